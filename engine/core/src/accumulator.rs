@@ -1,0 +1,143 @@
+//! The contract of every summary: built in pieces, joined, finished.
+
+use crate::batch::{Batch, Inputs};
+use crate::error::Result;
+use crate::group::GroupMap;
+use crate::seam::CountedColumn;
+
+/// What `fold` hands to an accumulator.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Rows, in order within a split.
+    Rows(&'a Batch),
+    /// The counted view of a column over the whole split; its rows do not come again.
+    Counted(&'a CountedColumn),
+}
+
+/// A summary of rows that can be built in pieces and joined.
+///
+/// Laws, checked by `sluice_testkit::laws`: an empty state is neutral; any number of threads and any sharding
+/// of one plan give the same bytes; serialising and restoring changes nothing; counts add up.
+///
+/// ```
+/// use sluice_core::accumulator::{Accumulator, Input};
+/// use sluice_core::batch::Inputs;
+/// use sluice_core::group::GroupMap;
+///
+/// /// Counts rows.
+/// struct Rows(u64);
+///
+/// impl Accumulator for Rows {
+///     type Output = u64;
+///     fn inputs(&self) -> Inputs {
+///         Inputs::default()
+///     }
+///     fn empty(&self) -> Self {
+///         Rows(0)
+///     }
+///     fn update(&mut self, input: Input<'_>) -> sluice_core::Result<()> {
+///         if let Input::Rows(batch) = input {
+///             self.0 += batch.rows() as u64;
+///         }
+///         Ok(())
+///     }
+///     fn merge(&mut self, later: Self, _: &GroupMap) -> sluice_core::Result<()> {
+///         self.0 += later.0;
+///         Ok(())
+///     }
+///     fn finish(self) -> u64 {
+///         self.0
+///     }
+///     fn size_bytes(&self) -> usize {
+///         size_of::<Self>()
+///     }
+/// }
+/// ```
+pub trait Accumulator: Sized + Send {
+    /// What the finished summary answers.
+    type Output;
+
+    /// The columns, groupings and transforms that it reads. Asked once per fold.
+    fn inputs(&self) -> Inputs;
+
+    /// The same options, no rows.
+    fn empty(&self) -> Self;
+
+    /// Adds rows, or the counted view of a column.
+    ///
+    /// # Errors
+    /// What the data make impossible; use `Error::at_row` so that the message can name file and row.
+    fn update(&mut self, input: Input<'_>) -> Result<()>;
+
+    /// Joins the summary of the rows that come *after* the rows seen here. `groups` renumbers its groups.
+    ///
+    /// # Errors
+    /// When the two do not fit together.
+    fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()>;
+
+    /// Answers, and gives up the state.
+    fn finish(self) -> Self::Output;
+
+    /// Bytes held, capacity included.
+    fn size_bytes(&self) -> usize;
+}
+
+/// Two accumulators on one scan.
+impl<A: Accumulator, B: Accumulator> Accumulator for (A, B) {
+    type Output = (A::Output, B::Output);
+
+    fn inputs(&self) -> Inputs {
+        self.0.inputs().union(self.1.inputs())
+    }
+
+    fn empty(&self) -> Self {
+        (self.0.empty(), self.1.empty())
+    }
+
+    fn update(&mut self, input: Input<'_>) -> Result<()> {
+        self.0.update(input)?;
+        self.1.update(input)
+    }
+
+    fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()> {
+        self.0.merge(later.0, groups)?;
+        self.1.merge(later.1, groups)
+    }
+
+    fn finish(self) -> Self::Output {
+        (self.0.finish(), self.1.finish())
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.0.size_bytes() + self.1.size_bytes()
+    }
+}
+
+/// Several accumulators of one kind on one scan.
+impl<A: Accumulator> Accumulator for Vec<A> {
+    type Output = Vec<A::Output>;
+
+    fn inputs(&self) -> Inputs {
+        self.iter().fold(Inputs::default(), |inputs, accumulator| inputs.union(accumulator.inputs()))
+    }
+
+    fn empty(&self) -> Self {
+        self.iter().map(Accumulator::empty).collect()
+    }
+
+    fn update(&mut self, input: Input<'_>) -> Result<()> {
+        self.iter_mut().try_for_each(|accumulator| accumulator.update(input))
+    }
+
+    fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()> {
+        self.iter_mut().zip(later).try_for_each(|(mine, theirs)| mine.merge(theirs, groups))
+    }
+
+    fn finish(self) -> Self::Output {
+        self.into_iter().map(Accumulator::finish).collect()
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.iter().map(Accumulator::size_bytes).sum::<usize>() + self.capacity() * size_of::<A>()
+    }
+}

@@ -1,0 +1,339 @@
+//! A batch: at most 65,536 rows of the columns that were asked for, with the row context computed once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::UInt64Type;
+use arrow::record_batch::RecordBatch;
+
+use crate::encoding::hash_rows;
+use crate::error::{CommonError, Result};
+use crate::features::FeatureBatch;
+use crate::group::{GroupNumbers, GroupTables, Grouping};
+use crate::seam::BatchTransform;
+use crate::{RESERVED_PREFIX, ROW_HASH_COLUMN};
+
+/// What identifies a row, for subsets, folds and samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowIdentity {
+    /// The hash of these columns.
+    Key(Vec<String>),
+    /// The column `__row_hash` that `ingest` stored.
+    Stored,
+}
+
+impl RowIdentity {
+    /// The columns it reads, in byte order of their names.
+    #[must_use]
+    pub fn columns(&self) -> Vec<String> {
+        match self {
+            Self::Key(columns) => {
+                let mut columns = columns.clone();
+                columns.sort();
+                columns
+            }
+            Self::Stored => vec![ROW_HASH_COLUMN.into()],
+        }
+    }
+
+    /// The identity of rows that have these columns: the key if there is one, else the stored hash, else all
+    /// columns that are not ours.
+    #[must_use]
+    pub fn choose(key: &[String], columns: &[String]) -> Self {
+        if !key.is_empty() {
+            return Self::Key(key.to_vec());
+        }
+        if columns.iter().any(|column| column == ROW_HASH_COLUMN) {
+            return Self::Stored;
+        }
+        Self::Key(columns.iter().filter(|column| !column.starts_with(RESERVED_PREFIX)).cloned().collect())
+    }
+}
+
+/// How an accumulator wants a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// Row by row.
+    pub rows: bool,
+    /// As a counted view where the source has one, else row by row.
+    pub counted: bool,
+    /// Missing in the source is an error.
+    pub required: bool,
+}
+
+/// What an accumulator reads. `fold` reads the union over all accumulators, and computes each derived input
+/// once per batch.
+#[derive(Clone, Default)]
+pub struct Inputs {
+    /// Source columns.
+    pub columns: BTreeMap<String, Need>,
+    /// Groupings of the rows.
+    pub groupings: BTreeSet<Grouping>,
+    /// Row hashes.
+    pub identity: Option<RowIdentity>,
+    /// Outputs of transforms and models, by a name that identifies them.
+    pub transforms: BTreeMap<String, Arc<dyn BatchTransform>>,
+}
+
+impl std::fmt::Debug for Inputs {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Inputs")
+            .field("columns", &self.columns)
+            .field("groupings", &self.groupings)
+            .field("identity", &self.identity)
+            .field("transforms", &self.transforms.keys())
+            .finish()
+    }
+}
+
+impl Inputs {
+    /// Adds a column that must be there, row by row.
+    #[must_use]
+    pub fn with_column(mut self, name: impl Into<String>) -> Self {
+        let need = self.columns.entry(name.into()).or_default();
+        need.rows = true;
+        need.required = true;
+        self
+    }
+
+    /// Adds a column that must be there, counted where the source can.
+    #[must_use]
+    pub fn with_counted(mut self, name: impl Into<String>) -> Self {
+        let need = self.columns.entry(name.into()).or_default();
+        need.counted = true;
+        need.required = true;
+        self
+    }
+
+    /// Adds a grouping and its columns.
+    #[must_use]
+    pub fn with_grouping(mut self, grouping: &Grouping) -> Self {
+        for column in &grouping.columns {
+            self = self.with_column(column);
+        }
+        self.groupings.insert(grouping.clone());
+        self
+    }
+
+    /// Adds row hashes and the columns they need.
+    #[must_use]
+    pub fn with_identity(mut self, identity: &RowIdentity) -> Self {
+        for column in identity.columns() {
+            self = self.with_column(column);
+        }
+        self.identity = Some(identity.clone());
+        self
+    }
+
+    /// Adds the output of a transform or model under `name`, and the columns it reads.
+    #[must_use]
+    pub fn with_transform(mut self, name: impl Into<String>, transform: &Arc<dyn BatchTransform>) -> Self {
+        for column in transform.inputs() {
+            self = self.with_column(column);
+        }
+        self.transforms.insert(name.into(), Arc::clone(transform));
+        self
+    }
+
+    /// Adds everything that `other` reads.
+    #[must_use]
+    pub fn union(mut self, other: Self) -> Self {
+        for (name, need) in other.columns {
+            let mine = self.columns.entry(name).or_default();
+            mine.rows |= need.rows;
+            mine.counted |= need.counted;
+            mine.required |= need.required;
+        }
+        self.groupings.extend(other.groupings);
+        self.identity = self.identity.or(other.identity);
+        self.transforms.extend(other.transforms);
+        self
+    }
+}
+
+/// Where the values of a column are, for an accumulator that takes counted views.
+#[derive(Clone, Copy, Debug)]
+pub enum Delivered<'a> {
+    /// In this batch.
+    Rows(&'a ArrayRef),
+    /// They come, or came, as a counted view of the split.
+    Counted,
+    /// The source has no such column.
+    Absent,
+}
+
+/// Rows with their context.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    split: u64,
+    first_row: u64,
+    rows: usize,
+    columns: Vec<(String, ArrayRef)>,
+    counted: Arc<BTreeSet<String>>,
+    row_hashes: Option<Vec<u64>>,
+    groups: Vec<(Grouping, GroupNumbers)>,
+    features: Vec<(String, FeatureBatch)>,
+}
+
+impl Batch {
+    /// Rows outside a fold: for applying a transform or a model to a table.
+    #[must_use]
+    pub fn new(record_batch: &RecordBatch) -> Self {
+        Self::in_split(record_batch, 0, 0, Arc::new(BTreeSet::new()))
+    }
+
+    /// Rows at their place in a split; `counted` names the columns that come as counted views.
+    #[must_use]
+    pub fn in_split(
+        record_batch: &RecordBatch,
+        split: u64,
+        first_row: u64,
+        counted: Arc<BTreeSet<String>>,
+    ) -> Self {
+        let schema = record_batch.schema_ref();
+        let columns = schema
+            .fields()
+            .iter()
+            .zip(record_batch.columns())
+            .map(|(field, array)| (field.name().clone(), Arc::clone(array)))
+            .collect();
+        Self {
+            split,
+            first_row,
+            rows: record_batch.num_rows(),
+            columns,
+            counted,
+            row_hashes: None,
+            groups: Vec::new(),
+            features: Vec::new(),
+        }
+    }
+
+    /// Computes the derived inputs; group numbers go on from `tables`.
+    ///
+    /// # Errors
+    /// When a grouping, an identity or a transform cannot take its columns.
+    pub fn derive(mut self, inputs: &Inputs, tables: &mut GroupTables) -> Result<Self> {
+        if let Some(identity) = &inputs.identity {
+            self.row_hashes = Some(self.hash(identity)?);
+        }
+        for table in tables.all_mut() {
+            let grouping = table.grouping().clone();
+            let columns =
+                grouping.columns.iter().map(|name| self.require(name)).collect::<Result<Vec<_>>>()?;
+            let numbers = table.number(&columns, self.rows)?;
+            self.groups.push((grouping, numbers));
+        }
+        for (name, transform) in &inputs.transforms {
+            let features = transform.apply(&self)?;
+            self.features.push((name.clone(), features));
+        }
+        Ok(self)
+    }
+
+    fn hash(&self, identity: &RowIdentity) -> Result<Vec<u64>> {
+        let names = identity.columns();
+        match identity {
+            RowIdentity::Key(_) => {
+                let columns = names
+                    .iter()
+                    .map(|name| Ok((name.as_str(), self.require(name)?)))
+                    .collect::<Result<Vec<_>>>()?;
+                hash_rows(&columns, self.rows)
+            }
+            RowIdentity::Stored => {
+                let array = self.require(ROW_HASH_COLUMN)?;
+                let hashes = array.as_primitive_opt::<UInt64Type>().ok_or_else(|| CommonError::ColumnKind {
+                    column: ROW_HASH_COLUMN.into(),
+                    found: array.data_type().to_string(),
+                    expected: "unsigned 64-bit integers",
+                    purpose: "the identity of a row".into(),
+                })?;
+                Ok(hashes.values().to_vec())
+            }
+        }
+    }
+
+    /// Rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The split it belongs to.
+    #[must_use]
+    pub fn split(&self) -> u64 {
+        self.split
+    }
+
+    /// Its first row, counted from 0 within the split.
+    #[must_use]
+    pub fn first_row(&self) -> u64 {
+        self.first_row
+    }
+
+    /// The names of the columns delivered row by row.
+    pub fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// A column that was asked for row by row.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&ArrayRef> {
+        self.columns.iter().find(|(mine, _)| mine == name).map(|(_, array)| array)
+    }
+
+    /// A column that must be there.
+    ///
+    /// # Errors
+    /// [`CommonError::ColumnMissing`] with the names there are.
+    pub fn require(&self, name: &str) -> Result<&ArrayRef> {
+        self.column(name).ok_or_else(|| {
+            CommonError::ColumnMissing {
+                column: name.into(),
+                place: "the data".into(),
+                available: self.column_names().map(str::to_owned).collect(),
+            }
+            .into()
+        })
+    }
+
+    /// A column for an accumulator that takes counted views.
+    #[must_use]
+    pub fn delivered(&self, name: &str) -> Delivered<'_> {
+        if self.counted.contains(name) {
+            return Delivered::Counted;
+        }
+        self.column(name).map_or(Delivered::Absent, Delivered::Rows)
+    }
+
+    /// The hash of each row, if the inputs asked for it.
+    #[must_use]
+    pub fn row_hashes(&self) -> Option<&[u64]> {
+        self.row_hashes.as_deref()
+    }
+
+    /// The group of each row.
+    ///
+    /// # Errors
+    /// [`CommonError::Internal`] when the inputs did not ask for this grouping.
+    pub fn groups(&self, grouping: &Grouping) -> Result<&GroupNumbers> {
+        self.groups.iter().find(|(mine, _)| mine == grouping).map(|(_, numbers)| numbers).ok_or_else(|| {
+            CommonError::Internal(format!("grouping {:?} is not among the inputs", grouping.columns)).into()
+        })
+    }
+
+    /// The output of a transform or model.
+    ///
+    /// # Errors
+    /// [`CommonError::Internal`] when the inputs did not ask for it.
+    pub fn features(&self, name: &str) -> Result<&FeatureBatch> {
+        self.features
+            .iter()
+            .find(|(mine, _)| mine == name)
+            .map(|(_, features)| features)
+            .ok_or_else(|| CommonError::Internal(format!("transform `{name}` is not among the inputs")).into())
+    }
+}

@@ -1,0 +1,81 @@
+//! How a step runs, as opposed to what it computes: threads, cancelling, progress. None of it can change a
+//! result.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use crate::error::{CommonError, Result};
+
+/// Told about rows as they are read; must be cheap and may be called from any thread.
+pub trait Progress: Send + Sync {
+    /// A scan begins over this many rows.
+    fn begin(&self, what: &str, rows: u64);
+    /// So many more rows are done.
+    fn advance(&self, rows: u64);
+    /// The scan is over.
+    fn end(&self);
+}
+
+/// Says nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _what: &str, _rows: u64) {}
+    fn advance(&self, _rows: u64) {}
+    fn end(&self) {}
+}
+
+/// A flag that a signal handler sets and every long loop looks at.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicI32>);
+
+impl Cancel {
+    /// Asks everything that holds this flag to stop because of `signal`.
+    pub fn cancel(&self, signal: i32) {
+        self.0.store(signal, Ordering::SeqCst);
+    }
+
+    /// # Errors
+    /// [`CommonError::Interrupted`] once [`Cancel::cancel`] was called.
+    pub fn check(&self) -> Result<()> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            signal => Err(CommonError::Interrupted { signal }.into()),
+        }
+    }
+}
+
+/// Threads, cancelling and progress of a step.
+#[derive(Clone)]
+pub struct Execution {
+    /// How many splits are read at a time.
+    pub threads: NonZeroUsize,
+    /// Looked at once per batch.
+    pub cancel: Cancel,
+    /// Told about rows.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl std::fmt::Debug for Execution {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Execution").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+impl Default for Execution {
+    /// All cores, silent.
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self { threads, cancel: Cancel::default(), progress: Arc::new(Silent) }
+    }
+}
+
+impl Execution {
+    /// So many threads, silent; zero counts as one.
+    #[must_use]
+    pub fn with_threads(threads: usize) -> Self {
+        Self { threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN), ..Self::default() }
+    }
+}

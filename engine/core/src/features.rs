@@ -1,0 +1,176 @@
+//! What a transform hands to a model: numeric columns and one-hot codes, never expanded before they must be.
+
+use arrow::array::{Array, Float64Array, UInt32Array};
+use serde::{Deserialize, Serialize};
+
+/// What a feature column holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureKind {
+    /// One number per row.
+    Number,
+    /// One of several levels, or none of them.
+    OneHot {
+        /// The levels, in the order of their indicator columns.
+        levels: Vec<String>,
+    },
+}
+
+/// One output of a transform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureSpec {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: FeatureKind,
+    /// The source columns that it depends on.
+    pub sources: Vec<String>,
+}
+
+impl FeatureSpec {
+    /// How many columns of a design matrix it fills.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        match &self.kind {
+            FeatureKind::Number => 1,
+            FeatureKind::OneHot { levels } => levels.len(),
+        }
+    }
+
+    /// The names of those columns: its own, or `name=level`.
+    #[must_use]
+    pub fn column_names(&self) -> Vec<String> {
+        match &self.kind {
+            FeatureKind::Number => vec![self.name.clone()],
+            FeatureKind::OneHot { levels } => {
+                levels.iter().map(|level| format!("{}={level}", self.name)).collect()
+            }
+        }
+    }
+}
+
+/// All outputs of a transform, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureSpace {
+    /// The outputs.
+    pub features: Vec<FeatureSpec>,
+}
+
+impl FeatureSpace {
+    /// Columns of the design matrix.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.features.iter().map(FeatureSpec::width).sum()
+    }
+
+    /// Names of the columns of the design matrix.
+    #[must_use]
+    pub fn column_names(&self) -> Vec<String> {
+        self.features.iter().flat_map(FeatureSpec::column_names).collect()
+    }
+}
+
+/// One feature of a batch.
+#[derive(Clone, Debug)]
+pub enum FeatureColumn {
+    /// Numbers; null where a value is missing and no imputation was asked for.
+    Numbers(Float64Array),
+    /// Codes into the levels; null where the value is none of them.
+    Codes(UInt32Array),
+}
+
+/// The features of a batch.
+#[derive(Clone, Debug)]
+pub struct FeatureBatch {
+    /// Rows.
+    pub rows: usize,
+    /// One per [`FeatureSpec`], in order.
+    pub columns: Vec<FeatureColumn>,
+}
+
+/// A number that a model cannot take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotANumber {
+    /// Which feature, as an index into [`FeatureSpace::features`].
+    pub feature: usize,
+    /// The row of the batch.
+    pub row: usize,
+    /// Whether it is null, as opposed to NaN or infinite.
+    pub is_null: bool,
+}
+
+impl FeatureBatch {
+    /// Fills a row-major design matrix of `stride` columns, features first, from row `first` on. Cells beyond
+    /// the features are left alone.
+    ///
+    /// # Errors
+    /// [`NotANumber`] at the first null, NaN or infinite number, by feature, then by row.
+    pub fn fill(
+        &self,
+        space: &FeatureSpace,
+        first: usize,
+        rows: usize,
+        stride: usize,
+        matrix: &mut [f64],
+    ) -> Result<(), NotANumber> {
+        let mut offset = 0;
+        for (feature, (column, spec)) in self.columns.iter().zip(&space.features).enumerate() {
+            match column {
+                FeatureColumn::Numbers(values) => {
+                    for row in 0..rows {
+                        let is_null = values.is_null(first + row);
+                        let value = values.value(first + row);
+                        if is_null || !value.is_finite() {
+                            return Err(NotANumber { feature, row: first + row, is_null });
+                        }
+                        matrix[row * stride + offset] = value;
+                    }
+                }
+                FeatureColumn::Codes(codes) => {
+                    let width = spec.width();
+                    for row in 0..rows {
+                        let cells = &mut matrix[row * stride + offset..row * stride + offset + width];
+                        cells.fill(0.0);
+                        if !codes.is_null(first + row)
+                            && let Some(cell) = cells.get_mut(codes.value(first + row) as usize)
+                        {
+                            *cell = 1.0;
+                        }
+                    }
+                }
+            }
+            offset += spec.width();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_become_indicators_and_unseen_is_all_zero() {
+        let space = FeatureSpace {
+            features: vec![
+                FeatureSpec { name: "x".into(), kind: FeatureKind::Number, sources: vec!["x".into()] },
+                FeatureSpec {
+                    name: "c".into(),
+                    kind: FeatureKind::OneHot { levels: vec!["a".into(), "b".into()] },
+                    sources: vec!["c".into()],
+                },
+            ],
+        };
+        let batch = FeatureBatch {
+            rows: 2,
+            columns: vec![
+                FeatureColumn::Numbers(Float64Array::from(vec![1.5, 2.5])),
+                FeatureColumn::Codes(UInt32Array::from(vec![Some(1), None])),
+            ],
+        };
+        let mut matrix = vec![9.0; 8];
+        batch.fill(&space, 0, 2, 4, &mut matrix).unwrap();
+        assert_eq!(matrix, [1.5, 0.0, 1.0, 9.0, 2.5, 0.0, 0.0, 9.0]);
+        assert_eq!(space.column_names(), ["x", "c=a", "c=b"]);
+    }
+}

@@ -1,0 +1,370 @@
+//! Groups of rows: slices of an evaluation, keys of a per-key scaling. Every row of a batch has one dense
+//! group number per [`Grouping`]; the table from numbers to keys travels with the state, and a [`GroupMap`]
+//! renumbers a later state when two are joined. Numbers follow the first appearance in row order.
+
+use std::hash::BuildHasher;
+
+use arrow::array::{Array, ArrayRef};
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+
+use crate::column::Column;
+use crate::encoding::encode;
+use crate::error::{CommonError, Diagnostic, ErrorKind, Result};
+
+/// The columns whose values, taken together, are the key of a group. No columns: one group of all rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Grouping {
+    /// In the order in which the key is shown.
+    pub columns: Vec<String>,
+}
+
+impl Grouping {
+    /// The grouping that puts every row into one group.
+    #[must_use]
+    pub fn overall() -> Self {
+        Self::default()
+    }
+
+    /// The grouping by these columns.
+    #[must_use]
+    pub fn by<I: IntoIterator<Item = S>, S: Into<String>>(columns: I) -> Self {
+        Self { columns: columns.into_iter().map(Into::into).collect() }
+    }
+
+    /// Whether it is the group of all rows.
+    #[must_use]
+    pub fn is_overall(&self) -> bool {
+        self.columns.is_empty()
+    }
+}
+
+/// A value as part of a group's key, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyPart {
+    /// The value was null.
+    Null,
+    /// The value, as text.
+    Value(String),
+}
+
+impl std::fmt::Display for KeyPart {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Null => formatter.write_str("(null)"),
+            Self::Value(text) => formatter.write_str(text),
+        }
+    }
+}
+
+/// More groups than a state may hold.
+#[derive(Debug, thiserror::Error)]
+#[error("grouping by {columns} makes more than {limit} groups")]
+pub struct TooManyGroups {
+    columns: String,
+    limit: usize,
+}
+
+impl Diagnostic for TooManyGroups {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("group by columns of fewer values, or bucketize them first".into())
+    }
+}
+
+/// The group numbers of the rows of a batch.
+#[derive(Clone, Debug)]
+pub struct GroupNumbers {
+    /// How many groups there are so far, over all batches of the split.
+    pub count: usize,
+    numbers: Option<Vec<u32>>,
+}
+
+impl GroupNumbers {
+    /// The group of a row.
+    #[inline]
+    #[must_use]
+    pub fn of(&self, row: usize) -> usize {
+        self.numbers.as_ref().map_or(0, |numbers| numbers[row] as usize)
+    }
+
+    /// Whether all rows are in one group by definition.
+    #[must_use]
+    pub fn is_overall(&self) -> bool {
+        self.numbers.is_none()
+    }
+}
+
+/// The table from dense numbers to keys, of one grouping.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "StoredTable", into = "StoredTable")]
+pub struct GroupTable {
+    grouping: Grouping,
+    encoded: Vec<Vec<u8>>,
+    keys: Vec<Vec<KeyPart>>,
+    index: HashTable<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTable {
+    grouping: Grouping,
+    encoded: Vec<Vec<u8>>,
+    keys: Vec<Vec<KeyPart>>,
+}
+
+impl From<StoredTable> for GroupTable {
+    fn from(stored: StoredTable) -> Self {
+        let mut table = Self::new(stored.grouping);
+        for (encoded, key) in stored.encoded.into_iter().zip(stored.keys) {
+            table.insert(&encoded, || key.clone());
+        }
+        table
+    }
+}
+
+impl From<GroupTable> for StoredTable {
+    fn from(table: GroupTable) -> Self {
+        Self { grouping: table.grouping, encoded: table.encoded, keys: table.keys }
+    }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    FixedState::with_seed(0).hash_one(bytes)
+}
+
+impl GroupTable {
+    /// More groups than this in one grouping are refused: a mistake far more often than a wish.
+    pub const LIMIT: usize = 1 << 20;
+
+    /// An empty table.
+    #[must_use]
+    pub fn new(grouping: Grouping) -> Self {
+        let mut table = Self { grouping, encoded: Vec::new(), keys: Vec::new(), index: HashTable::new() };
+        if table.grouping.is_overall() {
+            table.insert(&[], Vec::new);
+        }
+        table
+    }
+
+    /// What it groups by.
+    #[must_use]
+    pub fn grouping(&self) -> &Grouping {
+        &self.grouping
+    }
+
+    /// The keys, by number.
+    #[must_use]
+    pub fn keys(&self) -> &[Vec<KeyPart>] {
+        &self.keys
+    }
+
+    /// How many groups there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no group yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    fn insert(&mut self, encoded: &[u8], key: impl FnOnce() -> Vec<KeyPart>) -> u32 {
+        let hashed = hash(encoded);
+        let stored = &self.encoded;
+        if let Some(number) = self.index.find(hashed, |number| stored[*number as usize] == encoded) {
+            return *number;
+        }
+        // The limit keeps numbers far below 2^32.
+        let number = u32::try_from(self.encoded.len()).unwrap_or(u32::MAX);
+        self.encoded.push(encoded.to_vec());
+        self.keys.push(key());
+        let stored = &self.encoded;
+        self.index.insert_unique(hashed, number, |number| hash(&stored[*number as usize]));
+        number
+    }
+
+    /// Numbers the rows of a batch, adding groups as they appear. `columns` are those of the grouping.
+    ///
+    /// # Errors
+    /// [`TooManyGroups`]; [`CommonError::ColumnKind`] for a nested column.
+    pub fn number(&mut self, columns: &[&ArrayRef], rows: usize) -> Result<GroupNumbers> {
+        if self.grouping.is_overall() {
+            return Ok(GroupNumbers { count: 1, numbers: None });
+        }
+        let names = self.grouping.columns.clone();
+        let mut numbers = Vec::with_capacity(rows);
+        let mut bytes = Vec::new();
+        // Codes of a single text column are looked up once each, not once per row.
+        if let [array] = columns
+            && let Column::CodedText(codes, values) = Column::view(array)
+        {
+            let mut of_code: Vec<Option<u32>> = vec![None; values.len() + 1];
+            for row in 0..rows {
+                let slot = if codes.is_null(row) {
+                    values.len()
+                } else {
+                    usize::try_from(codes.value(row)).unwrap_or(values.len())
+                };
+                let number = match of_code[slot] {
+                    Some(number) => number,
+                    None => {
+                        bytes.clear();
+                        encode(&names[0], array, row, &mut bytes)?;
+                        let number = self.insert(&bytes, || vec![key_part(array, row)]);
+                        of_code[slot] = Some(number);
+                        number
+                    }
+                };
+                numbers.push(number);
+            }
+        } else {
+            for row in 0..rows {
+                bytes.clear();
+                for (name, array) in names.iter().zip(columns) {
+                    encode(name, array, row, &mut bytes)?;
+                }
+                numbers.push(self.insert(&bytes, || columns.iter().map(|array| key_part(array, row)).collect()));
+            }
+        }
+        if self.len() > Self::LIMIT {
+            let columns = crate::options::quoted(names.iter().map(String::as_str));
+            return Err(TooManyGroups { columns, limit: Self::LIMIT }.into());
+        }
+        Ok(GroupNumbers { count: self.len(), numbers: Some(numbers) })
+    }
+
+    /// Takes over the groups of a later table; answers the new number of each of its groups.
+    fn absorb(&mut self, later: &Self) -> Vec<u32> {
+        later
+            .encoded
+            .iter()
+            .zip(&later.keys)
+            .map(|(encoded, key)| self.insert(encoded, || key.clone()))
+            .collect()
+    }
+}
+
+/// How a value is shown as part of a key.
+fn key_part(array: &ArrayRef, row: usize) -> KeyPart {
+    if array.is_null(row) || matches!(Column::view(array), Column::Null(_)) {
+        return KeyPart::Null;
+    }
+    let text = match Column::view(array) {
+        view @ (Column::Text(_) | Column::CodedText(..)) => match view.text(row) {
+            Some(text) => text.to_owned(),
+            None => return KeyPart::Null,
+        },
+        Column::Float(values) => format!("{}", values.value(row)),
+        _ => arrow::util::display::array_value_to_string(array, row).unwrap_or_else(|_| "?".into()),
+    };
+    KeyPart::Value(text)
+}
+
+/// The group tables of a state, one per grouping.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct GroupTables(Vec<GroupTable>);
+
+/// For two joined states: the new numbers of the later state's groups.
+#[derive(Clone, Debug)]
+pub struct GroupMap(Vec<(Grouping, usize, Vec<u32>)>);
+
+impl GroupTables {
+    /// Empty tables for these groupings.
+    #[must_use]
+    pub fn new(groupings: &[Grouping]) -> Self {
+        Self(groupings.iter().cloned().map(GroupTable::new).collect())
+    }
+
+    /// The table of a grouping.
+    ///
+    /// # Errors
+    /// [`CommonError::Internal`] when the grouping was not among the inputs of the fold.
+    pub fn table(&self, grouping: &Grouping) -> Result<&GroupTable> {
+        self.0.iter().find(|table| table.grouping == *grouping).ok_or_else(|| missing(grouping))
+    }
+
+    /// All tables.
+    #[must_use]
+    pub fn all(&self) -> &[GroupTable] {
+        &self.0
+    }
+
+    pub(crate) fn all_mut(&mut self) -> &mut [GroupTable] {
+        &mut self.0
+    }
+
+    /// Takes over the groups of later rows.
+    #[must_use]
+    pub fn merge(&mut self, later: &Self) -> GroupMap {
+        GroupMap(
+            self.0
+                .iter_mut()
+                .zip(&later.0)
+                .map(|(mine, theirs)| {
+                    let numbers = mine.absorb(theirs);
+                    (mine.grouping.clone(), mine.len(), numbers)
+                })
+                .collect(),
+        )
+    }
+}
+
+impl GroupMap {
+    /// For a grouping: how many groups the joined state has, and the new number of each later group.
+    ///
+    /// # Errors
+    /// [`CommonError::Internal`] when the grouping was not among the inputs of the fold.
+    pub fn of(&self, grouping: &Grouping) -> Result<(usize, &[u32])> {
+        self.0
+            .iter()
+            .find(|(mine, ..)| mine == grouping)
+            .map(|(_, count, numbers)| (*count, numbers.as_slice()))
+            .ok_or_else(|| missing(grouping))
+    }
+}
+
+fn missing(grouping: &Grouping) -> crate::error::Error {
+    CommonError::Internal(format!("grouping {:?} is not among the inputs", grouping.columns)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, StringViewArray};
+
+    use super::*;
+
+    #[test]
+    fn numbers_follow_first_appearance_and_null_is_a_group() {
+        let mut table = GroupTable::new(Grouping::by(["sex", "age"]));
+        let sex: ArrayRef = Arc::new(StringViewArray::from(vec![Some("f"), None, Some("f"), Some("m")]));
+        let age: ArrayRef = Arc::new(Int64Array::from(vec![1, 1, 1, 1]));
+        let numbers = table.number(&[&sex, &age], 4).unwrap();
+        assert_eq!((0..4).map(|row| numbers.of(row)).collect::<Vec<_>>(), [0, 1, 0, 2]);
+        assert_eq!(table.keys()[1], [KeyPart::Null, KeyPart::Value("1".into())]);
+    }
+
+    #[test]
+    fn later_groups_are_renumbered() {
+        let by = Grouping::by(["g"]);
+        let mut first = GroupTables::new(std::slice::from_ref(&by));
+        let mut later = first.clone();
+        let column = |values: Vec<&str>| -> ArrayRef { Arc::new(StringViewArray::from(values)) };
+        first.0[0].number(&[&column(vec!["a", "b"])], 2).unwrap();
+        later.0[0].number(&[&column(vec!["c", "b"])], 2).unwrap();
+        let map = first.merge(&later);
+        assert_eq!(map.of(&by).unwrap(), (3, [2, 1].as_slice()));
+        let stored = postcard::to_stdvec(&first).unwrap();
+        let restored: GroupTables = postcard::from_bytes(&stored).unwrap();
+        assert_eq!(postcard::to_stdvec(&restored).unwrap(), stored);
+        assert_eq!(restored.table(&by).unwrap().len(), 3);
+    }
+}

@@ -1,0 +1,274 @@
+//! What is read, cut into splits. A plan follows from the files, never from the number of threads.
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::column::ColumnKind;
+
+/// A file of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedFile {
+    /// Relative to the source's fixed prefix, with `/` between parts.
+    pub path: String,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// What identifies its content: a hash of the bytes (text) or of the footer (Parquet), in hex.
+    pub fingerprint: String,
+}
+
+/// A column of a source, in the order of the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedColumn {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: ColumnKind,
+}
+
+/// Consecutive rows of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// Index into [`Plan::files`].
+    pub file: usize,
+    /// The first row, counted from 0 within the file.
+    pub first_row: u64,
+    /// How many rows.
+    pub rows: u64,
+    /// Where its bytes are, in formats that are read by bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<(u64, u64)>,
+}
+
+/// A numbered piece of a source that one thread reads alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// Its number, from 0.
+    pub number: u64,
+    /// Where it lies, in order.
+    pub pieces: Vec<Piece>,
+}
+
+impl Split {
+    /// How many rows it holds.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.rows).sum()
+    }
+}
+
+/// How a source is cut.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanOptions {
+    /// Rows that a split aims at. A constant of the plan: tests lower it.
+    pub split_rows: u64,
+}
+
+impl PlanOptions {
+    /// The rows of a split unless told otherwise: small enough that two threads share a file of a million
+    /// rows, large enough that merging states costs nothing beside reading.
+    pub const SPLIT_ROWS: u64 = 1 << 18;
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self { split_rows: Self::SPLIT_ROWS }
+    }
+}
+
+/// The listing of a source, its columns and its splits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// In byte order of their paths.
+    pub files: Vec<PlannedFile>,
+    /// In the order of the source.
+    pub columns: Vec<PlannedColumn>,
+    /// In order; their numbers are their indices.
+    pub splits: Vec<Split>,
+    /// Of all of the above; states of different plans are never merged.
+    pub digest: String,
+}
+
+impl Plan {
+    /// Cuts files into splits: consecutive pieces are joined up to `split_rows` and cut where they pass it.
+    ///
+    /// `pieces` are the natural units (row groups, checkpoints of a text file) in order. A piece with byte
+    /// bounds is never cut, since only its ends are known.
+    #[must_use]
+    pub fn new(
+        files: Vec<PlannedFile>,
+        columns: Vec<PlannedColumn>,
+        pieces: impl IntoIterator<Item = Piece>,
+        options: PlanOptions,
+    ) -> Self {
+        let target = std::cmp::max(options.split_rows, 1);
+        let mut splits: Vec<Split> = Vec::new();
+        let mut open: Vec<Piece> = Vec::new();
+        let mut open_rows = 0;
+        let mut close = |open: &mut Vec<Piece>, open_rows: &mut u64| {
+            if !open.is_empty() {
+                splits.push(Split { number: splits.len() as u64, pieces: std::mem::take(open) });
+            }
+            *open_rows = 0;
+        };
+        for mut piece in pieces {
+            while piece.rows > 0 {
+                let cuttable = piece.bytes.is_none();
+                let room = target - open_rows;
+                if !cuttable && open_rows > 0 && piece.rows > room {
+                    close(&mut open, &mut open_rows);
+                    continue;
+                }
+                let taken = if cuttable { std::cmp::min(room, piece.rows) } else { piece.rows };
+                append(&mut open, Piece { rows: taken, ..piece.clone() });
+                open_rows += taken;
+                piece.first_row += taken;
+                piece.rows -= taken;
+                if open_rows >= target {
+                    close(&mut open, &mut open_rows);
+                }
+            }
+        }
+        close(&mut open, &mut open_rows);
+        let mut plan = Self { files, columns, splits, digest: String::new() };
+        plan.digest = plan.compute_digest();
+        plan
+    }
+
+    /// Rows of all splits.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.splits.iter().map(Split::rows).sum()
+    }
+
+    /// The column of this name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&PlannedColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The names of all columns, in order.
+    #[must_use]
+    pub fn column_names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+
+    /// The splits of shard `index` of `count` (from 1): ⌊(index−1)S/count⌋ … ⌊index·S/count⌋−1.
+    #[must_use]
+    pub fn shard(&self, index: u64, count: u64) -> std::ops::Range<u64> {
+        let splits = self.splits.len() as u128;
+        let bound = |part: u64| u64::try_from(u128::from(part) * splits / u128::from(count)).unwrap_or(u64::MAX);
+        bound(index - 1)..bound(index)
+    }
+
+    /// File and row (from 1, without the header) of a row of a split.
+    #[must_use]
+    pub fn locate(&self, split: u64, row_in_split: u64) -> Option<(String, u64)> {
+        let split = self.splits.get(usize::try_from(split).ok()?)?;
+        let mut row = row_in_split;
+        for piece in &split.pieces {
+            if row < piece.rows {
+                return Some((self.files.get(piece.file)?.path.clone(), piece.first_row + row + 1));
+            }
+            row -= piece.rows;
+        }
+        None
+    }
+
+    fn compute_digest(&self) -> String {
+        // Serialising plain data of our own cannot fail; an empty digest would still be the same everywhere.
+        let bytes = serde_json::to_vec(&(&self.files, &self.columns, &self.splits)).unwrap_or_default();
+        format!("{:032x}", xxh3_128(&bytes))
+    }
+}
+
+/// Adds a piece, growing the last one where it simply goes on.
+fn append(pieces: &mut Vec<Piece>, next: Piece) {
+    if let Some(last) = pieces.last_mut() {
+        let goes_on = last.file == next.file && last.first_row + last.rows == next.first_row;
+        match (&mut last.bytes, &next.bytes) {
+            (None, None) if goes_on => {
+                last.rows += next.rows;
+                return;
+            }
+            (Some(bytes), Some(next_bytes)) if goes_on && bytes.1 == next_bytes.0 => {
+                bytes.1 = next_bytes.1;
+                last.rows += next.rows;
+                return;
+            }
+            _ => {}
+        }
+    }
+    pieces.push(next);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(file: usize, first_row: u64, rows: u64) -> Piece {
+        Piece { file, first_row, rows, bytes: None }
+    }
+
+    #[test]
+    fn row_groups_are_joined_and_cut() {
+        let plan = Plan::new(
+            vec![],
+            vec![],
+            [piece(0, 0, 3), piece(0, 3, 3), piece(1, 0, 10), piece(2, 0, 0)],
+            PlanOptions { split_rows: 5 },
+        );
+        let rows: Vec<u64> = plan.splits.iter().map(Split::rows).collect();
+        assert_eq!(rows, [5, 5, 5, 1]);
+        assert_eq!(plan.splits[1].pieces, [piece(0, 5, 1), piece(1, 0, 4)]);
+        assert_eq!(plan.rows(), 16);
+    }
+
+    #[test]
+    fn byte_pieces_stay_whole() {
+        let bytes = |first_row, rows, from, to| Piece { bytes: Some((from, to)), ..piece(0, first_row, rows) };
+        let plan = Plan::new(
+            vec![],
+            vec![],
+            [bytes(0, 4, 0, 40), bytes(4, 4, 40, 80), bytes(8, 9, 80, 170)],
+            PlanOptions { split_rows: 8 },
+        );
+        assert_eq!(plan.splits.len(), 2);
+        assert_eq!(plan.splits[0].pieces, [bytes(0, 8, 0, 80)]);
+        assert_eq!(plan.splits[1].pieces, [bytes(8, 9, 80, 170)]);
+    }
+
+    #[test]
+    fn shards_cover_every_split_once() {
+        let plan = Plan::new(vec![], vec![], [piece(0, 0, 103)], PlanOptions { split_rows: 10 });
+        for count in 1..15 {
+            let mut next = 0;
+            for index in 1..=count {
+                let range = plan.shard(index, count);
+                assert_eq!(range.start, next);
+                next = range.end;
+            }
+            assert_eq!(next, 11);
+        }
+    }
+
+    #[test]
+    fn a_row_is_located_in_its_file() {
+        let file = |path: &str| PlannedFile {
+            path: path.into(),
+            size_bytes: 1,
+            rows: 3,
+            fingerprint: String::new(),
+        };
+        let plan = Plan::new(
+            vec![file("a.csv"), file("b.csv")],
+            vec![],
+            [piece(0, 0, 3), piece(1, 0, 3)],
+            PlanOptions { split_rows: 4 },
+        );
+        assert_eq!(plan.locate(0, 3), Some(("b.csv".into(), 1)));
+        assert_eq!(plan.locate(1, 1), Some(("b.csv".into(), 3)));
+        assert_eq!(plan.locate(1, 2), None);
+    }
+}

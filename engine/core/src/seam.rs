@@ -1,0 +1,149 @@
+//! The small traits in which stages meet without knowing one another.
+
+use std::ops::Range;
+
+use arrow::array::ArrayRef;
+use arrow::record_batch::RecordBatch;
+
+use crate::batch::Batch;
+use crate::error::Result;
+use crate::features::{FeatureBatch, FeatureSpace};
+use crate::plan::{Plan, Split};
+
+/// Rows of a batch, at most.
+pub const BATCH_ROWS: usize = 65_536;
+
+/// The distinct values of a column over one split, with their counts: what a Parquet dictionary page and its
+/// codes already know.
+#[derive(Clone, Debug)]
+pub struct CountedColumn {
+    /// The column.
+    pub column: String,
+    /// The split that it sums up.
+    pub split: u64,
+    /// Distinct values in normal form, none of them null; a value may occur once per dictionary.
+    pub values: ArrayRef,
+    /// How often each occurs; at least once.
+    pub counts: Vec<u64>,
+    /// How many rows are null.
+    pub nulls: u64,
+}
+
+impl CountedColumn {
+    /// Rows that it stands for.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.nulls + self.counts.iter().sum::<u64>()
+    }
+}
+
+/// What is wanted of a split: indices into [`Plan::columns`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Columns wanted row by row, ascending.
+    pub rows: Vec<usize>,
+    /// Columns wanted as counted views; all of them are countable in this split.
+    pub counted: Vec<usize>,
+}
+
+/// What a source hands out.
+#[derive(Debug)]
+pub enum Delivery {
+    /// At most [`BATCH_ROWS`] rows of the columns of [`Request::rows`], in that order, in normal form.
+    Rows(RecordBatch),
+    /// One of the columns of [`Request::counted`]; each comes once per split, before its rows.
+    Counted(CountedColumn),
+}
+
+/// Something that has rows to read: files, or a table in memory.
+pub trait BatchSource: Sync {
+    /// The listing, columns and splits.
+    fn plan(&self) -> &Plan;
+
+    /// What the source is called in messages.
+    fn name(&self) -> String;
+
+    /// Which columns of this split can be delivered counted; it follows from the files alone.
+    fn countable(&self, split: &Split) -> Vec<bool> {
+        let _ = split;
+        vec![false; self.plan().columns.len()]
+    }
+
+    /// Reads one split and hands its parts to `sink` in row order. With no columns asked for row by row,
+    /// batches without columns still say how many rows there are.
+    ///
+    /// # Errors
+    /// What reading meets, and what `sink` answers.
+    fn read(&self, split: &Split, request: &Request, sink: &mut dyn FnMut(Delivery) -> Result<()>) -> Result<()>;
+
+    /// The first `rows` rows of some columns, for what must be known before the scan.
+    ///
+    /// # Errors
+    /// As [`BatchSource::read`].
+    fn head(&self, columns: &[usize], rows: usize) -> Result<Vec<RecordBatch>> {
+        let request = Request { rows: columns.to_vec(), counted: Vec::new() };
+        let mut left = rows;
+        let mut batches = Vec::new();
+        for split in &self.plan().splits {
+            if left == 0 {
+                break;
+            }
+            let piece = cut(split, left as u64);
+            self.read(&piece, &request, &mut |delivery| {
+                if let Delivery::Rows(batch) = delivery {
+                    let taken = std::cmp::min(left, batch.num_rows());
+                    left -= taken;
+                    if taken > 0 {
+                        batches.push(batch.slice(0, taken));
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(batches)
+    }
+}
+
+/// The split without the pieces that begin after `rows` rows (pieces with byte bounds stay whole).
+fn cut(split: &Split, rows: u64) -> Split {
+    let mut left = rows;
+    let mut pieces = Vec::new();
+    for piece in &split.pieces {
+        if left == 0 {
+            break;
+        }
+        let taken = if piece.bytes.is_some() { piece.rows } else { std::cmp::min(piece.rows, left) };
+        pieces.push(crate::plan::Piece { rows: taken, ..piece.clone() });
+        left = left.saturating_sub(taken);
+    }
+    Split { number: split.number, pieces }
+}
+
+/// A fitted transform: columns in, features out, row by row, without state.
+pub trait BatchTransform: Send + Sync {
+    /// The source columns that it reads.
+    fn inputs(&self) -> Vec<String>;
+
+    /// What comes out.
+    fn space(&self) -> &FeatureSpace;
+
+    /// # Errors
+    /// When a column has a type that the fitted transform cannot take.
+    fn apply(&self, batch: &Batch) -> Result<FeatureBatch>;
+}
+
+/// A model together with its transform. Its one feature is the prediction.
+pub trait Predictor: BatchTransform {
+    /// What identifies the model: the digest of its package.
+    fn digest(&self) -> &str;
+
+    /// The column that it predicts.
+    fn label(&self) -> &str;
+}
+
+/// Splits `range` of a source, for those that read a part of it.
+#[must_use]
+pub fn splits_of(plan: &Plan, range: Range<u64>) -> &[Split] {
+    let bound = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(plan.splits.len());
+    &plan.splits[bound(range.start)..bound(range.end)]
+}

@@ -1,0 +1,90 @@
+//! The laws that every accumulator keeps.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use sluice_core::Accumulator;
+use sluice_core::execution::Execution;
+use sluice_core::fold::{Partial, fold, fold_splits};
+use sluice_core::seam::BatchSource;
+
+/// The bytes of the state after the whole source.
+///
+/// # Panics
+/// When folding fails.
+pub fn state_bytes<A>(source: &dyn BatchSource, accumulator: &A, threads: usize) -> Vec<u8>
+where
+    A: Accumulator + Serialize + Sync,
+{
+    let state = fold(source, accumulator, &Execution::with_threads(threads)).unwrap();
+    let mut bytes = serialized(&state.groups);
+    bytes.extend(serialized(&state.accumulator));
+    bytes
+}
+
+fn serialized<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).unwrap()
+}
+
+/// Checks on one source that: threads (1, 2, 7) change nothing; shards (1, 2, 5), each serialised and
+/// restored, merge to the same bytes; an empty state is neutral on both sides; rows add up.
+///
+/// # Panics
+/// When a law is broken, naming it.
+pub fn check<A>(source: &dyn BatchSource, accumulator: &A)
+where
+    A: Accumulator + Serialize + DeserializeOwned + Sync,
+{
+    let expected = state_bytes(source, accumulator, 1);
+    for threads in [2, 7] {
+        assert_eq!(state_bytes(source, accumulator, threads), expected, "{threads} threads change the state");
+    }
+    let plan = source.plan();
+    let execution = Execution::with_threads(2);
+    for shards in [1, 2, 5] {
+        let mut whole: Option<Partial<A>> = None;
+        for shard in 1..=shards {
+            let partial = fold_splits(source, plan.shard(shard, shards), accumulator, &execution).unwrap();
+            let bytes = partial.to_bytes("law", 1).unwrap();
+            let restored = Partial::<A>::from_bytes(&bytes, "law", 1).unwrap();
+            assert_eq!(restored.to_bytes("law", 1).unwrap(), bytes, "a restored state has other bytes");
+            match &mut whole {
+                None => whole = Some(restored),
+                Some(whole) => whole.merge(restored).unwrap(),
+            }
+        }
+        let state = whole.unwrap().finish().unwrap();
+        assert_eq!(state.rows, plan.rows(), "rows are lost in {shards} shards");
+        let mut bytes = serialized(&state.groups);
+        bytes.extend(serialized(&state.accumulator));
+        assert_eq!(bytes, expected, "{shards} shards change the state");
+    }
+    neutral(source, accumulator, &expected);
+}
+
+/// An empty state joined before or after changes nothing.
+fn neutral<A>(source: &dyn BatchSource, accumulator: &A, expected: &[u8])
+where
+    A: Accumulator + Serialize + DeserializeOwned + Sync,
+{
+    let execution = Execution::with_threads(1);
+    let state = fold(source, accumulator, &execution).unwrap();
+    let groupings: Vec<_> = accumulator.inputs().groupings.into_iter().collect();
+    let no_groups = sluice_core::group::GroupTables::new(&groupings);
+
+    let mut groups = state.groups.clone();
+    let map = groups.merge(&no_groups);
+    let mut after = state.accumulator;
+    after.merge(accumulator.empty(), &map).unwrap();
+    let mut bytes = serialized(&groups);
+    bytes.extend(serialized(&after));
+    assert_eq!(bytes, expected, "an empty state after it is not neutral");
+
+    let mut groups = no_groups;
+    let map = groups.merge(&state.groups);
+    let mut before = accumulator.empty();
+    before.merge(after, &map).unwrap();
+    let mut bytes = serialized(&groups);
+    bytes.extend(serialized(&before));
+    assert_eq!(bytes, expected, "an empty state before it is not neutral");
+}
