@@ -1,0 +1,25 @@
+//! Mergeable summaries: what can be said of a column in one pass, in bounded memory, and joined later.
+//!
+//! Each file holds one data structure without Arrow or traits: `update` takes slices or counted values,
+//! `merge` joins a later state, getters answer, `size_bytes` tells the memory. States are canonical (equal
+//! content gives equal serialised bytes), never depend on a hash order, and every approximate figure comes
+//! with its bound. To add one: a file named after its type, whose head gives purpose, formula, source, NaN
+//! and cost; tests of its laws beside it; a line below.
+
+pub mod column;
+pub mod distinct;
+pub mod exact_sum;
+pub mod frequencies;
+pub mod gram;
+pub mod moments;
+pub mod quantiles;
+pub mod ranks;
+
+pub use column::{ColumnSummary, OfColumn, finite_counted, finite_rows};
+pub use distinct::{Distinct, DistinctEstimate, hash_bytes, hash_f64, hash_i64};
+pub use exact_sum::ExactSum;
+pub use frequencies::Frequencies;
+pub use gram::{Centered, Gram};
+pub use moments::Moments;
+pub use quantiles::Quantiles;
+pub use ranks::{Bar, Ranks};

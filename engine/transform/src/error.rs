@@ -1,0 +1,111 @@
+//! What can be wrong with a transform or the data it meets.
+
+use sluice_core::error::{Diagnostic, ErrorKind};
+use sluice_core::options::suggest;
+
+/// An error of fitting or applying a transform.
+#[derive(Debug, thiserror::Error)]
+pub enum TransformError {
+    /// No operation was given.
+    #[error("the transform names no column, so there are no features")]
+    Empty,
+    /// An operation names a column that is not in the data.
+    #[error("`{operation}` names column `{column}`, which is not in the data")]
+    ColumnMissing {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+        /// The columns there are.
+        available: Vec<String>,
+    },
+    /// An operation names a column that must not become a feature.
+    #[error("`{operation}` names column `{column}`, which is the {role}")]
+    Role {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+        /// Its role.
+        role: &'static str,
+    },
+    /// An operation meets a column of a type that it cannot take.
+    #[error("`{operation}` needs {expected}, but column `{column}` is {found}")]
+    Kind {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+        /// What it holds.
+        found: String,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// An operation follows one that leaves nothing for it to work on.
+    #[error("`{operation}` cannot follow `{earlier}` on column `{column}`")]
+    Order {
+        /// The later operation.
+        operation: &'static str,
+        /// The earlier one.
+        earlier: &'static str,
+        /// The column.
+        column: String,
+    },
+    /// There is nothing to learn from.
+    #[error("`{operation}` finds no value in column `{column}` of the training rows")]
+    NoValues {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+    },
+    /// A one-hot column with more levels than allowed.
+    #[error("column `{column}` has {found} levels, `one_hot` allows {limit}")]
+    TooManyLevels {
+        /// The column.
+        column: String,
+        /// How many there are.
+        found: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// The constant to impute does not suit the column.
+    #[error("`impute` cannot put {value} into column `{column}`, which is {found}")]
+    Constant {
+        /// The column.
+        column: String,
+        /// What was given.
+        value: String,
+        /// What the column holds.
+        found: String,
+    },
+}
+
+impl Diagnostic for TransformError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoValues { .. } => ErrorKind::Malformed,
+            _ => ErrorKind::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Empty => Some("name columns under `transform:`, for example `- standardize: [age, fare]`".into()),
+            Self::ColumnMissing { column, available, .. } => suggest(column, available.iter().map(String::as_str)),
+            Self::Role { .. } => Some("take it out of the transform, or change its role under `data.roles`".into()),
+            Self::Kind { operation: "standardize" | "pass_through", .. } => {
+                Some("use `one_hot` for columns that are not numbers".into())
+            }
+            Self::Kind { .. } => None,
+            Self::Order { earlier, .. } => {
+                Some(format!("put `{earlier}` last, or name the column in only one of the two"))
+            }
+            Self::NoValues { column, .. } => Some(format!("leave `{column}` out, or impute a constant")),
+            Self::TooManyLevels { found, .. } => {
+                Some(format!("raise `max_levels` to {found}, or leave the column out"))
+            }
+            Self::Constant { .. } => Some("give a number for a column of numbers, a text for a column of text".into()),
+        }
+    }
+}
