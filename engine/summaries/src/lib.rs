@@ -14,6 +14,7 @@ pub mod gram;
 pub mod moments;
 pub mod quantiles;
 pub mod ranks;
+mod registers;
 
 pub use column::{ColumnSummary, OfColumn, finite_counted, finite_rows};
 pub use distinct::{Distinct, DistinctEstimate, hash_bytes, hash_f64, hash_i64};
@@ -22,4 +23,5 @@ pub use frequencies::Frequencies;
 pub use gram::{Centered, Gram};
 pub use moments::Moments;
 pub use quantiles::Quantiles;
+pub use registers::clean_registers;
 pub use ranks::{Bar, Ranks};

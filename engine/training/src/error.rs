@@ -112,3 +112,87 @@ impl fmt::Display for Part {
         })
     }
 }
+
+/// Why a model could not be fitted or applied.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrainingError {
+    /// A feature has no value, or none that arithmetic can use.
+    #[error("feature `{feature}` is {found}")]
+    FeatureNotANumber {
+        /// The feature.
+        feature: String,
+        /// `null` or `NaN or infinite`.
+        found: &'static str,
+    },
+    /// The label has no value, or none that arithmetic can use.
+    #[error("label `{label}` is {found}")]
+    LabelNotANumber {
+        /// The label's column.
+        label: String,
+        /// `null`, `NaN` or `infinite`.
+        found: &'static str,
+    },
+    /// The label does not vary.
+    #[error("label `{label}` is {value} in all {rows} training rows, so there is nothing to learn")]
+    LabelConstant {
+        /// The label's column.
+        label: String,
+        /// Its only value.
+        value: f64,
+        /// How many rows.
+        rows: u64,
+    },
+    /// There is no row to learn from.
+    #[error("there are no training rows")]
+    NoRows,
+    /// The linear system could not be solved; `features` name its columns.
+    #[error("the ridge regression has no solution in numbers{}", at_feature(.features, .source))]
+    Solve {
+        /// The columns of the design matrix.
+        features: Vec<String>,
+        /// What the solver says.
+        source: SolveError,
+    },
+}
+
+fn at_feature(features: &[String], error: &SolveError) -> String {
+    let index = match error {
+        SolveError::FeatureNotFinite { column: index, .. }
+        | SolveError::PenaltyTooSmall { feature: index, .. }
+        | SolveError::CoefficientNotFinite { feature: index } => *index,
+        _ => return String::new(),
+    };
+    features.get(index).map_or_else(String::new, |name| format!(": column `{name}` of the features"))
+}
+
+impl sluice_core::Diagnostic for TrainingError {
+    fn kind(&self) -> sluice_core::ErrorKind {
+        match self {
+            Self::Solve { source: SolveError::AlphaOutOfRange { .. } | SolveError::PenaltyTooSmall { .. }, .. } => {
+                sluice_core::ErrorKind::Usage
+            }
+            _ => sluice_core::ErrorKind::Malformed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::FeatureNotANumber { feature, found: "null" } => Some(format!(
+                "fill it: put `- impute: {{columns: [{feature}], with: mean}}` into the transform"
+            )),
+            Self::FeatureNotANumber { feature, .. } => Some(format!(
+                "NaN can be imputed like null (`- impute: {{columns: [{feature}], with: mean}}`); remove or clip infinities"
+            )),
+            Self::LabelNotANumber { .. } => {
+                Some("leave rows without a label out of the data; a model can neither learn from them nor be judged".into())
+            }
+            Self::LabelConstant { .. } => Some("check that `label` names the right column".into()),
+            Self::NoRows => Some("check the subsets: the training subset is empty".into()),
+            Self::Solve { source: SolveError::PenaltyTooSmall { smallest, .. }, .. } => {
+                Some(format!("raise alpha to {smallest:e} or more, or drop the column"))
+            }
+            Self::Solve { .. } => Some("look at the statistics for values near the limits of floating point".into()),
+        }
+    }
+}

@@ -1,4 +1,15 @@
-//! Training: linear models from one scan of the data, and the errors they report.
+//! Fits models. By now: ridge regression from one scan.
+//!
+//! [`design`] gathers what the solver needs of the transformed rows, [`solve`] solves, [`linear`] is the
+//! fitted model. To add a model: its options with their ranges, an accumulator or a use of [`design`], a
+//! fitted type that predicts from a `FeatureBatch`, and reference values from another implementation.
 
+pub mod design;
 pub mod error;
+pub mod linear;
+pub mod ridge;
 pub mod solve;
+
+pub use error::TrainingError;
+pub use linear::LinearModel;
+pub use ridge::{RidgeOptions, fit_ridge};

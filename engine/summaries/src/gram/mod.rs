@@ -116,6 +116,19 @@ impl Gram {
         })
     }
 
+    /// The same shift and scale, no rows.
+    #[must_use]
+    pub fn empty(&self) -> Self {
+        Self {
+            shift: self.shift.clone(),
+            scale: self.scale.clone(),
+            count: 0,
+            weight: DoubleDouble::ZERO,
+            sums: vec![DoubleDouble::ZERO; self.sums.len()],
+            products: vec![DoubleDouble::ZERO; self.products.len()],
+        }
+    }
+
     /// Takes in rows, one after the other in `rows`, each with its weight (one if there are none).
     ///
     /// # Panics
@@ -267,6 +280,7 @@ impl Gram {
             1.0,
             Par::Seq,
         );
+        crate::clean_registers();
         for row in 0..width {
             for column in 0..=row {
                 let total = &mut self.products[triangle_index(row, column)];

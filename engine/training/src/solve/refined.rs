@@ -12,6 +12,7 @@ use faer::linalg::cholesky::llt;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use sluice_core::double_double::DoubleDouble;
+use sluice_summaries::clean_registers;
 
 /// Below this share of the largest entry a correction changes no digit that is kept.
 const NEGLIGIBLE: f64 = 1.0 / (1_u128 << 80) as f64;
@@ -117,13 +118,6 @@ pub(super) fn sandwich(matrix: &Packed, penalties: &[f64], inverse: &Packed) -> 
         DoubleDouble::from(column.map(|(a, b)| a * b).sum::<f64>())
     };
     (0..size).map(entry).collect()
-}
-
-/// Leaves the upper halves of the vector registers clean. faer's AVX-512 kernels return with them in use,
-/// which makes all later SSE code of the thread four times as slow (measured on AMD EPYC with faer 0.24: 11.3
-/// against 2.7 ns per step of `gram`); faer's norm is compiled code, which ends in `vzeroupper`.
-fn clean_registers() {
-    std::hint::black_box(Mat::<f64>::zeros(64, 1).norm_l2());
 }
 
 /// The largest entry of a correction over the largest of the solution; 0 when there is nothing to correct.
