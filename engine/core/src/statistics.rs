@@ -72,6 +72,19 @@ pub struct Presence {
 }
 
 impl Presence {
+    /// Adds the counts of other rows.
+    pub fn merge(&mut self, later: &Self) {
+        let Self { num_rows, num_absent, num_missing, num_nan, num_positive_infinity, num_negative_infinity, num_empty } =
+            later;
+        self.num_rows += num_rows;
+        self.num_absent += num_absent;
+        self.num_missing += num_missing;
+        self.num_nan += num_nan;
+        self.num_positive_infinity += num_positive_infinity;
+        self.num_negative_infinity += num_negative_infinity;
+        self.num_empty += num_empty;
+    }
+
     /// Rows with a value of any sort, NaN and infinities included.
     #[must_use]
     pub fn num_present(&self) -> u64 {
@@ -116,7 +129,7 @@ pub struct NumericStatistics {
 /// Quantiles by inverted distribution function: the smallest value that at least q·n values do not exceed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
-    /// (q, value), ascending; 0, 0.01, 0.05, 0.1, 0.2, … 0.9, 0.95, 0.99, 1.
+    /// (q, value), ascending in q: the tenths, the quarters, 0.01, 0.05, 0.95 and 0.99.
     pub values: Vec<(f64, f64)>,
     /// The true rank of each value lies within this share of the rows of q; 0 when exact.
     pub rank_error_fraction: f64,

@@ -28,7 +28,7 @@ pub fn assert_ulps(found: f64, expected: f64, ulps: u64) {
     assert!(distance <= ulps, "{found:e} is {distance} steps from {expected:e}, allowed are {ulps}");
 }
 
-/// The number of correct significant digits, as NIST's StRD counts them; 17 at most.
+/// The number of correct significant digits, as the NIST reference datasets count them; 17 at most.
 #[must_use]
 pub fn log_relative_error(found: f64, certified: f64) -> f64 {
     if found.to_bits() == certified.to_bits() {

@@ -1,0 +1,113 @@
+//! What can be wrong with packages, registries and what an orchestrator hands over.
+
+use sluice_core::error::{Diagnostic, ErrorKind};
+use sluice_core::options::quoted;
+
+/// An error of packaging, pushing or talking to an orchestrator.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// A package whose own examples come out otherwise.
+    #[error("model `{path}` predicts {found} for its example row {row}, its package says {expected}")]
+    ExampleDiffers {
+        /// The package.
+        path: String,
+        /// The row of `examples.json`, from 1.
+        row: usize,
+        /// What the package says.
+        expected: f64,
+        /// What came out.
+        found: f64,
+    },
+    /// An example row that does not fit the signature.
+    #[error("example row {row} of model `{path}` does not fit its signature")]
+    ExampleMalformed {
+        /// The package.
+        path: String,
+        /// The row, from 1.
+        row: usize,
+    },
+    /// A model name that cannot be a folder.
+    #[error("`{name}` cannot be the name of a model")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// A registry file that is not what it should be.
+    #[error("registry file `{path}` is damaged")]
+    RegistryDamaged {
+        /// The file.
+        path: String,
+        /// What the decoder says.
+        source: serde_json::Error,
+    },
+    /// A version that is not there.
+    #[error("model `{name}` has no version {version} in registry `{registry}`")]
+    NoSuchVersion {
+        /// The model.
+        name: String,
+        /// The version.
+        version: u64,
+        /// The registry.
+        registry: String,
+    },
+    /// The executor input is not what Kubeflow writes.
+    #[error("the executor input is not valid: {problem}")]
+    ExecutorInput {
+        /// What is wrong.
+        problem: String,
+    },
+    /// The executor input lacks something that the component needs.
+    #[error("the executor input has no {what} `{name}`")]
+    ExecutorInputMissing {
+        /// `input artifact`, `parameter`, `output artifact`, …
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The names there are.
+        available: Vec<String>,
+    },
+    /// A URI without a local path.
+    #[error("artifact `{name}` is at `{uri}`, which has no local path")]
+    NoLocalPath {
+        /// The artifact.
+        name: String,
+        /// Its URI.
+        uri: String,
+    },
+}
+
+impl Diagnostic for DeliveryError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::ExampleDiffers { .. } | Self::ExampleMalformed { .. } | Self::RegistryDamaged { .. } => {
+                ErrorKind::Malformed
+            }
+            Self::Name { .. }
+            | Self::ExecutorInput { .. }
+            | Self::ExecutorInputMissing { .. }
+            | Self::NoLocalPath { .. }
+            | Self::NoSuchVersion { .. } => ErrorKind::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::ExampleDiffers { .. } | Self::ExampleMalformed { .. } => {
+                Some("train it again with this version of sluice".into())
+            }
+            Self::Name { .. } => Some("use letters, digits, `-`, `_` and `.`, 64 at most".into()),
+            Self::RegistryDamaged { .. } => Some("restore the file from a backup; the versions are untouched".into()),
+            Self::NoSuchVersion { .. } => None,
+            Self::ExecutorInput { .. } => {
+                Some("pass `--executor-input '{{$}}'` in the component's arguments; Kubeflow fills it in".into())
+            }
+            Self::ExecutorInputMissing { available, .. } if available.is_empty() => None,
+            Self::ExecutorInputMissing { available, .. } => {
+                Some(format!("there is {}", quoted(available.iter().map(String::as_str))))
+            }
+            Self::NoLocalPath { .. } => {
+                Some("artifacts may live at a local path, gs://, s3://, minio:// or oci://".into())
+            }
+        }
+    }
+}

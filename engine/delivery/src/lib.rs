@@ -1,0 +1,13 @@
+//! What leaves the pipeline: the model package, the registry that keeps versions of it, and the formats of
+//! orchestrators.
+
+mod error;
+mod examples;
+pub mod kubeflow;
+mod package;
+mod registry;
+
+pub use error::DeliveryError;
+pub use examples::Examples;
+pub use package::{MODEL_KIND, MODEL_VERSION, ModelPackage, PackageParts, Signature};
+pub use registry::{FileRegistry, LATEST_BLESSED, Pushed, VersionRecord};

@@ -1,0 +1,191 @@
+//! The model package: transform, weights, signature and example rows in one artifact. It is the `Predictor`:
+//! whoever has it needs nothing else to predict.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use serde::{Deserialize, Serialize};
+
+use sluice_core::artifact::{Artifact, Draft};
+use sluice_core::batch::Batch;
+use sluice_core::error::Result;
+use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
+use sluice_core::plan::PlannedColumn;
+use sluice_core::seam::{BatchTransform, Predictor};
+use sluice_training::LinearModel;
+use sluice_transform::Transform;
+
+use crate::error::DeliveryError;
+use crate::examples::Examples;
+
+/// The artifact's kind.
+pub const MODEL_KIND: &str = "model";
+/// The version of its format.
+pub const MODEL_VERSION: u32 = 1;
+
+const TRANSFORM_FILE: &str = "transform.json";
+const WEIGHTS_FILE: &str = "model.json";
+const SIGNATURE_FILE: &str = "signature.json";
+const EXAMPLES_FILE: &str = "examples.json";
+
+/// The column that a model's predictions are called.
+const PREDICTION: &str = "prediction";
+
+/// Predictions of example rows must come out this close: other processors may round otherwise.
+const EXAMPLE_TOLERANCE: f64 = 1e-9;
+
+/// What goes in and what comes out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signature {
+    /// The source columns that the model reads, with their kinds in training.
+    pub inputs: Vec<PlannedColumn>,
+    /// What it predicts.
+    pub label: String,
+    /// The column that predictions are called.
+    pub output: String,
+}
+
+/// What a package is put together from.
+#[derive(Clone, Debug)]
+pub struct PackageParts {
+    /// The fitted transform.
+    pub transform: Transform,
+    /// The fitted model.
+    pub model: LinearModel,
+}
+
+/// A model that can predict.
+#[derive(Clone, Debug)]
+pub struct ModelPackage {
+    artifact: Artifact,
+    parts: PackageParts,
+    space: FeatureSpace,
+}
+
+impl PackageParts {
+    fn signature(&self) -> Signature {
+        Signature {
+            inputs: self.transform.input_columns().to_vec(),
+            label: self.model.label.clone(),
+            output: PREDICTION.into(),
+        }
+    }
+
+    fn predict(&self, batch: &Batch) -> Result<arrow::array::Float64Array> {
+        let features = self.transform.apply(batch)?;
+        self.model.predict(&features, self.transform.space())
+    }
+
+    /// Writes the package to `target`; `examples` are some training rows.
+    ///
+    /// # Errors
+    /// What predicting the examples and writing meet.
+    pub fn publish(
+        self,
+        examples: &RecordBatch,
+        made_from: BTreeMap<String, String>,
+        target: &Path,
+    ) -> Result<ModelPackage> {
+        let predictions = self.predict(&Batch::new(examples))?;
+        let examples = Examples::take(self.transform.input_columns(), examples, &predictions)?;
+        let mut draft = Draft::new(target)?;
+        draft.write_json(TRANSFORM_FILE, &self.transform)?;
+        draft.write_json(WEIGHTS_FILE, &self.model)?;
+        draft.write_json(SIGNATURE_FILE, &self.signature())?;
+        draft.write_json(EXAMPLES_FILE, &examples)?;
+        let artifact = draft.publish(MODEL_KIND, MODEL_VERSION, made_from)?;
+        Ok(ModelPackage::new(artifact, self))
+    }
+}
+
+impl ModelPackage {
+    fn new(artifact: Artifact, parts: PackageParts) -> Self {
+        let space = FeatureSpace {
+            features: vec![FeatureSpec {
+                name: PREDICTION.into(),
+                kind: FeatureKind::Number,
+                sources: parts.transform.inputs(),
+            }],
+        };
+        Self { artifact, parts, space }
+    }
+
+    /// Opens a package, verifies its files, and predicts its example rows again.
+    ///
+    /// # Errors
+    /// `ArtifactError`; [`DeliveryError::ExampleDiffers`] when the model does not do what it did.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let artifact = Artifact::open(folder, MODEL_KIND, MODEL_VERSION)?;
+        let parts = PackageParts {
+            transform: artifact.read_json(TRANSFORM_FILE)?,
+            model: artifact.read_json(WEIGHTS_FILE)?,
+        };
+        let examples: Examples = artifact.read_json(EXAMPLES_FILE)?;
+        let path = || folder.display().to_string();
+        let malformed = |row: usize| DeliveryError::ExampleMalformed { path: path(), row: row + 1 };
+        if parts.model.coefficients.len() != parts.transform.space().width() {
+            return Err(malformed(0).into());
+        }
+        let table = examples.table(parts.transform.input_columns()).map_err(malformed)?;
+        let predictions = parts.predict(&Batch::new(&table))?;
+        if predictions.len() != examples.predictions.len() {
+            return Err(malformed(0).into());
+        }
+        for (row, (&found, &expected)) in predictions.values().iter().zip(&examples.predictions).enumerate() {
+            if !((found - expected).abs() <= EXAMPLE_TOLERANCE * (1.0 + expected.abs())) {
+                return Err(DeliveryError::ExampleDiffers { path: path(), row: row + 1, expected, found }.into());
+            }
+        }
+        Ok(Self::new(artifact, parts))
+    }
+
+    /// The artifact.
+    #[must_use]
+    pub fn artifact(&self) -> &Artifact {
+        &self.artifact
+    }
+
+    /// The fitted transform.
+    #[must_use]
+    pub fn transform(&self) -> &Transform {
+        &self.parts.transform
+    }
+
+    /// The fitted model.
+    #[must_use]
+    pub fn model(&self) -> &LinearModel {
+        &self.parts.model
+    }
+
+    /// What goes in and what comes out.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        self.parts.signature()
+    }
+}
+
+impl BatchTransform for ModelPackage {
+    fn inputs(&self) -> Vec<String> {
+        self.parts.transform.inputs()
+    }
+
+    fn space(&self) -> &FeatureSpace {
+        &self.space
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
+        let predictions = self.parts.predict(batch)?;
+        Ok(FeatureBatch { rows: predictions.len(), columns: vec![FeatureColumn::Numbers(predictions)] })
+    }
+}
+
+impl Predictor for ModelPackage {
+    fn digest(&self) -> &str {
+        self.artifact.digest()
+    }
+
+    fn label(&self) -> &str {
+        &self.parts.model.label
+    }
+}

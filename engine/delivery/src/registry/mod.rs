@@ -1,0 +1,252 @@
+//! A registry in a folder: numbered versions of a model, and aliases that point at them.
+//!
+//! `NAME/versions/0001/` is the model package, unchanged; `NAME/versions/0001.json` says where it came from;
+//! `NAME/aliases.json` maps `latest-blessed` to a version. A version is claimed by a rename that fails when it
+//! exists, so that pushers side by side get different numbers; the alias is moved last, so that a push that
+//! is cut short leaves the old one in force.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use sluice_core::artifact::{Artifact, MANIFEST_FILE};
+use sluice_core::error::{CommonError, Result};
+
+use crate::error::DeliveryError;
+use crate::package::ModelPackage;
+
+/// The alias of the version that passed the gate last.
+pub const LATEST_BLESSED: &str = "latest-blessed";
+
+/// Where a version came from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VersionRecord {
+    /// Its number.
+    pub version: u64,
+    /// The digest of the package.
+    pub digest: String,
+    /// The verdict that let it pass.
+    pub verdict: Value,
+    /// Seconds since 1970-01-01 UTC.
+    pub pushed_at_seconds: u64,
+}
+
+/// What a push did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pushed {
+    /// The version.
+    pub version: u64,
+    /// Whether it is new; the same package is registered once.
+    pub is_new: bool,
+    /// Where it lies.
+    pub path: String,
+}
+
+/// Versions of one model.
+#[derive(Clone, Debug)]
+pub struct FileRegistry {
+    root: PathBuf,
+    name: String,
+}
+
+fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> CommonError {
+    let path = path.to_owned();
+    move |error| {
+        let bare =
+            error.raw_os_error().map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
+        CommonError::file(action, path, bare)
+    }
+}
+
+impl FileRegistry {
+    /// The versions of the model `name` in the registry at `root`; nothing is made until something is pushed.
+    ///
+    /// # Errors
+    /// [`DeliveryError::Name`].
+    pub fn new(root: impl Into<PathBuf>, name: &str) -> Result<Self> {
+        let sound = !name.is_empty()
+            && name.len() <= 64
+            && !name.starts_with('.')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if !sound {
+            return Err(DeliveryError::Name { name: name.into() }.into());
+        }
+        Ok(Self { root: root.into(), name: name.into() })
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.root.join(&self.name)
+    }
+
+    fn versions_folder(&self) -> PathBuf {
+        self.folder().join("versions")
+    }
+
+    fn version_path(&self, version: u64) -> PathBuf {
+        self.versions_folder().join(format!("{version:04}"))
+    }
+
+    /// The numbers of all versions, ascending.
+    ///
+    /// # Errors
+    /// [`CommonError::File`].
+    pub fn versions(&self) -> Result<Vec<u64>> {
+        let folder = self.versions_folder();
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut versions = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(file_error("read", &folder))? {
+            let entry = entry.map_err(file_error("read", &folder))?;
+            let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            if let Some(version) = number
+                && entry.path().join(MANIFEST_FILE).is_file()
+            {
+                versions.push(version);
+            }
+        }
+        versions.sort_unstable();
+        Ok(versions)
+    }
+
+    fn aliases(&self) -> Result<BTreeMap<String, u64>> {
+        let path = self.folder().join("aliases.json");
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| {
+                DeliveryError::RegistryDamaged { path: path.display().to_string(), source }.into()
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(error) => Err(file_error("read", &path)(error).into()),
+        }
+    }
+
+    /// The version that an alias points at.
+    ///
+    /// # Errors
+    /// [`DeliveryError::RegistryDamaged`].
+    pub fn alias(&self, alias: &str) -> Result<Option<u64>> {
+        Ok(self.aliases()?.get(alias).copied())
+    }
+
+    /// Opens a version.
+    ///
+    /// # Errors
+    /// [`DeliveryError::NoSuchVersion`], and what opening a package meets.
+    pub fn open(&self, version: u64) -> Result<ModelPackage> {
+        let path = self.version_path(version);
+        if !path.exists() {
+            let registry = self.root.display().to_string();
+            return Err(DeliveryError::NoSuchVersion { name: self.name.clone(), version, registry }.into());
+        }
+        ModelPackage::open(&path)
+    }
+
+    /// The model that passed the gate last; `None` when none ever did.
+    ///
+    /// # Errors
+    /// As [`FileRegistry::open`].
+    pub fn latest_blessed(&self) -> Result<Option<(u64, ModelPackage)>> {
+        let Some(version) = self.alias(LATEST_BLESSED)? else { return Ok(None) };
+        Ok(Some((version, self.open(version)?)))
+    }
+
+    /// Registers a package and points `latest-blessed` at it. A package that is registered already keeps its
+    /// version.
+    ///
+    /// # Errors
+    /// [`CommonError::File`] when the registry cannot be written; it is then as it was.
+    pub fn push(&self, package: &Artifact, verdict: Value) -> Result<Pushed> {
+        let existing = self.find(package.digest())?;
+        let version = match existing {
+            Some(version) => version,
+            None => self.add(package)?,
+        };
+        if existing.is_none() {
+            let pushed_at_seconds =
+                std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let record = VersionRecord { version, digest: package.digest().into(), verdict, pushed_at_seconds };
+            self.write_json(&self.version_path(version).with_extension("json"), &record)?;
+        }
+        let mut aliases = self.aliases()?;
+        aliases.insert(LATEST_BLESSED.into(), version);
+        self.write_json(&self.folder().join("aliases.json"), &aliases)?;
+        let path = self.version_path(version).display().to_string();
+        Ok(Pushed { version, is_new: existing.is_none(), path })
+    }
+
+    fn find(&self, digest: &str) -> Result<Option<u64>> {
+        for version in self.versions()?.into_iter().rev() {
+            let path = self.version_path(version).join(MANIFEST_FILE);
+            let bytes = fs::read(&path).map_err(file_error("read", &path))?;
+            if sluice_core::artifact::hex_digest(&bytes) == digest {
+                return Ok(Some(version));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Copies the package beside the versions and claims the next number.
+    fn add(&self, package: &Artifact) -> Result<u64> {
+        let folder = self.versions_folder();
+        fs::create_dir_all(&folder).map_err(file_error("create", &folder))?;
+        let draft = tempfolder(&folder)?;
+        let copied = copy_package(package, &draft).and_then(|()| {
+            let mut version = self.versions()?.last().map_or(1, |last| last + 1);
+            loop {
+                match renameat_with(CWD, &draft, CWD, self.version_path(version), RenameFlags::NOREPLACE) {
+                    Ok(()) => return Ok(version),
+                    Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => version += 1,
+                    Err(error) => return Err(file_error("write", &self.version_path(version))(error.into()).into()),
+                }
+            }
+        });
+        if copied.is_err() {
+            // The error that stopped the copy is the one to report.
+            let _ = fs::remove_dir_all(&draft);
+        }
+        copied
+    }
+
+    /// Writes a small file as a whole: beside, then renamed.
+    fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<()> {
+        let mut bytes =
+            serde_json::to_vec_pretty(value).map_err(|error| CommonError::Internal(error.to_string()))?;
+        bytes.push(b'\n');
+        let beside = path.with_extension(format!("json.{}", std::process::id()));
+        let written = fs::File::create(&beside).and_then(|mut file| {
+            std::io::Write::write_all(&mut file, &bytes)?;
+            file.sync_all()
+        });
+        written.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
+            let _ = fs::remove_file(&beside);
+            file_error("write", path)(error)
+        })?;
+        Ok(())
+    }
+}
+
+fn tempfolder(folder: &Path) -> Result<PathBuf> {
+    let path = folder.join(format!(".push.{}.{:?}", std::process::id(), std::thread::current().id()));
+    fs::create_dir(&path).map_err(file_error("create", &path))?;
+    Ok(path)
+}
+
+fn copy_package(package: &Artifact, target: &Path) -> Result<()> {
+    let names = package.manifest().files.keys().map(String::as_str).chain([MANIFEST_FILE]);
+    for name in names {
+        let to = target.join(name);
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).map_err(file_error("create", parent))?;
+        }
+        fs::copy(package.path(name), &to).map_err(file_error("write", &to))?;
+        fs::File::open(&to).and_then(|file| file.sync_all()).map_err(file_error("write", &to))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! What can be wrong with an evaluation. A model that is not good enough is no error: that is a
+//! [`crate::gate::Verdict`].
+
+use sluice_core::error::{Diagnostic, Error, ErrorKind};
+
+/// Why a model could not be evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluationError {
+    /// A label or a prediction that metrics cannot take.
+    #[error("{what} is {found}")]
+    NotFinite {
+        /// The label column, or whose prediction.
+        what: String,
+        /// `null`, `NaN` or `infinite`.
+        found: &'static str,
+    },
+    /// A model that does not give one number per row.
+    #[error("{model} does not give one number per row")]
+    NotOneNumber {
+        /// Which model.
+        model: &'static str,
+    },
+    /// The baseline met something that it cannot take.
+    #[error("the baseline cannot predict these rows")]
+    BaselineFailed {
+        /// What it met.
+        #[source]
+        source: Error,
+    },
+    /// There is nothing to evaluate on.
+    #[error("{source_name} has no rows to evaluate on")]
+    RowsMissing {
+        /// The source.
+        source_name: String,
+    },
+    /// A slice column in which every value is null.
+    #[error("slice column `{column}` is null in all rows")]
+    SliceColumnEmpty {
+        /// The column.
+        column: String,
+    },
+    /// More slices than an evaluation can hold and anyone can read.
+    #[error("slicing by {columns} makes more than {limit} slices")]
+    TooManySlices {
+        /// The columns, quoted.
+        columns: String,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// Sums of another evaluation.
+    #[error("these sums belong to another evaluation: {difference} differs")]
+    OtherEvaluation {
+        /// What differs.
+        difference: &'static str,
+    },
+}
+
+impl Diagnostic for EvaluationError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFinite { .. }
+            | Self::NotOneNumber { .. }
+            | Self::RowsMissing { .. }
+            | Self::SliceColumnEmpty { .. } => ErrorKind::Malformed,
+            Self::BaselineFailed { source } => source.kind(),
+            Self::TooManySlices { .. } | Self::OtherEvaluation { .. } => ErrorKind::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFinite { what, .. } if what.starts_with("label") => {
+                Some("leave rows without a usable label out of the evaluation data".into())
+            }
+            Self::NotFinite { .. } => {
+                Some("impute or clip the features that this row brings to the model".into())
+            }
+            Self::NotOneNumber { .. } => Some("evaluate a model that predicts one number per row".into()),
+            Self::BaselineFailed { source } => source.hint(),
+            Self::RowsMissing { .. } => Some("check how the data are divided into subsets".into()),
+            Self::SliceColumnEmpty { column } => {
+                Some(format!("remove `{column}` from the slices, or check where its values were lost"))
+            }
+            Self::TooManySlices { .. } => {
+                Some("slice by columns of fewer values, or bucketize them first".into())
+            }
+            Self::OtherEvaluation { .. } => Some("merge states of one evaluation only".into()),
+        }
+    }
+}

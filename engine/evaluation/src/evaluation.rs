@@ -1,0 +1,132 @@
+//! What an evaluation leaves behind: the metrics of every slice and the verdict. No figure is NaN or infinite:
+//! what does not exist is `null`, with the reason beside it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sluice_core::group::{Grouping, KeyPart};
+
+use crate::comparison::Change;
+use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
+use crate::metric::Direction;
+
+/// A metric that was computed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricName {
+    /// Its name.
+    pub name: String,
+    /// Which way it improves.
+    pub direction: Direction,
+}
+
+/// One column of a slice and its value there; `null` is the slice of rows without a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlicePart {
+    /// The column.
+    pub column: String,
+    /// The value as text.
+    pub value: Option<String>,
+}
+
+/// The columns and values that make a slice; none: all rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SliceKey {
+    /// In the order of the slice's definition.
+    pub parts: Vec<SlicePart>,
+}
+
+impl SliceKey {
+    pub(crate) fn new(grouping: &Grouping, key: &[KeyPart]) -> Self {
+        let part = |(column, part): (&String, &KeyPart)| SlicePart {
+            column: column.clone(),
+            value: match part {
+                KeyPart::Null => None,
+                KeyPart::Value(text) => Some(text.clone()),
+            },
+        };
+        Self { parts: grouping.columns.iter().zip(key).map(part).collect() }
+    }
+
+    /// Whether it is all rows.
+    #[must_use]
+    pub fn is_overall(&self) -> bool {
+        self.parts.is_empty()
+    }
+}
+
+impl std::fmt::Display for SliceKey {
+    /// `sex=f, smoker=(null)`; nothing for all rows.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, part) in self.parts.iter().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(formatter, "{comma}{}={}", part.column, part.value.as_deref().unwrap_or("(null)"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The metrics of one slice, by name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SliceMetrics {
+    /// Which slice.
+    pub slice: SliceKey,
+    /// Its rows.
+    pub rows: u64,
+    /// Whether it has fewer rows than a t test should be trusted with.
+    pub few_rows: bool,
+    /// The candidate's values.
+    pub candidate: BTreeMap<String, Option<f64>>,
+    /// The baseline's values, if there is one to compare with.
+    pub baseline: Option<BTreeMap<String, Option<f64>>>,
+    /// Candidate minus baseline, if there is one to compare with.
+    pub changes: Option<BTreeMap<String, Change>>,
+    /// Why a value is `null`, by metric.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub undefined: BTreeMap<String, String>,
+}
+
+impl SliceMetrics {
+    pub(crate) fn new(key: SliceKey, slice: &SliceFigures, alpha: f64) -> Self {
+        let mut metrics = Self {
+            slice: key,
+            rows: slice.rows,
+            few_rows: slice.rows < FEW_ROWS,
+            candidate: BTreeMap::new(),
+            baseline: None,
+            changes: None,
+            undefined: BTreeMap::new(),
+        };
+        for figures in &slice.figures {
+            let name = figures.metric.name.to_owned();
+            let values = [Some(figures.candidate), figures.baseline];
+            if let Some(reason) = values.into_iter().flatten().find_map(Result::err) {
+                metrics.undefined.insert(name.clone(), reason.to_string());
+            }
+            metrics.candidate.insert(name.clone(), figures.candidate.ok());
+            if let (Some(baseline), Some(change)) = (figures.baseline, figures.change) {
+                let both = figures.candidate.ok().zip(baseline.ok());
+                let difference = both.map(|(candidate, baseline)| candidate - baseline);
+                let change = Change::of(change, difference, figures.metric.direction, alpha);
+                metrics.baseline.get_or_insert_default().insert(name.clone(), baseline.ok());
+                metrics.changes.get_or_insert_default().insert(name, change);
+            }
+        }
+        metrics
+    }
+}
+
+/// The metrics of every slice and what follows from them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The label column.
+    pub label: String,
+    /// What was taken off the label before squaring; it changes rounding only.
+    pub label_shift: f64,
+    /// The metrics, in the order of the options.
+    pub metrics: Vec<MetricName>,
+    /// Overall first, then slice by slice: by definition, then by the text of the key.
+    pub slices: Vec<SliceMetrics>,
+    /// The decision.
+    pub verdict: Verdict,
+}

@@ -1,0 +1,151 @@
+//! The verdict: an outcome with every reason for it, kept whether the model passes or not.
+
+use serde::{Deserialize, Serialize};
+use sluice_core::error::Error;
+
+/// What the gate decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Every requirement is met.
+    Pass,
+    /// At least one is not.
+    Fail,
+    /// The evaluation itself failed; nothing is known.
+    Error,
+}
+
+/// What the candidate was compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Comparison {
+    /// The baseline, on the same rows.
+    Compared,
+    /// There is no baseline yet.
+    NoBaseline,
+    /// There is one, but it cannot predict these rows or predicts something else.
+    NotComparable,
+}
+
+/// What a reason is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleName {
+    /// The value has an upper bound.
+    AtMost,
+    /// The value has a lower bound.
+    AtLeast,
+    /// Proof of harm blocks.
+    BlockIfWorse,
+    /// Only proof of no harm passes.
+    ProveNotWorse,
+    /// Nothing was required.
+    NoRequirement,
+    /// Whether there is a baseline to compare with.
+    Baseline,
+    /// Whether the evaluation ran to its end.
+    Evaluation,
+}
+
+/// One reason of a verdict. Figures that do not exist or do not apply are `null`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The metric.
+    pub metric: Option<String>,
+    /// The slice, such as `sex=f`; `null` for all rows.
+    pub slice: Option<String>,
+    /// The rule.
+    pub rule: RuleName,
+    /// Its bound or margin.
+    pub bound: Option<f64>,
+    /// The candidate's value.
+    pub candidate: Option<f64>,
+    /// The baseline's value.
+    pub baseline: Option<f64>,
+    /// Candidate minus baseline.
+    pub difference: Option<f64>,
+    /// Its interval at level 1 − alpha.
+    pub interval: Option<[f64; 2]>,
+    /// The one-sided p-value of the rule's test.
+    pub p_value: Option<f64>,
+    /// The same after Holm's correction over the slices of this rule.
+    pub p_adjusted: Option<f64>,
+    /// Rows of the slice.
+    pub rows: u64,
+    /// Whether it speaks for passing.
+    pub passed: bool,
+    /// Whether the slice has fewer rows than a t test should be trusted with.
+    pub few_rows: bool,
+    /// The reason in one sentence.
+    pub text: String,
+}
+
+impl Reason {
+    /// A reason without a metric.
+    pub(crate) fn about(rule: RuleName, rows: u64, passed: bool, text: String) -> Self {
+        Self {
+            metric: None,
+            slice: None,
+            rule,
+            bound: None,
+            candidate: None,
+            baseline: None,
+            difference: None,
+            interval: None,
+            p_value: None,
+            p_adjusted: None,
+            rows,
+            passed,
+            few_rows: false,
+            text,
+        }
+    }
+}
+
+/// The decision about a model and every reason for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Pass, fail or error.
+    pub outcome: Outcome,
+    /// What it was compared with.
+    pub comparison: Comparison,
+    /// The digest of the candidate's package.
+    pub candidate_digest: String,
+    /// The digest of the baseline's package.
+    pub baseline_digest: Option<String>,
+    /// The level of every test.
+    pub alpha: f64,
+    /// Rows of the evaluation.
+    pub rows: u64,
+    /// Why a comparison that was not possible did not block, in the words of whoever forced it.
+    pub forced: Option<String>,
+    /// All reasons, in the order of the requirements, then of the slices.
+    pub reasons: Vec<Reason>,
+}
+
+impl Verdict {
+    /// The verdict when the evaluation could not be done; a gate must never be left without one.
+    #[must_use]
+    pub fn of_error(candidate_digest: &str, alpha: f64, error: &Error) -> Self {
+        let mut text = error.to_string();
+        for place in error.places() {
+            text.push_str(", in ");
+            text.push_str(place);
+        }
+        Self {
+            outcome: Outcome::Error,
+            comparison: Comparison::NotComparable,
+            candidate_digest: candidate_digest.into(),
+            baseline_digest: None,
+            alpha,
+            rows: 0,
+            forced: None,
+            reasons: vec![Reason::about(RuleName::Evaluation, 0, false, text)],
+        }
+    }
+
+    /// The reasons that speak against the model.
+    pub fn failures(&self) -> impl Iterator<Item = &Reason> {
+        self.reasons.iter().filter(|reason| !reason.passed)
+    }
+}

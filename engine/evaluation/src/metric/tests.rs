@@ -1,0 +1,173 @@
+//! Golden values, laws and hard cases of the metrics.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use sluice_core::Accumulator;
+use sluice_core::execution::Execution;
+use sluice_core::fold::fold;
+use sluice_core::group::Grouping;
+use sluice_core::seam::Predictor;
+use sluice_testkit::close::assert_relative;
+use sluice_testkit::laws;
+use sluice_testkit::memory::MemorySource;
+
+use super::{Metric, RegressionMetrics, Side, Undefined};
+use crate::comparison::Estimate;
+use crate::fixture::{Linear, numbers, table, texts};
+
+/// The change of a metric between the predictions `c` and `b` for `y`.
+fn change(name: &str, y: &[f64], c: &[f64], b: &[f64], shift: f64) -> Result<Estimate, Undefined> {
+    let source = MemorySource::new(&table(&[("y", numbers(y)), ("c", numbers(c)), ("b", numbers(b))]), 3);
+    let (candidate, baseline) = (Linear::column("c", "c"), Linear::column("b", "b"));
+    let metrics = RegressionMetrics::new(&candidate, Some(&baseline), vec![Grouping::overall()], shift);
+    let state = fold(&source, &metrics, &Execution::with_threads(1)).unwrap();
+    Metric::find(name).unwrap().change(&state.accumulator.finish()[0].1.summary(0).unwrap())
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The standard error of a mean, in two passes.
+fn standard_error(values: &[f64]) -> f64 {
+    let (centre, n) = (mean(values), values.len() as f64);
+    (values.iter().map(|value| (value - centre).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt()
+}
+
+const Y: [f64; 8] = [3.0, -1.0, 4.5, 1.0, 5.0, -9.0, 2.5, 6.0];
+const C: [f64; 8] = [2.5, -1.5, 4.0, 2.0, 4.0, -7.0, 2.0, 7.5];
+const B: [f64; 8] = [1.0, 0.5, 4.0, 2.5, 7.0, -6.0, 3.5, 5.0];
+
+#[test]
+fn delta_methods_equal_their_row_by_row_form() {
+    let pairs: Vec<(f64, f64)> =
+        (0..8).map(|row| ((C[row] - Y[row]).powi(2), (B[row] - Y[row]).powi(2))).collect();
+    let (u, v): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    let (rmse_c, rmse_b) = (mean(&u).sqrt(), mean(&v).sqrt());
+    let rows: Vec<f64> = pairs.iter().map(|(u, v)| u / (2.0 * rmse_c) - v / (2.0 * rmse_b)).collect();
+    let found = change("rmse", &Y, &C, &B, 1.0).unwrap();
+    assert_relative(found.difference, rmse_c - rmse_b, 1e-14);
+    assert_relative(found.standard_error, standard_error(&rows), 1e-14);
+
+    let w: Vec<f64> = Y.iter().map(|y| (y - mean(&Y)).powi(2)).collect();
+    let spread = mean(&w);
+    let ratio = (mean(&u) - mean(&v)) / spread;
+    let rows: Vec<f64> = pairs.iter().zip(&w).map(|((u, v), w)| (u - v - ratio * w) / spread).collect();
+    for shift in [0.0, 1.5, 1000.0] {
+        let found = change("r2", &Y, &C, &B, shift).unwrap();
+        assert_relative(found.difference, -ratio, 1e-14);
+        assert_relative(found.standard_error, standard_error(&rows), 1e-12);
+    }
+}
+
+#[test]
+fn a_model_without_error_still_has_an_interval() {
+    let found = change("rmse", &Y, &C, &Y, 0.0).unwrap();
+    assert!(found.difference > 0.0 && found.standard_error > 0.0);
+    let mirrored = change("rmse", &Y, &Y, &C, 0.0).unwrap();
+    assert_relative(mirrored.difference, -found.difference, 1e-15);
+    assert_relative(mirrored.standard_error, found.standard_error, 1e-14);
+    let none = change("rmse", &Y, &Y, &Y, 0.0).unwrap();
+    assert_relative(none.difference, 0.0, 0.0);
+    assert_relative(none.standard_error, 0.0, 0.0);
+}
+
+#[test]
+fn constant_differences_have_no_variance_at_all() {
+    // 0.1 and 0.3 have no exact square, so sums of rounded squares would leave some variance.
+    let y = [0.1; 7];
+    for (name, expected) in [("mse", 0.3_f64), ("mae", 0.3), ("mean_error", 0.2)] {
+        let found = change(name, &y, &[0.4; 7], &[0.2; 7], 0.0).unwrap();
+        assert_relative(found.standard_error, 0.0, 0.0);
+        assert!(found.difference > 0.0, "{name} {expected}");
+    }
+    let found = change("rmse", &y, &[0.4; 7], &[0.2; 7], 0.0).unwrap();
+    assert_relative(found.difference, 0.2, 1e-14);
+    assert!(found.standard_error < 1e-15, "{found:?}");
+}
+
+#[test]
+fn almost_equal_models_keep_their_digits() {
+    let nudged: Vec<f64> = C.iter().enumerate().map(|(row, c)| c + 1e-9 * (row % 3) as f64).collect();
+    let rows: Vec<f64> =
+        (0..8).map(|row| (nudged[row] - C[row]) * (nudged[row] + C[row] - 2.0 * Y[row])).collect();
+    let found = change("mse", &Y, &nudged, &C, 0.0).unwrap();
+    assert_relative(found.difference, mean(&rows), 1e-12);
+    assert_relative(found.standard_error, standard_error(&rows), 1e-12);
+}
+
+#[test]
+fn r2_of_a_label_far_from_zero_needs_no_luck() {
+    let near: Vec<f64> = (0..64).map(f64::from).collect();
+    let far: Vec<f64> = near.iter().map(|y| y + 1e12).collect();
+    let far_predictions: Vec<f64> =
+        near.iter().enumerate().map(|(row, y)| 1e12 + y + (row % 2) as f64).collect();
+    let source = MemorySource::new(&table(&[("y", numbers(&far)), ("c", numbers(&far_predictions))]), 5);
+    let metrics = RegressionMetrics::new(&Linear::column("c", "c"), None, vec![Grouping::overall()], 0.0);
+    let state = fold(&source, &metrics, &Execution::with_threads(2)).unwrap();
+    let sums = state.accumulator.finish();
+    let summary = sums[0].1.summary(0).unwrap();
+    let r2 = Metric::find("r2").unwrap().value(&summary, Side::Candidate).unwrap();
+    assert_relative(r2, 1.0 - 32.0 / 21_840.0, 1e-15);
+}
+
+#[test]
+fn what_passes_the_range_of_f64_is_said() {
+    let huge = [1e200, -1e200, 3.0];
+    assert_eq!(change("mse", &huge, &[0.0; 3], &[1.0; 3], 0.0), Err(Undefined::TooLarge));
+    assert_eq!(change("r2", &huge, &[0.0; 3], &[1.0; 3], 0.0), Err(Undefined::TooLarge));
+    assert_eq!(change("r2", &[2.0; 3], &[0.0; 3], &[1.0; 3], 0.0), Err(Undefined::ConstantLabel));
+    assert_eq!(change("mae", &[2.0], &[0.0], &[1.0], 0.0), Err(Undefined::TooFewRows));
+}
+
+#[test]
+fn unknown_metrics_name_the_nearest() {
+    use sluice_core::Diagnostic;
+    assert_eq!(Metric::find("rsme").unwrap_err().hint().unwrap(), "did you mean `rmse`?");
+}
+
+fn metrics_of(paired: bool) -> RegressionMetrics {
+    let (candidate, baseline) = (Linear::column("c", "c"), Linear::column("b", "b"));
+    let groupings = vec![Grouping::overall(), Grouping::by(["g"]), Grouping::by(["g", "k"])];
+    RegressionMetrics::new(&candidate, paired.then_some(&baseline), groupings, 0.5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn splits_threads_and_shards_change_nothing(
+        rows in prop::collection::vec((-1e6..1e6_f64, -1e6..1e6_f64, -1e3..1e3_f64, 0..4_usize, 0..2_usize), 1..60),
+        split_rows in 1..20_u64,
+        batch_rows in 1..7_usize,
+        paired: bool,
+    ) {
+        let column = |pick: fn(&(f64, f64, f64, usize, usize)) -> f64| {
+            numbers(&rows.iter().map(pick).collect::<Vec<_>>())
+        };
+        let group = |pick: fn(&(f64, f64, f64, usize, usize)) -> usize| {
+            texts(&rows.iter().map(|row| ["p", "q", "r", "s"][pick(row)]).collect::<Vec<_>>())
+        };
+        let table = table(&[
+            ("y", column(|row| row.0)), ("c", column(|row| row.1)), ("b", column(|row| row.2)),
+            ("g", group(|row| row.3)), ("k", group(|row| row.4)),
+        ]);
+        let metrics = metrics_of(paired);
+        let source = MemorySource::new(&table, split_rows).with_batch_rows(batch_rows);
+        laws::check(&source, &metrics);
+        let whole = laws::state_bytes(&MemorySource::new(&table, 1 << 20), &metrics, 1);
+        prop_assert_eq!(laws::state_bytes(&source, &metrics, 2), whole, "the layout of the rows changes the sums");
+    }
+}
+
+#[test]
+fn states_of_other_models_do_not_join() {
+    let mut first = metrics_of(true);
+    let other: Arc<dyn Predictor> = Linear::column("other", "c");
+    let later = RegressionMetrics::new(&other, None, Vec::new(), 0.5);
+    let no_groups =
+        sluice_core::group::GroupTables::default().merge(&sluice_core::group::GroupTables::default());
+    let error = first.merge(later, &no_groups).unwrap_err();
+    assert_eq!(error.to_string(), "these sums belong to another evaluation: the candidate differs");
+}

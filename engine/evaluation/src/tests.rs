@@ -1,0 +1,216 @@
+//! Evaluations as a whole: golden values of the diabetes data, and what users meet when things are wrong.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use serde_json::Value;
+use sluice_core::error::ErrorKind;
+use sluice_core::execution::Execution;
+use sluice_core::seam::Predictor;
+use sluice_testkit::close::assert_relative;
+use sluice_testkit::memory::MemorySource;
+
+use crate::fixture::{Linear, diabetes, fit, golden, numbers, ridge, table, texts};
+use crate::gate::{Columns, Comparison, Outcome, RequirementOptions, RuleName};
+use crate::{Baseline, EvaluateOptions, Evaluation, SliceMetrics, evaluate};
+
+fn by(column: &str) -> EvaluateOptions {
+    EvaluateOptions { slices: vec![Columns(vec![column.into()])], ..EvaluateOptions::default() }
+}
+
+fn run(
+    table: &RecordBatch,
+    candidate: &Arc<dyn Predictor>,
+    baseline: &Baseline,
+    options: &EvaluateOptions,
+) -> sluice_core::Result<Evaluation> {
+    evaluate(&MemorySource::new(table, 17), candidate, baseline, options, &Execution::with_threads(2))
+}
+
+/// The overall figures and those by sex, each with what is expected.
+fn paired_with_golden<'a>(
+    evaluation: &'a Evaluation,
+    overall: &'a Value,
+    by_sex: &'a Value,
+) -> Vec<(&'a SliceMetrics, &'a Value)> {
+    let mut pairs = vec![(&evaluation.slices[0], overall)];
+    for expected in by_sex.as_array().unwrap() {
+        let name = format!("sex={}", expected["sex"]);
+        let slice = evaluation.slices.iter().find(|slice| slice.slice.to_string() == name).unwrap();
+        pairs.push((slice, expected));
+    }
+    pairs
+}
+
+#[test]
+fn values_equal_fifty_digit_arithmetic() {
+    let golden = golden("ridge.json");
+    for alpha in [0.0, 0.1, 0.4, 1.2] {
+        let options = EvaluateOptions { label_shift: 152.0, ..by("sex") };
+        let evaluation = run(&diabetes(), &ridge(alpha), &Baseline::None, &options).unwrap();
+        let expected = &fit(&golden, alpha)["exact"]["eval"];
+        let pairs = paired_with_golden(&evaluation, &expected["overall"], &expected["by_sex"]);
+        assert_eq!(pairs.len(), 3);
+        for (slice, expected) in pairs {
+            assert_eq!(slice.rows, expected["rows"].as_u64().unwrap());
+            for name in ["mse", "rmse", "mae", "r2", "mean_error"] {
+                assert_relative(slice.candidate[name].unwrap(), expected[name].as_f64().unwrap(), 1e-12);
+            }
+        }
+    }
+}
+
+#[test]
+fn changes_equal_scipy_and_holm_equals_statsmodels() {
+    for expected in golden("gate.json")["comparisons"].as_array().unwrap() {
+        let baseline = Baseline::Model(ridge(expected["baseline_alpha"].as_f64().unwrap()));
+        let change_rule = |metric: &str| RequirementOptions {
+            metric: metric.into(),
+            block_if_worse: Some(0.0),
+            every: Some(Columns(vec!["sex".into()])),
+            ..RequirementOptions::default()
+        };
+        let require = ["mse", "mae", "rmse"].map(change_rule).to_vec();
+        let options = EvaluateOptions { require, label_shift: 152.0, ..EvaluateOptions::default() };
+        let evaluation = run(&diabetes(), &ridge(0.4), &baseline, &options).unwrap();
+        for (slice, expected) in paired_with_golden(&evaluation, &expected["overall"], &expected["by_sex"]) {
+            for (name, key, mean) in [
+                ("mse", "squared_error", "mean"),
+                ("mae", "absolute_error", "mean"),
+                ("rmse", "rmse", "difference"),
+            ] {
+                let change = &slice.changes.as_ref().unwrap()[name];
+                let number = |field: &str| expected[key][field].as_f64().unwrap();
+                assert_relative(change.difference.unwrap(), number(mean), 1e-10);
+                assert_relative(change.standard_error.unwrap(), number("standard_error"), 1e-10);
+                assert_relative(change.degrees_of_freedom.unwrap(), number("df"), 0.0);
+                assert_relative(change.p_worse.unwrap(), number("p_worse"), 1e-10);
+                let [low, high] = change.interval.unwrap();
+                assert_relative(low, expected[key]["interval"][0].as_f64().unwrap(), 1e-10);
+                assert_relative(high, expected[key]["interval"][1].as_f64().unwrap(), 1e-10);
+                let Some(holm) = expected[key]["p_worse_holm"].as_f64() else { continue };
+                let name_of_slice = slice.slice.to_string();
+                let is_mine = |reason: &&crate::gate::Reason| {
+                    reason.metric.as_deref() == Some(name) && reason.slice.as_deref() == Some(&name_of_slice)
+                };
+                let reason = evaluation.verdict.reasons.iter().find(is_mine).unwrap();
+                assert_relative(reason.p_adjusted.unwrap(), holm, 1e-10);
+            }
+        }
+        let stored = serde_json::to_string(&evaluation).unwrap();
+        assert_eq!(serde_json::from_str::<Evaluation>(&stored).unwrap(), evaluation);
+    }
+}
+
+#[test]
+fn a_constant_label_makes_r2_null_with_a_reason() {
+    let data = table(&[
+        ("y", numbers(&[5.0, 5.0, 5.0, 1.0])),
+        ("c", numbers(&[4.0, 5.0, 6.0, 1.0])),
+        ("g", texts(&["a", "a", "a", "b"])),
+    ]);
+    let bound = RequirementOptions {
+        metric: "r2".into(),
+        at_least: Some(0.0),
+        every: Some(Columns(vec!["g".into()])),
+        ..RequirementOptions::default()
+    };
+    let options = EvaluateOptions { require: vec![bound], ..EvaluateOptions::default() };
+    let evaluation = run(&data, &Linear::column("c", "c"), &Baseline::None, &options).unwrap();
+    assert_eq!(evaluation.slices[1].candidate["r2"], None);
+    assert_eq!(evaluation.slices[1].undefined["r2"], "the label is constant");
+    assert_eq!(evaluation.verdict.outcome, Outcome::Fail);
+    let text = &evaluation.verdict.failures().next().unwrap().text;
+    assert_eq!(text, "`r2` does not exist in g=a (the label is constant), so its bound of 0 is not met");
+}
+
+#[test]
+fn bad_labels_and_predictions_name_column_and_row() {
+    for (label, candidate, found) in [
+        (vec![Some(1.0), None], vec![1.0, 2.0], "label `y` is null"),
+        (vec![Some(1.0), Some(f64::NAN)], vec![1.0, 2.0], "label `y` is NaN"),
+        (vec![Some(1.0), Some(f64::INFINITY)], vec![1.0, 2.0], "label `y` is infinite"),
+        (vec![Some(1.0), Some(2.0)], vec![1.0, f64::NAN], "the candidate's prediction is NaN"),
+    ] {
+        let label: ArrayRef = Arc::new(Float64Array::from(label));
+        let data = table(&[("y", label), ("c", numbers(&candidate))]);
+        let error =
+            run(&data, &Linear::column("c", "c"), &Baseline::None, &EvaluateOptions::default()).unwrap_err();
+        assert_eq!(error.to_string(), found);
+        assert_eq!(error.kind(), ErrorKind::Malformed);
+        assert!(error.places().iter().any(|place| place.contains("row 2")), "{:?}", error.places());
+        assert!(error.hint().is_some());
+    }
+}
+
+#[test]
+fn absent_and_empty_slices_and_no_rows_are_errors() {
+    let nothing: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>; 2]));
+    let data = table(&[("y", numbers(&[1.0, 2.0])), ("c", numbers(&[1.0, 2.0])), ("g", nothing)]);
+    let candidate = Linear::column("c", "c");
+    let error = run(&data, &candidate, &Baseline::None, &by("h")).unwrap_err();
+    assert_eq!((error.to_string().as_str(), error.kind()), ("column `h` is not in memory", ErrorKind::Usage));
+    let error = run(&data, &candidate, &Baseline::None, &by("g")).unwrap_err();
+    assert_eq!(error.to_string(), "slice column `g` is null in all rows");
+    let error = run(&data.slice(0, 0), &candidate, &Baseline::None, &EvaluateOptions::default()).unwrap_err();
+    assert_eq!(error.to_string(), "memory has no rows to evaluate on");
+    assert_eq!(error.kind(), ErrorKind::Malformed);
+    let verdict = crate::gate::Verdict::of_error("c", 0.05, &error);
+    assert_eq!((verdict.outcome, verdict.reasons[0].rule), (Outcome::Error, RuleName::Evaluation));
+}
+
+#[test]
+fn without_requirements_it_passes_and_says_so() {
+    let data = table(&[("y", numbers(&[1.0, 2.0])), ("c", numbers(&[1.0, 3.0]))]);
+    let model = Linear::column("c", "c");
+    let verdict = run(&data, &model, &Baseline::Model(Arc::clone(&model)), &EvaluateOptions::default())
+        .unwrap()
+        .verdict;
+    assert_eq!((verdict.outcome, verdict.comparison), (Outcome::Pass, Comparison::Compared));
+    let texts: Vec<&str> = verdict.reasons.iter().map(|reason| reason.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "candidate and baseline are the same package, so nothing can change",
+            "no bounds are set under `require`, so no figure was checked"
+        ]
+    );
+}
+
+#[test]
+fn a_baseline_that_cannot_be_compared_fails_unless_forced() {
+    let data =
+        table(&[("y", numbers(&[1.0, 2.0])), ("c", numbers(&[1.0, 3.0])), ("b", numbers(&[1.0, f64::NAN]))]);
+    let candidate = Linear::column("c", "c");
+    let cases = [
+        (Baseline::NotComparable("its package is damaged".into()), "its package is damaged"),
+        (
+            Baseline::Model(Linear::column("old", "gone")),
+            "it reads column `gone`, which memory does not have",
+        ),
+        (
+            Baseline::Model(Linear::predictor("old", "z", &[], 0.0)),
+            "it predicts `z`, the candidate predicts `y`",
+        ),
+        (Baseline::Model(Linear::column("old", "b")), "the baseline's prediction is NaN, in row 2"),
+    ];
+    for (baseline, reason) in cases {
+        let mut options = EvaluateOptions {
+            require: vec![RequirementOptions {
+                metric: "rmse".into(),
+                at_most: Some(10.0),
+                block_if_worse: Some(0.0),
+                ..RequirementOptions::default()
+            }],
+            ..EvaluateOptions::default()
+        };
+        let verdict = run(&data, &candidate, &baseline, &options).unwrap().verdict;
+        assert_eq!((verdict.outcome, verdict.comparison), (Outcome::Fail, Comparison::NotComparable));
+        let text = &verdict.reasons[0].text;
+        assert!(text.contains(reason.split(", in").next().unwrap()), "{text}");
+        options.force = Some("the old model reads a dropped column".into());
+        let verdict = run(&data, &candidate, &baseline, &options).unwrap().verdict;
+        assert_eq!(verdict.outcome, Outcome::Pass);
+        assert_eq!(verdict.forced, options.force);
+    }
+}

@@ -1,0 +1,90 @@
+//! The data set artifact: Parquet per subset, and what became of the rows.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use sluice_core::artifact::Artifact;
+use sluice_core::error::Result;
+use sluice_core::execution::Execution;
+use sluice_core::plan::{PlanOptions, PlannedColumn};
+use sluice_source::{FileSource, SourceOptions};
+
+use crate::error::IngestError;
+
+/// The artifact's kind.
+pub const DATASET_KIND: &str = "dataset";
+/// The version of its format.
+pub const DATASET_VERSION: u32 = 1;
+/// The file that says what became of the rows.
+pub(crate) const RECORD_FILE: &str = "dataset.json";
+
+/// What became of the rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatasetRecord {
+    /// The digest of the source's plan.
+    pub source_digest: String,
+    /// The files that were read, with their rows.
+    pub files: BTreeMap<String, u64>,
+    /// Rows read, which is the sum over the subsets.
+    pub rows_read: u64,
+    /// Rows of each subset.
+    pub subsets: BTreeMap<String, u64>,
+    /// How rows were assigned, in words.
+    pub assigned: String,
+    /// The columns that identify a row; empty when all columns do.
+    pub key: Vec<String>,
+    /// The columns of the subsets.
+    pub columns: Vec<PlannedColumn>,
+    /// What the reader inferred that may surprise: column and reason.
+    pub notes: Vec<String>,
+}
+
+/// An ingested data set.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    artifact: Artifact,
+    record: DatasetRecord,
+}
+
+impl Dataset {
+    pub(crate) fn new(artifact: Artifact, record: DatasetRecord) -> Self {
+        Self { artifact, record }
+    }
+
+    /// Opens and verifies a data set.
+    ///
+    /// # Errors
+    /// `ArtifactError` when it is not one, or damaged.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let artifact = Artifact::open(folder, DATASET_KIND, DATASET_VERSION)?;
+        let record = artifact.read_json(RECORD_FILE)?;
+        Ok(Self { artifact, record })
+    }
+
+    /// The artifact.
+    #[must_use]
+    pub fn artifact(&self) -> &Artifact {
+        &self.artifact
+    }
+
+    /// What became of the rows.
+    #[must_use]
+    pub fn record(&self) -> &DatasetRecord {
+        &self.record
+    }
+
+    /// The rows of a subset, as a source.
+    ///
+    /// # Errors
+    /// [`IngestError::NoSuchSubset`], and what opening meets.
+    pub fn subset(&self, name: &str, plan: PlanOptions, execution: &Execution) -> Result<FileSource> {
+        if !self.record.subsets.contains_key(name) {
+            let found = self.record.subsets.keys().cloned().collect();
+            return Err(IngestError::NoSuchSubset { name: name.into(), found }.into());
+        }
+        let options = SourceOptions { plan, ..SourceOptions::default() };
+        sluice_source::open(name, self.artifact.folder(), &options, execution)
+    }
+}

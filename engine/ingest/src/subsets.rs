@@ -1,0 +1,196 @@
+//! Which subset a row belongs to: the one that a column names, or the one that the hash of its key falls into.
+//!
+//! By hash: u = XXH3-64(row hash, seed) / 2^64; subsets lie side by side on [0, 1) in byte order of their
+//! names, each as wide as its share, and the row belongs to the one that u falls into. So a row stays in its
+//! subset whatever the order of rows, the file or the machine.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use sluice_core::batch::Batch;
+use sluice_core::column::Column;
+use sluice_core::error::{CommonError, Error, Result};
+
+use crate::error::IngestError;
+
+/// The word that chooses the hash of the key.
+const BY_HASH: &str = "hash";
+
+/// More subsets than this are a mistake.
+const MAX_SUBSETS: usize = 64;
+
+/// How rows are shared out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubsetOptions {
+    /// `hash`, or the column that names each row's subset.
+    pub by: String,
+    /// Another seed gives other subsets.
+    #[serde(default)]
+    pub seed: u64,
+    /// By hash: the share of each subset; together 1.
+    #[serde(flatten)]
+    pub shares: BTreeMap<String, f64>,
+}
+
+/// Checked options.
+#[derive(Clone, Debug)]
+pub(crate) enum Rule {
+    Hash { seed: u64, bounds: Vec<(f64, String)> },
+    Column(String),
+}
+
+impl SubsetOptions {
+    /// The column that names the subset, if one does.
+    #[must_use]
+    pub fn column(&self) -> Option<&str> {
+        (self.by != BY_HASH).then_some(self.by.as_str())
+    }
+
+    /// How rows are assigned, in words.
+    #[must_use]
+    pub fn rule(&self) -> String {
+        match self.column() {
+            Some(column) => format!("by column `{column}`"),
+            None => "by the hash of their key".into(),
+        }
+    }
+
+    /// Checks names and shares.
+    ///
+    /// # Errors
+    /// [`IngestError`].
+    pub fn check(&self) -> Result<(), IngestError> {
+        self.checked().map(drop)
+    }
+
+    pub(crate) fn checked(&self) -> Result<Rule, IngestError> {
+        if let Some(column) = self.column() {
+            if let Some(name) = self.shares.keys().next() {
+                return Err(IngestError::ShareOfColumn { column: column.into(), name: name.clone() });
+            }
+            return Ok(Rule::Column(column.into()));
+        }
+        for (name, &share) in &self.shares {
+            check_name(name)?;
+            // One subset may take everything only if it is the only one; `1` is then its share.
+            if !(share > 0.0 && (share < 1.0 || self.shares.len() == 1)) {
+                return Err(IngestError::Share { name: name.clone(), share });
+            }
+        }
+        let sum: f64 = self.shares.values().sum();
+        if (sum - 1.0).abs() > 1e-9 {
+            return Err(IngestError::ShareSum { sum });
+        }
+        let mut bound = 0.0;
+        let bounds = self
+            .shares
+            .iter()
+            .map(|(name, share)| {
+                bound += share;
+                (bound, name.clone())
+            })
+            .collect();
+        Ok(Rule::Hash { seed: self.seed, bounds })
+    }
+}
+
+fn check_name(name: &str) -> Result<(), IngestError> {
+    let sound = !name.is_empty()
+        && name.len() <= 64
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if sound { Ok(()) } else { Err(IngestError::Name { name: name.into() }) }
+}
+
+impl Rule {
+    /// The subset of each row of a batch, as indices into `names`, which grows as names appear.
+    pub(crate) fn assign(&self, batch: &Batch, names: &mut Vec<String>) -> Result<Vec<usize>> {
+        match self {
+            Self::Hash { seed, bounds } => {
+                if names.is_empty() {
+                    names.extend(bounds.iter().map(|(_, name)| name.clone()));
+                }
+                let hashes = batch
+                    .row_hashes()
+                    .ok_or_else(|| CommonError::Internal("row hashes were not asked for".into()))?;
+                Ok(hashes.iter().map(|hash| place(*hash, *seed, bounds)).collect())
+            }
+            Self::Column(column) => by_column(column, batch, names),
+        }
+    }
+}
+
+fn place(hash: u64, seed: u64, bounds: &[(f64, String)]) -> usize {
+    let position = xxh3_64_with_seed(&hash.to_le_bytes(), seed) as f64 / 18_446_744_073_709_551_616.0;
+    // The last bound may fall short of 1 by rounding; what lies beyond belongs to the last subset.
+    bounds.iter().position(|(bound, _)| position < *bound).unwrap_or(bounds.len() - 1)
+}
+
+fn by_column(column: &str, batch: &Batch, names: &mut Vec<String>) -> Result<Vec<usize>> {
+    let values = batch.require(column)?;
+    let view = Column::view(values);
+    if !matches!(view, Column::Text(_) | Column::CodedText(..) | Column::Null(_)) {
+        return Err(CommonError::ColumnKind {
+            column: column.into(),
+            found: sluice_core::column::ColumnKind::of(values.data_type()).to_string(),
+            expected: "text such as `train` and `eval`",
+            purpose: "`subsets.by`".into(),
+        }
+        .into());
+    }
+    (0..batch.rows())
+        .map(|row| {
+            let Some(name) = view.text(row) else {
+                return Err(Error::from(IngestError::Null { column: column.into() }).at_row(row));
+            };
+            if let Some(index) = names.iter().position(|known| known == name) {
+                return Ok(index);
+            }
+            check_name(name).map_err(|error| Error::from(error).at_row(row))?;
+            if names.len() == MAX_SUBSETS {
+                return Err(IngestError::TooMany { column: column.into(), limit: MAX_SUBSETS }.into());
+            }
+            names.push(name.to_owned());
+            Ok(names.len() - 1)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(shares: &[(&str, f64)]) -> SubsetOptions {
+        SubsetOptions {
+            by: "hash".into(),
+            seed: 7,
+            shares: shares.iter().map(|(name, share)| ((*name).to_owned(), *share)).collect(),
+        }
+    }
+
+    #[test]
+    fn shares_are_checked() {
+        assert!(options(&[("train", 0.8), ("eval", 0.2)]).check().is_ok());
+        assert!(matches!(options(&[("train", 0.8), ("eval", 0.1)]).check(), Err(IngestError::ShareSum { .. })));
+        assert!(matches!(options(&[("train", f64::NAN), ("eval", 0.1)]).check(), Err(IngestError::Share { .. })));
+        assert!(matches!(options(&[("../etc", 0.5), ("eval", 0.5)]).check(), Err(IngestError::Name { .. })));
+    }
+
+    #[test]
+    fn rows_fall_where_their_hash_says_in_the_right_shares() {
+        let Rule::Hash { seed, bounds } = options(&[("train", 0.8), ("eval", 0.2)]).checked().unwrap() else {
+            unreachable!()
+        };
+        let mut counts = [0_u32; 2];
+        for row in 0..100_000_u64 {
+            counts[place(row, seed, &bounds)] += 1;
+        }
+        // eval comes first by name; 20,000 ± 5 standard deviations (126 each).
+        assert!((19_370..20_630).contains(&counts[0]), "{counts:?}");
+        // Frozen: a change would move rows between subsets.
+        assert_eq!([1, 2, 3, 4, 5, 6].map(|row| place(row, seed, &bounds)), FROZEN);
+    }
+
+    const FROZEN: [usize; 6] = [9; 6];
+}
