@@ -1,0 +1,132 @@
+//! All arguments of the command line, and the options that several commands share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use sluice_core::Result;
+use sluice_source::{CsvOptions, CsvType, Format, SourceOptions};
+
+use crate::failure::ArgumentError;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    rejected: the data or the model failed a check; the report is written; do not retry
+  2    usage: arguments, options or artifacts that do not fit together
+  3    unavailable: input or output could not be read or written; a retry may help
+  4    malformed: input or a model is not what it claims to be
+  130  interrupted (143 when terminated); nothing is left half written
+  101  a bug in sluice";
+
+/// From data to a judged model, in one process.
+///
+/// Every step reads artifacts, writes one artifact and answers with an exit code that an orchestrator can gate
+/// on. `sluice run` does all of them as a pipeline file says. Data go to stdout, messages to stderr.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) component: Component,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Print the result as JSON on stdout.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print nothing but results and errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Threads to use; all cores unless given. Results are the same bits for any number.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Component {
+    /// Run a whole pipeline: ingest, statistics, schema, validate, transform, train, evaluate, push.
+    Run(crate::run::RunArguments),
+    /// Check a pipeline file against the header of its data, without reading the rows.
+    Check(crate::check::CheckArguments),
+    /// Read CSV or Parquet and share the rows out into subsets, as Parquet.
+    Ingest(crate::ingest::IngestArguments),
+    /// Compute the statistics of a data set or of files.
+    Statistics(crate::statistics::StatisticsArguments),
+    /// Infer a schema that TFDV reads too.
+    Schema(crate::schema::SchemaArguments),
+    /// Check statistics against a schema.
+    Validate(crate::validate::ValidateArguments),
+    /// Fit the transform on the training rows.
+    Transform(crate::transform::TransformArguments),
+    /// Fit a model and package it with its transform.
+    Train(crate::train::TrainArguments),
+    /// Evaluate a model, by slices and against a baseline, and decide.
+    Evaluate(crate::evaluate::EvaluateArguments),
+    /// Register an accepted model.
+    Push(crate::push::PushArguments),
+}
+
+/// How files are read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading files")]
+pub(crate) struct SourceArguments {
+    /// The format, where the file's name does not tell: `csv` or `parquet`.
+    #[arg(long, value_parser = parse_format)]
+    format: Option<Format>,
+    /// What stands between the cells of a CSV file; `\t` for a tab.
+    #[arg(long, default_value = ",", value_parser = parse_delimiter)]
+    delimiter: char,
+    /// The CSV file has no header; its columns are `column_1`, `column_2`, …
+    #[arg(long)]
+    no_header: bool,
+    /// Cells of a CSV file that mean null; an empty one always does.
+    #[arg(long, value_name = "TEXT")]
+    null_value: Vec<String>,
+    /// The type of a CSV column, instead of inferring it: text, integer, float, boolean, date or timestamp.
+    #[arg(long, value_name = "COLUMN=TYPE")]
+    column_type: Vec<String>,
+}
+
+fn parse_format(text: &str) -> Result<Format, String> {
+    Format::of_extension(text).ok_or_else(|| "choose `csv` or `parquet`".into())
+}
+
+fn parse_delimiter(text: &str) -> Result<char, String> {
+    match text {
+        "\\t" | "tab" => Ok('\t'),
+        _ => text.parse().map_err(|_| "give one character".into()),
+    }
+}
+
+impl SourceArguments {
+    pub(crate) fn options(&self) -> Result<SourceOptions> {
+        let mut types = BTreeMap::new();
+        for pair in &self.column_type {
+            let hint = "for example `--column-type zip=text`";
+            let (column, name) = pair
+                .rsplit_once('=')
+                .ok_or_else(|| ArgumentError::new(format!("`--column-type {pair}` has no `=`"), hint))?;
+            let column_type: CsvType = serde_json::from_value(name.into()).map_err(|_| {
+                let hint = "choose text, integer, float, boolean, date or timestamp";
+                ArgumentError::new(format!("`--column-type {pair}`: there is no type `{name}`"), hint)
+            })?;
+            types.insert(column.to_owned(), column_type);
+        }
+        let mut null_values = vec![String::new()];
+        null_values.extend(self.null_value.iter().cloned());
+        let csv = CsvOptions { delimiter: self.delimiter, header: !self.no_header, null_values, types };
+        Ok(SourceOptions { format: self.format, csv, ..SourceOptions::default() })
+    }
+}
+
+/// Where an artifact goes.
+#[derive(Debug, Args)]
+pub(crate) struct OutArgument {
+    /// The folder of the artifact; an artifact that is there already is replaced when the new one is complete.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}

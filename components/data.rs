@@ -1,0 +1,49 @@
+//! What a command reads: a data set that `ingest` wrote, or files as they are.
+
+use std::path::Path;
+
+use sluice_core::Result;
+use sluice_core::artifact::MANIFEST_FILE;
+use sluice_core::plan::PlanOptions;
+use sluice_core::seam::BatchSource;
+use sluice_ingest::Dataset;
+use sluice_source::FileSource;
+
+use crate::arguments::SourceArguments;
+use crate::session::Session;
+
+/// An opened input.
+pub(crate) enum Data {
+    /// With subsets.
+    Dataset(Box<Dataset>),
+    /// Without.
+    Files(Box<FileSource>),
+}
+
+impl Data {
+    /// Opens a data set folder, or a file, glob or folder of files.
+    pub(crate) fn open(location: &str, source: &SourceArguments, session: &Session) -> Result<Self> {
+        if Path::new(location).join(MANIFEST_FILE).is_file() {
+            return Ok(Self::Dataset(Box::new(Dataset::open(Path::new(location))?)));
+        }
+        let files = sluice_source::open(location, Path::new("."), &source.options()?, &session.execution)?;
+        for note in sluice_pipeline::step::ingest::notes(&files) {
+            session.printer.message(&format!("note: {note}"));
+        }
+        Ok(Self::Files(Box::new(files)))
+    }
+
+    /// The rows of a subset; files as they are have none, all of their rows are read.
+    pub(crate) fn rows(self, subset: &str, session: &Session) -> Result<(FileSource, String)> {
+        match self {
+            Self::Dataset(dataset) => {
+                let source = dataset.subset(subset, PlanOptions::default(), &session.execution)?;
+                Ok((source, dataset.artifact().digest().to_owned()))
+            }
+            Self::Files(files) => {
+                let digest = files.plan().digest.clone();
+                Ok((*files, digest))
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The tables that commands print.
+
+use sluice_evaluation::Evaluation;
+use sluice_evaluation::gate::{Comparison, Outcome, RuleName, Verdict};
+use sluice_pipeline::step::statistics::StatisticsRecord;
+use sluice_pipeline::step::validate::ValidationRecord;
+use sluice_quality::validation::Severity;
+use sluice_report::{Table, count, significant};
+
+use crate::printer::Printer;
+
+fn optional(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".into(), significant)
+}
+
+/// Every column of every subset.
+pub(crate) fn statistics(record: &StatisticsRecord) -> String {
+    let mut text = String::new();
+    for subset in &record.subsets {
+        text.push_str(&format!("{}: {} rows\n", subset.name, count(subset.num_rows)));
+        let mut table =
+            Table::new(&["column", "kind", ">missing", ">NaN", ">distinct", ">mean", ">std dev", ">min", ">median", ">max", "top"]);
+        for column in &subset.columns {
+            let numeric = column.numeric.as_ref();
+            let median = numeric.and_then(|numeric| numeric.quantiles.as_ref()?.at(0.5));
+            let distinct = column.distinct.map_or_else(String::new, |distinct| {
+                format!("{}{}", if distinct.relative_error > 0.0 { "~" } else { "" }, count(distinct.count))
+            });
+            let top = column.top_values.as_ref().map_or_else(String::new, |top| {
+                let shown: Vec<String> =
+                    top.values.iter().take(3).map(|(value, count)| format!("{value:?} {count}")).collect();
+                shown.join(", ")
+            });
+            let (low, high) = match (&column.time, numeric) {
+                (Some(time), _) => (time.earliest.clone(), time.latest.clone()),
+                (None, Some(numeric)) => (optional(numeric.min), optional(numeric.max)),
+                (None, None) => (String::new(), String::new()),
+            };
+            let figure = |value: Option<f64>| if numeric.is_some() { optional(value) } else { String::new() };
+            table.push([
+                column.name.clone(),
+                column.kind.to_string(),
+                count(column.presence.num_missing),
+                count(column.presence.num_nan),
+                distinct,
+                figure(numeric.and_then(|numeric| numeric.mean)),
+                figure(numeric.and_then(|numeric| numeric.standard_deviation)),
+                low,
+                figure(median),
+                high,
+                top,
+            ]);
+        }
+        text.push_str(&table.to_text());
+    }
+    text
+}
+
+/// Every finding, worst first within each subset.
+pub(crate) fn validation(record: &ValidationRecord, printer: Printer) -> String {
+    let mut text = String::new();
+    let mut table = Table::new(&["severity", "subset", "column", "finding", "expected", "observed"]);
+    let mut suggestions = Vec::new();
+    for report in &record.subsets {
+        let mut findings: Vec<_> = report.findings.iter().collect();
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        for finding in findings {
+            let severity = match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            let column = finding.column.clone().unwrap_or_default();
+            table.push([
+                severity.to_owned(),
+                report.subset.clone(),
+                column.clone(),
+                finding.message.clone(),
+                finding.expected.clone(),
+                finding.observed.clone(),
+            ]);
+            if finding.severity == Severity::Error {
+                suggestions.push(format!("  if the data are right, {}: {}", column, finding.suggestion));
+            }
+        }
+    }
+    if !table.is_empty() {
+        text.push_str(&table.to_text());
+    }
+    suggestions.dedup();
+    for suggestion in suggestions {
+        text.push_str(&suggestion);
+        text.push('\n');
+    }
+    let (errors, warnings) = record.counts();
+    let word = printer.verdict(record.accepted, if record.accepted { "ACCEPTED" } else { "REJECTED" });
+    text.push_str(&format!("{word}  {errors} errors, {warnings} warnings\n"));
+    text
+}
+
+/// Every metric of every slice.
+pub(crate) fn metrics(evaluation: &Evaluation) -> String {
+    let has_baseline = evaluation.slices.iter().any(|slice| slice.baseline.is_some());
+    let mut titles = vec!["metric", "slice", ">rows", ">candidate"];
+    if has_baseline {
+        titles.extend([">baseline", ">change", ">interval"]);
+    }
+    let mut table = Table::new(&titles);
+    for metric in &evaluation.metrics {
+        for slice in &evaluation.slices {
+            let name = if slice.slice.is_overall() { "(all)".to_owned() } else { slice.slice.to_string() };
+            let value = |values: Option<&std::collections::BTreeMap<String, Option<f64>>>| {
+                optional(values.and_then(|values| values.get(&metric.name).copied().flatten()))
+            };
+            let mut cells = vec![
+                metric.name.clone(),
+                name,
+                format!("{}{}", count(slice.rows), if slice.few_rows { " (few)" } else { "" }),
+                value(Some(&slice.candidate)),
+            ];
+            if has_baseline {
+                cells.push(value(slice.baseline.as_ref()));
+                let change = slice.changes.as_ref().and_then(|changes| changes.get(&metric.name));
+                let (difference, interval) = change.map_or((None, None), |change| (change.difference, change.interval));
+                cells.push(optional(difference));
+                cells.push(interval.map_or_else(|| "-".into(), |[low, high]| {
+                    format!("{} to {}", significant(low), significant(high))
+                }));
+            }
+            table.push(cells);
+        }
+    }
+    table.to_text()
+}
+
+fn rule(rule: RuleName) -> &'static str {
+    match rule {
+        RuleName::AtMost => "at most",
+        RuleName::AtLeast => "at least",
+        RuleName::BlockIfWorse => "block if worse by",
+        RuleName::ProveNotWorse => "prove not worse by",
+        RuleName::NoRequirement | RuleName::Baseline | RuleName::Evaluation => "",
+    }
+}
+
+/// Every requirement with its figures, then the outcome and the reasons against it.
+pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
+    let mut table =
+        Table::new(&["metric", "slice", ">rows", ">candidate", ">baseline", "rule", ">bound", ">p", "result"]);
+    let mut notes = Vec::new();
+    for reason in &verdict.reasons {
+        let Some(metric) = &reason.metric else {
+            notes.push(reason.text.clone());
+            continue;
+        };
+        if !reason.passed {
+            notes.push(reason.text.clone());
+        }
+        table.push([
+            metric.clone(),
+            reason.slice.clone().unwrap_or_else(|| "(all)".into()),
+            format!("{}{}", count(reason.rows), if reason.few_rows { " (few)" } else { "" }),
+            optional(reason.candidate),
+            optional(reason.baseline),
+            rule(reason.rule).to_owned(),
+            optional(reason.bound),
+            reason.p_adjusted.or(reason.p_value).map_or_else(String::new, significant),
+            if reason.passed { "pass" } else { "FAIL" }.to_owned(),
+        ]);
+    }
+    let mut text = String::new();
+    if !table.is_empty() {
+        text.push_str(&table.to_text());
+    }
+    for note in notes {
+        text.push_str(&format!("  {note}\n"));
+    }
+    let word = match verdict.outcome {
+        Outcome::Pass => "PASS",
+        Outcome::Fail => "FAIL",
+        Outcome::Error => "ERROR",
+    };
+    let comparison = match verdict.comparison {
+        Comparison::Compared => "compared with the baseline on the same rows",
+        Comparison::NoBaseline => "no baseline",
+        Comparison::NotComparable => "not comparable with the baseline",
+    };
+    let word = printer.verdict(verdict.outcome == Outcome::Pass, word);
+    text.push_str(&format!("{word}  {comparison}; {} rows\n", count(verdict.rows)));
+    text
+}

@@ -1,0 +1,79 @@
+//! `sluice train`: a model, packaged with its transform.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sluice_core::Result;
+use sluice_ingest::Dataset;
+use sluice_pipeline::spec::TrainSpec;
+use sluice_pipeline::{PipelineFile, step};
+use sluice_report::{Table, significant};
+use sluice_training::{LinearModel, RidgeOptions};
+
+use crate::arguments::OutArgument;
+use crate::session::{Exit, Session};
+
+const EXAMPLES: &str = "\
+Examples:
+  sluice train dataset --transform transform --pipeline pipeline.yaml --out model
+  sluice train dataset --transform transform --label tips --alpha 0.4 --out model";
+
+/// Fit a model and package it with its transform.
+///
+/// Ridge regression: minimises the squared error plus alpha times the squared coefficients; the intercept is
+/// not penalised, alpha is not divided by the number of rows (as in scikit-learn). One scan of the data.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct TrainArguments {
+    /// A data set made by `ingest`.
+    #[arg(value_name = "DATASET")]
+    dataset: PathBuf,
+    /// A transform made by `transform`.
+    #[arg(long)]
+    transform: PathBuf,
+    #[command(flatten)]
+    out: OutArgument,
+    /// Take the model and the label of this pipeline file.
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["label", "alpha"], required_unless_present_all = ["label", "alpha"])]
+    pipeline: Option<PathBuf>,
+    /// The column to predict.
+    #[arg(long, value_name = "COLUMN", requires = "alpha")]
+    label: Option<String>,
+    /// The penalty of ridge regression, at least 0.
+    #[arg(long, requires = "label")]
+    alpha: Option<f64>,
+}
+
+pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Exit> {
+    let (spec, label) = match &arguments.pipeline {
+        Some(path) => {
+            let file = PipelineFile::read(path)?;
+            (file.spec.train.clone(), file.label().to_owned())
+        }
+        // The parser has made sure that both are there.
+        None => (
+            TrainSpec::Ridge(RidgeOptions { alpha: arguments.alpha.unwrap_or_default() }),
+            arguments.label.clone().unwrap_or_default(),
+        ),
+    };
+    let dataset = Dataset::open(&arguments.dataset)?;
+    let (transform, artifact) = step::transform::open(&arguments.transform)?;
+    let parts = (&transform, &artifact);
+    let package = step::train::train(&spec, &dataset, parts, &label, &arguments.out.out, &session.execution)?;
+    let model = package.model();
+    session.printer.result(model, || format!("{}model in {}", text(model), arguments.out.out.display()));
+    Ok(Exit::Done)
+}
+
+fn text(model: &LinearModel) -> String {
+    let errors = model.diagnostics.standard_errors.as_deref();
+    let mut table = Table::new(&["column", ">coefficient", ">standard error"]);
+    let intercept_error = model.diagnostics.intercept_standard_error;
+    let shown = |error: Option<f64>| error.map_or_else(|| "-".into(), significant);
+    table.push(["(intercept)".into(), significant(model.intercept), shown(intercept_error)]);
+    for (index, coefficient) in model.coefficients.iter().enumerate() {
+        let error = errors.and_then(|errors| errors.get(index)).copied();
+        table.push([coefficient.column.clone(), significant(coefficient.value), shown(error)]);
+    }
+    table.to_text()
+}

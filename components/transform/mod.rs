@@ -1,0 +1,75 @@
+//! `sluice transform`: features, fitted on the training rows.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sluice_core::Result;
+use sluice_core::role::Roles;
+use sluice_core::seam::BatchTransform;
+use sluice_ingest::Dataset;
+use sluice_pipeline::spec::from_yaml;
+use sluice_pipeline::{PipelineFile, step};
+use sluice_transform::{Operation, TransformSpec};
+
+use crate::arguments::OutArgument;
+use crate::session::{Exit, Session};
+
+const EXAMPLES: &str = "\
+Examples:
+  sluice transform dataset --pipeline pipeline.yaml --out transform
+  sluice transform dataset --label tips --out transform \\
+      --operation 'impute: {columns: [age], with: mean}' --operation 'standardize: [age, fare]' \\
+      --operation 'one_hot: [payment_type]'
+
+Operations: standardize, one_hot, impute, pass_through. Each replaces its column; what is never named is not a
+feature.";
+
+/// Fit the transform on the training rows.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct TransformArguments {
+    /// A data set made by `ingest`.
+    #[arg(value_name = "DATASET")]
+    dataset: PathBuf,
+    #[command(flatten)]
+    out: OutArgument,
+    /// Take the operations and roles of this pipeline file.
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["operation", "label"], required_unless_present = "operation")]
+    pipeline: Option<PathBuf>,
+    /// An operation, as in the section `transform:` of a pipeline file; may be given several times.
+    #[arg(long, value_name = "YAML")]
+    operation: Vec<String>,
+    /// The label, which must not become a feature.
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+}
+
+pub(crate) fn run(arguments: &TransformArguments, session: &Session) -> Result<Exit> {
+    let (spec, roles) = match &arguments.pipeline {
+        Some(path) => {
+            let file = PipelineFile::read(path)?;
+            (file.spec.transform.clone(), file.spec.data.roles.clone())
+        }
+        None => {
+            let operations = arguments
+                .operation
+                .iter()
+                .map(|text| from_yaml::<Operation>(text, "--operation"))
+                .collect::<Result<Vec<_>, _>>()?;
+            (TransformSpec(operations), Roles { label: arguments.label.clone(), ..Roles::default() })
+        }
+    };
+    let dataset = Dataset::open(&arguments.dataset)?;
+    let (transform, _) = step::transform::fit(&spec, &dataset, &roles, &arguments.out.out, &session.execution)?;
+    session.printer.result(&transform, || {
+        let space = transform.space();
+        format!(
+            "{} features in {} columns: {}\ntransform in {}",
+            space.features.len(),
+            space.width(),
+            space.features.iter().map(|feature| feature.name.as_str()).collect::<Vec<_>>().join(", "),
+            arguments.out.out.display()
+        )
+    });
+    Ok(Exit::Done)
+}

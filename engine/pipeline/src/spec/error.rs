@@ -1,0 +1,57 @@
+//! What can be wrong with a pipeline file.
+
+use sluice_core::error::{Diagnostic, ErrorKind};
+
+/// An error in a pipeline file.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// It is not YAML.
+    #[error("`{file}` is not valid YAML: {problem}")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// What the parser says, with line and column.
+        problem: String,
+    },
+    /// Something in it is not what it must be.
+    #[error("`{file}`: {problem}")]
+    Content {
+        /// The file, and the place in it where there is one.
+        file: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// No input or several.
+    #[error("`data.inputs` names {count} sources, this version reads exactly one")]
+    Inputs {
+        /// How many.
+        count: usize,
+    },
+    /// No label.
+    #[error("`data.roles` names no label")]
+    NoLabel,
+    /// A column with two roles.
+    #[error("column `{column}` has two roles")]
+    TwoRoles {
+        /// The column.
+        column: String,
+    },
+}
+
+impl Diagnostic for SpecError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Content { hint, .. } => hint.clone(),
+            Self::Inputs { count: 0 } => Some("for example `inputs: {trips: \"data/*.parquet\"}`".into()),
+            Self::Inputs { .. } => Some("join the sources before, or use a glob for files of one table".into()),
+            Self::NoLabel => Some("for example `roles: {label: tips}`".into()),
+            Self::Syntax { .. } | Self::TwoRoles { .. } => None,
+        }
+    }
+}

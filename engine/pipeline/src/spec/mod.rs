@@ -1,0 +1,236 @@
+//! The pipeline file: one YAML file that says what data, which transform, which model and which gate.
+
+mod error;
+mod parse;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use sluice_core::error::Result;
+use sluice_core::role::Roles;
+use sluice_evaluation::EvaluateOptions;
+use sluice_ingest::SubsetOptions;
+use sluice_quality::validation::ValidateOptions;
+use sluice_source::{CsvOptions, Format, SourceOptions};
+use sluice_training::RidgeOptions;
+use sluice_transform::TransformSpec;
+
+pub use error::SpecError;
+pub use parse::from_yaml;
+
+/// What a pipeline does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineSpec {
+    /// Its name, which is also the name of the model in the registry.
+    pub pipeline: String,
+    /// What is read.
+    pub data: DataSpec,
+    /// A schema in TFDV's text format, relative to the pipeline file; inferred from the training rows without.
+    #[serde(default)]
+    pub schema: Option<String>,
+    /// How data are checked against the schema.
+    #[serde(default)]
+    pub validate: ValidateOptions,
+    /// The features.
+    pub transform: TransformSpec,
+    /// The model.
+    pub train: TrainSpec,
+    /// The gate.
+    #[serde(default)]
+    pub evaluate: EvaluateSpec,
+    /// The registry.
+    #[serde(default)]
+    pub push: PushSpec,
+}
+
+/// What is read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSpec {
+    /// Names of sources and where they are: a file, a glob or a folder, relative to the pipeline file.
+    pub inputs: BTreeMap<String, String>,
+    /// The format of the files, where their names do not tell.
+    #[serde(default)]
+    pub format: Option<Format>,
+    /// The dialect of CSV files.
+    #[serde(default)]
+    pub csv: CsvOptions,
+    /// What columns are for.
+    pub roles: Roles,
+    /// How rows are shared out between training and evaluation.
+    pub subsets: SubsetOptions,
+}
+
+/// The model; exactly one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainSpec {
+    /// Ridge regression.
+    Ridge(RidgeOptions),
+}
+
+/// The gate and what it compares with.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(from = "EvaluateSections")]
+pub struct EvaluateSpec {
+    /// What the candidate is compared with.
+    pub baseline: BaselineSpec,
+    /// Metrics, slices and requirements.
+    pub options: EvaluateOptions,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct EvaluateSections {
+    baseline: BaselineSpec,
+    metrics: Vec<String>,
+    slices: Vec<sluice_evaluation::gate::Columns>,
+    require: Vec<sluice_evaluation::gate::RequirementOptions>,
+    alpha: f64,
+    force: Option<String>,
+}
+
+impl Default for EvaluateSections {
+    fn default() -> Self {
+        let EvaluateOptions { metrics, slices, require, alpha, force, label_shift: _ } = EvaluateOptions::default();
+        Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force }
+    }
+}
+
+impl From<EvaluateSections> for EvaluateSpec {
+    fn from(sections: EvaluateSections) -> Self {
+        let EvaluateSections { baseline, metrics, slices, require, alpha, force } = sections;
+        let options = EvaluateOptions { metrics, slices, require, alpha, force, label_shift: 0.0 };
+        Self { baseline, options }
+    }
+}
+
+/// What the candidate is compared with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub enum BaselineSpec {
+    /// The model of the registry that passed the gate last, if there is one.
+    #[default]
+    LatestBlessed,
+    /// Nothing.
+    None,
+    /// A model package, relative to the pipeline file.
+    Path(String),
+}
+
+impl From<String> for BaselineSpec {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "latest-blessed" => Self::LatestBlessed,
+            "none" => Self::None,
+            _ => Self::Path(text),
+        }
+    }
+}
+
+/// The registry.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PushSpec {
+    /// Its folder, relative to the pipeline file; `registry` in the folder of the runs without.
+    #[serde(default)]
+    pub registry: Option<String>,
+}
+
+/// A pipeline file that was read and checked.
+#[derive(Clone, Debug)]
+pub struct PipelineFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says.
+    pub spec: PipelineSpec,
+}
+
+impl PipelineFile {
+    /// Reads a pipeline file and checks what can be checked without the data.
+    ///
+    /// # Errors
+    /// [`SpecError`] with the place in the file; unavailable when it cannot be read.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs_err::read_to_string(path).map_err(|error| {
+            let bare = error
+                .raw_os_error()
+                .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
+            sluice_core::error::CommonError::file("read", path, bare)
+        })?;
+        let shown = path.display().to_string();
+        let spec: PipelineSpec = from_yaml(&text, &shown)?;
+        let file = Self { path: path.to_owned(), spec };
+        file.check().map_err(|error| error.in_place(format!("`{shown}`")))?;
+        Ok(file)
+    }
+
+    fn check(&self) -> Result<()> {
+        let spec = &self.spec;
+        // The name becomes a folder of the registry.
+        sluice_delivery::FileRegistry::new("registry", &spec.pipeline)?;
+        if spec.data.inputs.len() != 1 {
+            return Err(SpecError::Inputs { count: spec.data.inputs.len() }.into());
+        }
+        if spec.data.roles.label.is_none() {
+            return Err(SpecError::NoLabel.into());
+        }
+        let mut named: Vec<&str> = spec.data.roles.columns().collect();
+        named.sort_unstable();
+        if let Some(pair) = named.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(SpecError::TwoRoles { column: pair[0].into() }.into());
+        }
+        spec.data.subsets.check()?;
+        for operation in &spec.transform.0 {
+            operation.check()?;
+        }
+        match &spec.train {
+            TrainSpec::Ridge(options) => options.check()?,
+        }
+        spec.evaluate.options.check()?;
+        Ok(())
+    }
+
+    /// The folder that paths in the file are relative to.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        }
+    }
+
+    /// A path of the file.
+    #[must_use]
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        self.base().join(path)
+    }
+
+    /// The label; reading the file made sure that there is one.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.spec.data.roles.label.as_deref().unwrap_or_default()
+    }
+
+    /// Where the rows come from.
+    #[must_use]
+    pub fn input(&self) -> &str {
+        self.spec.data.inputs.values().next().map_or("", String::as_str)
+    }
+
+    /// How the input is read.
+    #[must_use]
+    pub fn source_options(&self) -> SourceOptions {
+        SourceOptions {
+            format: self.spec.data.format,
+            csv: self.spec.data.csv.clone(),
+            ..SourceOptions::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+use sluice_core::Diagnostic;
+
+use super::*;
+
+const SOUND: &str = "
+pipeline: tips
+data:
+  inputs: {trips: trips.csv}
+  roles: {label: y, key: [id]}
+  subsets: {by: hash, train: 0.8, eval: 0.2, seed: 7}
+transform:
+  - impute: {columns: [x], with: mean}
+  - standardize: [x]
+  - one_hot: [city]
+  - one_hot: {columns: [zone], max_levels: 5}
+train: {ridge: {alpha: 0.4}}
+evaluate:
+  metrics: [rmse]
+  slices: [city]
+  require:
+    - {metric: rmse, at_most: 2.0}
+    - {metric: rmse, block_if_worse: 0.0, every: city}
+";
+
+fn message(text: &str) -> String {
+    let error = from_yaml::<PipelineSpec>(text, "p.yaml").unwrap_err();
+    format!("{error} / {}", error.hint().unwrap_or_default())
+}
+
+#[test]
+fn a_sound_file_is_read() {
+    let spec: PipelineSpec = from_yaml(SOUND, "p.yaml").unwrap();
+    assert_eq!(spec.data.subsets.shares["train"].to_bits(), 0.8_f64.to_bits());
+    assert_eq!(spec.data.subsets.seed, 7);
+    assert_eq!(spec.transform.0.len(), 4);
+    assert_eq!(spec.evaluate.options.require.len(), 2);
+    assert_eq!(spec.evaluate.options.alpha.to_bits(), 0.05_f64.to_bits());
+    assert_eq!(spec.evaluate.baseline, BaselineSpec::LatestBlessed);
+}
+
+#[test]
+fn slips_of_the_hand_are_named_with_their_place() {
+    assert_eq!(
+        message(&SOUND.replace("evaluate:", "evalute:")),
+        "`p.yaml`: unknown key `evalute` (at `evalute`) / did you mean `evaluate`?"
+    );
+    assert_eq!(
+        message(&SOUND.replace("at_most", "at_mots")),
+        "`p.yaml`: unknown key `at_mots` (at `evaluate.require[0].at_mots`) / did you mean `at_most`?"
+    );
+    assert!(message(&SOUND.replace("standardize", "standardise")).contains("unknown name `standardise`"));
+    assert!(message(&SOUND.replace("train: {ridge", "train: {rigde")).contains("did you mean `ridge`?"));
+    assert!(message(&SOUND.replace("alpha: 0.4", "alhpa: 0.4")).contains("did you mean `alpha`?"));
+    assert!(message(&SOUND.replace("label: y", "labels: y")).contains("did you mean `label`?"));
+    assert!(message(&SOUND.replace("alpha: 0.4", "alpha: big")).contains("expected f64 (at `train.ridge.alpha`)"));
+    assert!(message(&SOUND.replace("pipeline: tips", "")).starts_with("`p.yaml`: key `pipeline` is missing"));
+    assert!(message("a: [1").starts_with("`p.yaml` is not valid YAML"));
+    assert!(message("").contains("it is empty"));
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = |text: &str| {
+        let path = folder.path().join("p.yaml");
+        fs_err::write(&path, text).unwrap();
+        format!("{:?}", PipelineFile::read(&path).unwrap_err())
+    };
+    assert!(message(&SOUND.replace("0.2, seed", "0.3, seed")).contains("the shares of the subsets add up to 1.1"));
+    assert!(message(&SOUND.replace("key: [id]", "key: [y]")).contains("column `y` has two roles"));
+    assert!(message(&SOUND.replace("label: y, ", "")).contains("names no label"));
+    assert!(message(&SOUND.replace("alpha: 0.4", "alpha: -1")).contains("`ridge.alpha` is -1"));
+    assert!(message(&SOUND.replace("trips: trips.csv", "a: b.csv, c: d.csv")).contains("names 2 sources"));
+    assert!(message(&SOUND.replace("pipeline: tips", "pipeline: ../tips")).contains("cannot be the name of a model"));
+    assert!(message(&SOUND.replace("metric: rmse, at_most", "metric: rmes, at_most")).contains("did you mean `rmse`?"));
+}

@@ -1,0 +1,23 @@
+//! The steps, one file each. Each reads artifacts, writes one artifact, and answers with what it made; `run`
+//! and the single commands call the same functions.
+
+pub mod evaluate;
+pub mod ingest;
+pub mod push;
+pub mod schema;
+pub mod statistics;
+pub mod train;
+pub mod transform;
+pub mod validate;
+
+use std::collections::BTreeMap;
+
+/// The subset that models are fitted on.
+pub const TRAIN: &str = "train";
+/// The subset that models are judged on.
+pub const EVAL: &str = "eval";
+
+/// What an artifact was made from, by name.
+pub(crate) fn made_from<const N: usize>(parts: [(&str, &str); N]) -> BTreeMap<String, String> {
+    parts.into_iter().map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect()
+}

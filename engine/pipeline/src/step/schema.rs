@@ -1,0 +1,54 @@
+//! Schema: read from a file, or inferred from the training rows.
+
+use std::path::Path;
+
+use sluice_core::artifact::{Artifact, Draft};
+use sluice_core::error::{CommonError, Result};
+use sluice_core::statistics::DatasetStatistics;
+use sluice_quality::schema::{InferOptions, SchemaFile, infer_schema, read_schema, write_schema};
+
+use crate::step::made_from;
+
+/// The artifact's kind.
+pub const SCHEMA_KIND: &str = "schema";
+/// The version of its format.
+pub const SCHEMA_VERSION: u32 = 1;
+/// The file that TFDV reads too.
+pub const SCHEMA_FILE: &str = "schema.pbtxt";
+
+/// Infers a schema from the statistics of one subset.
+#[must_use]
+pub fn infer(statistics: &DatasetStatistics) -> SchemaFile {
+    SchemaFile::from(infer_schema(statistics, &InferOptions::default()))
+}
+
+/// Reads a schema from a text file, or from a schema artifact.
+///
+/// # Errors
+/// Unavailable when it cannot be read; usage with line and field when it is no schema.
+pub fn read(path: &Path) -> Result<SchemaFile> {
+    let inside = path.join(SCHEMA_FILE);
+    let path = if path.is_dir() {
+        Artifact::open(path, SCHEMA_KIND, SCHEMA_VERSION)?;
+        inside.as_path()
+    } else {
+        path
+    };
+    let text = fs_err::read_to_string(path).map_err(|error| {
+        let bare = error
+            .raw_os_error()
+            .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
+        CommonError::file("read", path, bare)
+    })?;
+    Ok(read_schema(&text, &path.display().to_string())?)
+}
+
+/// Writes the artifact; `origin` says where the schema came from: `inferred-from` or `file`, and its digest.
+///
+/// # Errors
+/// What writing meets.
+pub fn publish(schema: &SchemaFile, origin: (&str, &str), target: &Path) -> Result<Artifact> {
+    let mut draft = Draft::new(target)?;
+    draft.write_bytes(SCHEMA_FILE, write_schema(schema).as_bytes())?;
+    draft.publish(SCHEMA_KIND, SCHEMA_VERSION, made_from([origin]))
+}

@@ -1,0 +1,76 @@
+//! Statistics: what is in each subset.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use sluice_core::artifact::{Artifact, Draft};
+use sluice_core::error::Result;
+use sluice_core::execution::Execution;
+use sluice_core::plan::PlanOptions;
+use sluice_core::seam::BatchSource;
+use sluice_core::statistics::DatasetStatistics;
+use sluice_ingest::Dataset;
+
+use crate::step::made_from;
+
+/// The artifact's kind.
+pub const STATISTICS_KIND: &str = "statistics";
+/// The version of its format.
+pub const STATISTICS_VERSION: u32 = 1;
+const FILE: &str = "statistics.json";
+
+/// The statistics of every subset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatisticsRecord {
+    /// In byte order of their names.
+    pub subsets: Vec<DatasetStatistics>,
+}
+
+/// The statistics of every subset of a data set.
+///
+/// # Errors
+/// What reading meets.
+pub fn of_dataset(dataset: &Dataset, execution: &Execution) -> Result<StatisticsRecord> {
+    let mut subsets = Vec::new();
+    for name in dataset.record().subsets.keys() {
+        let source = dataset.subset(name, PlanOptions::default(), execution)?;
+        subsets.push(sluice_quality::statistics::compute(name, &source, execution)?);
+    }
+    Ok(StatisticsRecord { subsets })
+}
+
+/// The statistics of a source that is not shared out: one subset, `all`.
+///
+/// # Errors
+/// What reading meets.
+pub fn of_source(source: &dyn BatchSource, execution: &Execution) -> Result<StatisticsRecord> {
+    Ok(StatisticsRecord { subsets: vec![sluice_quality::statistics::compute("all", source, execution)?] })
+}
+
+impl StatisticsRecord {
+    /// Writes the artifact; `source_digest` is that of the data set or plan.
+    ///
+    /// # Errors
+    /// What writing meets.
+    pub fn publish(&self, source_digest: &str, target: &Path) -> Result<Artifact> {
+        let mut draft = Draft::new(target)?;
+        draft.write_json(FILE, self)?;
+        draft.publish(STATISTICS_KIND, STATISTICS_VERSION, made_from([("data", source_digest)]))
+    }
+
+    /// Opens the artifact.
+    ///
+    /// # Errors
+    /// `ArtifactError`.
+    pub fn open(folder: &Path) -> Result<(Self, Artifact)> {
+        let artifact = Artifact::open(folder, STATISTICS_KIND, STATISTICS_VERSION)?;
+        Ok((artifact.read_json(FILE)?, artifact))
+    }
+
+    /// The statistics of a subset.
+    #[must_use]
+    pub fn subset(&self, name: &str) -> Option<&DatasetStatistics> {
+        self.subsets.iter().find(|subset| subset.name == name)
+    }
+}

@@ -1,0 +1,70 @@
+//! Train: a model on the transformed training rows, packaged with its transform and some example rows.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use sluice_core::artifact::Artifact;
+use sluice_core::error::{CommonError, Result};
+use sluice_core::execution::Execution;
+use sluice_core::plan::PlanOptions;
+use sluice_core::seam::{BatchSource, BatchTransform};
+use sluice_delivery::{ModelPackage, PackageParts};
+use sluice_ingest::Dataset;
+use sluice_training::fit_ridge;
+use sluice_transform::Transform;
+
+use crate::spec::TrainSpec;
+use crate::step::{TRAIN, made_from};
+
+/// Rows that a package shows with their predictions.
+const EXAMPLE_ROWS: usize = 5;
+
+/// Fits the model and writes its package.
+///
+/// # Errors
+/// What fitting and writing meet.
+pub fn train(
+    spec: &TrainSpec,
+    dataset: &Dataset,
+    transform: (&Transform, &Artifact),
+    label: &str,
+    target: &Path,
+    execution: &Execution,
+) -> Result<ModelPackage> {
+    let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
+    let (transform, transform_artifact) = transform;
+    check_label(&source, label)?;
+    let shared: Arc<dyn BatchTransform> = Arc::new(transform.clone());
+    let model = match spec {
+        TrainSpec::Ridge(options) => fit_ridge(&source, &shared, label, options, execution)?,
+    };
+    let parts = PackageParts { transform: transform.clone(), model };
+    let examples = examples(&source, transform)?;
+    let made_from = made_from([
+        ("dataset", dataset.artifact().digest()),
+        ("transform", transform_artifact.digest()),
+    ]);
+    parts.publish(&examples, made_from, target)
+}
+
+fn check_label(source: &dyn BatchSource, label: &str) -> Result<()> {
+    if source.plan().column(label).is_some() {
+        return Ok(());
+    }
+    let mut available = source.plan().column_names();
+    available.retain(|name| !name.starts_with(sluice_core::RESERVED_PREFIX));
+    Err(CommonError::ColumnMissing { column: label.into(), place: "the data, but it is the label".into(), available }
+        .into())
+}
+
+/// The first training rows, with the columns that the model reads.
+fn examples(source: &dyn BatchSource, transform: &Transform) -> Result<RecordBatch> {
+    let needed = transform.inputs();
+    let plan = source.plan();
+    let columns: Vec<usize> =
+        (0..plan.columns.len()).filter(|index| needed.contains(&plan.columns[*index].name)).collect();
+    let head = source.head(&columns, EXAMPLE_ROWS)?;
+    head.into_iter().next().ok_or_else(|| CommonError::Internal("the training rows have vanished".into()).into())
+}

@@ -1,0 +1,48 @@
+//! Transform: fitted on the training rows, nothing else.
+
+use std::path::Path;
+
+use sluice_core::artifact::{Artifact, Draft};
+use sluice_core::error::Result;
+use sluice_core::execution::Execution;
+use sluice_core::plan::PlanOptions;
+use sluice_core::role::Roles;
+use sluice_ingest::Dataset;
+use sluice_transform::{Transform, TransformSpec};
+
+use crate::step::{TRAIN, made_from};
+
+/// The artifact's kind.
+pub const TRANSFORM_KIND: &str = "transform";
+/// The version of its format.
+pub const TRANSFORM_VERSION: u32 = 1;
+const FILE: &str = "transform.json";
+
+/// Fits a transform on the training rows and writes it.
+///
+/// # Errors
+/// What fitting and writing meet.
+pub fn fit(
+    spec: &TransformSpec,
+    dataset: &Dataset,
+    roles: &Roles,
+    target: &Path,
+    execution: &Execution,
+) -> Result<(Transform, Artifact)> {
+    let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
+    let transform = sluice_transform::fit(spec, &source, roles, execution)?;
+    let mut draft = Draft::new(target)?;
+    draft.write_json(FILE, &transform)?;
+    let made_from = made_from([("dataset", dataset.artifact().digest())]);
+    let artifact = draft.publish(TRANSFORM_KIND, TRANSFORM_VERSION, made_from)?;
+    Ok((transform, artifact))
+}
+
+/// Opens a fitted transform.
+///
+/// # Errors
+/// `ArtifactError`.
+pub fn open(folder: &Path) -> Result<(Transform, Artifact)> {
+    let artifact = Artifact::open(folder, TRANSFORM_KIND, TRANSFORM_VERSION)?;
+    Ok((artifact.read_json(FILE)?, artifact))
+}

@@ -1,0 +1,19 @@
+//! Compiles the protobuf definitions under `schemas/` into one descriptor set, without `protoc`.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+/// Relative to this crate.
+const ROOT: &str = "../../schemas";
+const FILES: [&str; 2] =
+    ["tensorflow_metadata/proto/v0/anomalies.proto", "tensorflow_metadata/proto/v0/statistics.proto"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(ROOT);
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?);
+    let bytes =
+        protox::Compiler::new([&root])?.include_imports(true).open_files(FILES)?.encode_file_descriptor_set();
+    #[expect(clippy::disallowed_methods, reason = "cargo makes and discards this folder")]
+    std::fs::write(out.join("tensorflow_metadata.binpb"), bytes)?;
+    Ok(())
+}

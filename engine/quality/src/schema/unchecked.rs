@@ -1,0 +1,87 @@
+//! Which rules of a schema file validation does not look at, so that passing is not mistaken for more than it is.
+
+use prost_reflect::DynamicMessage;
+
+use crate::protobuf::Fields;
+
+/// Fields of a schema that are checked or demand nothing.
+const SCHEMA_FIELDS: [&str; 8] = [
+    "feature",
+    "string_domain",
+    "annotation",
+    "int_domain",
+    "float_domain",
+    "dataset_constraints",
+    "tensor_representation_group",
+    "represent_variable_length_as_ragged",
+];
+
+/// Fields of a feature that are checked or demand nothing; `value_count` and `shape` are looked at one by one.
+const FEATURE_FIELDS: [&str; 13] = [
+    "name",
+    "deprecated",
+    "type",
+    "domain",
+    "int_domain",
+    "float_domain",
+    "string_domain",
+    "bool_domain",
+    "presence",
+    "distribution_constraints",
+    "annotation",
+    "lifecycle_stage",
+    "sequence_metadata",
+];
+
+/// The rules that nobody checks, in the order of the file.
+pub(crate) fn rules(schema: &DynamicMessage) -> Vec<String> {
+    let mut rules = Vec::new();
+    for feature in schema.messages("feature") {
+        let name = feature.text("name").unwrap_or_default();
+        let names = set_fields(&feature).into_iter();
+        let open = names.filter(|field| !FEATURE_FIELDS.contains(&field.as_str()) && !holds(&feature, field));
+        rules.extend(open.map(|field| format!("feature `{name}`: {field}")));
+    }
+    if let Some(limits) = schema.message("dataset_constraints") {
+        let open = set_fields(&limits).into_iter().filter(|field| field.ends_with("_comparator"));
+        rules.extend(open.map(|field| format!("dataset_constraints: {field}")));
+    }
+    rules.extend(set_fields(schema).into_iter().filter(|field| !SCHEMA_FIELDS.contains(&field.as_str())));
+    rules
+}
+
+fn set_fields(message: &DynamicMessage) -> Vec<String> {
+    message.fields().map(|(field, _)| field.name().to_owned()).collect()
+}
+
+/// Whether a column with one value per row fulfils it anyway, or it is checked.
+fn holds(feature: &DynamicMessage, field: &str) -> bool {
+    let Some(rule) = feature.message(field) else { return false };
+    match field {
+        "value_count" => rule.integer("min").unwrap_or(0) <= 1 && rule.integer("max").unwrap_or(1) >= 1,
+        "shape" => rule.messages("dim").iter().all(|dimension| dimension.integer("size") == Some(1)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::schema::read_schema;
+
+    #[test]
+    fn only_what_is_not_looked_at_is_named() {
+        let text = "feature { name: 'a' type: INT value_count { min: 1 max: 1 } presence { min_count: 1 } }
+            feature { name: 'b' value_count { min: 2 } drift_comparator { } not_in_environment: 'SERVING' }
+            dataset_constraints { min_examples_count: 3 num_examples_drift_comparator { } }
+            default_environment: 'SERVING'";
+        let rules = read_schema(text, "schema.pbtxt").unwrap().unchecked_rules();
+        let wanted = [
+            "feature `b`: value_count",
+            "feature `b`: not_in_environment",
+            "feature `b`: drift_comparator",
+            "dataset_constraints: num_examples_drift_comparator",
+            "default_environment",
+        ];
+        assert_eq!(rules, wanted);
+    }
+}

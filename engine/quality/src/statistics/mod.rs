@@ -1,0 +1,56 @@
+//! Statistics of a data set in one pass: one [`ColumnProfile`] per column, each a mergeable summary.
+
+mod profile;
+mod time;
+
+use sluice_core::error::Result;
+use sluice_core::execution::Execution;
+use sluice_core::fold::{State, fold};
+use sluice_core::seam::BatchSource;
+use sluice_core::statistics::DatasetStatistics;
+use sluice_core::RESERVED_PREFIX;
+use sluice_summaries::OfColumn;
+
+pub use profile::ColumnProfile;
+
+/// The accumulators of the statistics of a source: one per column that is not ours.
+#[must_use]
+pub fn profiles(source: &dyn BatchSource) -> Vec<OfColumn<ColumnProfile>> {
+    source
+        .plan()
+        .columns
+        .iter()
+        .filter(|column| !column.name.starts_with(RESERVED_PREFIX))
+        .map(|column| OfColumn::new(&column.name, ColumnProfile::new(column.kind.clone())))
+        .collect()
+}
+
+/// The statistics that a folded state of [`profiles`] answers.
+#[must_use]
+pub fn finish(name: &str, state: State<Vec<OfColumn<ColumnProfile>>>) -> DatasetStatistics {
+    use sluice_core::Accumulator;
+    let columns = state
+        .accumulator
+        .into_iter()
+        .map(|profile| {
+            let (column, mut statistics) = profile.finish();
+            statistics.name = column;
+            statistics
+        })
+        .collect();
+    DatasetStatistics { name: name.into(), num_rows: state.rows, columns }
+}
+
+/// Computes the statistics of a source in one scan.
+///
+/// # Errors
+/// What reading meets.
+pub fn compute(name: &str, source: &dyn BatchSource, execution: &Execution) -> Result<DatasetStatistics> {
+    execution.progress.begin(&format!("statistics of {name}"), source.plan().rows());
+    let state = fold(source, &profiles(source), execution)?;
+    execution.progress.end();
+    Ok(finish(name, state))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! Which files a location stands for: one file, a glob or a folder.
+//!
+//! The listing is in byte order of the paths relative to the location's fixed prefix, so that it does not
+//! depend on the file system. In a folder, names that begin with `.` or `_` are passed over, as Spark and
+//! Hive mark their own files (`_SUCCESS`); a glob says itself what it wants, but `*` matches no leading dot.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sluice_core::Result;
+use sluice_core::error::CommonError;
+
+use crate::error::SourceError;
+use crate::options::Format;
+
+/// A file of a source.
+#[derive(Clone, Debug)]
+pub(crate) struct ListedFile {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// Relative to the fixed prefix, with `/`; this is what a plan holds.
+    pub(crate) relative: String,
+    /// As the user would write it; this is what messages hold.
+    pub(crate) shown: String,
+}
+
+/// The files of a location, and their one format.
+pub(crate) fn list(location: &str, base: &Path, format: Option<Format>) -> Result<(Vec<ListedFile>, Format)> {
+    let path = base.join(location);
+    let mut files = match fs_err::metadata(&path) {
+        Ok(metadata) if metadata.is_dir() => in_folder(location, &path, format)?,
+        Ok(_) => vec![one_file(location, &path)],
+        Err(_) if location.contains(['*', '?', '[']) => matching(location, base)?,
+        Err(error) => return Err(CommonError::file("read", location, error).into()),
+    };
+    files.sort_by(|left, right| left.relative.as_bytes().cmp(right.relative.as_bytes()));
+    let mut found: Option<(Format, &ListedFile)> = None;
+    for file in &files {
+        if !fs_err::metadata(&file.path)
+            .map_err(|error| CommonError::file("read", &file.shown, error))?
+            .is_file()
+        {
+            return Err(SourceError::NotAFile { file: file.shown.clone() }.into());
+        }
+        let this = format.map_or_else(|| format_of(file), Ok)?;
+        match found {
+            None => found = Some((this, file)),
+            Some((first_format, first)) if first_format != this => {
+                return Err(SourceError::SeveralFormats {
+                    location: location.into(),
+                    first: first.relative.clone(),
+                    first_format,
+                    other: file.relative.clone(),
+                    other_format: this,
+                }
+                .into());
+            }
+            Some(_) => {}
+        }
+    }
+    let Some((format, _)) = found else {
+        let hint = "check the path; a folder needs files that end in `.csv` or `.parquet`";
+        return Err(SourceError::NothingFound { location: location.into(), hint }.into());
+    };
+    Ok((files, format))
+}
+
+fn one_file(location: &str, path: &Path) -> ListedFile {
+    let relative =
+        path.file_name().map_or_else(|| location.into(), |name| name.to_string_lossy().into_owned());
+    ListedFile { path: path.to_owned(), relative, shown: location.into() }
+}
+
+fn in_folder(location: &str, folder: &Path, format: Option<Format>) -> Result<Vec<ListedFile>> {
+    let mut files = Vec::new();
+    let mut open = vec![(folder.to_owned(), String::new())];
+    while let Some((path, prefix)) = open.pop() {
+        let unreadable = |error| CommonError::file("list", &path, error);
+        for entry in fs_err::read_dir(&path).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(['.', '_']) {
+                continue;
+            }
+            let relative = format!("{prefix}{name}");
+            // Symbolic links to files are followed, to folders not: they may lead in a circle.
+            if entry.file_type().map_err(unreadable)?.is_dir() {
+                open.push((entry.path(), format!("{relative}/")));
+            } else if extension(&name).is_some_and(|known| format.is_none_or(|wanted| wanted == known)) {
+                let shown = Path::new(location).join(&relative).display().to_string();
+                files.push(ListedFile { path: entry.path(), relative, shown });
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn matching(location: &str, base: &Path) -> Result<Vec<ListedFile>> {
+    let wild = |part: &&str| part.contains(['*', '?', '[']);
+    let fixed: Vec<&str> = location.split('/').take_while(|part| !wild(part)).collect();
+    let fixed = if fixed == [""] { "/".to_owned() } else { fixed.join("/") };
+    let prefix = base.join(&fixed);
+    let escaped = glob::Pattern::escape(&base.to_string_lossy());
+    let pattern = if location.starts_with('/') || escaped.is_empty() {
+        location.into()
+    } else {
+        format!("{escaped}/{location}")
+    };
+    let options = glob::MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let paths = glob::glob_with(&pattern, options)
+        .map_err(|source| SourceError::Pattern { location: location.into(), source })?;
+    let mut files = Vec::new();
+    for path in paths {
+        let path = path.map_err(|error| {
+            let place = error.path().to_owned();
+            CommonError::file("list", place, error.into())
+        })?;
+        if fs_err::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
+            continue;
+        }
+        let relative = path.strip_prefix(&prefix).unwrap_or(&path);
+        let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        let relative = parts.join("/");
+        let shown = Path::new(&fixed).join(&relative).display().to_string();
+        files.push(ListedFile { path, relative, shown });
+    }
+    if files.is_empty() {
+        let hint = "check the folder and the pattern; `**` between slashes matches any depth";
+        return Err(SourceError::NothingFound { location: location.into(), hint }.into());
+    }
+    Ok(files)
+}
+
+fn extension(name: &str) -> Option<Format> {
+    Path::new(name).extension().and_then(|extension| Format::of_extension(&extension.to_string_lossy()))
+}
+
+/// By extension, then by the first bytes; what has no marks of Parquet is taken for text.
+fn format_of(file: &ListedFile) -> Result<Format> {
+    if let Some(format) = extension(&file.relative) {
+        return Ok(format);
+    }
+    let unreadable = |error| CommonError::file("read", &file.shown, error);
+    let mut magic = Vec::new();
+    fs_err::File::open(&file.path)
+        .map_err(unreadable)?
+        .take(4)
+        .read_to_end(&mut magic)
+        .map_err(unreadable)?;
+    Ok(if magic == b"PAR1" || magic == b"PARE" { Format::Parquet } else { Format::Csv })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["b.csv", "a/2.csv", "a/10.csv", "a/_x.csv", ".h.csv", "_tmp/y.csv", "notes.txt"] {
+            let path = folder.path().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, "x\n1\n").unwrap();
+        }
+        folder
+    }
+
+    fn relative(location: &str, base: &Path) -> Vec<String> {
+        list(location, base, None).unwrap().0.into_iter().map(|file| file.relative).collect()
+    }
+
+    #[test]
+    fn folders_globs_and_files_are_listed_in_byte_order() {
+        let folder = tree();
+        let base = folder.path();
+        assert_eq!(relative(".", base), ["a/10.csv", "a/2.csv", "b.csv"]);
+        assert_eq!(relative("a/*.csv", base), ["10.csv", "2.csv", "_x.csv"]);
+        assert_eq!(relative("*.csv", base), ["b.csv"]);
+        assert_eq!(relative("**/[0-9].csv", base), ["a/2.csv"]);
+        assert_eq!(relative("a/?.csv", base), ["2.csv"]);
+        assert_eq!(relative("a/2.csv", base), ["2.csv"]);
+        let absolute = base.join("a").join("1*.csv").display().to_string();
+        assert_eq!(relative(&absolute, Path::new("elsewhere")), ["10.csv"]);
+        assert_eq!(list("a/*.csv", base, None).unwrap().0[0].shown, "a/10.csv");
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        let folder = tree();
+        let message = |location: &str| format!("{:?}", list(location, folder.path(), None).unwrap_err());
+        assert!(message("c.csv").contains("cannot read `c.csv`"), "{}", message("c.csv"));
+        assert!(message("c*.csv").contains("no file to read in `c*.csv`"));
+        assert!(message("a**b/*.csv").contains("not a valid glob"));
+        fs_err::write(folder.path().join("a/z.parquet"), "PAR1").unwrap();
+        assert!(message("a").contains("several formats: CSV (`10.csv`) and Parquet (`z.parquet`)"));
+        assert_eq!(list("a", folder.path(), Some(Format::Parquet)).unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn names_with_brackets_are_names_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().join("[x]");
+        fs_err::create_dir_all(&base).unwrap();
+        fs_err::write(base.join("a[1].csv"), "x\n").unwrap();
+        assert_eq!(relative("a[1].csv", &base), ["a[1].csv"]);
+        assert_eq!(relative("*.csv", &base), ["a[1].csv"]);
+    }
+}

@@ -1,0 +1,183 @@
+//! Counted views: the distinct values of a column over a split, from dictionary pages and their codes, without
+//! decoding a row.
+
+use std::sync::Arc;
+
+use ::parquet::basic::Encoding;
+use ::parquet::column::page::{Page, PageReader};
+use ::parquet::errors::ParquetError;
+use ::parquet::file::serialized_reader::SerializedPageReader;
+
+use sluice_core::Result;
+use sluice_core::error::CommonError;
+use sluice_core::plan::{Piece, Plan, Split};
+use sluice_core::seam::CountedColumn;
+
+use super::codes::{count_codes, count_ones, count_ones_old};
+use super::dictionary::{Conversion, CountedValues, most_values};
+use super::footer::{ParquetFile, RowGroup};
+use super::{damaged, guarded};
+use crate::error::SourceError;
+
+/// Which columns of a split can be counted: those with plain values whose chunks hold nothing but codes, in a
+/// split of whole row groups.
+pub(crate) fn countable(files: &[ParquetFile], split: &Split, columns: usize) -> Vec<bool> {
+    let mut countable = vec![!split.pieces.is_empty(); columns];
+    for piece in &split.pieces {
+        let file = files.get(piece.file);
+        let groups = file.and_then(|file| file.whole_groups(piece));
+        for (column, countable) in countable.iter_mut().enumerate() {
+            *countable &= match (file, &groups) {
+                (Some(file), Some(groups)) => {
+                    file.conversion(column).is_some()
+                        && groups.iter().all(|&group| file.groups[group].coded.get(column) == Some(&true))
+                }
+                _ => false,
+            };
+        }
+    }
+    countable
+}
+
+/// Counts a column of a split; only what is countable can be.
+pub(crate) fn count(
+    files: &[ParquetFile],
+    split: &Split,
+    plan: &Plan,
+    column: usize,
+) -> Result<CountedColumn> {
+    let not_countable =
+        || CommonError::Internal(format!("column {column} of split {} is not countable", split.number));
+    let mut values: Option<(Conversion, CountedValues)> = None;
+    let mut nulls = 0;
+    for piece in &split.pieces {
+        let file = files.get(piece.file).ok_or_else(not_countable)?;
+        let groups = file.whole_groups(piece).ok_or_else(not_countable)?;
+        let (leaf, conversion) = file.conversion(column).ok_or_else(not_countable)?;
+        // Files of one source may store the same kind in different widths.
+        let (current, counted) = values.get_or_insert_with(|| (conversion, CountedValues::new(conversion)));
+        if *current != conversion {
+            counted.convert_by(conversion);
+            *current = conversion;
+        }
+        for group in groups {
+            nulls += file.count_chunk(group, leaf, conversion, counted)?;
+        }
+    }
+    let (values, counts) = values.ok_or_else(not_countable)?.1.finish();
+    Ok(CountedColumn {
+        column: plan.columns[column].name.clone(),
+        split: split.number,
+        values,
+        counts,
+        nulls,
+    })
+}
+
+impl ParquetFile {
+    /// The row groups that a piece covers, if it covers them whole.
+    fn whole_groups(&self, piece: &Piece) -> Option<Vec<usize>> {
+        let end = piece.first_row + piece.rows;
+        let inside =
+            |group: &RowGroup| group.rows > 0 && group.first_row >= piece.first_row && group.end() <= end;
+        let groups: Vec<usize> = self
+            .groups
+            .iter()
+            .enumerate()
+            .filter(|(_, group)| inside(group))
+            .map(|(number, _)| number)
+            .collect();
+        let rows: u64 = groups.iter().map(|&group| self.groups[group].rows).sum();
+        (rows == piece.rows).then_some(groups)
+    }
+
+    /// The leaf of a column, and how its values become normal.
+    fn conversion(&self, column: usize) -> Option<(usize, Conversion)> {
+        let leaf = (*self.leaves.get(column)?)?;
+        let physical = self.metadata.file_metadata().schema_descr().column(leaf).physical_type();
+        Some((leaf, Conversion::of(self.schema.field(column).data_type(), physical)?))
+    }
+
+    /// Counts one chunk and answers its nulls.
+    fn count_chunk(
+        &self,
+        group: usize,
+        leaf: usize,
+        conversion: Conversion,
+        counted: &mut CountedValues,
+    ) -> Result<u64> {
+        let shown = &self.listed.shown;
+        let part = || format!("row group {group}");
+        let contradiction = |problem: &str| -> SourceError {
+            let column = self.metadata.row_group(group).column(leaf).column_path().string();
+            damaged(shown, format!("{problem} in column `{column}` of row group {group}"))
+        };
+        let mut pages = self.pages(group, leaf)?;
+        let dictionary = match guarded(shown, part, || pages.get_next_page())? {
+            Some(Page::DictionaryPage { buf, num_values, encoding, .. }) => {
+                if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
+                    return Err(contradiction("an encoded dictionary").into());
+                }
+                (buf, usize::try_from(num_values).unwrap_or(usize::MAX))
+            }
+            _ => return Err(contradiction("no dictionary").into()),
+        };
+        let (dictionary, size) = dictionary;
+        if size > most_values(conversion, &dictionary) {
+            return Err(contradiction("a dictionary ends early").into());
+        }
+        let optional = self.metadata.file_metadata().schema_descr().column(leaf).max_def_level() > 0;
+        let mut counts = vec![0; size];
+        let (mut rows, mut present) = (0_u64, 0);
+        while let Some(page) = guarded(shown, part, || pages.get_next_page())? {
+            rows += u64::from(page.num_values());
+            present += count_page(&page, optional, &mut counts).map_err(contradiction)?;
+        }
+        if rows != self.groups[group].rows {
+            return Err(contradiction("pages that do not add up to its rows").into());
+        }
+        counted.extend(&dictionary, &counts).map_err(contradiction)?;
+        Ok(rows - present)
+    }
+
+    fn pages(&self, group: usize, leaf: usize) -> Result<SerializedPageReader<std::fs::File>> {
+        let file = Arc::new(self.reopen()?);
+        Ok(guarded(
+            &self.listed.shown,
+            || format!("row group {group}"),
+            || {
+                let rows = usize::try_from(self.groups[group].rows)
+                    .map_err(|_| ParquetError::General("too many rows for this machine".into()))?;
+                SerializedPageReader::new(file, self.metadata.row_group(group).column(leaf), rows, None)
+            },
+        )?)
+    }
+}
+
+/// Counts the codes of a data page and answers how many there are.
+fn count_page(page: &Page, optional: bool, counts: &mut [u64]) -> Result<u64, &'static str> {
+    if !matches!(page.encoding(), Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY) {
+        return Err("a page without codes");
+    }
+    let values = u64::from(page.num_values());
+    let (present, codes) = match page {
+        Page::DataPage { buf, .. } if !optional => (values, &buf[..]),
+        Page::DataPage { buf, def_level_encoding: Encoding::RLE, .. } => {
+            let (length, rest) = buf.split_first_chunk::<4>().ok_or("definition levels end early")?;
+            let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            let (levels, rest) = rest.split_at_checked(length).ok_or("definition levels end early")?;
+            (count_ones(levels, values)?, rest)
+        }
+        Page::DataPage { buf, .. } => count_ones_old(buf, values)?,
+        Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
+            let length = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
+            let (_, rest) = buf.split_at_checked(length(*rep_levels_byte_len)).ok_or("levels end early")?;
+            let (levels, rest) =
+                rest.split_at_checked(length(*def_levels_byte_len)).ok_or("definition levels end early")?;
+            (if optional { count_ones(levels, values)? } else { values }, rest)
+        }
+        Page::DictionaryPage { .. } => return Err("a second dictionary"),
+    };
+    count_codes(codes, present, counts)?;
+    Ok(present)
+}

@@ -1,0 +1,185 @@
+//! The footer of a Parquet file: columns, row groups, and which chunks are dictionary-encoded throughout.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use ::parquet::basic::Encoding;
+use ::parquet::errors::ParquetError;
+use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
+use arrow::datatypes::SchemaRef;
+use xxhash_rust::xxh3::xxh3_128;
+
+use sluice_core::Result;
+use sluice_core::column::ColumnKind;
+use sluice_core::error::CommonError;
+use sluice_core::plan::{PlannedColumn, PlannedFile};
+
+use super::{damaged, guarded};
+use crate::columns::check_names;
+use crate::error::SourceError;
+use crate::listing::ListedFile;
+
+/// The footer's own length and the magic at the end.
+const TAIL_BYTES: u64 = 8;
+
+/// A row group.
+#[derive(Clone, Debug)]
+pub(crate) struct RowGroup {
+    pub(crate) first_row: u64,
+    pub(crate) rows: u64,
+    /// For each column of the table, whether its one chunk is dictionary-encoded throughout.
+    pub(crate) coded: Vec<bool>,
+}
+
+impl RowGroup {
+    pub(crate) fn end(&self) -> u64 {
+        self.first_row + self.rows
+    }
+}
+
+/// A file with its footer.
+#[derive(Debug)]
+pub(crate) struct ParquetFile {
+    pub(crate) listed: ListedFile,
+    pub(crate) size_bytes: u64,
+    pub(crate) metadata: Arc<ParquetMetaData>,
+    /// As the file itself means it.
+    pub(crate) schema: SchemaRef,
+    pub(crate) groups: Vec<RowGroup>,
+    /// For each column of the table, the one leaf it has when it is flat.
+    pub(crate) leaves: Vec<Option<usize>>,
+}
+
+impl ParquetFile {
+    pub(super) fn open(listed: &ListedFile) -> Result<(Self, PlannedFile, Vec<PlannedColumn>)> {
+        let shown = &listed.shown;
+        let (footer, size_bytes) = read_footer(listed)?;
+        let part = || "the footer".to_owned();
+        let metadata = guarded(shown, part, || ParquetMetaDataReader::decode_metadata(&footer))?;
+        let metadata = Arc::new(metadata);
+        let schema = guarded(shown, part, || {
+            let metadata = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
+            Ok::<_, ParquetError>(Arc::clone(metadata.schema()))
+        })?;
+        let columns: Vec<PlannedColumn> = schema
+            .fields()
+            .iter()
+            .map(|field| PlannedColumn {
+                name: field.name().clone(),
+                kind: ColumnKind::of(field.data_type()),
+            })
+            .collect();
+        check_names(shown, &columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>())?;
+        let leaves = leaves(&metadata, columns.len());
+        let groups = groups(shown, &metadata, &leaves)?;
+        let rows = groups.last().map_or(0, RowGroup::end);
+        if i64::try_from(rows) != Ok(metadata.file_metadata().num_rows()) {
+            let claimed = metadata.file_metadata().num_rows();
+            return Err(damaged(
+                shown,
+                format!("its footer says {claimed} rows, its row groups hold {rows}"),
+            )
+            .into());
+        }
+        let fingerprint = format!("{:032x}", xxh3_128(&footer));
+        let planned = PlannedFile { path: listed.relative.clone(), size_bytes, rows, fingerprint };
+        Ok((Self { listed: listed.clone(), size_bytes, metadata, schema, groups, leaves }, planned, columns))
+    }
+
+    /// The file, if it is still the one that was planned.
+    pub(super) fn reopen(&self) -> Result<std::fs::File> {
+        let unreadable = |error| CommonError::file("read", &self.listed.shown, error);
+        let file = fs_err::File::open(&self.listed.path).map_err(unreadable)?;
+        if file.metadata().map_err(unreadable)?.len() != self.size_bytes {
+            return Err(SourceError::Changed { file: self.listed.shown.clone() }.into());
+        }
+        Ok(file.into_file())
+    }
+}
+
+fn read_footer(listed: &ListedFile) -> Result<(Vec<u8>, u64)> {
+    let unreadable = |error| CommonError::file("read", &listed.shown, error);
+    let refused = |reason| SourceError::NotParquet { file: listed.shown.clone(), reason };
+    let mut file = fs_err::File::open(&listed.path).map_err(unreadable)?;
+    let size = file.metadata().map_err(unreadable)?.len();
+    if size == 0 {
+        return Err(SourceError::EmptyFile { file: listed.shown.clone() }.into());
+    }
+    let mut magic = [0; 4];
+    if size < 4 + TAIL_BYTES {
+        return Err(refused("it is too short").into());
+    }
+    file.read_exact(&mut magic).map_err(unreadable)?;
+    file.seek(SeekFrom::End(-8)).map_err(unreadable)?;
+    let mut tail = [0; 8];
+    file.read_exact(&mut tail).map_err(unreadable)?;
+    let [l1, l2, l3, l4, end @ ..] = tail;
+    match (&magic, &end) {
+        (b"PAR1", b"PAR1") => {}
+        (b"PAR1", b"PARE") | (b"PARE", _) => {
+            return Err(refused("it is encrypted, which is not supported").into());
+        }
+        (b"PAR1", _) => return Err(damaged(&listed.shown, "its end is missing").into()),
+        _ => return Err(refused("it does not begin with `PAR1`").into()),
+    }
+    let length = u64::from(u32::from_le_bytes([l1, l2, l3, l4]));
+    if length + TAIL_BYTES + 4 > size {
+        return Err(damaged(&listed.shown, "its footer is longer than the file").into());
+    }
+    file.seek(SeekFrom::Start(size - TAIL_BYTES - length)).map_err(unreadable)?;
+    let mut footer = Vec::new();
+    file.take(length).read_to_end(&mut footer).map_err(unreadable)?;
+    Ok((footer, size))
+}
+
+/// Columns that are not nested have one leaf, whose path has one part.
+fn leaves(metadata: &ParquetMetaData, columns: usize) -> Vec<Option<usize>> {
+    let schema = metadata.file_metadata().schema_descr();
+    let mut leaves = vec![None; columns];
+    for leaf in 0..schema.num_columns() {
+        let column = schema.column(leaf);
+        let flat =
+            column.path().parts().len() == 1 && column.max_rep_level() == 0 && column.max_def_level() <= 1;
+        if let Some(entry) = leaves.get_mut(schema.get_column_root_idx(leaf)).filter(|_| flat) {
+            *entry = Some(leaf);
+        }
+    }
+    leaves
+}
+
+fn groups(
+    file: &str,
+    metadata: &ParquetMetaData,
+    leaves: &[Option<usize>],
+) -> Result<Vec<RowGroup>, SourceError> {
+    let mut first_row = 0_u64;
+    let mut groups = Vec::with_capacity(metadata.num_row_groups());
+    for (number, group) in metadata.row_groups().iter().enumerate() {
+        let rows = u64::try_from(group.num_rows())
+            .map_err(|_| damaged(file, format!("row group {number} has {} rows", group.num_rows())))?;
+        let coded = leaves
+            .iter()
+            .map(|leaf| leaf.and_then(|leaf| group.columns().get(leaf)).is_some_and(is_coded))
+            .collect();
+        groups.push(RowGroup { first_row, rows, coded });
+        first_row = first_row
+            .checked_add(rows)
+            .ok_or_else(|| damaged(file, "its row groups hold more rows than can be counted"))?;
+    }
+    Ok(groups)
+}
+
+/// Whether every data page holds codes into a dictionary. Page statistics say so; without them only the old
+/// spelling does, since there `PLAIN` cannot come from the dictionary page.
+fn is_coded(chunk: &ColumnChunkMetaData) -> bool {
+    let is_code = |encoding| matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY);
+    if let Some(mask) = chunk.page_encoding_stats_mask() {
+        let mut encodings = mask.encodings().peekable();
+        return encodings.peek().is_some() && encodings.all(is_code);
+    }
+    #[expect(deprecated, reason = "old files have such levels, and say so here")]
+    let is_level = |encoding| matches!(encoding, Encoding::RLE | Encoding::BIT_PACKED);
+    chunk.encodings().any(|encoding| encoding == Encoding::PLAIN_DICTIONARY)
+        && chunk.encodings().all(|encoding| encoding == Encoding::PLAIN_DICTIONARY || is_level(encoding))
+}
