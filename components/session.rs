@@ -34,8 +34,10 @@ impl Session {
         let progress: Arc<dyn Progress> =
             if printer.shows_progress() { Arc::new(Bar::default()) } else { Arc::new(Silent) };
         let default = Execution::default();
-        let threads =
-            common.threads.and_then(|threads| NonZeroUsize::new(usize::from(threads))).unwrap_or(default.threads);
+        let threads = common
+            .threads
+            .and_then(|threads| NonZeroUsize::new(usize::from(threads)))
+            .unwrap_or(default.threads);
         Self { printer, execution: Execution { threads, cancel, progress } }
     }
 }

@@ -18,8 +18,19 @@ pub(crate) fn statistics(record: &StatisticsRecord) -> String {
     let mut text = String::new();
     for subset in &record.subsets {
         text.push_str(&format!("{}: {} rows\n", subset.name, count(subset.num_rows)));
-        let mut table =
-            Table::new(&["column", "kind", ">missing", ">NaN", ">distinct", ">mean", ">std dev", ">min", ">median", ">max", "top"]);
+        let mut table = Table::new(&[
+            "column",
+            "kind",
+            ">missing",
+            ">NaN",
+            ">distinct",
+            ">mean",
+            ">std dev",
+            ">min",
+            ">median",
+            ">max",
+            "top",
+        ]);
         for column in &subset.columns {
             let numeric = column.numeric.as_ref();
             let median = numeric.and_then(|numeric| numeric.quantiles.as_ref()?.at(0.5));
@@ -120,11 +131,13 @@ pub(crate) fn metrics(evaluation: &Evaluation) -> String {
             if has_baseline {
                 cells.push(value(slice.baseline.as_ref()));
                 let change = slice.changes.as_ref().and_then(|changes| changes.get(&metric.name));
-                let (difference, interval) = change.map_or((None, None), |change| (change.difference, change.interval));
+                let (difference, interval) =
+                    change.map_or((None, None), |change| (change.difference, change.interval));
                 cells.push(optional(difference));
-                cells.push(interval.map_or_else(|| "-".into(), |[low, high]| {
-                    format!("{} to {}", significant(low), significant(high))
-                }));
+                cells.push(interval.map_or_else(
+                    || "-".into(),
+                    |[low, high]| format!("{} to {}", significant(low), significant(high)),
+                ));
             }
             table.push(cells);
         }
@@ -144,8 +157,17 @@ fn rule(rule: RuleName) -> &'static str {
 
 /// Every requirement with its figures, then the outcome and the reasons against it.
 pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
-    let mut table =
-        Table::new(&["metric", "slice", ">rows", ">candidate", ">baseline", "rule", ">bound", ">p", "result"]);
+    let mut table = Table::new(&[
+        "metric",
+        "slice",
+        ">rows",
+        ">candidate",
+        ">baseline",
+        "rule",
+        ">bound",
+        ">p",
+        "result",
+    ]);
     let mut notes = Vec::new();
     for reason in &verdict.reasons {
         let Some(metric) = &reason.metric else {

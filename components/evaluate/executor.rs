@@ -51,7 +51,11 @@ pub(super) fn run(text: &str, arguments: &EvaluateArguments, session: &Session) 
         Ok(evaluation) => {
             answer(&input, &evaluation.verdict, Some(&evaluation))?;
             session.printer.result(&evaluation, || {
-                format!("{}\n{}", tables::metrics(&evaluation), tables::verdict(&evaluation.verdict, session.printer))
+                format!(
+                    "{}\n{}",
+                    tables::metrics(&evaluation),
+                    tables::verdict(&evaluation.verdict, session.printer)
+                )
             });
             let rejected = evaluation.verdict.outcome != Outcome::Pass && arguments.fail_on_reject;
             Ok(if rejected { Exit::Rejected } else { Exit::Done })
@@ -85,8 +89,15 @@ fn evaluate(
     let source = dataset.subset(subset, PlanOptions::default(), &session.execution)?;
     let digest = dataset.artifact().digest();
     session.printer.message(&format!("{} rows to evaluate on", source.plan().rows()));
-    let evaluated =
-        step::evaluate::evaluate(&source, digest, candidate, baseline.as_ref(), options, target, &session.execution)?;
+    let evaluated = step::evaluate::evaluate(
+        &source,
+        digest,
+        candidate,
+        baseline.as_ref(),
+        options,
+        target,
+        &session.execution,
+    )?;
     Ok(evaluated.evaluation)
 }
 

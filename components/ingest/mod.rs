@@ -50,8 +50,9 @@ fn shares(pairs: &[String]) -> Result<BTreeMap<String, f64>> {
     let mut shares = BTreeMap::new();
     for pair in pairs {
         let parsed = pair.rsplit_once('=').and_then(|(name, share)| Some((name, share.parse::<f64>().ok()?)));
-        let (name, share) =
-            parsed.ok_or_else(|| ArgumentError::new(format!("`--share {pair}` is not a name and a number"), hint))?;
+        let (name, share) = parsed.ok_or_else(|| {
+            ArgumentError::new(format!("`--share {pair}` is not a name and a number"), hint)
+        })?;
         if shares.insert(name.to_owned(), share).is_some() {
             return Err(ArgumentError::new(format!("`--share {name}` is given twice"), hint).into());
         }

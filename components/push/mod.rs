@@ -39,7 +39,10 @@ pub(crate) fn run(arguments: &PushArguments, session: &Session) -> Result<Exit> 
             format!("registered as `{}` version {} in {}", arguments.name, pushed.version, pushed.path)
         }
         Some(pushed) => {
-            format!("already registered as `{}` version {} in {}", arguments.name, pushed.version, pushed.path)
+            format!(
+                "already registered as `{}` version {} in {}",
+                arguments.name, pushed.version, pushed.path
+            )
         }
         None => "not registered: the verdict is not `pass`".into(),
     });

@@ -71,7 +71,10 @@ fn text(report: &RunReport, session: &Session) -> String {
     }
     if let Some(pushed) = &report.pushed {
         let done = if pushed.is_new { "registered as" } else { "already registered as" };
-        text.push_str(&format!("{done} `{}` version {} in {}\n", report.pipeline, pushed.version, pushed.path));
+        text.push_str(&format!(
+            "{done} `{}` version {} in {}\n",
+            report.pipeline, pushed.version, pushed.path
+        ));
     }
     text.push_str(&format!("artifacts in {}\n", report.folder.display()));
     text

@@ -60,7 +60,8 @@ pub(crate) fn run(arguments: &TransformArguments, session: &Session) -> Result<E
         }
     };
     let dataset = Dataset::open(&arguments.dataset)?;
-    let (transform, _) = step::transform::fit(&spec, &dataset, &roles, &arguments.out.out, &session.execution)?;
+    let (transform, _) =
+        step::transform::fit(&spec, &dataset, &roles, &arguments.out.out, &session.execution)?;
     session.printer.result(&transform, || {
         let space = transform.space();
         format!(

@@ -245,12 +245,13 @@ impl Batch {
             }
             RowIdentity::Stored => {
                 let array = self.require(ROW_HASH_COLUMN)?;
-                let hashes = array.as_primitive_opt::<UInt64Type>().ok_or_else(|| CommonError::ColumnKind {
-                    column: ROW_HASH_COLUMN.into(),
-                    found: array.data_type().to_string(),
-                    expected: "unsigned 64-bit integers",
-                    purpose: "the identity of a row".into(),
-                })?;
+                let hashes =
+                    array.as_primitive_opt::<UInt64Type>().ok_or_else(|| CommonError::ColumnKind {
+                        column: ROW_HASH_COLUMN.into(),
+                        found: array.data_type().to_string(),
+                        expected: "unsigned 64-bit integers",
+                        purpose: "the identity of a row".into(),
+                    })?;
                 Ok(hashes.values().to_vec())
             }
         }
@@ -330,10 +331,8 @@ impl Batch {
     /// # Errors
     /// [`CommonError::Internal`] when the inputs did not ask for it.
     pub fn features(&self, name: &str) -> Result<&FeatureBatch> {
-        self.features
-            .iter()
-            .find(|(mine, _)| mine == name)
-            .map(|(_, features)| features)
-            .ok_or_else(|| CommonError::Internal(format!("transform `{name}` is not among the inputs")).into())
+        self.features.iter().find(|(mine, _)| mine == name).map(|(_, features)| features).ok_or_else(|| {
+            CommonError::Internal(format!("transform `{name}` is not among the inputs")).into()
+        })
     }
 }

@@ -18,13 +18,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array,
-    Int64Array, StringArray, StringViewArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
+    Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float64Array,
+    Int32Array, Int64Array, StringArray, StringViewArray, TimestampMicrosecondArray,
+    TimestampNanosecondArray, UInt64Array,
 };
 use arrow::compute::kernels::cast::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampNanosecondType, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampNanosecondType, UInt64Type,
 };
 use serde::{Deserialize, Serialize};
 
@@ -88,9 +89,14 @@ impl ColumnKind {
             DataType::Float16 | DataType::Float32 | DataType::Float64 => Self::Float,
             DataType::Decimal32(precision, scale)
             | DataType::Decimal64(precision, scale)
-            | DataType::Decimal128(precision, scale) => Self::Decimal { precision: *precision, scale: *scale },
+            | DataType::Decimal128(precision, scale) => {
+                Self::Decimal { precision: *precision, scale: *scale }
+            }
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
-            DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => Self::Binary,
+            DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_) => Self::Binary,
             DataType::Date32 | DataType::Date64 => Self::Date,
             DataType::Timestamp(unit, zone) => Self::Timestamp {
                 zone: zone.as_ref().map(ToString::to_string),
@@ -309,14 +315,17 @@ mod tests {
         let narrow: ArrayRef = Arc::new(Int16Array::from(vec![Some(-3), None]));
         let normal = normalize(&narrow).unwrap();
         assert_eq!(normal.data_type(), &DataType::Int64);
-        assert!(matches!(Column::view(&normal), Column::Integer(values) if values.value(0) == -3 && values.is_null(1)));
+        assert!(
+            matches!(Column::view(&normal), Column::Integer(values) if values.value(0) == -3 && values.is_null(1))
+        );
         let text: ArrayRef = Arc::new(LargeStringArray::from(vec!["007"]));
         assert_eq!(Column::view(&normalize(&text).unwrap()).text(0), Some("007"));
     }
 
     #[test]
     fn codes_stay_codes() {
-        let coded: DictionaryArray<arrow::datatypes::Int8Type> = vec![Some("a"), None, Some("a")].into_iter().collect();
+        let coded: DictionaryArray<arrow::datatypes::Int8Type> =
+            vec![Some("a"), None, Some("a")].into_iter().collect();
         let coded: ArrayRef = Arc::new(coded);
         let normal = normalize(&coded).unwrap();
         let view = Column::view(&normal);

@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn integers_past_2_to_53_are_exact() {
         let value = DoubleDouble::from(u64::MAX);
-        assert_eq!(value.high.to_bits(), 18_446_744_073_709_551_616.0_f64.to_bits());
+        assert_eq!(value.high.to_bits(), ((1_u128 << 64) as f64).to_bits());
         assert_eq!(value.low.to_bits(), (-1.0_f64).to_bits());
     }
 }

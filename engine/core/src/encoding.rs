@@ -130,8 +130,8 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray, TimestampMicrosecondArray,
-        TimestampNanosecondArray, UInt64Array,
+        BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray,
+        TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
     };
 
     use super::*;

@@ -84,14 +84,18 @@ impl Diagnostic for FoldError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::RowsLost { .. } | Self::Unreadable { .. } => ErrorKind::Malformed,
-            Self::OtherSource { .. } | Self::NotConsecutive { .. } | Self::Incomplete { .. } => ErrorKind::Usage,
+            Self::OtherSource { .. } | Self::NotConsecutive { .. } | Self::Incomplete { .. } => {
+                ErrorKind::Usage
+            }
             Self::Threads { .. } => ErrorKind::Unavailable,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::RowsLost { .. } => Some("the file changed while it was read, or is damaged; write it again".into()),
+            Self::RowsLost { .. } => {
+                Some("the file changed while it was read, or is damaged; write it again".into())
+            }
             Self::OtherSource { .. } => Some("merge states that one plan made with the same options".into()),
             Self::NotConsecutive { .. } | Self::Incomplete { .. } => {
                 Some("give every shard once, in order from 1 to n".into())
@@ -162,8 +166,9 @@ impl<A: Accumulator> Partial<A> {
                 return Err(FoldError::NotConsecutive { end, start }.into());
             }
         }
-        while let Some(mut left) =
-            self.trees.pop_if(|last| last.level == tree.level && last.index % 2 == 0 && last.index + 1 == tree.index)
+        while let Some(mut left) = self
+            .trees
+            .pop_if(|last| last.level == tree.level && last.index % 2 == 0 && last.index + 1 == tree.index)
         {
             left.state.merge(tree.state)?;
             tree = Tree { level: left.level + 1, index: left.index / 2, state: left.state };
@@ -352,9 +357,10 @@ impl<'a> Scan<'a> {
                 }
                 Delivery::Rows(record_batch) => {
                     let rows = record_batch.num_rows() as u64;
-                    let outcome = Batch::in_split(&record_batch, split.number, first_row, Arc::clone(&counted_names))
-                        .derive(&self.inputs, &mut state.groups)
-                        .and_then(|batch| state.accumulator.update(Input::Rows(&batch)));
+                    let outcome =
+                        Batch::in_split(&record_batch, split.number, first_row, Arc::clone(&counted_names))
+                            .derive(&self.inputs, &mut state.groups)
+                            .and_then(|batch| state.accumulator.update(Input::Rows(&batch)));
                     outcome.map_err(|error| self.locate(error, split, first_row))?;
                     first_row += rows;
                     execution.progress.advance(rows);
@@ -413,19 +419,15 @@ pub fn in_order<I: Sync, T: Send>(
 ) -> Result<()> {
     let threads = std::cmp::min(execution.threads.get(), std::cmp::max(items.len(), 1));
     let window = 2 * threads;
-    let schedule = Mutex::new(Schedule {
-        next: 0,
-        consumed: 0,
-        ready: BTreeMap::new(),
-        consuming: false,
-        failed: None,
-    });
+    let schedule =
+        Mutex::new(Schedule { next: 0, consumed: 0, ready: BTreeMap::new(), consuming: false, failed: None });
     let turn = Condvar::new();
     let consume = Mutex::new(consume);
     let worker = || {
         let mut state = lock(&schedule);
         loop {
-            while state.failed.is_none() && state.next < items.len() && state.next >= state.consumed + window {
+            while state.failed.is_none() && state.next < items.len() && state.next >= state.consumed + window
+            {
                 state = turn.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             if state.failed.is_some() || state.next >= items.len() {
@@ -509,18 +511,29 @@ mod tests {
         for threads in [1, 2, 7] {
             let execution = Execution::with_threads(threads);
             let mut seen = Vec::new();
-            in_order(&items, &execution, |item| Ok(item * 2), |item, value| {
-                seen.push((*item, value));
-                Ok(())
-            })
+            in_order(
+                &items,
+                &execution,
+                |item| Ok(item * 2),
+                |item, value| {
+                    seen.push((*item, value));
+                    Ok(())
+                },
+            )
             .unwrap();
-            assert!(seen.iter().enumerate().all(|(n, (item, value))| *item == n as u64 && *value == 2 * item));
+            assert!(
+                seen.iter().enumerate().all(|(n, (item, value))| *item == n as u64 && *value == 2 * item)
+            );
             let mut consumed = 0;
             let error = in_order(
                 &items,
                 &execution,
                 |item| {
-                    if *item % 30 == 17 { Err(CommonError::Internal(item.to_string()).into()) } else { Ok(*item) }
+                    if *item % 30 == 17 {
+                        Err(CommonError::Internal(item.to_string()).into())
+                    } else {
+                        Ok(*item)
+                    }
                 },
                 |_, _| {
                     consumed += 1;

@@ -230,7 +230,8 @@ impl GroupTable {
                 for (name, array) in names.iter().zip(columns) {
                     encode(name, array, row, &mut bytes)?;
                 }
-                numbers.push(self.insert(&bytes, || columns.iter().map(|array| key_part(array, row)).collect()));
+                numbers
+                    .push(self.insert(&bytes, || columns.iter().map(|array| key_part(array, row)).collect()));
             }
         }
         if self.len() > Self::LIMIT {

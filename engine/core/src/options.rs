@@ -124,7 +124,9 @@ pub fn suggest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
         Some((distance, name)) if distance <= allowed => Some(format!("did you mean `{name}`?")),
         _ if names.is_empty() => None,
         _ if names.len() <= 24 => Some(format!("there is {}", quoted(names.iter().copied()))),
-        _ => Some(format!("there are {} names, beginning {}", names.len(), quoted(names[..8].iter().copied()))),
+        _ => {
+            Some(format!("there are {} names, beginning {}", names.len(), quoted(names[..8].iter().copied())))
+        }
     }
 }
 
@@ -139,7 +141,8 @@ mod tests {
 
     #[test]
     fn nan_and_infinity_never_pass() {
-        for range in [Range::at_least(0.0), Range::above(0.0), Range::closed(0.0, 1.0), Range::open(0.0, 1.0)] {
+        for range in [Range::at_least(0.0), Range::above(0.0), Range::closed(0.0, 1.0), Range::open(0.0, 1.0)]
+        {
             assert!(range.check("alpha", f64::NAN).is_err());
             assert!(range.check("alpha", f64::INFINITY).is_err());
         }

@@ -158,7 +158,8 @@ impl Plan {
     #[must_use]
     pub fn shard(&self, index: u64, count: u64) -> std::ops::Range<u64> {
         let splits = self.splits.len() as u128;
-        let bound = |part: u64| u64::try_from(u128::from(part) * splits / u128::from(count)).unwrap_or(u64::MAX);
+        let bound =
+            |part: u64| u64::try_from(u128::from(part) * splits / u128::from(count)).unwrap_or(u64::MAX);
         bound(index - 1)..bound(index)
     }
 
@@ -227,7 +228,8 @@ mod tests {
 
     #[test]
     fn byte_pieces_stay_whole() {
-        let bytes = |first_row, rows, from, to| Piece { bytes: Some((from, to)), ..piece(0, first_row, rows) };
+        let bytes =
+            |first_row, rows, from, to| Piece { bytes: Some((from, to)), ..piece(0, first_row, rows) };
         let plan = Plan::new(
             vec![],
             vec![],

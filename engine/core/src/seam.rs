@@ -74,7 +74,12 @@ pub trait BatchSource: Sync {
     ///
     /// # Errors
     /// What reading meets, and what `sink` answers.
-    fn read(&self, split: &Split, request: &Request, sink: &mut dyn FnMut(Delivery) -> Result<()>) -> Result<()>;
+    fn read(
+        &self,
+        split: &Split,
+        request: &Request,
+        sink: &mut dyn FnMut(Delivery) -> Result<()>,
+    ) -> Result<()>;
 
     /// The first `rows` rows of some columns, for what must be known before the scan.
     ///

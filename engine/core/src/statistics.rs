@@ -74,8 +74,15 @@ pub struct Presence {
 impl Presence {
     /// Adds the counts of other rows.
     pub fn merge(&mut self, later: &Self) {
-        let Self { num_rows, num_absent, num_missing, num_nan, num_positive_infinity, num_negative_infinity, num_empty } =
-            later;
+        let Self {
+            num_rows,
+            num_absent,
+            num_missing,
+            num_nan,
+            num_positive_infinity,
+            num_negative_infinity,
+            num_empty,
+        } = later;
         self.num_rows += num_rows;
         self.num_absent += num_absent;
         self.num_missing += num_missing;

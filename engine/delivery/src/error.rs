@@ -96,11 +96,13 @@ impl Diagnostic for DeliveryError {
                 Some("train it again with this version of sluice".into())
             }
             Self::Name { .. } => Some("use letters, digits, `-`, `_` and `.`, 64 at most".into()),
-            Self::RegistryDamaged { .. } => Some("restore the file from a backup; the versions are untouched".into()),
-            Self::NoSuchVersion { .. } => None,
-            Self::ExecutorInput { .. } => {
-                Some("pass `--executor-input '{{$}}'` in the component's arguments; Kubeflow fills it in".into())
+            Self::RegistryDamaged { .. } => {
+                Some("restore the file from a backup; the versions are untouched".into())
             }
+            Self::NoSuchVersion { .. } => None,
+            Self::ExecutorInput { .. } => Some(
+                "pass `--executor-input '{{$}}'` in the component's arguments; Kubeflow fills it in".into(),
+            ),
             Self::ExecutorInputMissing { available, .. } if available.is_empty() => None,
             Self::ExecutorInputMissing { available, .. } => {
                 Some(format!("there is {}", quoted(available.iter().map(String::as_str))))

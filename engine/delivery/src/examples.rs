@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringViewArray, UInt64Array,
+    Array, ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringViewArray,
+    UInt64Array,
 };
 use arrow::datatypes::{Field, Schema};
 use serde::{Deserialize, Serialize};
@@ -105,7 +106,10 @@ fn to_json(name: &str, array: &ArrayRef, row: usize) -> Result<Value> {
 }
 
 /// Reads every cell, or answers the row of the first that does not fit.
-fn cells<T>(values: &[&Value], read: impl Fn(&Value) -> Option<T>) -> std::result::Result<Vec<Option<T>>, usize> {
+fn cells<T>(
+    values: &[&Value],
+    read: impl Fn(&Value) -> Option<T>,
+) -> std::result::Result<Vec<Option<T>>, usize> {
     values
         .iter()
         .enumerate()
@@ -129,6 +133,8 @@ fn from_json(kind: &ColumnKind, values: &[&Value]) -> std::result::Result<ArrayR
             Arc::new(StringViewArray::from(cells(values, |value| value.as_str().map(str::to_owned))?))
         }
         ColumnKind::Null => Arc::new(arrow::array::NullArray::new(values.len())),
-        ColumnKind::Binary | ColumnKind::Date | ColumnKind::Timestamp { .. } | ColumnKind::Other(_) => return Err(0),
+        ColumnKind::Binary | ColumnKind::Date | ColumnKind::Timestamp { .. } | ColumnKind::Other(_) => {
+            return Err(0);
+        }
     })
 }

@@ -106,7 +106,8 @@ impl ExecutorInput {
             let problem = "`{{$}}` was not replaced, so nothing runs this as a Kubeflow component";
             return Err(DeliveryError::ExecutorInput { problem: problem.into() });
         }
-        serde_json::from_str(text).map_err(|error| DeliveryError::ExecutorInput { problem: error.to_string() })
+        serde_json::from_str(text)
+            .map_err(|error| DeliveryError::ExecutorInput { problem: error.to_string() })
     }
 
     /// An input artifact, if it was given.
@@ -139,7 +140,8 @@ impl ExecutorInput {
             (Err(_), Value::String(text)) => serde_json::from_str(text),
             (read, _) => read,
         };
-        read.map(Some).map_err(|error| DeliveryError::ExecutorInput { problem: format!("parameter `{name}`: {error}") })
+        read.map(Some)
+            .map_err(|error| DeliveryError::ExecutorInput { problem: format!("parameter `{name}`: {error}") })
     }
 
     /// The names of the input parameters.
@@ -229,8 +231,9 @@ impl ExecutorOutput {
 /// [`CommonError::File`].
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error: std::io::Error| {
-        let bare =
-            error.raw_os_error().map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
+        let bare = error
+            .raw_os_error()
+            .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
         CommonError::file("write", path, bare)
     };
     if let Some(parent) = path.parent() {
@@ -289,7 +292,8 @@ mod tests {
         output.write(&input).unwrap();
         assert_eq!(fs::read_to_string(path("deep/blessing")).unwrap(), "BLESSED");
         assert_eq!(fs::read_to_string(path("blessed")).unwrap(), "true");
-        let written: Value = serde_json::from_slice(&fs::read(path("out/executor_output.json")).unwrap()).unwrap();
+        let written: Value =
+            serde_json::from_slice(&fs::read(path("out/executor_output.json")).unwrap()).unwrap();
         assert_eq!(
             written,
             serde_json::json!({

@@ -134,7 +134,9 @@ impl ModelPackage {
         }
         for (row, (&found, &expected)) in predictions.values().iter().zip(&examples.predictions).enumerate() {
             if !((found - expected).abs() <= EXAMPLE_TOLERANCE * (1.0 + expected.abs())) {
-                return Err(DeliveryError::ExampleDiffers { path: path(), row: row + 1, expected, found }.into());
+                return Err(
+                    DeliveryError::ExampleDiffers { path: path(), row: row + 1, expected, found }.into()
+                );
             }
         }
         Ok(Self::new(artifact, parts))

@@ -1,7 +1,7 @@
 //! Evaluation: how good a model is, overall and per slice, whether it changed against the baseline by more than
 //! chance, and whether it may go on.
 //!
-//! [`evaluate`] reads the rows once, for candidate and baseline alike ([`metric`]), estimates changes with their
+//! [`evaluate()`] reads the rows once, for candidate and baseline alike ([`metric`]), estimates changes with their
 //! errors ([`comparison`]) and holds them against the requirements ([`gate`]). A model that does not pass is a
 //! [`gate::Verdict`] with reasons, not an error.
 

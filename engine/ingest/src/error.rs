@@ -95,9 +95,11 @@ impl Diagnostic for IngestError {
             | Self::ShareSum { .. }
             | Self::ShareOfColumn { .. }
             | Self::NoSuchSubset { .. } => ErrorKind::Usage,
-            Self::Name { .. } | Self::Null { .. } | Self::TooMany { .. } | Self::Empty { .. } | Self::NoRows { .. } => {
-                ErrorKind::Malformed
-            }
+            Self::Name { .. }
+            | Self::Null { .. }
+            | Self::TooMany { .. }
+            | Self::Empty { .. }
+            | Self::NoRows { .. } => ErrorKind::Malformed,
             Self::Write { .. } => ErrorKind::Unavailable,
             Self::Rows { .. } => ErrorKind::Internal,
         }
@@ -113,10 +115,13 @@ impl Diagnostic for IngestError {
             Self::Null { .. } => Some("give every row a subset, or leave such rows out".into()),
             Self::TooMany { .. } => Some("name the column that says `train` or `eval`".into()),
             Self::Empty { found, rule, .. } => {
-                let found: Vec<String> = found.iter().map(|(name, rows)| format!("`{name}` with {rows} rows")).collect();
+                let found: Vec<String> =
+                    found.iter().map(|(name, rows)| format!("`{name}` with {rows} rows")).collect();
                 Some(format!("rows were assigned {rule}; there is {}", found.join(", ")))
             }
-            Self::NoSuchSubset { found, .. } => Some(format!("there is {}", quoted(found.iter().map(String::as_str)))),
+            Self::NoSuchSubset { found, .. } => {
+                Some(format!("there is {}", quoted(found.iter().map(String::as_str))))
+            }
             Self::NoRows { .. } => Some("check that this is the right file, and that it is complete".into()),
             Self::Write { .. } | Self::Rows { .. } => None,
         }

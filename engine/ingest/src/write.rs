@@ -12,6 +12,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 
+use sluice_core::ROW_HASH_COLUMN;
 use sluice_core::artifact::Draft;
 use sluice_core::batch::{Batch, Inputs, RowIdentity};
 use sluice_core::column::ColumnKind;
@@ -21,7 +22,6 @@ use sluice_core::fold::in_order;
 use sluice_core::group::GroupTables;
 use sluice_core::plan::{PlannedColumn, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
-use sluice_core::ROW_HASH_COLUMN;
 
 use crate::dataset::{DATASET_KIND, DATASET_VERSION, Dataset, DatasetRecord, RECORD_FILE};
 use crate::error::IngestError;
@@ -151,8 +151,12 @@ impl Layout {
         let adds_hash = options.key.is_empty() && identity != RowIdentity::Stored;
         let needs_hash = adds_hash || matches!(rule, Rule::Hash { .. });
         let inputs = if needs_hash { Inputs::default().with_identity(&identity) } else { Inputs::default() };
-        let mut columns: Vec<PlannedColumn> =
-            plan.columns.iter().filter(|column| Some(column.name.as_str()) != subset_column).cloned().collect();
+        let mut columns: Vec<PlannedColumn> = plan
+            .columns
+            .iter()
+            .filter(|column| Some(column.name.as_str()) != subset_column)
+            .cloned()
+            .collect();
         let mut fields: Vec<Field> = Vec::new();
         for column in &columns {
             let data_type = match column.kind.normal_type() {
@@ -184,7 +188,8 @@ impl Layout {
             let Delivery::Rows(batch) = delivery else { return Ok(()) };
             let rows = batch.num_rows() as u64;
             self.sort_batch(&batch, split, first_row, &mut names, &mut sorted).map_err(|mut error| {
-                let place = error.take_row().and_then(|row| source.plan().locate(split.number, first_row + row));
+                let place =
+                    error.take_row().and_then(|row| source.plan().locate(split.number, first_row + row));
                 match place {
                     Some((file, row)) => error.in_place(format!("`{file}`, row {row}")),
                     None => error,
@@ -212,7 +217,8 @@ impl Layout {
         for (index, name) in names.iter().enumerate() {
             let mask: BooleanArray = assigned.iter().map(|subset| Some(*subset == index)).collect();
             if mask.true_count() > 0 {
-                let part = filter_record_batch(&whole, &mask).map_err(|source| IngestError::Rows { source })?;
+                let part =
+                    filter_record_batch(&whole, &mask).map_err(|source| IngestError::Rows { source })?;
                 sorted.entry(name.clone()).or_default().push(part);
             }
         }

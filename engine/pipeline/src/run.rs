@@ -147,7 +147,9 @@ pub fn run(
 /// Makes the next numbered folder; runs side by side get different ones.
 fn new_folder(runs: &Path) -> Result<PathBuf> {
     let bare = |error: &std::io::Error| {
-        error.raw_os_error().map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error)
+        error
+            .raw_os_error()
+            .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error)
     };
     fs::create_dir_all(runs).map_err(|error| CommonError::file("create", runs, bare(&error)))?;
     let entries = fs::read_dir(runs).map_err(|error| CommonError::file("read", runs, bare(&error)))?;
@@ -284,8 +286,13 @@ impl Runner<'_> {
         let rows = dataset.record().subsets.get(step::TRAIN).copied().unwrap_or(0);
         let (transform, artifact) = self.step("transform", |folder, execution| {
             let target = folder.join("transform");
-            let fitted =
-                step::transform::fit(&file.spec.transform, dataset, &file.spec.data.roles, &target, execution)?;
+            let fitted = step::transform::fit(
+                &file.spec.transform,
+                dataset,
+                &file.spec.data.roles,
+                &target,
+                execution,
+            )?;
             let space = sluice_core::seam::BatchTransform::space(&fitted.0);
             let summary = format!("{} features in {} columns", space.features.len(), space.width());
             Ok((fitted, rows, summary))
@@ -293,7 +300,8 @@ impl Runner<'_> {
         self.step("train", |folder, execution| {
             let target = folder.join("model");
             let parts = (&transform, &artifact);
-            let model = step::train::train(&file.spec.train, dataset, parts, file.label(), &target, execution)?;
+            let model =
+                step::train::train(&file.spec.train, dataset, parts, file.label(), &target, execution)?;
             let diagnostics = &model.model().diagnostics;
             let mut summary = format!(
                 "{}, alpha {}, {} of {} coefficients determined",

@@ -75,7 +75,9 @@ impl Table {
     /// As Markdown, for a comment on a pull request.
     #[must_use]
     pub fn to_markdown(&self) -> String {
-        let line = |cells: &mut dyn Iterator<Item = String>| format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "));
+        let line = |cells: &mut dyn Iterator<Item = String>| {
+            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+        };
         let mut text = line(&mut self.columns.iter().map(|(title, _)| title.clone()));
         text.push_str(&line(&mut self.columns.iter().map(|(_, alignment)| match alignment {
             Alignment::Left => "---".to_owned(),
@@ -95,7 +97,9 @@ fn width(text: &str) -> usize {
 /// The text with control characters escaped, so that data cannot steer a terminal.
 fn visible(text: &str) -> String {
     if text.chars().any(char::is_control) {
-        text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+        text.chars()
+            .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+            .collect()
     } else {
         text.to_owned()
     }

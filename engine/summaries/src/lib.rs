@@ -23,5 +23,5 @@ pub use frequencies::Frequencies;
 pub use gram::{Centered, Gram};
 pub use moments::Moments;
 pub use quantiles::Quantiles;
-pub use registers::clean_registers;
 pub use ranks::{Bar, Ranks};
+pub use registers::clean_registers;

@@ -31,9 +31,7 @@ impl MemorySource {
             .fields()
             .iter()
             .zip(&columns)
-            .map(|(field, array)| {
-                arrow::datatypes::Field::new(field.name(), array.data_type().clone(), true)
-            })
+            .map(|(field, array)| arrow::datatypes::Field::new(field.name(), array.data_type().clone(), true))
             .collect();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let planned = schema
@@ -71,7 +69,12 @@ impl BatchSource for MemorySource {
         "memory".into()
     }
 
-    fn read(&self, split: &Split, request: &Request, sink: &mut dyn FnMut(Delivery) -> Result<()>) -> Result<()> {
+    fn read(
+        &self,
+        split: &Split,
+        request: &Request,
+        sink: &mut dyn FnMut(Delivery) -> Result<()>,
+    ) -> Result<()> {
         let projected = self.table.project(&request.rows).unwrap();
         for piece in &split.pieces {
             let mut first = usize::try_from(piece.first_row).unwrap();

@@ -57,7 +57,11 @@ pub struct Design {
 
 impl std::fmt::Debug for Design {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Design").field("width", &self.width).field("label", &self.label).finish_non_exhaustive()
+        formatter
+            .debug_struct("Design")
+            .field("width", &self.width)
+            .field("label", &self.label)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,7 +84,11 @@ impl Design {
     ///
     /// # Errors
     /// What reading the first rows meets.
-    pub fn blocked(source: &dyn BatchSource, transform: &Arc<dyn BatchTransform>, label: &str) -> Result<Self> {
+    pub fn blocked(
+        source: &dyn BatchSource,
+        transform: &Arc<dyn BatchTransform>,
+        label: &str,
+    ) -> Result<Self> {
         let plan = source.plan();
         let needed = transform.inputs();
         let columns: Vec<usize> = (0..plan.columns.len())
@@ -91,7 +99,9 @@ impl Design {
         for batch in source.head(&columns, SHIFT_ROWS)? {
             let batch = Batch::new(&batch);
             let features = transform.apply(&batch)?;
-            each_block(&features, transform.space(), &labels(&batch, label)?, |rows| head.extend_from_slice(rows))?;
+            each_block(&features, transform.space(), &labels(&batch, label)?, |rows| {
+                head.extend_from_slice(rows);
+            })?;
         }
         let (shift, scale) = shift_and_scale(&head, width);
         // The two vectors have one length by construction, which is all that can be wrong.
@@ -226,16 +236,12 @@ impl Accumulator for Design {
             Gathered::Whole(rows) => {
                 each_block(features, space, &labels, |block| rows.extend_from_slice(block))
             }
-            Gathered::Blocked(gram) => {
-                each_block(features, space, &labels, |block| gram.update(block, None))
-            }
+            Gathered::Blocked(gram) => each_block(features, space, &labels, |block| gram.update(block, None)),
             Gathered::Exact(normal) => {
                 let mut failed = None;
-                each_block(features, space, &labels, |block| {
-                    match exact_block(block, space.width()) {
-                        Ok(block) => join(normal, block),
-                        Err(error) => failed = Some(error),
-                    }
+                each_block(features, space, &labels, |block| match exact_block(block, space.width()) {
+                    Ok(block) => join(normal, block),
+                    Err(error) => failed = Some(error),
                 })?;
                 failed.map_or(Ok(()), Err)
             }
@@ -260,10 +266,10 @@ impl Accumulator for Design {
     fn size_bytes(&self) -> usize {
         size_of::<Self>()
             + match &self.gathered {
-                Gathered::Whole(rows) => rows.capacity() * size_of::<f64>(),
+                Gathered::Whole(rows) => 8 * rows.capacity(),
                 Gathered::Blocked(gram) => gram.size_bytes(),
                 Gathered::Exact(normal) => {
-                    normal.as_ref().map_or(0, |normal| normal.cross.entries().len() * size_of::<DoubleDouble>())
+                    normal.as_ref().map_or(0, |normal| size_of_val(normal.cross.entries()))
                 }
             }
     }
@@ -284,12 +290,12 @@ pub(crate) fn split_label(rows: &[f64], width: usize) -> (Vec<f64>, Vec<f64>) {
 fn exact_block(block: &[f64], width: usize) -> Result<Normal> {
     let (values, label) = split_label(block, width);
     let rows = Rows { features: width, values: &values, label: &label, weights: None, intercept: true };
-    let prepared = PreparedRows::new(rows)
-        .map_err(|source| TrainingError::Solve { features: Vec::new(), source })?;
+    let prepared =
+        PreparedRows::new(rows).map_err(|source| TrainingError::Solve { features: Vec::new(), source })?;
     Ok(prepared.normal())
 }
 
-/// Joins centred sums by the pairwise update of Chan, Golub & LeVeque (1983), equation 2.1, in double-double.
+/// Joins centred sums by the pairwise update of Chan, Golub & `LeVeque` (1983), equation 2.1, in double-double.
 fn join(mine: &mut Option<Normal>, later: Normal) {
     let Some(mine) = mine else {
         *mine = Some(later);

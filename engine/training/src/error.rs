@@ -169,9 +169,10 @@ fn at_feature(features: &[String], error: &SolveError) -> String {
 impl sluice_core::Diagnostic for TrainingError {
     fn kind(&self) -> sluice_core::ErrorKind {
         match self {
-            Self::Solve { source: SolveError::AlphaOutOfRange { .. } | SolveError::PenaltyTooSmall { .. }, .. } => {
-                sluice_core::ErrorKind::Usage
-            }
+            Self::Solve {
+                source: SolveError::AlphaOutOfRange { .. } | SolveError::PenaltyTooSmall { .. },
+                ..
+            } => sluice_core::ErrorKind::Usage,
             _ => sluice_core::ErrorKind::Malformed,
         }
     }

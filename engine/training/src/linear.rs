@@ -3,8 +3,8 @@
 use arrow::array::{Array, Float64Array};
 use serde::{Deserialize, Serialize};
 
-use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace};
 use sluice_core::error::Result;
+use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace};
 
 use crate::design::not_a_number;
 use crate::solve::Diagnostics;

@@ -91,9 +91,15 @@ impl Diagnostic for TransformError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Empty => Some("name columns under `transform:`, for example `- standardize: [age, fare]`".into()),
-            Self::ColumnMissing { column, available, .. } => suggest(column, available.iter().map(String::as_str)),
-            Self::Role { .. } => Some("take it out of the transform, or change its role under `data.roles`".into()),
+            Self::Empty => {
+                Some("name columns under `transform:`, for example `- standardize: [age, fare]`".into())
+            }
+            Self::ColumnMissing { column, available, .. } => {
+                suggest(column, available.iter().map(String::as_str))
+            }
+            Self::Role { .. } => {
+                Some("take it out of the transform, or change its role under `data.roles`".into())
+            }
             Self::Kind { operation: "standardize" | "pass_through", .. } => {
                 Some("use `one_hot` for columns that are not numbers".into())
             }
@@ -105,7 +111,9 @@ impl Diagnostic for TransformError {
             Self::TooManyLevels { found, .. } => {
                 Some(format!("raise `max_levels` to {found}, or leave the column out"))
             }
-            Self::Constant { .. } => Some("give a number for a column of numbers, a text for a column of text".into()),
+            Self::Constant { .. } => {
+                Some("give a number for a column of numbers, a text for a column of text".into())
+            }
         }
     }
 }

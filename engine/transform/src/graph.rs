@@ -122,7 +122,9 @@ impl BatchTransform for Transform {
             values.push(Value::Array(Arc::clone(batch.require(&input.name)?)));
         }
         for (node, encoder) in self.nodes.iter().zip(&self.encoders) {
-            let (Node::Impute { column, .. } | Node::Standardize { column, .. } | Node::OneHot { column, .. }) = node;
+            let (Node::Impute { column, .. }
+            | Node::Standardize { column, .. }
+            | Node::OneHot { column, .. }) = node;
             let Some(slot) = self.inputs.iter().position(|input| input.name == *column) else { continue };
             let Value::Array(array) = &values[slot] else { continue };
             let next = match (node, encoder) {

@@ -82,10 +82,9 @@ fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) 
     let path = path.to_owned();
     // fs_err names the path in its own message; ours does too, so only the system's part is kept.
     move |error| {
-        let bare = error.raw_os_error().map_or_else(
-            || std::io::Error::from(error.kind()),
-            std::io::Error::from_raw_os_error,
-        );
+        let bare = error
+            .raw_os_error()
+            .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
         CommonError::file(action, path, bare)
     }
 }
@@ -196,8 +195,8 @@ impl Draft {
             made_from,
             files: std::mem::take(&mut self.files),
         };
-        let mut bytes = serde_json::to_vec_pretty(&manifest)
-            .map_err(|error| CommonError::Internal(error.to_string()))?;
+        let mut bytes =
+            serde_json::to_vec_pretty(&manifest).map_err(|error| CommonError::Internal(error.to_string()))?;
         bytes.push(b'\n');
         let path = self.folder.join(MANIFEST_FILE);
         let mut file = fs::File::create(&path).map_err(file_error("create", &path))?;
@@ -295,7 +294,8 @@ impl DraftFile {
     /// [`CommonError::File`].
     pub fn finish(self, draft: &mut Draft) -> Result<()> {
         let (writer, sha256, size_bytes) = self.writer.finish();
-        let file = writer.into_inner().map_err(|error| file_error("write", &self.shown)(error.into_error()))?;
+        let file =
+            writer.into_inner().map_err(|error| file_error("write", &self.shown)(error.into_error()))?;
         file.sync_all().map_err(file_error("write", &self.shown))?;
         draft.files.insert(self.name, FileRecord { sha256, size_bytes });
         Ok(())
@@ -361,9 +361,12 @@ impl Artifact {
             }
             Err(error) => return Err(file_error("read", &path)(error).into()),
         };
-        let damaged = |path: &Path, problem: String| ArtifactError::Damaged { path: path.display().to_string(), problem };
-        let manifest: Manifest =
-            serde_json::from_slice(&bytes).map_err(|error| damaged(&path, format!("not a manifest ({error})")))?;
+        let damaged = |path: &Path, problem: String| ArtifactError::Damaged {
+            path: path.display().to_string(),
+            problem,
+        };
+        let manifest: Manifest = serde_json::from_slice(&bytes)
+            .map_err(|error| damaged(&path, format!("not a manifest ({error})")))?;
         for (name, record) in &manifest.files {
             let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
             let path = folder.join(name);
@@ -420,7 +423,8 @@ impl Artifact {
     /// [`CommonError::File`]; [`ArtifactError::Damaged`] when it does not hold a `T`.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         serde_json::from_slice(&self.read(name)?).map_err(|error| {
-            ArtifactError::Damaged { path: self.path(name).display().to_string(), problem: error.to_string() }.into()
+            ArtifactError::Damaged { path: self.path(name).display().to_string(), problem: error.to_string() }
+                .into()
         })
     }
 }

@@ -56,8 +56,9 @@ pub struct FileRegistry {
 fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> CommonError {
     let path = path.to_owned();
     move |error| {
-        let bare =
-            error.raw_os_error().map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
+        let bare = error
+            .raw_os_error()
+            .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
         CommonError::file(action, path, bare)
     }
 }
@@ -166,9 +167,11 @@ impl FileRegistry {
             None => self.add(package)?,
         };
         if existing.is_none() {
-            let pushed_at_seconds =
-                std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-            let record = VersionRecord { version, digest: package.digest().into(), verdict, pushed_at_seconds };
+            let pushed_at_seconds = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs());
+            let record =
+                VersionRecord { version, digest: package.digest().into(), verdict, pushed_at_seconds };
             self.write_json(&self.version_path(version).with_extension("json"), &record)?;
         }
         let mut aliases = self.aliases()?;
@@ -200,7 +203,9 @@ impl FileRegistry {
                 match renameat_with(CWD, &draft, CWD, self.version_path(version), RenameFlags::NOREPLACE) {
                     Ok(()) => return Ok(version),
                     Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => version += 1,
-                    Err(error) => return Err(file_error("write", &self.version_path(version))(error.into()).into()),
+                    Err(error) => {
+                        return Err(file_error("write", &self.version_path(version))(error.into()).into());
+                    }
                 }
             }
         });

@@ -49,7 +49,9 @@ impl Diagnostic for SpecError {
         match self {
             Self::Content { hint, .. } => hint.clone(),
             Self::Inputs { count: 0 } => Some("for example `inputs: {trips: \"data/*.parquet\"}`".into()),
-            Self::Inputs { .. } => Some("join the sources before, or use a glob for files of one table".into()),
+            Self::Inputs { .. } => {
+                Some("join the sources before, or use a glob for files of one table".into())
+            }
             Self::NoLabel => Some("for example `roles: {label: tips}`".into()),
             Self::Syntax { .. } | Self::TwoRoles { .. } => None,
         }

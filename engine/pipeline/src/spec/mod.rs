@@ -95,7 +95,8 @@ struct EvaluateSections {
 
 impl Default for EvaluateSections {
     fn default() -> Self {
-        let EvaluateOptions { metrics, slices, require, alpha, force, label_shift: _ } = EvaluateOptions::default();
+        let EvaluateOptions { metrics, slices, require, alpha, force, label_shift: _ } =
+            EvaluateOptions::default();
         Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force }
     }
 }

@@ -33,7 +33,9 @@ fn one_line(message: &str) -> String {
 /// Splits serde's sentence into a problem and a hint.
 fn explain(message: &str) -> (String, Option<String>) {
     for (start, what) in [("unknown field `", "key"), ("unknown variant `", "name")] {
-        let Some((wrong, rest)) = message.strip_prefix(start).and_then(|rest| rest.split_once('`')) else { continue };
+        let Some((wrong, rest)) = message.strip_prefix(start).and_then(|rest| rest.split_once('`')) else {
+            continue;
+        };
         let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
         return (format!("unknown {what} `{wrong}`"), suggest(wrong, known));
     }

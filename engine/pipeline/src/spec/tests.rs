@@ -52,7 +52,9 @@ fn slips_of_the_hand_are_named_with_their_place() {
     assert!(message(&SOUND.replace("train: {ridge", "train: {rigde")).contains("did you mean `ridge`?"));
     assert!(message(&SOUND.replace("alpha: 0.4", "alhpa: 0.4")).contains("did you mean `alpha`?"));
     assert!(message(&SOUND.replace("label: y", "labels: y")).contains("did you mean `label`?"));
-    assert!(message(&SOUND.replace("alpha: 0.4", "alpha: big")).contains("expected f64 (at `train.ridge.alpha`)"));
+    assert!(
+        message(&SOUND.replace("alpha: 0.4", "alpha: big")).contains("expected f64 (at `train.ridge.alpha`)")
+    );
     assert!(message(&SOUND.replace("pipeline: tips", "")).starts_with("`p.yaml`: key `pipeline` is missing"));
     assert!(message("a: [1").starts_with("`p.yaml` is not valid YAML"));
     assert!(message("").contains("it is empty"));
@@ -66,11 +68,19 @@ fn what_contradicts_itself_is_refused() {
         fs_err::write(&path, text).unwrap();
         format!("{:?}", PipelineFile::read(&path).unwrap_err())
     };
-    assert!(message(&SOUND.replace("0.2, seed", "0.3, seed")).contains("the shares of the subsets add up to 1.1"));
+    assert!(
+        message(&SOUND.replace("0.2, seed", "0.3, seed")).contains("the shares of the subsets add up to 1.1")
+    );
     assert!(message(&SOUND.replace("key: [id]", "key: [y]")).contains("column `y` has two roles"));
     assert!(message(&SOUND.replace("label: y, ", "")).contains("names no label"));
     assert!(message(&SOUND.replace("alpha: 0.4", "alpha: -1")).contains("`ridge.alpha` is -1"));
     assert!(message(&SOUND.replace("trips: trips.csv", "a: b.csv, c: d.csv")).contains("names 2 sources"));
-    assert!(message(&SOUND.replace("pipeline: tips", "pipeline: ../tips")).contains("cannot be the name of a model"));
-    assert!(message(&SOUND.replace("metric: rmse, at_most", "metric: rmes, at_most")).contains("did you mean `rmse`?"));
+    assert!(
+        message(&SOUND.replace("pipeline: tips", "pipeline: ../tips"))
+            .contains("cannot be the name of a model")
+    );
+    assert!(
+        message(&SOUND.replace("metric: rmse, at_most", "metric: rmes, at_most"))
+            .contains("did you mean `rmse`?")
+    );
 }

@@ -11,7 +11,6 @@ use sluice_delivery::ModelPackage;
 use sluice_evaluation::gate::Verdict;
 use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
 
-
 /// The artifact's kind.
 pub const EVALUATION_KIND: &str = "evaluation";
 /// The version of its format.

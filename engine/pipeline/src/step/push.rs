@@ -34,7 +34,11 @@ impl Diagnostic for PushError {
 pub fn push(registry: &FileRegistry, model: &ModelPackage, verdict: &Verdict) -> Result<Option<Pushed>> {
     let pushed = model.artifact().digest();
     if verdict.candidate_digest != pushed {
-        return Err(PushError::OtherModel { judged: verdict.candidate_digest.clone(), pushed: pushed.into() }.into());
+        return Err(PushError::OtherModel {
+            judged: verdict.candidate_digest.clone(),
+            pushed: pushed.into(),
+        }
+        .into());
     }
     if verdict.outcome != Outcome::Pass {
         return Ok(None);

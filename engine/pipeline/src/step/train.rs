@@ -42,10 +42,8 @@ pub fn train(
     };
     let parts = PackageParts { transform: transform.clone(), model };
     let examples = examples(&source, transform)?;
-    let made_from = made_from([
-        ("dataset", dataset.artifact().digest()),
-        ("transform", transform_artifact.digest()),
-    ]);
+    let made_from =
+        made_from([("dataset", dataset.artifact().digest()), ("transform", transform_artifact.digest())]);
     parts.publish(&examples, made_from, target)
 }
 
@@ -55,8 +53,12 @@ fn check_label(source: &dyn BatchSource, label: &str) -> Result<()> {
     }
     let mut available = source.plan().column_names();
     available.retain(|name| !name.starts_with(sluice_core::RESERVED_PREFIX));
-    Err(CommonError::ColumnMissing { column: label.into(), place: "the data, but it is the label".into(), available }
-        .into())
+    Err(CommonError::ColumnMissing {
+        column: label.into(),
+        place: "the data, but it is the label".into(),
+        available,
+    }
+    .into())
 }
 
 /// The first training rows, with the columns that the model reads.
@@ -66,5 +68,7 @@ fn examples(source: &dyn BatchSource, transform: &Transform) -> Result<RecordBat
     let columns: Vec<usize> =
         (0..plan.columns.len()).filter(|index| needed.contains(&plan.columns[*index].name)).collect();
     let head = source.head(&columns, EXAMPLE_ROWS)?;
-    head.into_iter().next().ok_or_else(|| CommonError::Internal("the training rows have vanished".into()).into())
+    head.into_iter()
+        .next()
+        .ok_or_else(|| CommonError::Internal("the training rows have vanished".into()).into())
 }

@@ -60,7 +60,12 @@ impl ValidationRecord {
     ///
     /// # Errors
     /// What writing meets.
-    pub fn publish(&self, schema: &SchemaFile, made_of: [(&str, &str); 2], target: &Path) -> Result<Artifact> {
+    pub fn publish(
+        &self,
+        schema: &SchemaFile,
+        made_of: [(&str, &str); 2],
+        target: &Path,
+    ) -> Result<Artifact> {
         let mut draft = Draft::new(target)?;
         draft.write_json("validation.json", self)?;
         for report in &self.subsets {

@@ -3,12 +3,12 @@
 mod profile;
 mod time;
 
+use sluice_core::RESERVED_PREFIX;
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 use sluice_core::fold::{State, fold};
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
-use sluice_core::RESERVED_PREFIX;
 use sluice_summaries::OfColumn;
 
 pub use profile::ColumnProfile;

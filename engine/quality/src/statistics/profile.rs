@@ -17,8 +17,8 @@ use sluice_core::statistics::{
     Quantiles as QuantileStatistics, TextStatistics, TimeStatistics, TopValues,
 };
 use sluice_summaries::{
-    ColumnSummary, Distinct, Frequencies, Moments, Quantiles, finite_counted, finite_rows, hash_bytes, hash_f64,
-    hash_i64,
+    ColumnSummary, Distinct, Frequencies, Moments, Quantiles, finite_counted, finite_rows, hash_bytes,
+    hash_f64, hash_i64,
 };
 
 use super::time::iso;
@@ -213,7 +213,8 @@ impl Texts {
             max_length_bytes,
         });
         let top = self.is_text.then(|| {
-            let complete = self.frequencies.distinct_if_exact().is_some_and(|count| count <= TOP_VALUES as u64);
+            let complete =
+                self.frequencies.distinct_if_exact().is_some_and(|count| count <= TOP_VALUES as u64);
             TopValues {
                 values: self.frequencies.top(TOP_VALUES),
                 max_error: self.frequencies.undercount_rows(),
@@ -231,7 +232,9 @@ impl Times {
             widen(&mut self.range, value);
         };
         match Column::view(values) {
-            Column::Date(_) => values.as_primitive::<Date32Type>().iter().flatten().for_each(|day| one(i64::from(day))),
+            Column::Date(_) => {
+                values.as_primitive::<Date32Type>().iter().flatten().for_each(|day| one(i64::from(day)));
+            }
             Column::TimestampMicrosecond(_) => {
                 values.as_primitive::<TimestampMicrosecondType>().iter().flatten().for_each(one);
             }

@@ -75,8 +75,7 @@ fn solve(
     execution: &Execution,
 ) -> Result<(Solved, &'static str)> {
     let width = design.width();
-    let failed =
-        |source| TrainingError::Solve { features: transform.space().column_names(), source };
+    let failed = |source| TrainingError::Solve { features: transform.space().column_names(), source };
     match fold(source, &design, execution)?.accumulator.gathered() {
         Gathered::Whole(rows) => {
             let (values, labels) = split_label(&rows, width);

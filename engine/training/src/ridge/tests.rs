@@ -39,15 +39,20 @@ impl BatchTransform for Plain {
         &self.0
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes of the test are 0, 1 and 2")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "codes of the test are 0, 1 and 2"
+    )]
     fn apply(&self, batch: &Batch) -> sluice_core::Result<FeatureBatch> {
         let columns = self.0.features.iter().map(|feature| {
-            let values = sluice_core::column::numbers(&feature.name, batch.require(&feature.name)?, "a test")?;
+            let values =
+                sluice_core::column::numbers(&feature.name, batch.require(&feature.name)?, "a test")?;
             Ok(match feature.kind {
                 FeatureKind::Number => FeatureColumn::Numbers(values),
-                FeatureKind::OneHot { .. } => {
-                    FeatureColumn::Codes(UInt32Array::from_iter(values.iter().map(|value| value.map(|value| value as u32))))
-                }
+                FeatureKind::OneHot { .. } => FeatureColumn::Codes(UInt32Array::from_iter(
+                    values.iter().map(|value| value.map(|value| value as u32)),
+                )),
             })
         });
         Ok(FeatureBatch { rows: batch.rows(), columns: columns.collect::<sluice_core::Result<_>>()? })
@@ -99,12 +104,12 @@ fn diabetes_agrees_with_scikit_learn_and_with_fifty_digits() {
 
 /// A wide table whose columns lie far from zero.
 fn skewed(rows: usize) -> RecordBatch {
-    let noise = |n: usize, k: usize| (((n * 7919 + k * 104_729) * 2_654_435_761 % 1_000_003) as f64) / 1_000_003.0;
+    let noise =
+        |n: usize, k: usize| (((n * 7919 + k * 104_729) * 2_654_435_761 % 1_000_003) as f64) / 1_000_003.0;
     let x: Vec<f64> = (0..rows).map(|n| 1e4 + noise(n, 1)).collect();
     let z: Vec<f64> = (0..rows).map(|n| -3.0 + 1e-3 * noise(n, 2)).collect();
     let code: Vec<f64> = (0..rows).map(|n| (n * 13 % 3) as f64).collect();
-    let y: Vec<f64> =
-        (0..rows).map(|n| 2.0 * x[n] - 500.0 * z[n] + 3.0 * code[n] + noise(n, 3)).collect();
+    let y: Vec<f64> = (0..rows).map(|n| 2.0 * x[n] - 500.0 * z[n] + 3.0 * code[n] + noise(n, 3)).collect();
     table(vec![("x", x), ("z", z), ("code", code), ("y", y)])
 }
 

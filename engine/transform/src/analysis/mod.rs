@@ -21,7 +21,9 @@ use sluice_core::plan::PlannedColumn;
 use sluice_core::role::{Role, Roles};
 use sluice_core::seam::{BatchSource, CountedColumn};
 use sluice_core::statistics::Presence;
-use sluice_summaries::{ColumnSummary, Frequencies, Moments, OfColumn, Quantiles, finite_counted, finite_rows};
+use sluice_summaries::{
+    ColumnSummary, Frequencies, Moments, OfColumn, Quantiles, finite_counted, finite_rows,
+};
 
 use crate::error::TransformError;
 use crate::graph::{Node, Transform};
@@ -96,7 +98,9 @@ fn chains<'a>(spec: &'a TransformSpec, columns: &[PlannedColumn], roles: &Roles)
             };
             if let Some(role) = roles.of(name) {
                 let role = role_name(role);
-                return Err(TransformError::Role { operation: operation.name(), column: name.clone(), role }.into());
+                return Err(
+                    TransformError::Role { operation: operation.name(), column: name.clone(), role }.into()
+                );
             }
             match chains.iter_mut().find(|chain| chain.column.name == *name) {
                 Some(chain) => chain.operations.push(operation),
@@ -140,18 +144,23 @@ impl Chain<'_> {
         for operation in &self.operations {
             let expected = match operation {
                 Operation::Standardize(_) | Operation::PassThrough(_) if !is_number => "numbers",
-                Operation::OneHot(_) if !matches!(
-                    kind,
-                    ColumnKind::Text
-                        | ColumnKind::Integer
-                        | ColumnKind::Unsigned
-                        | ColumnKind::Float
-                        | ColumnKind::Boolean
-                        | ColumnKind::Null
-                ) => "text, numbers or booleans",
+                Operation::OneHot(_)
+                    if !matches!(
+                        kind,
+                        ColumnKind::Text
+                            | ColumnKind::Integer
+                            | ColumnKind::Unsigned
+                            | ColumnKind::Float
+                            | ColumnKind::Boolean
+                            | ColumnKind::Null
+                    ) =>
+                {
+                    "text, numbers or booleans"
+                }
                 Operation::Impute(_) if !is_number && *kind != ColumnKind::Text => "numbers or text",
                 Operation::Impute(impute)
-                    if *kind == ColumnKind::Text && matches!(impute.with, ImputeWith::Mean | ImputeWith::Median) =>
+                    if *kind == ColumnKind::Text
+                        && matches!(impute.with, ImputeWith::Mean | ImputeWith::Median) =>
                 {
                     "numbers for a mean or median"
                 }
@@ -191,9 +200,13 @@ struct ColumnAnalysis {
 
 fn analysis_of(chain: &Chain<'_>) -> ColumnAnalysis {
     let imputes = |wanted: &ImputeWith| {
-        chain.operations.iter().any(|operation| matches!(operation, Operation::Impute(impute) if impute.with == *wanted))
+        chain
+            .operations
+            .iter()
+            .any(|operation| matches!(operation, Operation::Impute(impute) if impute.with == *wanted))
     };
-    let standardizes = chain.operations.iter().any(|operation| matches!(operation, Operation::Standardize(_)));
+    let standardizes =
+        chain.operations.iter().any(|operation| matches!(operation, Operation::Standardize(_)));
     ColumnAnalysis {
         is_text: chain.column.kind == ColumnKind::Text,
         presence: Presence::default(),
@@ -355,7 +368,10 @@ fn fit_chain(
     groups: &GroupTables,
 ) -> Result<(Vec<Node>, FeatureKind)> {
     let name = &chain.column.name;
-    let no_values = |operation: &Operation| TransformError::NoValues { operation: operation.name(), column: name.clone() };
+    let no_values = |operation: &Operation| TransformError::NoValues {
+        operation: operation.name(),
+        column: name.clone(),
+    };
     let mut nodes = Vec::new();
     let mut kind = FeatureKind::Number;
     let mut fill: Option<Fill> = None;
@@ -363,7 +379,8 @@ fn fit_chain(
         match operation {
             Operation::PassThrough(_) => {}
             Operation::Impute(impute) => {
-                let value = fill_value(chain, &impute.with, &analysis)?.ok_or_else(|| no_values(operation))?;
+                let value =
+                    fill_value(chain, &impute.with, &analysis)?.ok_or_else(|| no_values(operation))?;
                 if let (Some(moments), Fill::Number(value)) = (&mut analysis.moments, &value) {
                     let count = analysis.presence.num_missing + analysis.presence.num_nan;
                     moments.update_counted((count > 0).then_some((*value, count)).into_iter());
@@ -399,8 +416,12 @@ fn fill_value(chain: &Chain<'_>, with: &ImputeWith, analysis: &ColumnAnalysis) -
     let kind = &chain.column.kind;
     Ok(match with {
         ImputeWith::Mean => analysis.moments.as_ref().and_then(Moments::mean).map(Fill::Number),
-        ImputeWith::Median => analysis.quantiles.as_ref().and_then(|quantiles| quantiles.quantile(0.5)).map(Fill::Number),
-        ImputeWith::MostFrequent => analysis.frequencies.as_ref().and_then(|counts| most_frequent(kind, counts)),
+        ImputeWith::Median => {
+            analysis.quantiles.as_ref().and_then(|quantiles| quantiles.quantile(0.5)).map(Fill::Number)
+        }
+        ImputeWith::MostFrequent => {
+            analysis.frequencies.as_ref().and_then(|counts| most_frequent(kind, counts))
+        }
         ImputeWith::Constant(constant) => Some(match (kind, constant) {
             (ColumnKind::Text, Constant::Text(text)) => Fill::Text(text.clone()),
             (ColumnKind::Boolean, Constant::Boolean(value)) => Fill::Boolean(*value),
@@ -444,15 +465,21 @@ fn levels(chain: &Chain<'_>, groups: &GroupTables, fill: Option<&Fill>) -> Resul
     Ok(match chain.column.kind {
         ColumnKind::Integer | ColumnKind::Unsigned => sorted_integers(&labels, fill),
         ColumnKind::Float => {
-            let mut levels: Vec<f64> =
-                labels.iter().filter_map(|label| label.parse().ok()).filter(|level: &f64| !level.is_nan()).collect();
+            let mut levels: Vec<f64> = labels
+                .iter()
+                .filter_map(|label| label.parse().ok())
+                .filter(|level: &f64| !level.is_nan())
+                .collect();
             levels.sort_by(f64::total_cmp);
             levels.dedup_by(|a, b| a.to_bits() == b.to_bits());
             Levels::Float(levels)
         }
         ColumnKind::Boolean => {
-            let seen: BTreeMap<bool, ()> =
-                labels.iter().filter_map(|label| label.parse::<bool>().ok()).map(|level| (level, ())).collect();
+            let seen: BTreeMap<bool, ()> = labels
+                .iter()
+                .filter_map(|label| label.parse::<bool>().ok())
+                .map(|level| (level, ()))
+                .collect();
             Levels::Boolean(seen.into_keys().collect())
         }
         _ => {

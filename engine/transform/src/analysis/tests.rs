@@ -3,7 +3,6 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use sluice_core::batch::Batch;
 use sluice_core::execution::Execution;
-use sluice_core::features::FeatureColumn;
 use sluice_core::role::Roles;
 use sluice_core::seam::BatchTransform;
 use sluice_testkit::{MemorySource, assert_relative, laws};
@@ -32,7 +31,8 @@ fn fitted(table: &RecordBatch, operations: Vec<Operation>) -> sluice_core::Resul
 
 /// The design matrix of a table, row by row.
 fn matrix(transform: &Transform, table: &RecordBatch) -> Vec<Vec<f64>> {
-    let arrays: Vec<_> = table.columns().iter().map(|array| sluice_core::column::normalize(array).unwrap()).collect();
+    let arrays: Vec<_> =
+        table.columns().iter().map(|array| sluice_core::column::normalize(array).unwrap()).collect();
     let names = table.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
     let table = RecordBatch::try_from_iter(names.into_iter().zip(arrays)).unwrap();
     let features = transform.apply(&Batch::new(&table)).unwrap();
@@ -63,7 +63,8 @@ fn imputing_agrees_with_scikit_learn() {
         let input = Float64Array::from(numbers(&case["input"]));
         let table = RecordBatch::try_from_iter([("x", Arc::new(input) as ArrayRef)]).unwrap();
         let transform = fitted(&table, vec![impute("x", with)]).unwrap();
-        let found: Vec<Option<f64>> = matrix(&transform, &table).into_iter().map(|row| Some(row[0])).collect();
+        let found: Vec<Option<f64>> =
+            matrix(&transform, &table).into_iter().map(|row| Some(row[0])).collect();
         assert_eq!(found, numbers(&case["output"]), "{case}");
     }
 }
@@ -72,27 +73,38 @@ fn imputing_agrees_with_scikit_learn() {
 fn one_hot_agrees_with_scikit_learn() {
     let case = &golden()["one_hot_encoder"];
     let texts = |key: &str| -> RecordBatch {
-        let values: StringArray = case[key].as_array().unwrap().iter().map(serde_json::Value::as_str).collect();
+        let values: StringArray =
+            case[key].as_array().unwrap().iter().map(serde_json::Value::as_str).collect();
         RecordBatch::try_from_iter([("c", Arc::new(values) as ArrayRef)]).unwrap()
     };
     let transform = fitted(&texts("fitted_on"), vec![one_hot("c")]).unwrap();
-    let levels: Vec<String> =
-        case["categories"].as_array().unwrap().iter().map(|level| format!("c={}", level.as_str().unwrap())).collect();
+    let levels: Vec<String> = case["categories"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|level| format!("c={}", level.as_str().unwrap()))
+        .collect();
     assert_eq!(transform.space().column_names(), levels);
-    let expected: Vec<Vec<f64>> =
-        case["output"].as_array().unwrap().iter().map(|row| numbers(row).into_iter().flatten().collect()).collect();
+    let expected: Vec<Vec<f64>> = case["output"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| numbers(row).into_iter().flatten().collect())
+        .collect();
     assert_eq!(matrix(&transform, &texts("input")), expected);
 }
 
 #[test]
 fn standardizing_agrees_with_scikit_learn() {
     let case = &golden()["standard_scaler"];
-    let names: Vec<&str> = case["columns"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        case["columns"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     let path = sluice_testkit::datasets::repository().join("datasets/diabetes/diabetes.csv");
     let text = fs_err::read_to_string(path).unwrap();
     let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split(',').collect()).collect();
     let table = |keep: &dyn Fn(usize, &str) -> bool| {
-        let kept: Vec<_> = rows.iter().enumerate().filter(|(n, row)| keep(*n, row[11])).map(|(_, row)| row).collect();
+        let kept: Vec<_> =
+            rows.iter().enumerate().filter(|(n, row)| keep(*n, row[11])).map(|(_, row)| row).collect();
         RecordBatch::try_from_iter(names.iter().enumerate().map(|(index, name)| {
             let values: Float64Array = kept.iter().map(|row| row[index].parse::<f64>().ok()).collect();
             (*name, Arc::new(values) as ArrayRef)
@@ -100,9 +112,14 @@ fn standardizing_agrees_with_scikit_learn() {
         .unwrap()
     };
     let transform =
-        fitted(&table(&|_, subset| subset == "train"), vec![Operation::Standardize(columns(&names))]).unwrap();
-    let wanted: Vec<usize> =
-        case["rows"].as_array().unwrap().iter().map(|row| usize::try_from(row.as_u64().unwrap()).unwrap()).collect();
+        fitted(&table(&|_, subset| subset == "train"), vec![Operation::Standardize(columns(&names))])
+            .unwrap();
+    let wanted: Vec<usize> = case["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| usize::try_from(row.as_u64().unwrap()).unwrap())
+        .collect();
     let found = matrix(&transform, &table(&|n, _| wanted.contains(&n)));
     for (found, expected) in found.iter().zip(case["transformed"].as_array().unwrap()) {
         for (found, expected) in found.iter().zip(numbers(expected)) {
@@ -125,7 +142,8 @@ fn mixed() -> RecordBatch {
 fn standardizing_after_imputing_sees_the_filled_column() {
     let zero = ImputeWith::Constant(Constant::Number(10.0));
     let transform =
-        fitted(&mixed(), vec![impute("age", zero), Operation::Standardize(columns(&["age", "flat"]))]).unwrap();
+        fitted(&mixed(), vec![impute("age", zero), Operation::Standardize(columns(&["age", "flat"]))])
+            .unwrap();
     let filled = [30.0, 10.0, 50.0, 30.0, 10.0];
     let mean = filled.iter().sum::<f64>() / 5.0;
     let deviation = (filled.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 5.0).sqrt();
@@ -152,7 +170,8 @@ fn a_filled_value_is_a_level_like_any_other() {
 
 #[test]
 fn a_boolean_is_a_number_or_a_level() {
-    let transform = fitted(&mixed(), vec![impute("member", ImputeWith::MostFrequent), one_hot("member")]).unwrap();
+    let transform =
+        fitted(&mixed(), vec![impute("member", ImputeWith::MostFrequent), one_hot("member")]).unwrap();
     assert_eq!(transform.space().column_names(), ["member=true"]);
     assert_eq!(matrix(&transform, &mixed()), vec![vec![1.0]; 5]);
 }
@@ -168,7 +187,10 @@ fn what_does_not_fit_is_said() {
         message(vec![standardize("aeg")]),
         "`standardize` names column `aeg`, which is not in the data / did you mean `age`?"
     );
-    assert!(message(vec![standardize("city")]).starts_with("`standardize` needs numbers, but column `city` is text"));
+    assert!(
+        message(vec![standardize("city")])
+            .starts_with("`standardize` needs numbers, but column `city` is text")
+    );
     assert!(message(vec![one_hot("city"), standardize("city")]).contains("cannot follow `one_hot`"));
     assert!(message(vec![impute("city", ImputeWith::Mean), one_hot("city")]).contains("numbers for a mean"));
     assert!(message(vec![]).starts_with("the transform names no column"));
@@ -176,15 +198,17 @@ fn what_does_not_fit_is_said() {
     assert!(message(vec![impute("age", constant)]).starts_with("`impute` cannot put `x` into column `age`"));
     let roles = Roles { label: Some("age".into()), ..Roles::default() };
     let source = MemorySource::new(&mixed(), 3);
-    let error = fit(&TransformSpec(vec![standardize("age")]), &source, &roles, &Execution::default()).unwrap_err();
+    let error =
+        fit(&TransformSpec(vec![standardize("age")]), &source, &roles, &Execution::default()).unwrap_err();
     assert_eq!(error.to_string(), "`standardize` names column `age`, which is the label");
 }
 
 #[test]
 fn the_analysis_keeps_the_laws() {
     let rows = 500;
-    let number: Float64Array =
-        (0..rows).map(|n| (n % 7 != 0).then(|| if n % 5 == 0 { f64::NAN } else { f64::from(n * 37 % 101) / 3.0 })).collect();
+    let number: Float64Array = (0..rows)
+        .map(|n| (n % 7 != 0).then(|| if n % 5 == 0 { f64::NAN } else { f64::from(n * 37 % 101) / 3.0 }))
+        .collect();
     let city: StringArray = (0..rows).map(|n| (n % 6 != 0).then(|| format!("c{}", n * 31 % 23))).collect();
     let table =
         RecordBatch::try_from_iter([("x", Arc::new(number) as ArrayRef), ("city", Arc::new(city))]).unwrap();

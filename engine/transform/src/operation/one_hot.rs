@@ -89,7 +89,9 @@ impl Encoder {
                     texts.iter().map(|text| text.and_then(|text| index.get(text).copied())).collect();
                 codes
                     .iter()
-                    .map(|code| code.and_then(|code| usize::try_from(code).ok()).and_then(|code| of_code[code]))
+                    .map(|code| {
+                        code.and_then(|code| usize::try_from(code).ok()).and_then(|code| of_code[code])
+                    })
                     .collect()
             }
             (Self::Text(index), view @ Column::Text(_)) => {
@@ -100,7 +102,11 @@ impl Encoder {
             }
             (Self::Integer(index), Column::Unsigned(values)) => values
                 .iter()
-                .map(|value| value.and_then(|value| i64::try_from(value).ok()).and_then(|value| index.get(&value).copied()))
+                .map(|value| {
+                    value
+                        .and_then(|value| i64::try_from(value).ok())
+                        .and_then(|value| index.get(&value).copied())
+                })
                 .collect(),
             (Self::Float(index), Column::Float(values)) => values
                 .iter()
