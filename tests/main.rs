@@ -1,1 +1,17 @@
-// in progress
+//! The whole program from outside: the binary on real and on hostile data, the laws of what it computes through
+//! the public crates, and the shape of the repository.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod architecture;
+mod bad_data;
+mod bad_settings;
+mod executor;
+mod output;
+mod readme;
+mod reproducible;
+mod run;
+mod shards;
+mod signals;
+mod steps;
+mod support;
+mod tables;

@@ -18,11 +18,11 @@
 
 use serde_json::{Value, json};
 use sluice_core::Result;
-use sluice_core::artifact::MANIFEST_FILE;
+use sluice_core::artifact::{MANIFEST_FILE, write_whole};
 use sluice_core::error::{CommonError, ErrorKind};
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchSource;
-use sluice_delivery::kubeflow::{ExecutorInput, ExecutorOutput, write};
+use sluice_delivery::kubeflow::{ExecutorInput, ExecutorOutput};
 use sluice_delivery::{DeliveryError, ModelPackage};
 use sluice_evaluation::gate::{Outcome, Verdict};
 use sluice_evaluation::{EvaluateOptions, Evaluation};
@@ -146,7 +146,7 @@ fn answer(input: &ExecutorInput, verdict: &Verdict, evaluation: Option<&Evaluati
         output.set_metadata("metrics", "rows", overall.rows);
         if let Some(path) = input.output_path("metrics")? {
             let bytes = serde_json::to_vec_pretty(&overall.candidate).map_err(internal)?;
-            write(&path, &bytes)?;
+            write_whole(&path, &bytes)?;
         }
     }
     output.write(input)

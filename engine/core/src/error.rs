@@ -209,10 +209,26 @@ pub enum CommonError {
 }
 
 impl CommonError {
-    /// A file error with its path.
+    /// A file error with its path. Of errors that name the path themselves (`fs_err`) only the system's part is
+    /// kept.
     #[must_use]
-    pub fn file(action: &'static str, path: impl AsRef<std::path::Path>, source: std::io::Error) -> Self {
+    pub fn file(action: &'static str, path: impl AsRef<std::path::Path>, error: std::io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.source()?.downcast_ref::<std::io::Error>());
+        let number = error.raw_os_error().or_else(|| inner?.raw_os_error());
+        let source = match number {
+            Some(number) => std::io::Error::from_raw_os_error(number),
+            None if error.get_ref().is_some() => std::io::Error::from(error.kind()),
+            None => error,
+        };
         Self::File { action, path: path.as_ref().display().to_string(), source }
+    }
+
+    /// For `map_err`: [`CommonError::file`] of what was tried and where.
+    pub fn on(
+        action: &'static str,
+        path: impl AsRef<std::path::Path>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        move |error| Self::file(action, path, error)
     }
 }
 

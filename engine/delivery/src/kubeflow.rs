@@ -10,10 +10,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use sluice_core::artifact::write_whole;
 use sluice_core::error::{CommonError, Result};
 
 use crate::error::DeliveryError;
@@ -206,7 +206,7 @@ impl ExecutorOutput {
                 other => other.to_string(),
             };
             if !declared.output_file.is_empty() {
-                write(Path::new(&declared.output_file), text.as_bytes())?;
+                write_whole(Path::new(&declared.output_file), text.as_bytes())?;
             }
             parameter_values.insert(name.clone(), value.clone());
         }
@@ -221,31 +221,14 @@ impl ExecutorOutput {
         }
         let bytes = serde_json::to_vec(&StoredOutput { parameter_values, artifacts })
             .map_err(|error| CommonError::Internal(error.to_string()))?;
-        write(Path::new(&input.outputs.output_file), &bytes)
+        write_whole(Path::new(&input.outputs.output_file), &bytes)
     }
-}
-
-/// Writes a file that the launcher waits for; it looks only after the container has ended.
-///
-/// # Errors
-/// [`CommonError::File`].
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |error: std::io::Error| {
-        let bare = error
-            .raw_os_error()
-            .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
-        CommonError::file("write", path, bare)
-    };
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(failed)?;
-    }
-    let mut file = fs::File::create(path).map_err(failed)?;
-    std::io::Write::write_all(&mut file, bytes).map_err(failed)?;
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use fs_err as fs;
+
     use super::*;
 
     fn artifact(uri: &str) -> RuntimeArtifact {

@@ -146,13 +146,8 @@ pub fn run(
 
 /// Makes the next numbered folder; runs side by side get different ones.
 fn new_folder(runs: &Path) -> Result<PathBuf> {
-    let bare = |error: &std::io::Error| {
-        error
-            .raw_os_error()
-            .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error)
-    };
-    fs::create_dir_all(runs).map_err(|error| CommonError::file("create", runs, bare(&error)))?;
-    let entries = fs::read_dir(runs).map_err(|error| CommonError::file("read", runs, bare(&error)))?;
+    fs::create_dir_all(runs).map_err(CommonError::on("create", runs))?;
+    let entries = fs::read_dir(runs).map_err(CommonError::on("read", runs))?;
     let last = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max();
     let mut number = last.map_or(1, |last| last + 1);
     loop {
@@ -160,7 +155,7 @@ fn new_folder(runs: &Path) -> Result<PathBuf> {
         match fs::create_dir(&folder) {
             Ok(()) => return Ok(folder),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
-            Err(error) => return Err(CommonError::file("create", &folder, bare(&error)).into()),
+            Err(error) => return Err(CommonError::file("create", &folder, error).into()),
         }
     }
 }
@@ -169,7 +164,7 @@ fn write_record(path: &Path, record: &RunRecord<'_>) -> Result<()> {
     let mut bytes =
         serde_json::to_vec_pretty(record).map_err(|error| CommonError::Internal(error.to_string()))?;
     bytes.push(b'\n');
-    sluice_delivery::kubeflow::write(path, &bytes)
+    sluice_core::artifact::write_whole(path, &bytes)
 }
 
 struct Runner<'a> {

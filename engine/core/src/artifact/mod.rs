@@ -11,4 +11,4 @@ mod store;
 
 pub use digest::{HashingWriter, hex_digest};
 pub use manifest::{EngineRecord, FileRecord, MANIFEST_FILE, Manifest};
-pub use store::{Artifact, ArtifactError, Draft, DraftFile};
+pub use store::{Artifact, ArtifactError, Draft, DraftFile, write_whole};

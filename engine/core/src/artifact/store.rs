@@ -78,17 +78,6 @@ impl Diagnostic for ArtifactError {
     }
 }
 
-fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> CommonError {
-    let path = path.to_owned();
-    // fs_err names the path in its own message; ours does too, so only the system's part is kept.
-    move |error| {
-        let bare = error
-            .raw_os_error()
-            .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
-        CommonError::file(action, path, bare)
-    }
-}
-
 /// An artifact that is being written. Dropped without publishing, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Draft {
@@ -116,12 +105,12 @@ impl Draft {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        fs::create_dir_all(&parent).map_err(file_error("create", &parent))?;
+        fs::create_dir_all(&parent).map_err(CommonError::on("create", &parent))?;
         let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         sweep(&parent, &name);
         let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
         let folder = parent.join(format!(".{name}.draft.{}.{number}", std::process::id()));
-        fs::create_dir(&folder).map_err(file_error("create", &folder))?;
+        fs::create_dir(&folder).map_err(CommonError::on("create", &folder))?;
         Ok(Self { folder, target, files: BTreeMap::new(), published: false })
     }
 
@@ -147,9 +136,9 @@ impl Draft {
     pub fn create_file(&mut self, name: &str) -> Result<DraftFile> {
         let path = self.folder.join(name);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(file_error("create", parent))?;
+            fs::create_dir_all(parent).map_err(CommonError::on("create", parent))?;
         }
-        let file = fs::File::create(&path).map_err(file_error("create", &path))?;
+        let file = fs::File::create(&path).map_err(CommonError::on("create", &path))?;
         Ok(DraftFile {
             name: name.into(),
             shown: self.target.join(name),
@@ -174,7 +163,9 @@ impl Draft {
     /// [`CommonError::File`].
     pub fn write_bytes(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         let shown = self.target.join(name);
-        self.write_file(name, |writer| Ok(writer.write_all(bytes).map_err(file_error("write", &shown))?))
+        self.write_file(name, |writer| {
+            Ok(writer.write_all(bytes).map_err(CommonError::on("write", &shown))?)
+        })
     }
 
     /// Writes the manifest, flushes everything to disk and renames into place. What was at the target is
@@ -199,9 +190,9 @@ impl Draft {
             serde_json::to_vec_pretty(&manifest).map_err(|error| CommonError::Internal(error.to_string()))?;
         bytes.push(b'\n');
         let path = self.folder.join(MANIFEST_FILE);
-        let mut file = fs::File::create(&path).map_err(file_error("create", &path))?;
-        file.write_all(&bytes).map_err(file_error("write", &path))?;
-        file.sync_all().map_err(file_error("write", &path))?;
+        let mut file = fs::File::create(&path).map_err(CommonError::on("create", &path))?;
+        file.write_all(&bytes).map_err(CommonError::on("write", &path))?;
+        file.sync_all().map_err(CommonError::on("write", &path))?;
         sync_folders(&self.folder)?;
         self.replace()?;
         self.published = true;
@@ -215,22 +206,24 @@ impl Draft {
     /// an artifact; by two renames where the file system cannot exchange.
     fn replace(&self) -> Result<()> {
         if !self.target.exists() {
-            return Ok(fs::rename(&self.folder, &self.target).map_err(file_error("write", &self.target))?);
+            return Ok(
+                fs::rename(&self.folder, &self.target).map_err(CommonError::on("write", &self.target))?
+            );
         }
         let cwd = rustix::fs::CWD;
         let exchange = rustix::fs::RenameFlags::EXCHANGE;
         if rustix::fs::renameat_with(cwd, &self.folder, cwd, &self.target, exchange).is_err() {
             let aside = self.folder.with_extension("previous");
-            fs::rename(&self.target, &aside).map_err(file_error("replace", &self.target))?;
+            fs::rename(&self.target, &aside).map_err(CommonError::on("replace", &self.target))?;
             if let Err(error) = fs::rename(&self.folder, &self.target) {
                 // Put back what was there; the first error is the one to report.
                 let _ = fs::rename(&aside, &self.target);
-                return Err(file_error("write", &self.target)(error).into());
+                return Err(CommonError::on("write", &self.target)(error).into());
             }
-            return Ok(fs::remove_dir_all(&aside).map_err(file_error("remove", &aside))?);
+            return Ok(fs::remove_dir_all(&aside).map_err(CommonError::on("remove", &aside))?);
         }
         // What was at the target now lies in the draft folder.
-        Ok(fs::remove_dir_all(&self.folder).map_err(file_error("remove", &self.folder))?)
+        Ok(fs::remove_dir_all(&self.folder).map_err(CommonError::on("remove", &self.folder))?)
     }
 }
 
@@ -241,6 +234,29 @@ impl Drop for Draft {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// Writes a small file as a whole: beside its place, flushed, then renamed. Its folder is made if need be.
+///
+/// # Errors
+/// [`CommonError::File`]; what was there is then as it was.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(CommonError::on("create", parent))?;
+    }
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = path.with_file_name(format!(".{name}.draft.{}.{number}", std::process::id()));
+    let written = fs::File::create(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&beside);
+        CommonError::file("write", path, error)
+    })?;
+    Ok(())
 }
 
 /// Removes the drafts of this target that processes no longer alive have left.
@@ -261,18 +277,18 @@ fn sweep(parent: &Path, name: &str) {
 }
 
 fn sync_folder(folder: &Path) -> Result<()> {
-    let opened = fs::File::open(folder).map_err(file_error("open", folder))?;
+    let opened = fs::File::open(folder).map_err(CommonError::on("open", folder))?;
     match opened.sync_all() {
         // Some file systems refuse to flush a folder; the rename is then as safe as they make it.
         Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => Ok(()),
-        other => Ok(other.map_err(file_error("write", folder))?),
+        other => Ok(other.map_err(CommonError::on("write", folder))?),
     }
 }
 
 fn sync_folders(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder).map_err(file_error("read", folder))? {
-        let entry = entry.map_err(file_error("read", folder))?;
-        if entry.file_type().map_err(file_error("read", &entry.path()))?.is_dir() {
+    for entry in fs::read_dir(folder).map_err(CommonError::on("read", folder))? {
+        let entry = entry.map_err(CommonError::on("read", folder))?;
+        if entry.file_type().map_err(CommonError::on("read", &entry.path()))?.is_dir() {
             sync_folders(&entry.path())?;
         }
     }
@@ -295,8 +311,8 @@ impl DraftFile {
     pub fn finish(self, draft: &mut Draft) -> Result<()> {
         let (writer, sha256, size_bytes) = self.writer.finish();
         let file =
-            writer.into_inner().map_err(|error| file_error("write", &self.shown)(error.into_error()))?;
-        file.sync_all().map_err(file_error("write", &self.shown))?;
+            writer.into_inner().map_err(|error| CommonError::on("write", &self.shown)(error.into_error()))?;
+        file.sync_all().map_err(CommonError::on("write", &self.shown))?;
         draft.files.insert(self.name, FileRecord { sha256, size_bytes });
         Ok(())
     }
@@ -359,7 +375,7 @@ impl Artifact {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(ArtifactError::Absent { path: folder.display().to_string() }.into());
             }
-            Err(error) => return Err(file_error("read", &path)(error).into()),
+            Err(error) => return Err(CommonError::on("read", &path)(error).into()),
         };
         let damaged = |path: &Path, problem: String| ArtifactError::Damaged {
             path: path.display().to_string(),
@@ -375,7 +391,7 @@ impl Artifact {
             }
             let mut file = fs::File::open(&path).map_err(|_| damaged(&path, "it is missing".into()))?;
             let mut hasher = HashingWriter::new(std::io::sink());
-            std::io::copy(&mut file, &mut hasher).map_err(file_error("read", &path))?;
+            std::io::copy(&mut file, &mut hasher).map_err(CommonError::on("read", &path))?;
             let (_, sha256, size_bytes) = hasher.finish();
             if (&sha256, size_bytes) != (&record.sha256, record.size_bytes) {
                 return Err(damaged(&path, "its digest is not the one in the manifest".into()).into());
@@ -414,7 +430,7 @@ impl Artifact {
     /// [`CommonError::File`].
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.path(name);
-        Ok(fs::read(&path).map_err(file_error("read", &path))?)
+        Ok(fs::read(&path).map_err(CommonError::on("read", &path))?)
     }
 
     /// A JSON file of it.

@@ -13,7 +13,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use sluice_core::artifact::{Artifact, MANIFEST_FILE};
+use sluice_core::artifact::{Artifact, MANIFEST_FILE, write_whole};
 use sluice_core::error::{CommonError, Result};
 
 use crate::error::DeliveryError;
@@ -51,16 +51,6 @@ pub struct Pushed {
 pub struct FileRegistry {
     root: PathBuf,
     name: String,
-}
-
-fn file_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> CommonError {
-    let path = path.to_owned();
-    move |error| {
-        let bare = error
-            .raw_os_error()
-            .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
-        CommonError::file(action, path, bare)
-    }
 }
 
 impl FileRegistry {
@@ -101,8 +91,8 @@ impl FileRegistry {
             return Ok(Vec::new());
         }
         let mut versions = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(file_error("read", &folder))? {
-            let entry = entry.map_err(file_error("read", &folder))?;
+        for entry in fs::read_dir(&folder).map_err(CommonError::on("read", &folder))? {
+            let entry = entry.map_err(CommonError::on("read", &folder))?;
             let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
             if let Some(version) = number
                 && entry.path().join(MANIFEST_FILE).is_file()
@@ -121,7 +111,7 @@ impl FileRegistry {
                 DeliveryError::RegistryDamaged { path: path.display().to_string(), source }.into()
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(error) => Err(file_error("read", &path)(error).into()),
+            Err(error) => Err(CommonError::on("read", &path)(error).into()),
         }
     }
 
@@ -172,11 +162,11 @@ impl FileRegistry {
                 .map_or(0, |since| since.as_secs());
             let record =
                 VersionRecord { version, digest: package.digest().into(), verdict, pushed_at_seconds };
-            self.write_json(&self.version_path(version).with_extension("json"), &record)?;
+            write_json(&self.version_path(version).with_extension("json"), &record)?;
         }
         let mut aliases = self.aliases()?;
         aliases.insert(LATEST_BLESSED.into(), version);
-        self.write_json(&self.folder().join("aliases.json"), &aliases)?;
+        write_json(&self.folder().join("aliases.json"), &aliases)?;
         let path = self.version_path(version).display().to_string();
         Ok(Pushed { version, is_new: existing.is_none(), path })
     }
@@ -184,7 +174,7 @@ impl FileRegistry {
     fn find(&self, digest: &str) -> Result<Option<u64>> {
         for version in self.versions()?.into_iter().rev() {
             let path = self.version_path(version).join(MANIFEST_FILE);
-            let bytes = fs::read(&path).map_err(file_error("read", &path))?;
+            let bytes = fs::read(&path).map_err(CommonError::on("read", &path))?;
             if sluice_core::artifact::hex_digest(&bytes) == digest {
                 return Ok(Some(version));
             }
@@ -195,7 +185,7 @@ impl FileRegistry {
     /// Copies the package beside the versions and claims the next number.
     fn add(&self, package: &Artifact) -> Result<u64> {
         let folder = self.versions_folder();
-        fs::create_dir_all(&folder).map_err(file_error("create", &folder))?;
+        fs::create_dir_all(&folder).map_err(CommonError::on("create", &folder))?;
         let draft = tempfolder(&folder)?;
         let copied = copy_package(package, &draft).and_then(|()| {
             let mut version = self.versions()?.last().map_or(1, |last| last + 1);
@@ -204,7 +194,9 @@ impl FileRegistry {
                     Ok(()) => return Ok(version),
                     Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => version += 1,
                     Err(error) => {
-                        return Err(file_error("write", &self.version_path(version))(error.into()).into());
+                        return Err(
+                            CommonError::on("write", &self.version_path(version))(error.into()).into()
+                        );
                     }
                 }
             }
@@ -215,28 +207,19 @@ impl FileRegistry {
         }
         copied
     }
+}
 
-    /// Writes a small file as a whole: beside, then renamed.
-    fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<()> {
-        let mut bytes =
-            serde_json::to_vec_pretty(value).map_err(|error| CommonError::Internal(error.to_string()))?;
-        bytes.push(b'\n');
-        let beside = path.with_extension(format!("json.{}", std::process::id()));
-        let written = fs::File::create(&beside).and_then(|mut file| {
-            std::io::Write::write_all(&mut file, &bytes)?;
-            file.sync_all()
-        });
-        written.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
-            let _ = fs::remove_file(&beside);
-            file_error("write", path)(error)
-        })?;
-        Ok(())
-    }
+/// Writes a small JSON file as a whole.
+fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let mut bytes =
+        serde_json::to_vec_pretty(value).map_err(|error| CommonError::Internal(error.to_string()))?;
+    bytes.push(b'\n');
+    write_whole(path, &bytes)
 }
 
 fn tempfolder(folder: &Path) -> Result<PathBuf> {
     let path = folder.join(format!(".push.{}.{:?}", std::process::id(), std::thread::current().id()));
-    fs::create_dir(&path).map_err(file_error("create", &path))?;
+    fs::create_dir(&path).map_err(CommonError::on("create", &path))?;
     Ok(path)
 }
 
@@ -245,10 +228,10 @@ fn copy_package(package: &Artifact, target: &Path) -> Result<()> {
     for name in names {
         let to = target.join(name);
         if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent).map_err(file_error("create", parent))?;
+            fs::create_dir_all(parent).map_err(CommonError::on("create", parent))?;
         }
-        fs::copy(package.path(name), &to).map_err(file_error("write", &to))?;
-        fs::File::open(&to).and_then(|file| file.sync_all()).map_err(file_error("write", &to))?;
+        fs::copy(package.path(name), &to).map_err(CommonError::on("write", &to))?;
+        fs::File::open(&to).and_then(|file| file.sync_all()).map_err(CommonError::on("write", &to))?;
     }
     Ok(())
 }

@@ -156,12 +156,7 @@ impl PipelineFile {
     /// # Errors
     /// [`SpecError`] with the place in the file; unavailable when it cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs_err::read_to_string(path).map_err(|error| {
-            let bare = error
-                .raw_os_error()
-                .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
-            sluice_core::error::CommonError::file("read", path, bare)
-        })?;
+        let text = fs_err::read_to_string(path).map_err(sluice_core::error::CommonError::on("read", path))?;
         let shown = path.display().to_string();
         let spec: PipelineSpec = from_yaml(&text, &shown)?;
         let file = Self { path: path.to_owned(), spec };

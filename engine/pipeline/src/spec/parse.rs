@@ -12,8 +12,11 @@ use super::error::SpecError;
 /// # Errors
 /// [`SpecError::Syntax`], [`SpecError::Content`].
 pub fn from_yaml<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, SpecError> {
-    let value: Value = serde_saphyr::from_str(text)
-        .map_err(|error| SpecError::Syntax { file: file.into(), problem: one_line(&error.to_string()) })?;
+    // YAML 1.2: `y`, `no` and `on` are texts, so that a column may be called so.
+    let value: Value =
+        serde_saphyr::from_str_with_options(text, serde_saphyr::options! { strict_booleans: true }).map_err(
+            |error| SpecError::Syntax { file: file.into(), problem: one_line(&error.to_string()) },
+        )?;
     if value.is_null() {
         return Err(SpecError::Content { file: file.into(), problem: "it is empty".into(), hint: None });
     }

@@ -34,12 +34,7 @@ pub fn read(path: &Path) -> Result<SchemaFile> {
     } else {
         path
     };
-    let text = fs_err::read_to_string(path).map_err(|error| {
-        let bare = error
-            .raw_os_error()
-            .map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error);
-        CommonError::file("read", path, bare)
-    })?;
+    let text = fs_err::read_to_string(path).map_err(CommonError::on("read", path))?;
     Ok(read_schema(&text, &path.display().to_string())?)
 }
 

@@ -145,6 +145,12 @@ fn check_domain(feature: &Feature, column: &ColumnStatistics, findings: &mut Vec
         (Some(FeatureType::Bytes), _) => strings::check(feature, domain, column, findings),
         (Some(FeatureType::Int), Domain::Boolean { .. }) => integers::check_boolean(column, findings),
         (Some(FeatureType::Int), Domain::Int { min, max }) => integers::check(*min, *max, column, findings),
+        // Whole numbers where the schema says FLOAT: see `types`.
+        (Some(FeatureType::Int), Domain::Float { .. })
+            if feature.feature_type == Some(FeatureType::Float) =>
+        {
+            floats::check(domain, column, findings);
+        }
         (Some(FeatureType::Float), Domain::Boolean { .. }) => floats::check_boolean(column, findings),
         (Some(FeatureType::Float), Domain::Float { .. }) => floats::check(domain, column, findings),
         // Only a column without a type in the schema comes here: `specification` refuses the others.

@@ -267,6 +267,27 @@ fn a_schema_that_contradicts_itself_is_a_finding() {
 }
 
 #[test]
+fn spelling_is_not_type() {
+    let schema = schema(
+        "feature { name: 'price' type: FLOAT float_domain { max: 100 } }
+         feature { name: 'flag' type: BYTES bool_domain { true_value: 'true' false_value: 'false' } }
+         feature { name: 'n' type: INT }",
+    );
+    let found = |price: f64, n: ColumnKind| {
+        let columns = vec![
+            numbers("price", ColumnKind::Integer, 1.0, price),
+            numbers("flag", ColumnKind::Boolean, 0.0, 1.0),
+            numbers("n", n, 0.0, 1.0),
+        ];
+        let report = validate(&dataset(columns), &schema, &ValidateOptions::default());
+        report.findings.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(found(99.0, ColumnKind::Integer), []);
+    assert_eq!(found(101.0, ColumnKind::Integer), [FindingCode::FloatTooBig]);
+    assert_eq!(found(99.0, ColumnKind::Float), [FindingCode::UnexpectedType]);
+}
+
+#[test]
 fn a_report_travels_as_json() {
     let schema = schema("feature { name: 'z' presence { min_count: 1 } }");
     let report =
