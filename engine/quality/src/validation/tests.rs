@@ -116,9 +116,9 @@ fn a_column_without_values_is_not_judged_further() {
 
 #[test]
 fn a_wrong_type_ends_the_checks_of_a_column() {
-    let found = findings("type: FLOAT float_domain { max: 3 }", numbers("a", ColumnKind::Integer, 0.0, 9.0));
+    let found = findings("type: INT int_domain { max: 3 }", numbers("a", ColumnKind::Float, 0.0, 9.0));
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].message, "column `a` is INT (integer) in the data, FLOAT in the schema");
+    assert_eq!(found[0].message, "column `a` is FLOAT (float) in the data, INT in the schema");
     assert_eq!(found[0].tfdv, TfdvType { name: "UNEXPECTED_DATA_TYPE".into(), number: 70 });
     assert_eq!(codes("type: INT", column("a", ColumnKind::Other("List(Int64)".into()), 3)).len(), 1);
 }
