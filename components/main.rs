@@ -9,6 +9,7 @@ mod data;
 mod evaluate;
 mod failure;
 mod ingest;
+mod panics;
 mod printer;
 mod push;
 mod run;
@@ -30,22 +31,31 @@ use session::{Exit, Session};
 fn main() -> ExitCode {
     let arguments = Arguments::parse_from(without_own_path(std::env::args_os().collect()));
     let session = Session::new(&arguments.common);
-    let outcome = match &arguments.component {
-        Component::Run(arguments) => run::run(arguments, &session),
-        Component::Check(arguments) => check::run(arguments, &session),
-        Component::Ingest(arguments) => ingest::run(arguments, &session),
-        Component::Statistics(arguments) => statistics::run(arguments, &session),
-        Component::Schema(arguments) => schema::run(arguments, &session),
-        Component::Validate(arguments) => validate::run(arguments, &session),
-        Component::Transform(arguments) => transform::run(arguments, &session),
-        Component::Train(arguments) => train::run(arguments, &session),
-        Component::Evaluate(arguments) => evaluate::run(arguments, &session),
-        Component::Push(arguments) => push::run(arguments, &session),
+    panics::told(|| component(&arguments.component, &session)).unwrap_or_else(|error| {
+        session.printer.error(&error);
+        ExitCode::from(error.kind().exit_code())
+    })
+}
+
+fn component(component: &Component, session: &Session) -> ExitCode {
+    let outcome = match component {
+        Component::Run(arguments) => run::run(arguments, session),
+        Component::Check(arguments) => check::run(arguments, session),
+        Component::Ingest(arguments) => ingest::run(arguments, session),
+        Component::Statistics(arguments) => statistics::run(arguments, session),
+        Component::Schema(arguments) => schema::run(arguments, session),
+        Component::Validate(arguments) => validate::run(arguments, session),
+        Component::Transform(arguments) => transform::run(arguments, session),
+        Component::Train(arguments) => train::run(arguments, session),
+        Component::Evaluate(arguments) => evaluate::run(arguments, session),
+        Component::Push(arguments) => push::run(arguments, session),
     };
     match outcome {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Rejected) => ExitCode::from(1),
         Err(error) => {
+            // A bar of the scan that failed would stand in the way of the message.
+            session.execution.progress.end();
             session.printer.error(&error);
             ExitCode::from(error.kind().exit_code())
         }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use sluice_core::execution::{Cancel, Execution, Progress, Silent};
 
@@ -70,8 +70,14 @@ impl Bar {
 impl Progress for Bar {
     fn begin(&self, what: &str, rows: u64) {
         let style = ProgressStyle::with_template(
-            "{msg:>14} {wide_bar} {human_pos}/{human_len} rows {per_sec:>12} {eta:>4} left",
-        );
+            "{msg:>14} {wide_bar} {human_pos}/{human_len} rows {rate:>14} {eta:>4} left",
+        )
+        .map(|style| {
+            style.with_key("rate", |state: &ProgressState, writer: &mut dyn std::fmt::Write| {
+                // A bar that cannot be drawn is no reason to stop.
+                let _ = writer.write_str(&sluice_report::rate(state.pos(), state.elapsed()));
+            })
+        });
         let bar = ProgressBar::new(rows).with_message(what.to_owned());
         if let Ok(style) = style {
             bar.set_style(style);

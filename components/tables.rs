@@ -5,7 +5,7 @@ use sluice_evaluation::gate::{Comparison, Outcome, RuleName, Verdict};
 use sluice_pipeline::step::statistics::StatisticsRecord;
 use sluice_pipeline::step::validate::ValidationRecord;
 use sluice_quality::validation::Severity;
-use sluice_report::{Table, count, significant};
+use sluice_report::{Table, count, rows, significant};
 
 use crate::printer::Printer;
 
@@ -17,7 +17,7 @@ fn optional(value: Option<f64>) -> String {
 pub(crate) fn statistics(record: &StatisticsRecord) -> String {
     let mut text = String::new();
     for subset in &record.subsets {
-        text.push_str(&format!("{}: {} rows\n", subset.name, count(subset.num_rows)));
+        text.push_str(&format!("{}: {}\n", subset.name, rows(subset.num_rows)));
         let mut table = Table::new(&[
             "column",
             "kind",
@@ -207,6 +207,6 @@ pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
         Comparison::NotComparable => "not comparable with the baseline",
     };
     let word = printer.verdict(verdict.outcome == Outcome::Pass, word);
-    text.push_str(&format!("{word}  {comparison}; {} rows\n", count(verdict.rows)));
+    text.push_str(&format!("{word}  {comparison}; {}\n", rows(verdict.rows)));
     text
 }

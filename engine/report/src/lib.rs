@@ -4,5 +4,5 @@
 mod number;
 mod table;
 
-pub use number::{count, duration, rate, significant};
+pub use number::{count, duration, rate, rows, significant};
 pub use table::{Alignment, Table};

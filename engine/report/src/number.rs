@@ -46,6 +46,12 @@ pub fn count(value: u64) -> String {
     text
 }
 
+/// A count of rows: `1 row`, `2 000 rows`.
+#[must_use]
+pub fn rows(value: u64) -> String {
+    format!("{} {}", count(value), if value == 1 { "row" } else { "rows" })
+}
+
 /// A duration: `3 ms`, `1.24 s`, `2 min 5 s`.
 #[must_use]
 pub fn duration(value: Duration) -> String {
