@@ -68,6 +68,8 @@ pub(crate) enum Component {
     Evaluate(crate::evaluate::EvaluateArguments),
     /// Register an accepted model.
     Push(crate::push::PushArguments),
+    /// Score rows in bulk with a model package.
+    Predict(crate::predict::PredictArguments),
 }
 
 /// How files are read.

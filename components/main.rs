@@ -10,6 +10,7 @@ mod evaluate;
 mod failure;
 mod ingest;
 mod panics;
+mod predict;
 mod printer;
 mod push;
 mod run;
@@ -49,6 +50,7 @@ fn component(component: &Component, session: &Session) -> ExitCode {
         Component::Train(arguments) => train::run(arguments, session),
         Component::Evaluate(arguments) => evaluate::run(arguments, session),
         Component::Push(arguments) => push::run(arguments, session),
+        Component::Predict(arguments) => predict::run(arguments, session),
     };
     match outcome {
         Ok(Exit::Done) => ExitCode::SUCCESS,

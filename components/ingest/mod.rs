@@ -77,9 +77,9 @@ pub(crate) fn run(arguments: &IngestArguments, session: &Session) -> Result<Exit
     )?;
     let record = dataset.record();
     session.printer.result(record, || {
-        let mut text = format!("{} rows read\n", sluice_report::count(record.rows_read));
+        let mut text = format!("{} read\n", sluice_report::rows(record.rows_read));
         for (name, rows) in &record.subsets {
-            text.push_str(&format!("  {name}: {} rows\n", sluice_report::count(*rows)));
+            text.push_str(&format!("  {name}: {}\n", sluice_report::rows(*rows)));
         }
         for note in &record.notes {
             text.push_str(&format!("  note: {note}\n"));

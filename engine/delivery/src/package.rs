@@ -165,6 +165,15 @@ impl ModelPackage {
     pub fn signature(&self) -> Signature {
         self.parts.signature()
     }
+
+    /// The predictions of a batch, null in rows in which a feature is null, NaN or infinite.
+    ///
+    /// # Errors
+    /// When a column is missing or of another type than in training.
+    pub fn predict_sound(&self, batch: &Batch) -> Result<arrow::array::Float64Array> {
+        let features = self.parts.transform.apply(batch)?;
+        Ok(self.parts.model.predict_sound(&features, self.parts.transform.space()))
+    }
 }
 
 impl BatchTransform for ModelPackage {

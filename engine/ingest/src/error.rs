@@ -73,9 +73,9 @@ pub enum IngestError {
         source_name: String,
     },
     /// Parquet could not be written.
-    #[error("cannot write subset `{name}`")]
+    #[error("cannot write `{name}`")]
     Write {
-        /// The subset.
+        /// The file of the artifact.
         name: String,
         /// What the writer says.
         source: parquet::errors::ParquetError,

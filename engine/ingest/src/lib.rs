@@ -3,10 +3,12 @@
 
 mod dataset;
 mod error;
+mod parquet_writer;
 mod subsets;
 mod write;
 
 pub use dataset::{DATASET_KIND, DATASET_VERSION, Dataset, DatasetRecord};
 pub use error::IngestError;
+pub use parquet_writer::ParquetWriter;
 pub use subsets::SubsetOptions;
 pub use write::{IngestOptions, ingest};

@@ -8,8 +8,6 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use parquet::arrow::ArrowWriter;
-use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::ROW_HASH_COLUMN;
@@ -25,10 +23,8 @@ use sluice_core::seam::{BatchSource, Delivery, Request};
 
 use crate::dataset::{DATASET_KIND, DATASET_VERSION, Dataset, DatasetRecord, RECORD_FILE};
 use crate::error::IngestError;
+use crate::parquet_writer::ParquetWriter;
 use crate::subsets::{Rule, SubsetOptions};
-
-/// Rows of a row group: many enough to compress well, few enough to hold several in memory.
-const ROW_GROUP_ROWS: usize = 1 << 18;
 
 /// What the user chooses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +55,7 @@ pub fn ingest(
     let layout = Layout::new(source, options, rule)?;
     let mut draft = Draft::new(target)?;
     execution.progress.begin("ingest", source.plan().rows());
-    let mut writers: BTreeMap<String, Writer> = BTreeMap::new();
+    let mut writers: BTreeMap<String, ParquetWriter> = BTreeMap::new();
     in_order(
         &source.plan().splits,
         execution,
@@ -69,7 +65,8 @@ pub fn ingest(
                 let writer = match writers.entry(name) {
                     std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                     std::collections::btree_map::Entry::Vacant(entry) => {
-                        let writer = Writer::new(&mut draft, entry.key(), &layout.schema)?;
+                        let name = format!("{}/part-00000.parquet", entry.key());
+                        let writer = ParquetWriter::new(&mut draft, &name, &layout.schema)?;
                         entry.insert(writer)
                     }
                 };
@@ -250,39 +247,4 @@ fn nested_type(source: &dyn BatchSource, column: &str) -> Result<DataType> {
     let index = source.plan().columns.iter().position(|planned| planned.name == column).unwrap_or(0);
     let head = source.head(&[index], 1)?;
     Ok(head.first().map_or(DataType::Null, |batch| batch.column(0).data_type().clone()))
-}
-
-/// Writes one subset.
-struct Writer {
-    name: String,
-    writer: ArrowWriter<sluice_core::artifact::DraftFile>,
-    rows: u64,
-}
-
-impl Writer {
-    fn new(draft: &mut Draft, name: &str, schema: &SchemaRef) -> Result<Self> {
-        let file = draft.create_file(&format!("{name}/part-00000.parquet"))?;
-        let properties = WriterProperties::builder()
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_compression(parquet::basic::Compression::SNAPPY)
-            .set_created_by(format!("sluice {}", env!("CARGO_PKG_VERSION")))
-            .build();
-        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
-            .map_err(|source| IngestError::Write { name: name.into(), source })?;
-        Ok(Self { name: name.into(), writer, rows: 0 })
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.rows += batch.num_rows() as u64;
-        let name = &self.name;
-        Ok(self.writer.write(batch).map_err(|source| IngestError::Write { name: name.clone(), source })?)
-    }
-
-    fn finish(self, draft: &mut Draft) -> Result<u64> {
-        let name = self.name;
-        let file =
-            self.writer.into_inner().map_err(|source| IngestError::Write { name: name.clone(), source })?;
-        file.finish(draft)?;
-        Ok(self.rows)
-    }
 }

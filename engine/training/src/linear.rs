@@ -74,6 +74,37 @@ impl LinearModel {
     }
 }
 
+impl LinearModel {
+    /// The predictions of a batch, null in rows in which a feature is null, NaN or infinite: for scoring, where
+    /// one bad row must not stop the others.
+    #[must_use]
+    pub fn predict_sound(&self, features: &FeatureBatch, space: &FeatureSpace) -> Float64Array {
+        let mut predictions: Vec<Option<f64>> = vec![Some(self.intercept); features.rows];
+        let mut first = 0;
+        for (column, spec) in features.columns.iter().zip(&space.features) {
+            let coefficients = &self.coefficients[first..first + spec.width()];
+            first += spec.width();
+            match column {
+                FeatureColumn::Numbers(values) => {
+                    for (prediction, value) in predictions.iter_mut().zip(values) {
+                        let sound = value.filter(|value| value.is_finite());
+                        *prediction =
+                            prediction.zip(sound).map(|(sum, value)| sum + coefficients[0].value * value);
+                    }
+                }
+                FeatureColumn::Codes(codes) => {
+                    for (prediction, code) in predictions.iter_mut().zip(codes) {
+                        if let Some(coefficient) = code.and_then(|code| coefficients.get(code as usize)) {
+                            *prediction = prediction.map(|sum| sum + coefficient.value);
+                        }
+                    }
+                }
+            }
+        }
+        Float64Array::from(predictions)
+    }
+}
+
 fn first_unsound(values: &Float64Array, feature: usize, space: &FeatureSpace) -> sluice_core::Error {
     let row = values.iter().position(|value| value.is_none_or(|value| !value.is_finite())).unwrap_or(0);
     let is_null = values.is_null(row);

@@ -3,6 +3,7 @@
 
 pub mod evaluate;
 pub mod ingest;
+pub mod predict;
 pub mod push;
 pub mod schema;
 pub mod statistics;
