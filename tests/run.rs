@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 use sluice_testkit::assert_relative;
 
-use crate::support::{ARTIFACTS, Outcome, Place, Pipeline, assert_same_files, diabetes, diabetes_changed};
+use crate::support::{ARTIFACTS, Outcome, Pipeline, Place, assert_same_files, diabetes, diabetes_changed};
 use crate::tables::noise;
 
 /// The mean squared error of scikit-learn's `Ridge(alpha=0.4)` on these rows, as `expected/ridge.json` has it.
@@ -83,7 +83,7 @@ fn a_bound_that_fails_ends_with_1_and_registers_nothing() {
     let place = Place::new();
     let strict = diabetes_changed(&place, "strict.yaml", "at_most: 60.0", "at_most: 50.0");
     let outcome = run(&place, &strict).exits(1);
-    let outcome = outcome.says(&["FAIL  no baseline", "rmse is 57.4083, above 50"]);
+    let outcome = outcome.says(&["FAIL  no baseline", "`rmse` is 57.4083 overall, above the bound of 50"]);
     assert!(!outcome.stdout.contains("registered as"));
     assert!(!place.path("out/registry").exists());
     let verdict = verdict(&place, 1);

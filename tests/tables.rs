@@ -8,12 +8,17 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
-/// A number in [-1, 1) that follows from `row` alone (the finaliser of `SplitMix64`).
-pub(crate) fn noise(row: u64) -> f64 {
+/// Bits that follow from `row` alone (the finaliser of `SplitMix64`).
+fn bits(row: u64) -> u64 {
     let mut bits = row.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    bits ^ (bits >> 31)
+}
+
+/// A number in [-1, 1) that follows from `row` alone.
+pub(crate) fn noise(row: u64) -> f64 {
+    (bits(row) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
 }
 
 /// A row of the mixed table: text with nulls, integers with nulls, numbers with nulls and NaN, a label.
@@ -30,8 +35,8 @@ const CITIES: [&str; 5] = ["Lyon", "Oslo", "Quito", "Riga, old", "Zürich"];
 /// The rows of the mixed table.
 pub(crate) fn mixed(rows: u64) -> impl Iterator<Item = MixedRow> {
     (0..rows).map(|row| {
-        let pick = |salt: u64, of: u64| (noise(row.wrapping_mul(7).wrapping_add(salt)).abs() * of as f64) as usize;
-        let city = (pick(1, 20) > 0).then(|| CITIES[pick(2, 5).min(4)]);
+        let pick = |salt: u64, of: u64| usize::try_from(bits(row * 7 + salt) % of).unwrap();
+        let city = (pick(1, 20) > 0).then(|| CITIES[pick(2, 5)]);
         let age = (pick(3, 15) > 0).then(|| i64::try_from(18 + pick(4, 70)).unwrap());
         let amount = match pick(5, 12) {
             0 => None,
@@ -65,7 +70,8 @@ pub(crate) fn mixed_parquet(rows: u64, group_rows: usize, path: &Path) {
         ("amount", Arc::new(mixed.iter().map(|row| row.amount).collect::<Float64Array>())),
         ("y", Arc::new(mixed.iter().map(|row| Some(row.y)).collect::<Float64Array>())),
     ];
-    let table = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap();
+    let table =
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap();
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
     let file = fs_err::File::create(path).unwrap();
     let mut writer = ArrowWriter::try_new(file, table.schema(), Some(properties)).unwrap();
