@@ -147,7 +147,9 @@ fn ridge(criterion: &mut Criterion) {
 
 fn model(source: &dyn BatchSource, transform: &Transform, alpha: f64, folder: &Path) -> Arc<dyn Predictor> {
     let shared: Arc<dyn BatchTransform> = Arc::new(transform.clone());
-    let fitted = fit_ridge(source, &shared, "y", &RidgeOptions { alpha }, &Execution::default()).unwrap();
+    let fitted =
+        fit_ridge(source, &shared, "y", &RidgeOptions { alpha: alpha.into() }, &Execution::default())
+            .unwrap();
     let columns: Vec<usize> = (0..transform.space().width()).collect();
     let examples = source.head(&columns, 5).unwrap().remove(0);
     let parts = PackageParts { transform: transform.clone(), model: fitted };

@@ -7,9 +7,11 @@ use sluice_core::artifact::MANIFEST_FILE;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchSource;
 use sluice_ingest::Dataset;
+use sluice_pipeline::step::EVAL;
 use sluice_source::FileSource;
 
 use crate::arguments::SourceArguments;
+use crate::failure::ArgumentError;
 use crate::session::Session;
 
 /// An opened input.
@@ -33,14 +35,24 @@ impl Data {
         Ok(Self::Files(Box::new(files)))
     }
 
-    /// The rows of a subset; files as they are have none, all of their rows are read.
-    pub(crate) fn rows(self, subset: &str, session: &Session) -> Result<(FileSource, String)> {
+    /// The rows of a subset, `eval` unless named; files as they are have none, all of their rows are read.
+    pub(crate) fn rows(self, subset: Option<&str>, session: &Session) -> Result<(FileSource, String)> {
         match self {
             Self::Dataset(dataset) => {
+                let subset = subset.unwrap_or(EVAL);
                 let source = dataset.subset(subset, PlanOptions::default(), &session.execution)?;
                 Ok((source, dataset.artifact().digest().to_owned()))
             }
             Self::Files(files) => {
+                if let Some(subset) = subset {
+                    let message =
+                        format!("{} is not a data set, so it has no subset `{subset}`", files.name());
+                    return Err(ArgumentError::new(
+                        message,
+                        "leave `--subset` out, or ingest the files first",
+                    )
+                    .into());
+                }
                 let digest = files.plan().digest.clone();
                 Ok((*files, digest))
             }

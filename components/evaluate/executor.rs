@@ -37,17 +37,8 @@ const PARAMETERS: [&str; 6] = ["subset", "metrics", "slices", "require", "alpha"
 
 pub(super) fn run(text: &str, arguments: &EvaluateArguments, session: &Session) -> Result<Exit> {
     let input = ExecutorInput::parse(text)?;
-    let options = options(&input)?;
-    options.check()?;
-    let subset = input.parameter::<String>("subset")?.unwrap_or_else(|| arguments.subset.clone());
-    let target = input.output_path("evaluation")?.ok_or_else(|| DeliveryError::ExecutorInputMissing {
-        what: "output artifact",
-        name: "evaluation".into(),
-        available: Vec::new(),
-    })?;
-    let candidate = ModelPackage::open(&input.artifact_path("model")?)?;
-    let evaluated = evaluate(&input, &candidate, &subset, &options, &target, session);
-    match evaluated {
+    let mut digest = String::new();
+    match evaluate(&input, arguments, &mut digest, session) {
         Ok(evaluation) => {
             answer(&input, &evaluation.verdict, Some(&evaluation))?;
             session.printer.result(&evaluation, || {
@@ -63,21 +54,29 @@ pub(super) fn run(text: &str, arguments: &EvaluateArguments, session: &Session) 
         Err(error) if matches!(error.kind(), ErrorKind::Interrupted(_)) => Err(error),
         Err(error) => {
             // The gate gets its parameters all the same: a condition on them must never see nothing.
-            let verdict = Verdict::of_error(candidate.artifact().digest(), options.alpha, &error);
+            let verdict = Verdict::of_error(&digest, EvaluateOptions::default().alpha, &error);
             answer(&input, &verdict, None)?;
             Err(error)
         }
     }
 }
 
+/// Reads the inputs and evaluates; `digest` is set as soon as the candidate is known.
 fn evaluate(
     input: &ExecutorInput,
-    candidate: &ModelPackage,
-    subset: &str,
-    options: &EvaluateOptions,
-    target: &std::path::Path,
+    arguments: &EvaluateArguments,
+    digest: &mut String,
     session: &Session,
 ) -> Result<Evaluation> {
+    let options = options(input)?;
+    options.check()?;
+    let target = input.output_path("evaluation")?.ok_or_else(|| DeliveryError::ExecutorInputMissing {
+        what: "output artifact",
+        name: "evaluation".into(),
+        available: Vec::new(),
+    })?;
+    let candidate = ModelPackage::open(&input.artifact_path("model")?)?;
+    candidate.artifact().digest().clone_into(digest);
     let baseline = match input.artifact("baseline") {
         // An optional input that was not given arrives as an artifact without content.
         Some(artifact) if artifact.local_path()?.join(MANIFEST_FILE).exists() => {
@@ -86,16 +85,17 @@ fn evaluate(
         _ => None,
     };
     let dataset = Dataset::open(&input.artifact_path("dataset")?)?;
+    let subset = input.parameter::<String>("subset")?.or_else(|| arguments.subset.clone());
+    let subset = subset.as_deref().unwrap_or(step::EVAL);
     let source = dataset.subset(subset, PlanOptions::default(), &session.execution)?;
-    let digest = dataset.artifact().digest();
-    session.printer.message(&format!("{} rows to evaluate on", source.plan().rows()));
+    session.printer.message(&format!("{} to evaluate on", sluice_report::rows(source.plan().rows())));
     let evaluated = step::evaluate::evaluate(
         &source,
-        digest,
-        candidate,
+        dataset.artifact().digest(),
+        &candidate,
         baseline.as_ref(),
-        options,
-        target,
+        &options,
+        &target,
         &session.execution,
     )?;
     Ok(evaluated.evaluation)

@@ -10,7 +10,6 @@ use sluice_delivery::ModelPackage;
 use sluice_evaluation::EvaluateOptions;
 use sluice_evaluation::gate::{Columns, Outcome, RequirementOptions};
 use sluice_pipeline::spec::from_yaml;
-use sluice_pipeline::step::EVAL;
 use sluice_pipeline::{PipelineFile, step};
 
 use crate::arguments::SourceArguments;
@@ -49,9 +48,9 @@ pub(crate) struct EvaluateArguments {
     /// The folder of the artifact.
     #[arg(long, value_name = "FOLDER", required_unless_present = "executor_input")]
     out: Option<PathBuf>,
-    /// The subset of a data set to judge on.
-    #[arg(long, default_value = EVAL)]
-    subset: String,
+    /// The subset of a data set to judge on; `eval` unless given.
+    #[arg(long)]
+    subset: Option<String>,
     /// Take metrics, slices and requirements of this pipeline file.
     #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "alpha"])]
     pipeline: Option<PathBuf>,
@@ -120,7 +119,8 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<Ex
     options.check()?;
     let candidate = ModelPackage::open(model)?;
     let baseline = arguments.baseline.as_deref().map(ModelPackage::open).transpose()?;
-    let (source, digest) = Data::open(input, &arguments.source, session)?.rows(&arguments.subset, session)?;
+    let (source, digest) =
+        Data::open(input, &arguments.source, session)?.rows(arguments.subset.as_deref(), session)?;
     let evaluated = step::evaluate::evaluate(
         &source,
         &digest,

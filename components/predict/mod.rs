@@ -35,17 +35,17 @@ pub(crate) struct PredictArguments {
     /// A column to pass through, such as a key; may be given several times.
     #[arg(long, value_name = "COLUMN")]
     keep: Vec<String>,
-    /// The subset of a data set.
-    #[arg(long, default_value = "eval")]
-    subset: String,
+    /// The subset of a data set; `eval` unless given.
+    #[arg(long)]
+    subset: Option<String>,
     #[command(flatten)]
     source: SourceArguments,
 }
 
 pub(crate) fn run(arguments: &PredictArguments, session: &Session) -> Result<Exit> {
     let model = ModelPackage::open(&arguments.model)?;
-    let (source, _) =
-        Data::open(&arguments.input, &arguments.source, session)?.rows(&arguments.subset, session)?;
+    let (source, _) = Data::open(&arguments.input, &arguments.source, session)?
+        .rows(arguments.subset.as_deref(), session)?;
     let (record, _) = predict(&model, &source, &arguments.keep, &arguments.out.out, &session.execution)?;
     session.printer.result(&record, || {
         let without = match record.rows_without_prediction {

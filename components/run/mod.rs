@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
-use sluice_pipeline::{PipelineFile, RunOptions, RunReport, run as run_pipeline};
+use sluice_pipeline::{
+    PipelineFile, RunOptions, RunReport, StepName, StepReport, StepState, run as run_pipeline,
+};
 use sluice_report::{duration, rate};
 
 use crate::session::{Exit, Session};
@@ -21,17 +23,34 @@ with it on the same rows.";
 /// Run a whole pipeline and end with a verdict.
 ///
 /// Runs ingest, statistics, schema, validate, transform, train, evaluate and push in order. Every step leaves
-/// its artifact in OUT/runs/NUMBER; data that break the schema or a model that fails the gate end the run with
-/// exit code 1, and nothing after them is made.
+/// its artifact, linked from OUT/runs/NUMBER; a step whose inputs, options and engine are those of an artifact
+/// that is there does not run again, also after a crash. Data that break the schema or a model that fails the
+/// gate end the run with exit code 1, and nothing after them is made.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RunArguments {
     /// The pipeline file (YAML); paths in it are relative to it.
     #[arg(value_name = "PIPELINE")]
     file: PathBuf,
-    /// The folder of runs and of the registry; `sluice-runs/NAME` unless given.
+    /// The folder of artifacts, runs and registry; `sluice-runs/NAME` unless given.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Run this step and all after it, even if their artifacts are there.
+    #[arg(long, value_name = "STEP", value_parser = step)]
+    from: Option<StepName>,
+    /// Run this step even if its artifact is there; may be given several times.
+    #[arg(long, value_name = "STEP", value_parser = step)]
+    force: Vec<StepName>,
+    /// Run nothing; say which steps would run and why.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn step(text: &str) -> Result<StepName, String> {
+    text.parse::<StepName>().map_err(|error| {
+        let hint = sluice_core::Diagnostic::hint(&error).unwrap_or_default();
+        format!("there is no step `{text}`; {hint}")
+    })
 }
 
 pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Exit> {
@@ -42,23 +61,32 @@ pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Exit> {
     };
     let printer = session.printer;
     printer.message(&format!("pipeline `{}`", file.spec.pipeline));
-    let options = RunOptions { out, execution: session.execution.clone() };
-    let report = run_pipeline(&file, &options, &mut |step| {
-        printer.message(&format!(
-            "  {:<10}  {:>8}  {:>14}  {}",
-            step.name,
-            duration(step.duration),
-            rate(step.rows, step.duration),
-            step.summary
-        ));
-    })?;
+    let options = RunOptions {
+        out,
+        from: arguments.from,
+        force: arguments.force.clone(),
+        dry_run: arguments.dry_run,
+        execution: session.execution.clone(),
+    };
+    let report = run_pipeline(&file, &options, &mut |step| printer.message(&line(step)))?;
     printer.result(&report, || text(&report, session));
     Ok(if report.accepted() { Exit::Done } else { Exit::Rejected })
 }
 
+/// What a step did, in one line.
+fn line(step: &StepReport) -> String {
+    let (time, speed, told) = match step.state {
+        StepState::Ran => (duration(step.duration), rate(step.rows, step.duration), step.summary.clone()),
+        StepState::Cached => ("cached".into(), String::new(), step.summary.clone()),
+        StepState::WouldRun => ("would run".into(), String::new(), step.reason.clone()),
+    };
+    format!("  {:<10}  {time:>9}  {speed:>14}  {told}", step.name)
+}
+
 fn text(report: &RunReport, session: &Session) -> String {
+    let Some(folder) = &report.folder else { return dry_run(report) };
     let mut text = String::new();
-    if report.rejected_by == Some("validate")
+    if report.rejected_by == Some(StepName::Validate)
         && let Some(validation) = &report.validation
     {
         text.push_str(&tables::validation(validation, session.printer));
@@ -76,6 +104,15 @@ fn text(report: &RunReport, session: &Session) -> String {
             report.pipeline, pushed.version, pushed.path
         ));
     }
-    text.push_str(&format!("artifacts in {}\n", report.folder.display()));
+    if report.is_up_to_date() {
+        text.push_str("nothing to do: every step is up to date\n");
+    }
+    text.push_str(&format!("artifacts in {}\n", folder.display()));
     text
+}
+
+fn dry_run(report: &RunReport) -> String {
+    let would = report.steps.iter().filter(|step| step.state == StepState::WouldRun).count();
+    let cached = report.steps.len() - would;
+    format!("dry run: {cached} steps are cached, {would} would run; nothing was changed\n")
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use sluice_core::Result;
 use sluice_ingest::Dataset;
 use sluice_pipeline::spec::TrainSpec;
+use sluice_pipeline::step::train::TrainInputs;
 use sluice_pipeline::{PipelineFile, step};
 use sluice_report::{Table, significant};
 use sluice_training::{LinearModel, RidgeOptions};
@@ -45,21 +46,22 @@ pub(crate) struct TrainArguments {
 }
 
 pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Exit> {
-    let (spec, label) = match &arguments.pipeline {
+    let (spec, label, key) = match &arguments.pipeline {
         Some(path) => {
             let file = PipelineFile::read(path)?;
-            (file.spec.train.clone(), file.label().to_owned())
+            (file.spec.train.clone(), file.label().to_owned(), file.spec.data.roles.key.clone())
         }
         // The parser has made sure that both are there.
         None => (
-            TrainSpec::Ridge(RidgeOptions { alpha: arguments.alpha.unwrap_or_default() }),
+            TrainSpec::Ridge(RidgeOptions { alpha: arguments.alpha.unwrap_or_default().into() }),
             arguments.label.clone().unwrap_or_default(),
+            Vec::new(),
         ),
     };
     let dataset = Dataset::open(&arguments.dataset)?;
     let (transform, artifact) = step::transform::open(&arguments.transform)?;
-    let parts = (&transform, &artifact);
-    let package = step::train::train(&spec, &dataset, parts, &label, &arguments.out.out, &session.execution)?;
+    let inputs = TrainInputs { transform: (&transform, &artifact), label: &label, key: &key };
+    let package = step::train::train(&spec, &dataset, inputs, &arguments.out.out, &session.execution)?;
     let model = package.model();
     session.printer.result(model, || format!("{}model in {}", text(model), arguments.out.out.display()));
     Ok(Exit::Done)
@@ -75,5 +77,20 @@ fn text(model: &LinearModel) -> String {
         let error = errors.and_then(|errors| errors.get(index)).copied();
         table.push([coefficient.column.clone(), significant(coefficient.value), shown(error)]);
     }
-    table.to_text()
+    let mut text = table.to_text();
+    if let Some(search) = &model.cross_validation {
+        let mut scores = Table::new(&[">alpha", ">mean squared error", ">standard error", ""]);
+        for score in &search.alphas {
+            let chosen = score.alpha.to_bits() == search.chosen.to_bits();
+            scores.push([
+                significant(score.alpha),
+                significant(score.mean_squared_error),
+                significant(score.standard_error),
+                if chosen { "chosen" } else { "" }.to_owned(),
+            ]);
+        }
+        text.push_str(&scores.to_text());
+        text.extend(search.note.iter().map(|note| format!("note: {note}\n")));
+    }
+    text
 }

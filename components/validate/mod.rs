@@ -46,14 +46,23 @@ fn new_columns(text: &str) -> Result<NewColumns, String> {
 
 pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<Exit> {
     let (statistics, artifact) = StatisticsRecord::open(&arguments.statistics)?;
-    let file = schema::read(&arguments.schema)?;
+    let (file, schema_digest, inferred_from) = if arguments.schema.is_dir() {
+        let (file, schema) = schema::open(&arguments.schema)?;
+        let origin = schema.manifest().made_from.get("inferred-from").cloned();
+        (file, schema.digest().to_owned(), origin)
+    } else {
+        let file = schema::read(&arguments.schema)?;
+        let digest = hex_digest(write_schema(&file).as_bytes());
+        (file, digest, None)
+    };
+    // A schema inferred from these very statistics has no authority over them: see `ValidationRecord::new`.
+    let inferred = inferred_from.as_deref() == Some(artifact.digest());
     for rule in file.unchecked_rules() {
         session.printer.message(&format!("note: the schema's {rule} is not checked by this version"));
     }
     let options = ValidateOptions { new_columns: arguments.new_columns };
-    let validation = ValidationRecord::new(&statistics, &file, false, &options);
+    let validation = ValidationRecord::new(&statistics, &file, inferred, &options);
     if let Some(out) = &arguments.out {
-        let schema_digest = hex_digest(write_schema(&file).as_bytes());
         let made_of = [("statistics", artifact.digest()), ("schema", schema_digest.as_str())];
         validation.publish(&file, made_of, out)?;
     }

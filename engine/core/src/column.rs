@@ -273,7 +273,8 @@ impl<'a> Column<'a> {
 
 /// The numbers of a column as `f64` (booleans as 0 and 1); nulls stay null.
 ///
-/// Integers past 2^53 and decimals are rounded to the nearest `f64`.
+/// Integers past 2^53 are rounded to the nearest `f64`; decimals are the rounded unscaled value divided by the
+/// power of ten, which may be one step off the nearest.
 ///
 /// # Errors
 /// [`CommonError::ColumnKind`] for a column that does not hold numbers.

@@ -19,7 +19,6 @@
 //! | 9 | decimal | 16 for the unscaled value without trailing zeros, 1 for its scale |
 
 use arrow::array::{Array, ArrayRef};
-use arrow::datatypes::DataType;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::column::{Column, ColumnKind};
@@ -30,11 +29,23 @@ use crate::error::{CommonError, Result};
 /// # Errors
 /// [`CommonError::ColumnKind`] for nested columns, which have no encoding yet.
 pub fn encode(name: &str, array: &ArrayRef, row: usize, bytes: &mut Vec<u8>) -> Result<()> {
-    if array.is_null(row) || matches!(array.data_type(), DataType::Null) {
+    encode_view(name, array, Column::view(array), row, bytes)
+}
+
+/// As [`encode`], with the view of the column found once for many rows.
+#[inline]
+fn encode_view(
+    name: &str,
+    array: &ArrayRef,
+    view: Column<'_>,
+    row: usize,
+    bytes: &mut Vec<u8>,
+) -> Result<()> {
+    if array.is_null(row) {
         bytes.push(0);
         return Ok(());
     }
-    match Column::view(array) {
+    match view {
         Column::Null(_) => bytes.push(0),
         Column::Boolean(values) => bytes.extend([1, u8::from(values.value(row))]),
         Column::Integer(values) => tagged(bytes, 2, &values.value(row).to_le_bytes()),
@@ -43,7 +54,7 @@ pub fn encode(name: &str, array: &ArrayRef, row: usize, bytes: &mut Vec<u8>) -> 
             Err(_) => tagged(bytes, 3, &values.value(row).to_le_bytes()),
         },
         Column::Float(values) => tagged(bytes, 4, &canonical_bits(values.value(row)).to_le_bytes()),
-        view @ (Column::Text(_) | Column::CodedText(..)) => match view.text(row) {
+        Column::Text(_) | Column::CodedText(..) => match view.text(row) {
             Some(text) => counted(bytes, 5, text.as_bytes()),
             None => bytes.push(0),
         },
@@ -70,12 +81,13 @@ pub fn encode(name: &str, array: &ArrayRef, row: usize, bytes: &mut Vec<u8>) -> 
 /// # Errors
 /// [`CommonError::ColumnKind`] for nested columns.
 pub fn hash_rows(columns: &[(&str, &ArrayRef)], rows: usize) -> Result<Vec<u64>> {
+    let views: Vec<Column<'_>> = columns.iter().map(|(_, array)| Column::view(array)).collect();
     let mut bytes = Vec::with_capacity(columns.len() * 16);
     (0..rows)
         .map(|row| {
             bytes.clear();
-            for (name, array) in columns {
-                encode(name, array, row, &mut bytes)?;
+            for ((name, array), view) in columns.iter().zip(&views) {
+                encode_view(name, array, *view, row, &mut bytes)?;
             }
             Ok(xxh3_64(&bytes))
         })
@@ -130,8 +142,8 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray,
-        TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
+        BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+        StringViewArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
     };
 
     use super::*;
@@ -160,6 +172,15 @@ mod tests {
         let units = Decimal128Array::from(vec![12_i128]).with_precision_and_scale(10, 0).unwrap();
         assert_eq!(bytes_of(cents), bytes_of(units));
         assert_eq!(bytes_of(Int64Array::from(vec![None])), [0]);
+        assert_eq!(bytes_of(Float64Array::from(vec![-f64::NAN])), [4, 0, 0, 0, 0, 0, 0, 248, 127]);
+        assert_eq!(bytes_of(BinaryViewArray::from(vec![b"\x00".as_slice()])), [6, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bytes_of(UInt64Array::from(vec![u64::MAX])), [3, 255, 255, 255, 255, 255, 255, 255, 255]);
+        let before_1970 = [8, 255, 255, 255, 255, 255, 255, 255, 255, 24, 198, 154, 59];
+        assert_eq!(bytes_of(TimestampNanosecondArray::from(vec![-1000])), before_1970);
+        let twelve = Decimal128Array::from(vec![120_i128]).with_precision_and_scale(10, 1).unwrap();
+        let mut bytes = vec![9, 12];
+        bytes.extend([0; 16]);
+        assert_eq!(bytes_of(twelve), bytes);
     }
 
     #[test]

@@ -249,6 +249,9 @@ impl Diagnostic for CommonError {
                 std::io::ErrorKind::PermissionDenied => {
                     Some("check the permissions of the file and its folder".into())
                 }
+                std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
+                    Some("a part of the path is a file, not a folder; choose another place".into())
+                }
                 std::io::ErrorKind::StorageFull => Some("free some space, then run again".into()),
                 _ => None,
             },
@@ -256,7 +259,12 @@ impl Diagnostic for CommonError {
                 crate::options::suggest(column, available.iter().map(String::as_str))
             }
             Self::Internal(_) => Some("this is a bug in sluice; please report it with the log".into()),
-            Self::Interrupted { .. } | Self::ColumnKind { .. } => None,
+            Self::ColumnKind { .. } => Some(
+                "name another column; `sluice statistics` shows what each holds, and in CSV one cell that is no number \
+                 makes a column text"
+                    .into(),
+            ),
+            Self::Interrupted { .. } => None,
         }
     }
 }

@@ -313,7 +313,11 @@ impl<'a> Scan<'a> {
                 return Err(CommonError::ColumnMissing {
                     column: name.clone(),
                     place: source.name(),
-                    available: plan.column_names(),
+                    available: plan
+                        .column_names()
+                        .into_iter()
+                        .filter(|name| !name.starts_with(crate::RESERVED_PREFIX))
+                        .collect(),
                 }
                 .into());
             }
@@ -389,8 +393,8 @@ impl<'a> Scan<'a> {
 
     fn locate(&self, mut error: Error, split: &Split, first_row: u64) -> Error {
         match error.take_row() {
-            Some(row) => match self.source.plan().locate(split.number, first_row + row) {
-                Some((file, row)) => error.in_place(format!("`{file}`, row {row}")),
+            Some(row) => match self.source.plan().place(&self.source.name(), split.number, first_row + row) {
+                Some(place) => error.in_place(place),
                 None => error,
             },
             None => error,

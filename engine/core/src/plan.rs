@@ -91,10 +91,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Cuts files into splits: consecutive pieces are joined up to `split_rows` and cut where they pass it.
+    /// Cuts files into splits: consecutive pieces are joined up to `split_rows`, and cut where one alone passes
+    /// four times that.
     ///
-    /// `pieces` are the natural units (row groups, checkpoints of a text file) in order. A piece with byte
-    /// bounds is never cut, since only its ends are known.
+    /// `pieces` are the natural units (row groups, checkpoints of a text file) in order. Row groups stay whole
+    /// up to that size, since only whole ones can be delivered as counted views. A piece with byte bounds is
+    /// never cut, since only its ends are known.
     #[must_use]
     pub fn new(
         files: Vec<PlannedFile>,
@@ -113,8 +115,8 @@ impl Plan {
             *open_rows = 0;
         };
         for mut piece in pieces {
+            let cuttable = piece.bytes.is_none() && piece.rows > target.saturating_mul(4);
             while piece.rows > 0 {
-                let cuttable = piece.bytes.is_none();
                 let room = target - open_rows;
                 if !cuttable && open_rows > 0 && piece.rows > room {
                     close(&mut open, &mut open_rows);
@@ -161,6 +163,16 @@ impl Plan {
         let bound =
             |part: u64| u64::try_from(u128::from(part) * splits / u128::from(count)).unwrap_or(u64::MAX);
         bound(index - 1)..bound(index)
+    }
+
+    /// Where a row of a split is, in words: file, source and row (from 1, without the header).
+    #[must_use]
+    pub fn place(&self, source_name: &str, split: u64, row_in_split: u64) -> Option<String> {
+        let (file, row) = self.locate(split, row_in_split)?;
+        if source_name.contains(&file) {
+            return Some(format!("`{file}`, row {row}"));
+        }
+        Some(format!("`{file}` of {source_name}, row {row}"))
     }
 
     /// File and row (from 1, without the header) of a row of a split.
@@ -217,13 +229,21 @@ mod tests {
         let plan = Plan::new(
             vec![],
             vec![],
-            [piece(0, 0, 3), piece(0, 3, 3), piece(1, 0, 10), piece(2, 0, 0)],
+            [
+                piece(0, 0, 3),
+                piece(0, 3, 3),
+                piece(0, 6, 2),
+                piece(1, 0, 20),
+                piece(2, 0, 0),
+                piece(2, 0, 23),
+            ],
             PlanOptions { split_rows: 5 },
         );
         let rows: Vec<u64> = plan.splits.iter().map(Split::rows).collect();
-        assert_eq!(rows, [5, 5, 5, 1]);
-        assert_eq!(plan.splits[1].pieces, [piece(0, 5, 1), piece(1, 0, 4)]);
-        assert_eq!(plan.rows(), 16);
+        assert_eq!(rows, [3, 5, 20, 5, 5, 5, 5, 3]);
+        assert_eq!(plan.splits[1].pieces, [piece(0, 3, 5)]);
+        assert_eq!(plan.splits[3].pieces, [piece(2, 0, 5)]);
+        assert_eq!(plan.rows(), 51);
     }
 
     #[test]
@@ -243,7 +263,12 @@ mod tests {
 
     #[test]
     fn shards_cover_every_split_once() {
-        let plan = Plan::new(vec![], vec![], [piece(0, 0, 103)], PlanOptions { split_rows: 10 });
+        let plan = Plan::new(
+            vec![],
+            vec![],
+            (0..11).map(|n| piece(0, 10 * n, if n == 10 { 3 } else { 10 })),
+            PlanOptions { split_rows: 10 },
+        );
         for count in 1..15 {
             let mut next = 0;
             for index in 1..=count {
@@ -266,7 +291,7 @@ mod tests {
         let plan = Plan::new(
             vec![file("a.csv"), file("b.csv")],
             vec![],
-            [piece(0, 0, 3), piece(1, 0, 3)],
+            [piece(0, 0, 3), piece(1, 0, 1), piece(1, 1, 2)],
             PlanOptions { split_rows: 4 },
         );
         assert_eq!(plan.locate(0, 3), Some(("b.csv".into(), 1)));

@@ -40,6 +40,16 @@ pub enum DeliveryError {
         /// What the decoder says.
         source: serde_json::Error,
     },
+    /// Versions without the alias that says which one is in force.
+    #[error("model `{name}` has {versions} versions in registry `{registry}`, but none is `latest-blessed`")]
+    NoAlias {
+        /// The model.
+        name: String,
+        /// How many versions there are.
+        versions: usize,
+        /// The registry.
+        registry: String,
+    },
     /// A version that is not there.
     #[error("model `{name}` has no version {version} in registry `{registry}`")]
     NoSuchVersion {
@@ -79,14 +89,15 @@ pub enum DeliveryError {
 impl Diagnostic for DeliveryError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::ExampleDiffers { .. } | Self::ExampleMalformed { .. } | Self::RegistryDamaged { .. } => {
-                ErrorKind::Malformed
-            }
+            Self::ExampleDiffers { .. }
+            | Self::ExampleMalformed { .. }
+            | Self::RegistryDamaged { .. }
+            | Self::NoAlias { .. }
+            | Self::NoSuchVersion { .. } => ErrorKind::Malformed,
             Self::Name { .. }
             | Self::ExecutorInput { .. }
             | Self::ExecutorInputMissing { .. }
-            | Self::NoLocalPath { .. }
-            | Self::NoSuchVersion { .. } => ErrorKind::Usage,
+            | Self::NoLocalPath { .. } => ErrorKind::Usage,
         }
     }
 
@@ -99,7 +110,13 @@ impl Diagnostic for DeliveryError {
             Self::RegistryDamaged { .. } => {
                 Some("restore the file from a backup; the versions are untouched".into())
             }
-            Self::NoSuchVersion { .. } => None,
+            Self::NoAlias { name, .. } => Some(format!(
+                "write `{name}/aliases.json` again, for example `{{\"latest-blessed\": 1}}`; without it a model could pass \
+                 the gate without being compared"
+            )),
+            Self::NoSuchVersion { name, .. } => Some(format!(
+                "point `{name}/aliases.json` at a version that is there, or restore the version"
+            )),
             Self::ExecutorInput { .. } => Some(
                 "pass `--executor-input '{{$}}'` in the component's arguments; Kubeflow fills it in".into(),
             ),

@@ -28,7 +28,13 @@ pub enum IngestError {
         /// The share.
         name: String,
     },
-    /// A name that cannot be a folder.
+    /// A share whose name cannot be a folder.
+    #[error("`{name}` cannot be the name of a subset")]
+    ShareName {
+        /// The name.
+        name: String,
+    },
+    /// A value in the data that cannot be a folder.
     #[error("`{name}` cannot be the name of a subset")]
     Name {
         /// The name.
@@ -94,6 +100,7 @@ impl Diagnostic for IngestError {
             Self::Share { .. }
             | Self::ShareSum { .. }
             | Self::ShareOfColumn { .. }
+            | Self::ShareName { .. }
             | Self::NoSuchSubset { .. } => ErrorKind::Usage,
             Self::Name { .. }
             | Self::Null { .. }
@@ -111,7 +118,9 @@ impl Diagnostic for IngestError {
                 Some("for example `subsets: {by: hash, train: 0.8, eval: 0.2, seed: 7}`".into())
             }
             Self::ShareOfColumn { .. } => Some("write `by: hash` to share rows out by their hash".into()),
-            Self::Name { .. } => Some("use letters, digits, `-` and `_`, 64 at most".into()),
+            Self::Name { .. } | Self::ShareName { .. } => {
+                Some("use letters, digits, `-` and `_`, 64 at most".into())
+            }
             Self::Null { .. } => Some("give every row a subset, or leave such rows out".into()),
             Self::TooMany { .. } => Some("name the column that says `train` or `eval`".into()),
             Self::Empty { found, rule, .. } => {

@@ -76,13 +76,14 @@ impl SubsetOptions {
             return Ok(Rule::Column(column.into()));
         }
         for (name, &share) in &self.shares {
-            check_name(name)?;
+            check_name(name).map_err(|_| IngestError::ShareName { name: name.clone() })?;
             // One subset may take everything only if it is the only one; `1` is then its share.
             if !(share > 0.0 && (share < 1.0 || self.shares.len() == 1)) {
                 return Err(IngestError::Share { name: name.clone(), share });
             }
         }
-        let sum: f64 = self.shares.values().sum();
+        // An empty sum is -0; adding 0 takes the sign off.
+        let sum = self.shares.values().sum::<f64>() + 0.0;
         if (sum - 1.0).abs() > 1e-9 {
             return Err(IngestError::ShareSum { sum });
         }
@@ -183,7 +184,10 @@ mod tests {
             options(&[("train", f64::NAN), ("eval", 0.1)]).check(),
             Err(IngestError::Share { .. })
         ));
-        assert!(matches!(options(&[("../etc", 0.5), ("eval", 0.5)]).check(), Err(IngestError::Name { .. })));
+        assert!(matches!(
+            options(&[("../etc", 0.5), ("eval", 0.5)]).check(),
+            Err(IngestError::ShareName { .. })
+        ));
     }
 
     #[test]

@@ -185,10 +185,10 @@ impl Layout {
             let Delivery::Rows(batch) = delivery else { return Ok(()) };
             let rows = batch.num_rows() as u64;
             self.sort_batch(&batch, split, first_row, &mut names, &mut sorted).map_err(|mut error| {
-                let place =
-                    error.take_row().and_then(|row| source.plan().locate(split.number, first_row + row));
-                match place {
-                    Some((file, row)) => error.in_place(format!("`{file}`, row {row}")),
+                let plan = source.plan();
+                let row = error.take_row().map(|row| first_row + row);
+                match row.and_then(|row| plan.place(&source.name(), split.number, row)) {
+                    Some(place) => error.in_place(place),
                     None => error,
                 }
             })?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use sluice_core::error::{CommonError, Result};
 
-use crate::spec::PipelineFile;
+use crate::spec::{PipelineFile, SpecError};
 use crate::step;
 
 /// What a check looked at.
@@ -36,16 +36,30 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         }
         .into())
     };
-    for column in spec.data.roles.columns() {
-        require(column, "data.roles")?;
+    let roles = &spec.data.roles;
+    let label: Vec<String> = roles.label.iter().cloned().collect();
+    let named = [("label", &label), ("key", &roles.key), ("ignored", &roles.ignored)];
+    for (role, columns) in named {
+        for column in columns {
+            require(column, &format!("data.roles.{role}"))?;
+        }
     }
     if let Some(column) = spec.data.subsets.column() {
         require(column, "data.subsets.by")?;
     }
     let mut features: Vec<String> = Vec::new();
+    // `ingest` takes the column that names the subsets out of the data.
+    let subset_column = spec.data.subsets.column();
+    let outlives_ingest = |column: &str, place: &str| -> Result<()> {
+        if subset_column != Some(column) {
+            return require(column, place);
+        }
+        Err(SpecError::SubsetColumn { column: column.into(), place: place.into() }.into())
+    };
     for operation in &spec.transform.0 {
         for column in operation.columns() {
-            require(column, operation.name())?;
+            outlives_ingest(column, operation.name())?;
+            sluice_transform::check_role(operation, column, &spec.data.roles)?;
             if !features.contains(column) {
                 features.push(column.clone());
             }
@@ -53,12 +67,12 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     }
     for slice in &spec.evaluate.options.slices {
         for column in &slice.0 {
-            require(column, "evaluate.slices")?;
+            outlives_ingest(column, "evaluate.slices")?;
         }
     }
     for requirement in &spec.evaluate.options.require {
         for column in requirement.every.iter().flat_map(|columns| &columns.0) {
-            require(column, "evaluate.require.every")?;
+            outlives_ingest(column, "evaluate.require.every")?;
         }
     }
     if let Some(path) = &spec.schema {

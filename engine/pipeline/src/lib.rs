@@ -21,5 +21,5 @@ pub mod spec;
 pub mod step;
 
 pub use check::{CheckReport, check};
-pub use run::{RunOptions, RunReport, StepReport, run};
+pub use run::{RunOptions, RunReport, StepName, StepReport, StepState, run};
 pub use spec::{PipelineFile, PipelineSpec, SpecError};

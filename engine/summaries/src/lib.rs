@@ -1,6 +1,6 @@
 //! Mergeable summaries: what can be said of a column in one pass, in bounded memory, and joined later.
 //!
-//! Each file holds one data structure without Arrow or traits: `update` takes slices or counted values,
+//! Each file but `column` holds one data structure without Arrow or traits: `update` takes slices or counted values,
 //! `merge` joins a later state, getters answer, `size_bytes` tells the memory. States are canonical (equal
 //! content gives equal serialised bytes), never depend on a hash order, and every approximate figure comes
 //! with its bound. To add one: a file named after its type, whose head gives purpose, formula, source, NaN

@@ -47,8 +47,12 @@ impl MemorySource {
         let table = RecordBatch::try_new_with_options(schema, columns, &options).unwrap();
         let file =
             PlannedFile { path: "memory".into(), size_bytes: 0, rows, fingerprint: format!("rows {rows}") };
-        let piece = Piece { file: 0, first_row: 0, rows, bytes: None };
-        let plan = Plan::new(vec![file], planned, [piece], PlanOptions { split_rows });
+        let step = std::cmp::max(split_rows, 1);
+        let pieces = (0..rows.div_ceil(step)).map(|number| {
+            let first_row = number * step;
+            Piece { file: 0, first_row, rows: std::cmp::min(step, rows - first_row), bytes: None }
+        });
+        let plan = Plan::new(vec![file], planned, pieces, PlanOptions { split_rows });
         Self { table, plan, batch_rows: BATCH_ROWS }
     }
 

@@ -32,7 +32,7 @@ const WHOLE_PRODUCTS: u64 = 1 << 31;
 const SHIFT_ROWS: usize = 4096;
 
 /// The name of the transform among the inputs.
-const FEATURES: &str = "features";
+pub(crate) const FEATURES: &str = "features";
 
 /// What is gathered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +43,48 @@ pub enum Gathered {
     Blocked(Gram),
     /// Their centred sums in double-double.
     Exact(Option<Normal>),
+}
+
+impl Gathered {
+    /// The same form, no rows.
+    pub(crate) fn empty(&self) -> Self {
+        match self {
+            Self::Whole(_) => Self::Whole(Vec::new()),
+            Self::Blocked(gram) => Self::Blocked(gram.empty()),
+            Self::Exact(_) => Self::Exact(None),
+        }
+    }
+
+    /// Adds row-major rows of `width` features and the label.
+    pub(crate) fn update(&mut self, rows: &[f64], width: usize) -> Result<()> {
+        match self {
+            Self::Whole(mine) => mine.extend_from_slice(rows),
+            Self::Blocked(gram) => gram.update(rows, None),
+            Self::Exact(_) if rows.is_empty() => {}
+            Self::Exact(normal) => join(normal, exact_sums(rows, width)?),
+        }
+        Ok(())
+    }
+
+    /// Adds what was gathered of later rows.
+    pub(crate) fn merge(&mut self, later: Self) {
+        match (self, later) {
+            (Self::Whole(rows), Self::Whole(later)) => rows.extend(later),
+            (Self::Blocked(gram), Self::Blocked(later)) => gram.merge(later),
+            (Self::Exact(normal), Self::Exact(Some(later))) => join(normal, later),
+            // States of one scan have one form; an empty exact one adds nothing.
+            _ => {}
+        }
+    }
+
+    /// Bytes held beside the value itself.
+    pub(crate) fn size_bytes(&self) -> usize {
+        match self {
+            Self::Whole(rows) => 8 * rows.capacity(),
+            Self::Blocked(gram) => gram.size_bytes(),
+            Self::Exact(normal) => normal.as_ref().map_or(0, |normal| size_of_val(normal.cross.entries())),
+        }
+    }
 }
 
 /// The accumulator over transformed rows and their label.
@@ -101,6 +143,7 @@ impl Design {
             let features = transform.apply(&batch)?;
             each_block(&features, transform.space(), &labels(&batch, label)?, |rows| {
                 head.extend_from_slice(rows);
+                Ok(())
             })?;
         }
         let (shift, scale) = shift_and_scale(&head, width);
@@ -132,6 +175,11 @@ impl Design {
     pub fn gathered(self) -> Gathered {
         self.gathered
     }
+
+    /// The transform, the label and the form.
+    pub(crate) fn into_parts(self) -> (Option<Arc<dyn BatchTransform>>, String, Gathered) {
+        (self.transform, self.label, self.gathered)
+    }
 }
 
 /// Shift (the mean) and power-of-two scale (the spread) of each column of some row-major rows.
@@ -162,7 +210,7 @@ fn shift_and_scale(rows: &[f64], width: usize) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// The labels of a batch; every one a finite number.
-fn labels(batch: &Batch, label: &str) -> Result<Float64Array> {
+pub(crate) fn labels(batch: &Batch, label: &str) -> Result<Float64Array> {
     let values = numbers(label, batch.require(label)?, "the label")?;
     let bad = (0..values.len()).find(|&row| values.is_null(row) || !values.value(row).is_finite());
     if let Some(row) = bad {
@@ -184,11 +232,11 @@ pub(crate) fn not_a_number(problem: NotANumber, space: &FeatureSpace) -> Error {
 }
 
 /// Hands out the rows of a batch in row-major blocks, the label last.
-fn each_block(
+pub(crate) fn each_block(
     features: &FeatureBatch,
     space: &FeatureSpace,
     labels: &Float64Array,
-    mut block: impl FnMut(&[f64]),
+    mut block: impl FnMut(&[f64]) -> Result<()>,
 ) -> Result<()> {
     let stride = space.width() + 1;
     let mut matrix = vec![0.0; stride * std::cmp::min(features.rows, GRAM_BLOCK_ROWS)];
@@ -200,7 +248,7 @@ fn each_block(
         for (row, cells) in cells.chunks_exact_mut(stride).enumerate() {
             cells[stride - 1] = labels.value(first + row);
         }
-        block(cells);
+        block(cells)?;
         first += rows;
     }
     Ok(())
@@ -218,12 +266,12 @@ impl Accumulator for Design {
     }
 
     fn empty(&self) -> Self {
-        let gathered = match &self.gathered {
-            Gathered::Whole(_) => Gathered::Whole(Vec::new()),
-            Gathered::Blocked(gram) => Gathered::Blocked(gram.empty()),
-            Gathered::Exact(_) => Gathered::Exact(None),
-        };
-        Self { transform: self.transform.clone(), width: self.width, label: self.label.clone(), gathered }
+        Self {
+            transform: self.transform.clone(),
+            width: self.width,
+            label: self.label.clone(),
+            gathered: self.gathered.empty(),
+        }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
@@ -232,30 +280,11 @@ impl Accumulator for Design {
         let space = transform.space();
         let features = batch.features(FEATURES)?;
         let labels = labels(batch, &self.label)?;
-        match &mut self.gathered {
-            Gathered::Whole(rows) => {
-                each_block(features, space, &labels, |block| rows.extend_from_slice(block))
-            }
-            Gathered::Blocked(gram) => each_block(features, space, &labels, |block| gram.update(block, None)),
-            Gathered::Exact(normal) => {
-                let mut failed = None;
-                each_block(features, space, &labels, |block| match exact_block(block, space.width()) {
-                    Ok(block) => join(normal, block),
-                    Err(error) => failed = Some(error),
-                })?;
-                failed.map_or(Ok(()), Err)
-            }
-        }
+        each_block(features, space, &labels, |block| self.gathered.update(block, self.width))
     }
 
     fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {
-        match (&mut self.gathered, later.gathered) {
-            (Gathered::Whole(rows), Gathered::Whole(later)) => rows.extend(later),
-            (Gathered::Blocked(gram), Gathered::Blocked(later)) => gram.merge(later),
-            (Gathered::Exact(normal), Gathered::Exact(Some(later))) => join(normal, later),
-            // States of one scan have one form; an empty exact one adds nothing.
-            _ => {}
-        }
+        self.gathered.merge(later.gathered);
         Ok(())
     }
 
@@ -264,14 +293,7 @@ impl Accumulator for Design {
     }
 
     fn size_bytes(&self) -> usize {
-        size_of::<Self>()
-            + match &self.gathered {
-                Gathered::Whole(rows) => 8 * rows.capacity(),
-                Gathered::Blocked(gram) => gram.size_bytes(),
-                Gathered::Exact(normal) => {
-                    normal.as_ref().map_or(0, |normal| size_of_val(normal.cross.entries()))
-                }
-            }
+        size_of::<Self>() + self.gathered.size_bytes()
     }
 }
 
@@ -287,8 +309,9 @@ pub(crate) fn split_label(rows: &[f64], width: usize) -> (Vec<f64>, Vec<f64>) {
     (features, labels)
 }
 
-fn exact_block(block: &[f64], width: usize) -> Result<Normal> {
-    let (values, label) = split_label(block, width);
+/// The centred sums of row-major rows, the label last, in double-double.
+pub(crate) fn exact_sums(rows: &[f64], width: usize) -> Result<Normal> {
+    let (values, label) = split_label(rows, width);
     let rows = Rows { features: width, values: &values, label: &label, weights: None, intercept: true };
     let prepared =
         PreparedRows::new(rows).map_err(|source| TrainingError::Solve { features: Vec::new(), source })?;
@@ -296,7 +319,7 @@ fn exact_block(block: &[f64], width: usize) -> Result<Normal> {
 }
 
 /// Joins centred sums by the pairwise update of Chan, Golub & `LeVeque` (1983), equation 2.1, in double-double.
-fn join(mine: &mut Option<Normal>, later: Normal) {
+pub(crate) fn join(mine: &mut Option<Normal>, later: Normal) {
     let Some(mine) = mine else {
         *mine = Some(later);
         return;

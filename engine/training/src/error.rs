@@ -78,6 +78,12 @@ pub enum SolveError {
         /// The position of the feature, from 0.
         feature: usize,
     },
+    /// The squared errors of a penalty in cross-validation are outside the range of `f64`.
+    #[error("the squared errors of penalty `{alpha}` are outside the range of numbers")]
+    ErrorNotFinite {
+        /// The penalty.
+        alpha: f64,
+    },
     /// The intercept is outside the range of `f64`.
     #[error("the intercept is outside the range of numbers")]
     InterceptNotFinite,
@@ -146,6 +152,16 @@ pub enum TrainingError {
     /// There is no row to learn from.
     #[error("there are no training rows")]
     NoRows,
+    /// A fold of the cross-validation has no rows.
+    #[error("fold {fold} of {folds} in the cross-validation of the penalty has no rows")]
+    FoldEmpty {
+        /// Which, from 1.
+        fold: u32,
+        /// How many there are.
+        folds: u32,
+        /// Rows of all folds.
+        rows: u64,
+    },
     /// The linear system could not be solved; `features` name its columns.
     #[error("the ridge regression has no solution in numbers{}", at_feature(.features, .source))]
     Solve {
@@ -169,7 +185,8 @@ fn at_feature(features: &[String], error: &SolveError) -> String {
 impl sluice_core::Diagnostic for TrainingError {
     fn kind(&self) -> sluice_core::ErrorKind {
         match self {
-            Self::Solve {
+            Self::FoldEmpty { .. }
+            | Self::Solve {
                 source: SolveError::AlphaOutOfRange { .. } | SolveError::PenaltyTooSmall { .. },
                 ..
             } => sluice_core::ErrorKind::Usage,
@@ -190,6 +207,9 @@ impl sluice_core::Diagnostic for TrainingError {
             }
             Self::LabelConstant { .. } => Some("check that `label` names the right column".into()),
             Self::NoRows => Some("check the subsets: the training subset is empty".into()),
+            Self::FoldEmpty { rows, .. } => Some(format!(
+                "lower `ridge.alpha.folds`: there are {rows} training rows, and those of one key are in one fold"
+            )),
             Self::Solve { source: SolveError::PenaltyTooSmall { smallest, .. }, .. } => {
                 Some(format!("raise alpha to {smallest:e} or more, or drop the column"))
             }

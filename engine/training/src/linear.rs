@@ -7,6 +7,7 @@ use sluice_core::error::Result;
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace};
 
 use crate::design::not_a_number;
+use crate::ridge::CrossValidation;
 use crate::solve::Diagnostics;
 
 /// A fitted linear model.
@@ -26,6 +27,9 @@ pub struct LinearModel {
     pub method: String,
     /// What the solver saw.
     pub diagnostics: Diagnostics,
+    /// How the penalty was chosen, where it was not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_validation: Option<CrossValidation>,
 }
 
 /// A named coefficient.

@@ -194,36 +194,38 @@ impl Draft {
         file.write_all(&bytes).map_err(CommonError::on("write", &path))?;
         file.sync_all().map_err(CommonError::on("write", &path))?;
         sync_folders(&self.folder)?;
-        self.replace()?;
+        let aside = self.replace()?;
         self.published = true;
         if let Some(parent) = self.target.parent() {
             sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
+        }
+        if let Some(aside) = aside {
+            // The new artifact stands; a rest of the old one is swept by the next draft.
+            let _ = fs::remove_dir_all(aside);
         }
         Ok(Artifact { folder: self.target.clone(), manifest, digest: hex_digest(&bytes) })
     }
 
     /// Puts the draft at the target: by exchange where something is there, so that there is no moment without
-    /// an artifact; by two renames where the file system cannot exchange.
-    fn replace(&self) -> Result<()> {
+    /// an artifact; by two renames where the file system cannot exchange. Answers where the old one now lies.
+    fn replace(&self) -> Result<Option<PathBuf>> {
         if !self.target.exists() {
-            return Ok(
-                fs::rename(&self.folder, &self.target).map_err(CommonError::on("write", &self.target))?
-            );
+            fs::rename(&self.folder, &self.target).map_err(CommonError::on("write", &self.target))?;
+            return Ok(None);
         }
         let cwd = rustix::fs::CWD;
         let exchange = rustix::fs::RenameFlags::EXCHANGE;
-        if rustix::fs::renameat_with(cwd, &self.folder, cwd, &self.target, exchange).is_err() {
-            let aside = self.folder.with_extension("previous");
-            fs::rename(&self.target, &aside).map_err(CommonError::on("replace", &self.target))?;
-            if let Err(error) = fs::rename(&self.folder, &self.target) {
-                // Put back what was there; the first error is the one to report.
-                let _ = fs::rename(&aside, &self.target);
-                return Err(CommonError::on("write", &self.target)(error).into());
-            }
-            return Ok(fs::remove_dir_all(&aside).map_err(CommonError::on("remove", &aside))?);
+        if rustix::fs::renameat_with(cwd, &self.folder, cwd, &self.target, exchange).is_ok() {
+            return Ok(Some(self.folder.clone()));
         }
-        // What was at the target now lies in the draft folder.
-        Ok(fs::remove_dir_all(&self.folder).map_err(CommonError::on("remove", &self.folder))?)
+        let aside = self.folder.with_extension("previous");
+        fs::rename(&self.target, &aside).map_err(CommonError::on("replace", &self.target))?;
+        if let Err(error) = fs::rename(&self.folder, &self.target) {
+            // Put back what was there; the first error is the one to report.
+            let _ = fs::rename(&aside, &self.target);
+            return Err(CommonError::file("write", &self.target, error).into());
+        }
+        Ok(Some(aside))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `NAME/versions/0001/` is the model package, unchanged; `NAME/versions/0001.json` says where it came from;
 //! `NAME/aliases.json` maps `latest-blessed` to a version. A version is claimed by a rename that fails when it
-//! exists, so that pushers side by side get different numbers; the alias is moved last, so that a push that
+//! exists and pushers of a model wait for one another; the alias is moved last, so that a push that
 //! is cut short leaves the old one in force.
 
 use std::collections::BTreeMap;
@@ -139,9 +139,16 @@ impl FileRegistry {
     /// The model that passed the gate last; `None` when none ever did.
     ///
     /// # Errors
-    /// As [`FileRegistry::open`].
+    /// [`DeliveryError::NoAlias`] when there are versions but none is in force; as [`FileRegistry::open`].
     pub fn latest_blessed(&self) -> Result<Option<(u64, ModelPackage)>> {
-        let Some(version) = self.alias(LATEST_BLESSED)? else { return Ok(None) };
+        let Some(version) = self.alias(LATEST_BLESSED)? else {
+            let versions = self.versions()?.len();
+            if versions == 0 {
+                return Ok(None);
+            }
+            let registry = self.root.display().to_string();
+            return Err(DeliveryError::NoAlias { name: self.name.clone(), versions, registry }.into());
+        };
         Ok(Some((version, self.open(version)?)))
     }
 
@@ -149,26 +156,40 @@ impl FileRegistry {
     /// version.
     ///
     /// # Errors
-    /// [`CommonError::File`] when the registry cannot be written; it is then as it was.
+    /// [`CommonError::File`] when the registry cannot be written; `latest-blessed` is then as it was.
     pub fn push(&self, package: &Artifact, verdict: Value) -> Result<Pushed> {
+        let _alone = self.lock()?;
         let existing = self.find(package.digest())?;
         let version = match existing {
             Some(version) => version,
             None => self.add(package)?,
         };
-        if existing.is_none() {
+        let record_path = self.version_path(version).with_extension("json");
+        // A push that was cut short may have left a version without its record.
+        if existing.is_none() || !record_path.exists() {
             let pushed_at_seconds = std::time::SystemTime::now()
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs());
             let record =
                 VersionRecord { version, digest: package.digest().into(), verdict, pushed_at_seconds };
-            write_json(&self.version_path(version).with_extension("json"), &record)?;
+            write_json(&record_path, &record)?;
         }
         let mut aliases = self.aliases()?;
         aliases.insert(LATEST_BLESSED.into(), version);
         write_json(&self.folder().join("aliases.json"), &aliases)?;
         let path = self.version_path(version).display().to_string();
         Ok(Pushed { version, is_new: existing.is_none(), path })
+    }
+
+    /// Waits until no other pusher of this model is at work; it is let go with the answer.
+    fn lock(&self) -> Result<fs::File> {
+        let folder = self.folder();
+        fs::create_dir_all(&folder).map_err(CommonError::on("create", &folder))?;
+        let path = folder.join(".lock");
+        let file = fs::File::create(&path).map_err(CommonError::on("create", &path))?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
+            .map_err(|error| CommonError::file("lock", &path, error.into()))?;
+        Ok(file)
     }
 
     fn find(&self, digest: &str) -> Result<Option<u64>> {

@@ -10,6 +10,7 @@
 //! (errors of 4e-11), its incomplete beta function adds log-gammas of size ν ln ν, which loses as many digits,
 //! stops after 140 terms, and computes 1 - x by subtraction.
 
+use std::cell::Cell;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// From here on the normal distribution serves.
@@ -44,9 +45,24 @@ pub fn upper_tail(t: f64, freedom: f64) -> f64 {
     }
 }
 
+thread_local! {
+    /// The bits of the last arguments of [`upper_quantile`] and its answer: all metrics of a slice ask alike.
+    static LAST: Cell<(u64, u64, f64)> = const { Cell::new((0, 0, 0.0)) };
+}
+
 /// The t with P(T > t) = `tail`, for a tail above 0 and at most 1/2.
 #[must_use]
 pub fn upper_quantile(tail: f64, freedom: f64) -> f64 {
+    let (last_tail, last_freedom, last) = LAST.get();
+    if (last_tail, last_freedom) == (tail.to_bits(), freedom.to_bits()) {
+        return last;
+    }
+    let t = find_quantile(tail, freedom);
+    LAST.set((tail.to_bits(), freedom.to_bits(), t));
+    t
+}
+
+fn find_quantile(tail: f64, freedom: f64) -> f64 {
     let mut t = 0.0;
     for _ in 0..2000 {
         let step = (upper_tail(t, freedom) - tail) / density(t, freedom);

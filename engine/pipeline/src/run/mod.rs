@@ -1,8 +1,13 @@
-//! A run: all steps in order, each leaving its artifact in the folder of the run, ending with the verdict.
+//! A run: all steps in order, ending with the verdict.
 //!
-//! `OUT/runs/0001/` holds `dataset`, `statistics`, `schema`, `validation`, `transform`, `model`, `evaluation`
-//! and the record `run.json`, the only file with times, host and threads. `OUT/registry` is the registry
-//! unless the pipeline names another.
+//! `OUT/artifacts/KIND/KEY` holds the artifacts of all runs; a step whose inputs, options and engine are those of
+//! an artifact that is there does not run again, so a run goes on where an earlier one was stopped.
+//! `OUT/runs/0001` holds a link to each artifact of that run and the record `run.json`, the only file with
+//! times, host and threads. `OUT/registry` is the registry unless the pipeline names another.
+
+mod cache;
+mod runner;
+mod step_name;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,25 +15,30 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use fs_err as fs;
 use serde::Serialize;
 
-use sluice_core::artifact::EngineRecord;
-use sluice_core::error::{CommonError, Error, Result};
+use sluice_core::artifact::{EngineRecord, write_whole};
+use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
-use sluice_core::plan::PlanOptions;
-use sluice_delivery::{FileRegistry, ModelPackage, Pushed};
+use sluice_delivery::Pushed;
 use sluice_evaluation::Evaluation;
-use sluice_evaluation::gate::Outcome;
-use sluice_report::{count, significant};
 
-use crate::spec::{BaselineSpec, PipelineFile};
-use crate::step;
-use crate::step::statistics::StatisticsRecord;
+use crate::spec::PipelineFile;
 use crate::step::validate::ValidationRecord;
+
+pub use step_name::StepName;
+
+use runner::Runner;
 
 /// Where and how a run runs.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// The folder of runs and registry.
+    /// The folder of artifacts, runs and registry.
     pub out: PathBuf,
+    /// This step and all after it run even if their artifacts are there.
+    pub from: Option<StepName>,
+    /// These steps run even if their artifacts are there.
+    pub force: Vec<StepName>,
+    /// Nothing runs; the report says what would.
+    pub dry_run: bool,
     /// Threads, cancelling, progress.
     pub execution: Execution,
 }
@@ -37,22 +47,48 @@ impl RunOptions {
     /// Into this folder, on all cores, silent.
     #[must_use]
     pub fn new(out: impl Into<PathBuf>) -> Self {
-        Self { out: out.into(), execution: Execution::default() }
+        Self {
+            out: out.into(),
+            from: None,
+            force: Vec::new(),
+            dry_run: false,
+            execution: Execution::default(),
+        }
     }
+}
+
+/// Whether a step ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// It ran.
+    Ran,
+    /// Its artifact was there.
+    Cached,
+    /// It would run (in a dry run).
+    WouldRun,
 }
 
 /// What one step did.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepReport {
     /// Its name.
-    pub name: &'static str,
+    pub name: StepName,
+    /// Whether it ran.
+    pub state: StepState,
+    /// Why it ran, or would.
+    pub reason: String,
     /// What it did, in a few words.
     pub summary: String,
-    /// Rows that it read.
+    /// Rows that it read; 0 when it did not run.
     pub rows: u64,
     /// How long it took.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub duration: Duration,
+    /// Its artifact.
+    pub artifact: Option<PathBuf>,
+    /// What its key was made of: digests of inputs and options by name.
+    pub made_from: serde_json::Value,
 }
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -64,8 +100,8 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> std::res
 pub struct RunReport {
     /// The pipeline.
     pub pipeline: String,
-    /// The folder of the run.
-    pub folder: PathBuf,
+    /// The folder of the run; none in a dry run.
+    pub folder: Option<PathBuf>,
     /// Its steps, as far as it came.
     pub steps: Vec<StepReport>,
     /// What validation found.
@@ -75,7 +111,7 @@ pub struct RunReport {
     /// What was registered.
     pub pushed: Option<Pushed>,
     /// The step that turned data or model down.
-    pub rejected_by: Option<&'static str>,
+    pub rejected_by: Option<StepName>,
 }
 
 impl RunReport {
@@ -83,6 +119,12 @@ impl RunReport {
     #[must_use]
     pub fn accepted(&self) -> bool {
         self.rejected_by.is_none()
+    }
+
+    /// Whether no step but `push` had to run.
+    #[must_use]
+    pub fn is_up_to_date(&self) -> bool {
+        self.steps.iter().all(|step| step.state == StepState::Cached || step.name == StepName::Push)
     }
 }
 
@@ -100,10 +142,11 @@ struct RunRecord<'a> {
     error: Option<String>,
 }
 
-/// Runs all steps. `finished` hears of each step as it ends.
+/// Runs all steps that need to run. `finished` hears of each step as it ends.
 ///
 /// # Errors
-/// What a step meets, with the step among the places; artifacts of the steps before it stay.
+/// What a step meets, with the step among the places; artifacts of the steps before it stay, and the next run
+/// goes on from there.
 pub fn run(
     file: &PipelineFile,
     options: &RunOptions,
@@ -111,23 +154,15 @@ pub fn run(
 ) -> Result<RunReport> {
     let started = Instant::now();
     let started_at_seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let folder = new_folder(&options.out.join("runs"))?;
-    let mut runner = Runner {
-        file,
-        options,
-        finished,
-        report: RunReport {
-            pipeline: file.spec.pipeline.clone(),
-            folder,
-            steps: Vec::new(),
-            validation: None,
-            evaluation: None,
-            pushed: None,
-            rejected_by: None,
-        },
-    };
+    let runs = options.out.join("runs");
+    let folder = if options.dry_run { None } else { Some(new_folder(&runs)?) };
+    let mut runner = Runner::new(file, options, folder, finished);
     let outcome = runner.all_steps();
-    let report = runner.report;
+    let report = runner.report();
+    let Some(folder) = &report.folder else {
+        outcome?;
+        return Ok(report);
+    };
     let record = RunRecord {
         report: &report,
         pipeline_file: file.path.display().to_string(),
@@ -138,7 +173,7 @@ pub fn run(
         engine: EngineRecord::current(),
         error: outcome.as_ref().err().map(|error| format!("{error:?}")),
     };
-    let recorded = write_record(&report.folder.join("run.json"), &record);
+    let recorded = write_record(&folder.join("run.json"), &record);
     outcome?;
     recorded?;
     Ok(report)
@@ -164,205 +199,5 @@ fn write_record(path: &Path, record: &RunRecord<'_>) -> Result<()> {
     let mut bytes =
         serde_json::to_vec_pretty(record).map_err(|error| CommonError::Internal(error.to_string()))?;
     bytes.push(b'\n');
-    sluice_core::artifact::write_whole(path, &bytes)
-}
-
-struct Runner<'a> {
-    file: &'a PipelineFile,
-    options: &'a RunOptions,
-    finished: &'a mut dyn FnMut(&StepReport),
-    report: RunReport,
-}
-
-impl Runner<'_> {
-    /// Runs one step, times it and reports it.
-    fn step<T>(
-        &mut self,
-        name: &'static str,
-        work: impl FnOnce(&Path, &Execution) -> Result<(T, u64, String)>,
-    ) -> Result<T> {
-        self.options.execution.cancel.check()?;
-        let started = Instant::now();
-        let folder = self.report.folder.clone();
-        let (value, rows, summary) = work(&folder, &self.options.execution)
-            .map_err(|error: Error| error.in_place(format!("step `{name}`")))?;
-        let step = StepReport { name, summary, rows, duration: started.elapsed() };
-        (self.finished)(&step);
-        self.report.steps.push(step);
-        Ok(value)
-    }
-
-    fn registry(&self) -> Result<FileRegistry> {
-        let root = match &self.file.spec.push.registry {
-            Some(path) => self.file.resolve(path),
-            None => self.options.out.join("registry"),
-        };
-        FileRegistry::new(root, &self.file.spec.pipeline)
-    }
-
-    fn all_steps(&mut self) -> Result<()> {
-        let file = self.file;
-        let dataset = self.step("ingest", |folder, execution| {
-            let options = step::ingest::options(file);
-            let target = folder.join("dataset");
-            let dataset = step::ingest::ingest(
-                file.input(),
-                file.base(),
-                &file.source_options(),
-                &options,
-                &target,
-                execution,
-            )?;
-            let record = dataset.record();
-            let subsets: Vec<String> =
-                record.subsets.iter().map(|(name, rows)| format!("{name} {}", count(*rows))).collect();
-            let summary = format!("{} rows: {}", count(record.rows_read), subsets.join(", "));
-            let rows = record.rows_read;
-            Ok((dataset, rows, summary))
-        })?;
-        let rows = dataset.record().rows_read;
-        let (statistics, statistics_digest) = self.step("statistics", |folder, execution| {
-            let statistics = step::statistics::of_dataset(&dataset, execution)?;
-            let artifact = statistics.publish(dataset.artifact().digest(), &folder.join("statistics"))?;
-            let columns = statistics.subsets.first().map_or(0, |subset| subset.columns.len());
-            let summary = format!("{columns} columns of {} subsets", statistics.subsets.len());
-            Ok(((statistics, artifact.digest().to_owned()), rows, summary))
-        })?;
-        if !self.validated(&statistics, &statistics_digest)? {
-            self.report.rejected_by = Some("validate");
-            return Ok(());
-        }
-        let model = self.trained(&dataset)?;
-        let passed = self.evaluated(&dataset, &model)?;
-        if !passed {
-            self.report.rejected_by = Some("evaluate");
-            return Ok(());
-        }
-        self.pushed(&model)
-    }
-
-    /// Schema and validation; whether the data may flow on.
-    fn validated(&mut self, statistics: &StatisticsRecord, digest: &str) -> Result<bool> {
-        let file = self.file;
-        let inferred = file.spec.schema.is_none();
-        let (schema, schema_digest) = self.step("schema", |folder, _| {
-            let (schema, origin) = match &file.spec.schema {
-                Some(path) => (step::schema::read(&file.resolve(path))?, format!("read from `{path}`")),
-                None => {
-                    let train = statistics.subset(step::TRAIN).ok_or_else(|| {
-                        CommonError::Internal("there are no statistics of the training rows".into())
-                    })?;
-                    (step::schema::infer(train), "inferred from the training rows".to_owned())
-                }
-            };
-            let made_of = if inferred { ("inferred-from", digest) } else { ("origin", "file") };
-            let artifact = step::schema::publish(&schema, made_of, &folder.join("schema"))?;
-            let summary = format!("{} features, {origin}", schema.schema().features.len());
-            Ok(((schema, artifact.digest().to_owned()), 0, summary))
-        })?;
-        let validation = self.step("validate", |folder, _| {
-            let validation = ValidationRecord::new(statistics, &schema, inferred, &file.spec.validate);
-            let made_of = [("statistics", digest), ("schema", schema_digest.as_str())];
-            validation.publish(&schema, made_of, &folder.join("validation"))?;
-            let (errors, warnings) = validation.counts();
-            let summary = match (errors, warnings) {
-                (0, 0) => "nothing found".to_owned(),
-                (errors, warnings) => format!("{errors} errors, {warnings} warnings"),
-            };
-            Ok((validation, 0, summary))
-        })?;
-        let accepted = validation.accepted;
-        self.report.validation = Some(validation);
-        Ok(accepted)
-    }
-
-    fn trained(&mut self, dataset: &sluice_ingest::Dataset) -> Result<ModelPackage> {
-        let file = self.file;
-        let rows = dataset.record().subsets.get(step::TRAIN).copied().unwrap_or(0);
-        let (transform, artifact) = self.step("transform", |folder, execution| {
-            let target = folder.join("transform");
-            let fitted = step::transform::fit(
-                &file.spec.transform,
-                dataset,
-                &file.spec.data.roles,
-                &target,
-                execution,
-            )?;
-            let space = sluice_core::seam::BatchTransform::space(&fitted.0);
-            let summary = format!("{} features in {} columns", space.features.len(), space.width());
-            Ok((fitted, rows, summary))
-        })?;
-        self.step("train", |folder, execution| {
-            let target = folder.join("model");
-            let parts = (&transform, &artifact);
-            let model =
-                step::train::train(&file.spec.train, dataset, parts, file.label(), &target, execution)?;
-            let diagnostics = &model.model().diagnostics;
-            let mut summary = format!(
-                "{}, alpha {}, {} of {} coefficients determined",
-                model.model().family,
-                significant(diagnostics.alpha),
-                diagnostics.rank,
-                model.model().coefficients.len()
-            );
-            if model.model().method == "exact" {
-                summary.push_str(", ill-conditioned: read once more in double-double");
-            }
-            Ok((model, rows, summary))
-        })
-    }
-
-    /// Whether the model passes the gate.
-    fn evaluated(&mut self, dataset: &sluice_ingest::Dataset, model: &ModelPackage) -> Result<bool> {
-        let file = self.file;
-        let registry = self.registry()?;
-        let evaluation = self.step("evaluate", |folder, execution| {
-            let (baseline, compared) = match &file.spec.evaluate.baseline {
-                BaselineSpec::None => (None, "without a baseline".to_owned()),
-                BaselineSpec::Path(path) => {
-                    (Some(ModelPackage::open(&file.resolve(path))?), format!("against `{path}`"))
-                }
-                BaselineSpec::LatestBlessed => match registry.latest_blessed()? {
-                    Some((version, model)) => (Some(model), format!("against version {version}")),
-                    None => (None, "no baseline yet".to_owned()),
-                },
-            };
-            let source = dataset.subset(step::EVAL, PlanOptions::default(), execution)?;
-            let evaluated = step::evaluate::evaluate(
-                &source,
-                dataset.artifact().digest(),
-                model,
-                baseline.as_ref(),
-                &file.spec.evaluate.options,
-                &folder.join("evaluation"),
-                execution,
-            )?;
-            let slices = evaluated.evaluation.slices.len() - 1;
-            let summary = match slices {
-                0 => compared,
-                slices => format!("{compared}, {slices} slices"),
-            };
-            Ok((evaluated.evaluation, sluice_core::seam::BatchSource::plan(&source).rows(), summary))
-        })?;
-        let passed = evaluation.verdict.outcome == Outcome::Pass;
-        self.report.evaluation = Some(evaluation);
-        Ok(passed)
-    }
-
-    fn pushed(&mut self, model: &ModelPackage) -> Result<()> {
-        let registry = self.registry()?;
-        let Some(evaluation) = &self.report.evaluation else { return Ok(()) };
-        let verdict = evaluation.verdict.clone();
-        let pushed = self.step("push", |_, _| {
-            let pushed = step::push::push(&registry, model, &verdict)?;
-            let summary = match &pushed {
-                Some(pushed) if pushed.is_new => format!("registered as version {}", pushed.version),
-                Some(pushed) => format!("already registered as version {}", pushed.version),
-                None => "not registered".to_owned(),
-            };
-            Ok((pushed, 0, summary))
-        })?;
-        self.report.pushed = pushed;
-        Ok(())
-    }
+    write_whole(path, &bytes)
 }

@@ -32,8 +32,16 @@ pub enum SpecError {
     /// No label.
     #[error("`data.roles` names no label")]
     NoLabel,
+    /// A column that is not there any more when it is wanted.
+    #[error("`{place}` names column `{column}`, which says the subset and is not in the subsets")]
+    SubsetColumn {
+        /// The column.
+        column: String,
+        /// Who names it.
+        place: String,
+    },
     /// A column with two roles.
-    #[error("column `{column}` has two roles")]
+    #[error("column `{column}` has two roles (label, key, ignored, or the name of the subset)")]
     TwoRoles {
         /// The column.
         column: String,
@@ -53,6 +61,9 @@ impl Diagnostic for SpecError {
                 Some("join the sources before, or use a glob for files of one table".into())
             }
             Self::NoLabel => Some("for example `roles: {label: tips}`".into()),
+            Self::SubsetColumn { .. } => {
+                Some("it is the same in all rows of a subset; name another column".into())
+            }
             Self::Syntax { .. } | Self::TwoRoles { .. } => None,
         }
     }

@@ -65,7 +65,7 @@ pub struct DataSpec {
 }
 
 /// The model; exactly one.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainSpec {
     /// Ridge regression.
@@ -174,7 +174,7 @@ impl PipelineFile {
         if spec.data.roles.label.is_none() {
             return Err(SpecError::NoLabel.into());
         }
-        let mut named: Vec<&str> = spec.data.roles.columns().collect();
+        let mut named: Vec<&str> = spec.data.roles.columns().chain(spec.data.subsets.column()).collect();
         named.sort_unstable();
         if let Some(pair) = named.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(SpecError::TwoRoles { column: pair[0].into() }.into());

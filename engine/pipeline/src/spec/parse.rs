@@ -30,7 +30,10 @@ pub fn from_yaml<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, SpecE
 
 /// The parser's message without the picture of the source that follows it.
 fn one_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().trim().to_owned()
+    let line = message.lines().next().unwrap_or_default().trim();
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    // What follows is advice to whoever calls the parser.
+    line.split(", set DuplicateKeyPolicy").next().unwrap_or(line).to_owned()
 }
 
 /// Splits serde's sentence into a problem and a hint.

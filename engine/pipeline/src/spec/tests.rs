@@ -52,9 +52,18 @@ fn slips_of_the_hand_are_named_with_their_place() {
     assert!(message(&SOUND.replace("train: {ridge", "train: {rigde")).contains("did you mean `ridge`?"));
     assert!(message(&SOUND.replace("alpha: 0.4", "alhpa: 0.4")).contains("did you mean `alpha`?"));
     assert!(message(&SOUND.replace("label: y", "labels: y")).contains("did you mean `label`?"));
-    assert!(
-        message(&SOUND.replace("alpha: 0.4", "alpha: big")).contains("expected f64 (at `train.ridge.alpha`)")
+    let of_alpha = |alpha: &str| message(&SOUND.replace("alpha: 0.4", &format!("alpha: {alpha}")));
+    assert!(of_alpha("big").contains("expected a number, {grid: [number, ...], folds: N} or"));
+    assert!(of_alpha("big").contains("(at `train.ridge.alpha`)"));
+    assert_eq!(
+        of_alpha("{grid: [1], fold: 3}"),
+        "`p.yaml`: unknown key `fold` (at `train.ridge.alpha.fold`) / did you mean `folds`?"
     );
+    let read = |alpha: &str| from_yaml::<TrainSpec>(&format!("ridge: {{alpha: {alpha}}}"), "p.yaml").unwrap();
+    let TrainSpec::Ridge(options) = read("{log_grid: [1e-4, 1e4, 33]}");
+    let expected = r#"{"alpha":{"log_grid":[0.0001,10000.0,33],"folds":5}}"#;
+    assert_eq!(serde_json::to_string(&options).unwrap(), expected);
+    assert!(of_alpha("{folds: 3}").contains("needs either `grid` or `log_grid`, but has neither"));
     assert!(message(&SOUND.replace("pipeline: tips", "")).starts_with("`p.yaml`: key `pipeline` is missing"));
     assert!(message("a: [1").starts_with("`p.yaml` is not valid YAML"));
     assert!(message("").contains("it is empty"));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sluice_core::artifact::{Artifact, Draft};
+use sluice_core::artifact::{Artifact, ArtifactError, Draft};
 use sluice_core::error::{Error, Result};
 use sluice_core::execution::Execution;
 use sluice_core::seam::{BatchSource, Predictor};
@@ -83,6 +83,19 @@ fn publish_error(
 ) -> Result<()> {
     draft.write_json(VERDICT_FILE, &Verdict::of_error(candidate_digest, alpha, error))?;
     draft.publish(EVALUATION_KIND, EVALUATION_VERSION, made_from).map(drop)
+}
+
+/// Opens an evaluation that came to its end.
+///
+/// # Errors
+/// `ArtifactError`; one that failed holds a verdict but no metrics.
+pub fn open(folder: &Path) -> Result<Evaluated> {
+    let artifact = Artifact::open(folder, EVALUATION_KIND, EVALUATION_VERSION)?;
+    if !artifact.manifest().files.contains_key(EVALUATION_FILE) {
+        let path = artifact.path(EVALUATION_FILE).display().to_string();
+        return Err(ArtifactError::Damaged { path, problem: "the evaluation failed".into() }.into());
+    }
+    Ok(Evaluated { evaluation: artifact.read_json(EVALUATION_FILE)?, artifact })
 }
 
 /// Opens the verdict of an evaluation.

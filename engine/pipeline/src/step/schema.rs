@@ -25,7 +25,7 @@ pub fn infer(statistics: &DatasetStatistics) -> SchemaFile {
 /// Reads a schema from a text file, or from a schema artifact.
 ///
 /// # Errors
-/// Unavailable when it cannot be read; usage with line and field when it is no schema.
+/// Unavailable when it cannot be read; malformed, with line and field, when it is no schema.
 pub fn read(path: &Path) -> Result<SchemaFile> {
     let inside = path.join(SCHEMA_FILE);
     let path = if path.is_dir() {
@@ -36,6 +36,15 @@ pub fn read(path: &Path) -> Result<SchemaFile> {
     };
     let text = fs_err::read_to_string(path).map_err(CommonError::on("read", path))?;
     Ok(read_schema(&text, &path.display().to_string())?)
+}
+
+/// Opens a schema artifact.
+///
+/// # Errors
+/// `ArtifactError`; malformed when it holds no schema.
+pub fn open(folder: &Path) -> Result<(SchemaFile, Artifact)> {
+    let artifact = Artifact::open(folder, SCHEMA_KIND, SCHEMA_VERSION)?;
+    Ok((read(folder)?, artifact))
 }
 
 /// Writes the artifact; `origin` says where the schema came from: `inferred-from` or `file`, and its digest.

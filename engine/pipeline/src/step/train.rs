@@ -6,13 +6,14 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use sluice_core::artifact::Artifact;
+use sluice_core::batch::RowIdentity;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::{BatchSource, BatchTransform};
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_ingest::Dataset;
-use sluice_training::fit_ridge;
+use sluice_training::{FitInputs, fit_ridge};
 use sluice_transform::Transform;
 
 use crate::spec::TrainSpec;
@@ -21,6 +22,17 @@ use crate::step::{TRAIN, made_from};
 /// Rows that a package shows with their predictions.
 const EXAMPLE_ROWS: usize = 5;
 
+/// What a model learns from, beside the rows.
+#[derive(Clone, Copy, Debug)]
+pub struct TrainInputs<'a> {
+    /// The fitted transform and its artifact.
+    pub transform: (&'a Transform, &'a Artifact),
+    /// The column to predict.
+    pub label: &'a str,
+    /// The columns that identify a row: rows of one key stay in one fold.
+    pub key: &'a [String],
+}
+
 /// Fits the model and writes its package.
 ///
 /// # Errors
@@ -28,17 +40,20 @@ const EXAMPLE_ROWS: usize = 5;
 pub fn train(
     spec: &TrainSpec,
     dataset: &Dataset,
-    transform: (&Transform, &Artifact),
-    label: &str,
+    inputs: TrainInputs<'_>,
     target: &Path,
     execution: &Execution,
 ) -> Result<ModelPackage> {
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
-    let (transform, transform_artifact) = transform;
+    let TrainInputs { transform: (transform, transform_artifact), label, key } = inputs;
     check_label(&source, label)?;
     let shared: Arc<dyn BatchTransform> = Arc::new(transform.clone());
     let model = match spec {
-        TrainSpec::Ridge(options) => fit_ridge(&source, &shared, label, options, execution)?,
+        TrainSpec::Ridge(options) => {
+            let identity = RowIdentity::choose(key, &source.plan().column_names());
+            let inputs = FitInputs { label, identity: Some(&identity) };
+            fit_ridge(&source, &shared, inputs, options, execution)?
+        }
     };
     let parts = PackageParts { transform: transform.clone(), model };
     let examples = examples(&source, transform)?;

@@ -16,6 +16,7 @@ use crate::step::statistics::StatisticsRecord;
 pub const VALIDATION_KIND: &str = "validation";
 /// The version of its format.
 pub const VALIDATION_VERSION: u32 = 1;
+const FILE: &str = "validation.json";
 
 /// What validation found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,14 @@ impl ValidationRecord {
         (errors, warnings)
     }
 
+    /// Opens the artifact.
+    ///
+    /// # Errors
+    /// `ArtifactError`.
+    pub fn open(folder: &Path) -> Result<Self> {
+        Artifact::open(folder, VALIDATION_KIND, VALIDATION_VERSION)?.read_json(FILE)
+    }
+
     /// Writes the artifact: all findings as JSON, and per subset TFDV's anomalies.
     ///
     /// # Errors
@@ -67,7 +76,7 @@ impl ValidationRecord {
         target: &Path,
     ) -> Result<Artifact> {
         let mut draft = Draft::new(target)?;
-        draft.write_json("validation.json", self)?;
+        draft.write_json(FILE, self)?;
         for report in &self.subsets {
             let name = format!("anomalies-{}.pbtxt", report.subset);
             draft.write_bytes(&name, write_anomalies(report, schema).as_bytes())?;

@@ -3,7 +3,8 @@
 //! Numbers: moments over finite values (double-double, `summaries::moments`), range, zeros, quantiles,
 //! distinct. Text: lengths in bytes, distinct, top values. Dates and timestamps: range, distinct. Nulls, NaN
 //! and infinities are counted apart and enter nothing else; an empty string is a value, and counted too.
-//! Memory per column is bounded: some 100 kB for numbers, some 10 MB for text of long, all-different values.
+//! Memory per column is bounded: some 700 kB for numbers while they are gathered, 100 kB after; at worst some
+//! 18 MB for text of long, all-different values.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Date32Type, TimestampMicrosecondType, TimestampNanosecondType};
@@ -118,28 +119,47 @@ impl Numbers {
     fn add(&mut self, value: f64, count: u64) {
         // One zero, so that the range does not depend on which of the two came first.
         let value = if value == 0.0 { 0.0 } else { value };
-        self.distinct.insert_hash(hash_f64(value));
         widen(&mut self.range, value);
         if value == 0.0 {
             self.num_zeros += count;
         }
     }
 
+    /// What needs the values as they are: distinct ones, and the range of integers and decimals.
     fn exact(&mut self, values: &ArrayRef) {
         match Column::view(values) {
+            Column::Float(values) => {
+                let finite = values.iter().flatten().filter(|value| value.is_finite());
+                finite.for_each(|value| self.distinct.insert_hash(hash_f64(value)));
+            }
+            Column::Boolean(values) => {
+                values
+                    .iter()
+                    .flatten()
+                    .for_each(|value| self.distinct.insert_hash(hash_i64(i64::from(value))));
+            }
             Column::Integer(values) => {
+                values.iter().flatten().for_each(|value| self.distinct.insert_hash(hash_i64(value)));
                 let range = (arrow::compute::min(values), arrow::compute::max(values));
                 if let (Some(low), Some(high)) = range {
                     join(&mut self.exact_range, Some((i128::from(low), i128::from(high))));
                 }
             }
             Column::Unsigned(values) => {
+                values
+                    .iter()
+                    .flatten()
+                    .for_each(|value| self.distinct.insert_hash(hash_bytes(&value.to_le_bytes())));
                 let range = (arrow::compute::min(values), arrow::compute::max(values));
                 if let (Some(low), Some(high)) = range {
                     join(&mut self.exact_range, Some((i128::from(low), i128::from(high))));
                 }
             }
             Column::Decimal(values) => {
+                values
+                    .iter()
+                    .flatten()
+                    .for_each(|value| self.distinct.insert_hash(hash_bytes(&value.to_le_bytes())));
                 if let (Some(low), Some(high)) = (arrow::compute::min(values), arrow::compute::max(values)) {
                     join(&mut self.exact_range, Some((low, high)));
                 }

@@ -53,6 +53,11 @@ fn every_figure_is_what_a_person_would_count() {
     assert_eq!((x.presence.num_missing, x.presence.num_nan, x.presence.num_positive_infinity), (91, 91, 45));
     let numeric = x.numeric.as_ref().unwrap();
     assert_eq!(numeric.num_finite, 1001 - 91 - 91 - 45);
+    assert_eq!(
+        statistics.column("id").unwrap().distinct.unwrap().count,
+        1001,
+        "integers past 2^53 stay apart"
+    );
     let id = statistics.column("id").unwrap().numeric.as_ref().unwrap();
     let (low, high) = id.exact_range.clone().unwrap();
     assert_eq!((low.as_str(), high.as_str()), ("1152921504606846976", "1152921504606847976"));

@@ -1,14 +1,18 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array};
-use sluice_core::batch::Batch;
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array, UInt64Array};
+use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::execution::Execution;
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
 use sluice_core::seam::BatchTransform;
 use sluice_testkit::{MemorySource, assert_relative, laws, log_relative_error};
 
-use super::{RidgeOptions, Solved, fit_ridge, solve};
+use super::{
+    CrossValidation, Data, FitInputs, Grid, LinearModel, Penalty, PenaltySearch, RidgeOptions, Solved,
+    cross_validation, fit_ridge, solve,
+};
 use crate::design::Design;
+use crate::folds::{FoldedDesign, fold_of};
 
 /// Hands columns through as they are; a column named `code` holds codes of three levels.
 struct Plain(FeatureSpace);
@@ -89,7 +93,7 @@ fn diabetes_agrees_with_scikit_learn_and_with_fifty_digits() {
     let source = MemorySource::new(&diabetes(), 50);
     let transform = Plain::shared(&FEATURES);
     for fit in golden["fits"].as_array().unwrap() {
-        let options = RidgeOptions { alpha: fit["alpha"].as_f64().unwrap() };
+        let options = RidgeOptions { alpha: fit["alpha"].as_f64().unwrap().into() };
         let model = fit_ridge(&source, &transform, "target", &options, &Execution::with_threads(2)).unwrap();
         for (reference, tolerance) in [("sklearn", 1e-10), ("exact", 1e-15)] {
             assert_relative(model.intercept, fit[reference]["intercept"].as_f64().unwrap(), tolerance);
@@ -118,16 +122,14 @@ fn the_three_ways_agree() {
     let source = MemorySource::new(&skewed(3000), 400).with_batch_rows(256);
     let transform = Plain::shared(&["x", "z", "code"]);
     let execution = Execution::with_threads(2);
-    let options = RidgeOptions { alpha: 0.25 };
-    let solved = |design: Design| -> (Solved, &'static str) {
-        solve(&source, &transform, "y", &options, design, &execution).unwrap()
-    };
-    let (whole, method) = solved(Design::new(&source, &transform, "y").unwrap());
-    assert_eq!(method, "whole");
-    let (blocked, method) = solved(Design::blocked(&source, &transform, "y").unwrap());
-    assert_eq!(method, "blocked");
-    let (exact, method) = solved(Design::exact(&transform, "y"));
-    assert_eq!(method, "exact");
+    let data = Data { source: &source, transform: &transform, label: "y" };
+    let solved = |design: Design| solve(data, 0.25, design, &execution).unwrap();
+    let whole = solved(Design::new(&source, &transform, "y").unwrap());
+    assert_eq!(whole.method, "whole");
+    let blocked = solved(Design::blocked(&source, &transform, "y").unwrap());
+    assert_eq!(blocked.method, "blocked");
+    let exact = solved(Design::exact(&transform, "y"));
+    assert_eq!(exact.method, "exact");
     for index in 0..5 {
         let expected = whole.solution.coefficients[index];
         assert_relative(exact.solution.coefficients[index], expected, 1e-14);
@@ -155,13 +157,13 @@ fn ill_conditioned_columns_get_a_second_scan() {
     let y: Vec<f64> = (0..500).map(|n| x[n] + 2.0 * near[n] + 1e-9 * noise(n * 17 + 3)).collect();
     let source = MemorySource::new(&table(vec![("x", x), ("near", near), ("y", y)]), 100);
     let transform = Plain::shared(&["x", "near"]);
-    let options = RidgeOptions { alpha: 0.0 };
     let execution = Execution::with_threads(2);
+    let data = Data { source: &source, transform: &transform, label: "y" };
     let blocked = Design::blocked(&source, &transform, "y").unwrap();
-    let (found, method) = solve(&source, &transform, "y", &options, blocked, &execution).unwrap();
-    assert_eq!(method, "exact");
+    let found = solve(data, 0.0, blocked, &execution).unwrap();
+    assert_eq!(found.method, "exact");
     let whole = Design::new(&source, &transform, "y").unwrap();
-    let (expected, _) = solve(&source, &transform, "y", &options, whole, &execution).unwrap();
+    let expected = solve(data, 0.0, whole, &execution).unwrap();
     for (found, expected) in found.solution.coefficients.iter().zip(&expected.solution.coefficients) {
         assert!(log_relative_error(*found, *expected) > 9.0, "{found} {expected}");
     }
@@ -172,7 +174,7 @@ fn bad_rows_are_named() {
     let transform = Plain::shared(&["x"]);
     let message = |x: Vec<f64>, y: Vec<f64>| {
         let source = MemorySource::new(&table(vec![("x", x), ("y", y)]), 2);
-        let options = RidgeOptions { alpha: 1.0 };
+        let options = RidgeOptions { alpha: 1.0.into() };
         let error = fit_ridge(&source, &transform, "y", &options, &Execution::with_threads(2)).unwrap_err();
         format!("{error} {:?} {}", error.places(), error.kind().exit_code())
     };
@@ -184,6 +186,214 @@ fn bad_rows_are_named() {
     let constant = message(vec![1.0, 2.0, 3.0, 5.0], vec![7.5; 4]);
     assert!(constant.starts_with("label `y` is 7.5 in all 4 training rows"), "{constant}");
     assert!(message(vec![], vec![]).starts_with("there are no training rows"));
-    assert!(RidgeOptions { alpha: -1.0 }.check().is_err());
-    assert!(RidgeOptions { alpha: f64::NAN }.check().is_err());
+    assert!(RidgeOptions { alpha: (-1.0).into() }.check().is_err());
+    assert!(RidgeOptions { alpha: f64::NAN.into() }.check().is_err());
+}
+
+/// The table with a stored row hash: the position.
+fn numbered(table: &RecordBatch) -> RecordBatch {
+    let hashes = UInt64Array::from_iter_values(0..table.num_rows() as u64);
+    let schema = table.schema();
+    let columns = schema
+        .fields()
+        .iter()
+        .zip(table.columns())
+        .map(|(field, array)| (field.name().clone(), Arc::clone(array)))
+        .chain([(sluice_core::ROW_HASH_COLUMN.to_owned(), Arc::new(hashes) as ArrayRef)]);
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+fn searched(alphas: &[f64], folds: u32) -> PenaltySearch {
+    PenaltySearch { grid: Grid::Values(alphas.to_vec()), folds }
+}
+
+fn fit(source: &MemorySource, features: &[&str], label: &str, alpha: Penalty, threads: usize) -> LinearModel {
+    let inputs = FitInputs { label, identity: Some(&RowIdentity::Stored) };
+    let execution = Execution::with_threads(threads);
+    fit_ridge(source, &Plain::shared(features), inputs, &RidgeOptions { alpha }, &execution).unwrap()
+}
+
+fn floats(value: &serde_json::Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn cross_validation_agrees_with_scikit_learn() {
+    let path = sluice_testkit::datasets::repository().join("datasets/diabetes/expected/ridge_cv.json");
+    let golden: serde_json::Value = serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
+    assert_eq!(golden["fold_seed"], crate::folds::FOLD_SEED);
+    let source = MemorySource::new(&numbered(&diabetes()), 50);
+    for search in golden["searches"].as_array().unwrap() {
+        let folds = u32::try_from(search["folds"].as_u64().unwrap()).unwrap();
+        for (row, fold) in (0..).zip(search["fold_of_first_rows"].as_array().unwrap()) {
+            assert_eq!(*fold, fold_of(row, folds));
+        }
+        let scores = search["scores"].as_array().unwrap();
+        let alphas: Vec<f64> = scores.iter().map(|score| score["alpha"].as_f64().unwrap()).collect();
+        let model = fit(&source, &FEATURES, "target", Penalty::Searched(searched(&alphas, folds)), 2);
+        let found = model.cross_validation.unwrap();
+        assert_eq!(found.folds, folds);
+        assert_eq!(serde_json::to_value(&found.fold_rows).unwrap(), search["fold_rows"]);
+        assert_eq!(found.chosen.to_bits(), search["chosen"].as_f64().unwrap().to_bits());
+        assert_eq!(found.note, None);
+        assert_eq!(found.alphas.len(), scores.len());
+        for (found, expected) in found.alphas.iter().zip(scores) {
+            assert_eq!(found.alpha.to_bits(), expected["alpha"].as_f64().unwrap().to_bits());
+            assert_relative(
+                found.mean_squared_error,
+                expected["mean_squared_error"].as_f64().unwrap(),
+                1e-12,
+            );
+            assert_relative(found.standard_error, expected["standard_error"].as_f64().unwrap(), 1e-10);
+            for (found, expected) in found.per_fold.iter().zip(floats(&expected["per_fold"])) {
+                assert_relative(*found, expected, 1e-12);
+            }
+        }
+        assert_relative(model.intercept, search["intercept"].as_f64().unwrap(), 1e-10);
+        for (coefficient, expected) in model.coefficients.iter().zip(floats(&search["coefficients"])) {
+            assert_relative(coefficient.value, expected, 1e-10);
+        }
+    }
+}
+
+#[test]
+fn the_chosen_penalty_given_is_the_same_model() {
+    let source = MemorySource::new(&numbered(&diabetes()), 50);
+    let mut found = fit(&source, &FEATURES, "target", Penalty::Searched(searched(&[0.01, 0.03, 0.1], 5)), 2);
+    let chosen = found.cross_validation.take().unwrap().chosen;
+    assert_eq!(found, fit(&source, &FEATURES, "target", chosen.into(), 2));
+    assert!(!serde_json::to_string(&found).unwrap().contains("cross_validation"));
+}
+
+fn cross_validated(
+    source: &MemorySource,
+    design: Design,
+    search: &PenaltySearch,
+) -> (Solved, CrossValidation) {
+    let transform = Plain::shared(&["x", "z", "code"]);
+    let data = Data { source, transform: &transform, label: "y" };
+    let execution = Execution::with_threads(2);
+    cross_validation::solve(data, search, &RowIdentity::Stored, design, &execution).unwrap()
+}
+
+#[test]
+fn the_three_ways_of_cross_validation_agree() {
+    let source = MemorySource::new(&numbered(&skewed(3000)), 400).with_batch_rows(256);
+    let transform = Plain::shared(&["x", "z", "code"]);
+    let search = searched(&[1e-3, 0.01, 0.1, 1.0, 10.0], 5);
+    let (whole, expected) = cross_validated(&source, Design::new(&source, &transform, "y").unwrap(), &search);
+    assert_eq!(whole.method, "whole");
+    let (blocked, of_blocked) =
+        cross_validated(&source, Design::blocked(&source, &transform, "y").unwrap(), &search);
+    assert_eq!(blocked.method, "blocked");
+    let (exact, of_exact) = cross_validated(&source, Design::exact(&transform, "y"), &search);
+    assert_eq!(exact.method, "exact");
+    for (found, solved, tolerance) in [(of_blocked, blocked, 1e-9), (of_exact, exact, 1e-14)] {
+        assert_eq!(
+            (found.chosen.to_bits(), &found.fold_rows),
+            (expected.chosen.to_bits(), &expected.fold_rows)
+        );
+        for (found, expected) in found.alphas.iter().zip(&expected.alphas) {
+            assert_relative(found.mean_squared_error, expected.mean_squared_error, tolerance);
+            assert_relative(found.standard_error, expected.standard_error, 10.0 * tolerance);
+        }
+        for (found, expected) in solved.solution.coefficients.iter().zip(&whole.solution.coefficients) {
+            // The middle level of `code` all but cancels, so that its digits count from 1.
+            assert_relative(1.0 + found, 1.0 + expected, tolerance);
+        }
+    }
+}
+
+#[test]
+fn dependent_columns_in_a_search_get_a_second_scan() {
+    // The three levels of `code` add up to 1: at penalty 0 one of them is dropped.
+    let source = MemorySource::new(&numbered(&skewed(900)), 100);
+    let transform = Plain::shared(&["x", "z", "code"]);
+    let search = searched(&[0.0, 0.1], 4);
+    let blocked = Design::blocked(&source, &transform, "y").unwrap();
+    let (found, of_blocked) = cross_validated(&source, blocked, &search);
+    assert_eq!(found.method, "exact");
+    let whole = Design::new(&source, &transform, "y").unwrap();
+    let (_, of_whole) = cross_validated(&source, whole, &search);
+    for (found, expected) in of_blocked.alphas.iter().zip(&of_whole.alphas) {
+        assert_relative(found.mean_squared_error, expected.mean_squared_error, 1e-14);
+    }
+}
+
+#[test]
+fn gathering_by_fold_keeps_the_laws() {
+    let source = MemorySource::new(&numbered(&skewed(700)), 33).with_batch_rows(16);
+    let transform = Plain::shared(&["x", "z", "code"]);
+    for design in [
+        Design::new(&source, &transform, "y").unwrap(),
+        Design::blocked(&source, &transform, "y").unwrap(),
+        Design::exact(&transform, "y"),
+    ] {
+        laws::check(&source, &FoldedDesign::new(design, &RowIdentity::Stored, 5));
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_search() {
+    // More rows than are kept whole, in batches that fill some folds' buffers and leave others.
+    let source = MemorySource::new(&numbered(&skewed(70_000)), 9_000).with_batch_rows(4_500);
+    let bytes = |threads| {
+        let penalty = Penalty::Searched(searched(&[0.1, 1.0], 3));
+        let model = fit(&source, &["x", "z", "code"], "y", penalty, threads);
+        assert_eq!(model.method, "blocked");
+        serde_json::to_string(&model).unwrap()
+    };
+    let expected = bytes(1);
+    assert_eq!([bytes(2), bytes(7)], [expected.clone(), expected]);
+}
+
+#[test]
+fn rows_of_one_key_are_in_one_fold_and_empty_folds_are_told() {
+    let key: Vec<f64> = (0..60).map(|row| f64::from(row % 20)).collect();
+    let x: Vec<f64> = (0..60).map(|row| f64::from(row * 7 % 13)).collect();
+    let y: Vec<f64> = (0..60).map(|row| f64::from(row * 11 % 17)).collect();
+    let source = MemorySource::new(&table(vec![("key", key), ("x", x), ("y", y)]), 10);
+    let fit = |columns: &[&str], folds| {
+        let identity = RowIdentity::Key(columns.iter().map(|column| (*column).to_owned()).collect());
+        let inputs = FitInputs { label: "y", identity: Some(&identity) };
+        let options = RidgeOptions { alpha: Penalty::Searched(searched(&[0.1, 1.0], folds)) };
+        fit_ridge(&source, &Plain::shared(&["x"]), inputs, &options, &Execution::with_threads(2))
+    };
+    let record = fit(&["key"], 2).unwrap().cross_validation.unwrap();
+    assert!(record.fold_rows.iter().all(|rows| rows % 3 == 0), "{:?}", record.fold_rows);
+    let error = fit(&["key"], 50).unwrap_err();
+    assert_eq!(error.kind().exit_code(), 2);
+    let message = error.to_string();
+    assert!(message.starts_with("fold ") && message.contains("of 50 in the cross-validation"), "{message}");
+    let hint = "lower `ridge.alpha.folds`: there are 60 training rows, and those of one key are in one fold";
+    assert_eq!(error.hint().unwrap(), hint);
+    // Without an identity, all columns are the key.
+    let options = RidgeOptions { alpha: Penalty::Searched(searched(&[0.1, 1.0], 2)) };
+    let execution = Execution::with_threads(2);
+    let found = fit_ridge(&source, &Plain::shared(&["x"]), "y", &options, &execution).unwrap();
+    assert_eq!(found, fit(&["x", "key", "y"], 2).unwrap());
+}
+
+#[test]
+fn the_edge_of_a_grid_is_noted_and_ties_go_to_the_larger_penalty() {
+    let source = MemorySource::new(&numbered(&diabetes()), 50);
+    let chosen = |alphas: &[f64]| {
+        let penalty = Penalty::Searched(searched(alphas, 5));
+        let record = fit(&source, &FEATURES, "target", penalty, 1).cross_validation.unwrap();
+        (record.chosen, record.note.unwrap_or_default())
+    };
+    let noted = |alpha: f64, edge: &str, beyond: &str| {
+        (alpha, format!("{alpha} is the {edge} penalty of the grid; a {beyond} one may be better"))
+    };
+    assert_eq!(chosen(&[10.0, 1.0, 0.5]), noted(0.5, "smallest", "smaller"));
+    assert_eq!(chosen(&[0.0, 0.001, 0.01]), noted(0.01, "largest", "larger"));
+    assert_eq!(chosen(&[0.5]), (0.5, String::new()));
+    // Of columns that do not vary, every penalty makes the same model.
+    let y: Vec<f64> = (0..40).map(|row| f64::from(row * 11 % 17)).collect();
+    let constant = MemorySource::new(&numbered(&table(vec![("x", vec![1.0; 40]), ("y", y)])), 50);
+    let penalty = Penalty::Searched(searched(&[0.0, 0.1, 1.0], 3));
+    let record = fit(&constant, &["x"], "y", penalty, 1).cross_validation.unwrap();
+    assert_eq!(record.chosen.to_bits(), 1.0_f64.to_bits());
+    let error = record.alphas[0].mean_squared_error.to_bits();
+    assert!(record.alphas.iter().all(|score| score.mean_squared_error.to_bits() == error));
 }

@@ -3,7 +3,8 @@
 //! - [`Normal`] is the problem after one scan: centred cross products, means, counts;
 //! - [`ridge()`] solves it for one penalty, with the diagnostics that need no second scan;
 //! - [`PreparedRows`] and [`ridge_rows`] solve from the rows themselves, for data that fit in memory;
-//! - [`RidgeSolution`] is the answer.
+//! - [`RidgeSolution`] is the answer;
+//! - [`ridge_coefficients`] and [`Normal::squared_error`] try a penalty on rows that it was not fitted on.
 //!
 //! The method, file by file: `power` scales by powers of two (exact), `gram` adds up cross products in
 //! double-double, `system` equilibrates, `cholesky` factors in double-double and finds the rank, `refined`
@@ -28,6 +29,6 @@ mod tests;
 
 pub use normal::Normal;
 pub use packed::Packed;
-pub use ridge::{DOUBLE_DOUBLE_FEATURES, ridge};
+pub use ridge::{DOUBLE_DOUBLE_FEATURES, ridge, ridge_coefficients};
 pub use rows::{PreparedRows, Rows, ridge_rows};
 pub use solution::{Diagnostics, Method, RidgeSolution};

@@ -4,6 +4,7 @@
 //! products are about them: `cross[i][j] = sum w (x_i - mean_i)(x_j - mean_j)`. Without an intercept, cross
 //! products are about zero and the means are not used. All numbers must be finite ([`Normal::check`]).
 
+use super::dot::dot;
 use super::packed::Packed;
 use crate::error::{Part, SolveError};
 use serde::{Deserialize, Serialize};
@@ -39,7 +40,7 @@ pub struct Normal {
 impl Normal {
     /// The relative error of cross products summed in double-double, with room for 2^8 more.
     pub const EXACT: f64 = 1.0 / (1_u128 << 98) as f64;
-    /// The relative error of cross products from blocks of at most 65,536 rows in `f64`, joined in
+    /// The relative error of cross products from blocks of 4,096 rows in `f64`, joined in
     /// double-double.
     pub const BLOCKED: f64 = 1.0 / (1_u64 << 48) as f64;
 
@@ -56,6 +57,24 @@ impl Normal {
         let square = self.cross.at(index, index).high;
         let mean = if self.intercept { self.means[index].high } else { 0.0 };
         !(square > 0.0) || square.sqrt() <= CONSTANT * self.weight_sum.sqrt() * mean.abs()
+    }
+
+    /// The weighted sum of squared errors, over the rows of these sums, of a model that was fitted on others:
+    /// `y'y - 2 c'g + c'Gc + w (mean y - b - c'mean x)^2` with cross products `G` and `g`, coefficients `c`,
+    /// intercept `b` and sum of weights `w`; not below 0.
+    #[must_use]
+    pub fn squared_error(&self, coefficients: &[DoubleDouble], intercept: DoubleDouble) -> DoubleDouble {
+        let product = self.cross.multiply(coefficients);
+        let about_means =
+            self.label_square + dot(coefficients, &product) - dot(coefficients, &self.label_cross) * 2.0;
+        let square = if self.intercept {
+            let mean_error = self.label_mean - intercept - dot(coefficients, &self.means);
+            about_means + mean_error * mean_error * self.weight_sum
+        } else {
+            about_means
+        };
+        // What is below 0 is rounding; NaN stays.
+        if square.high < 0.0 { DoubleDouble::ZERO } else { square }
     }
 
     /// Refuses a problem that has no rows, contradicts itself in length, or holds NaN or infinity.
@@ -89,4 +108,46 @@ fn all_finite(part: Part, index: usize, numbers: &[DoubleDouble]) -> Result<(), 
         return Ok(());
     }
     Err(SolveError::SumNotFinite { part, index })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{PreparedRows, Rows, ridge, ridge_coefficients};
+    use sluice_testkit::assert_relative;
+
+    /// Sixty columns without period, so that trials are factored in `f64`.
+    const FEATURES: usize = 60;
+
+    fn noise(index: usize, factor: f64) -> f64 {
+        (index as f64 * factor).fract() - 0.5
+    }
+
+    #[test]
+    fn errors_from_sums_are_those_of_the_rows() {
+        let values: Vec<f64> = (0..200 * FEATURES).map(|n| 3.0 + noise(n, 0.618_033_988_749_894_9)).collect();
+        let label: Vec<f64> = (0..200).map(|n| 7.0 + 2.0 * noise(n, 0.414_213_562_373_095)).collect();
+        for intercept in [true, false] {
+            let rows = |from: usize, to: usize| Rows {
+                features: FEATURES,
+                values: &values[from * FEATURES..to * FEATURES],
+                label: &label[from..to],
+                weights: None,
+                intercept,
+            };
+            let training = PreparedRows::new(rows(0, 120)).unwrap().normal();
+            let left_out = PreparedRows::new(rows(120, 200)).unwrap().normal();
+            let expected = ridge(&training, 0.5).unwrap();
+            let (coefficients, constant) = ridge_coefficients(&training, 0.5).unwrap();
+            for (found, expected) in coefficients.iter().zip(&expected.coefficients) {
+                assert_relative(found.to_f64(), *expected, 1e-14);
+            }
+            let square: f64 = rows(120, 200)
+                .values
+                .chunks_exact(FEATURES)
+                .zip(&label[120..])
+                .map(|(row, label)| (label - expected.predict(row)).powi(2))
+                .sum();
+            assert_relative(left_out.squared_error(&coefficients, constant).to_f64(), square, 1e-11);
+        }
+    }
 }

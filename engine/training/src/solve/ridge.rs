@@ -38,6 +38,31 @@ pub fn ridge(normal: &Normal, alpha: f64) -> Result<RidgeSolution, SolveError> {
     finish(normal, &solved, alpha, residual_square)
 }
 
+/// Above this number of features [`ridge_coefficients`] factors in `f64` and refines: many penalties are tried.
+const TRIAL_DOUBLE_DOUBLE_FEATURES: usize = 48;
+
+/// The coefficients and the intercept alone, without what the diagnostics cost.
+///
+/// # Errors
+///
+/// As [`ridge()`], but for numbers outside the range of `f64`.
+pub fn ridge_coefficients(
+    normal: &Normal,
+    alpha: f64,
+) -> Result<(Vec<DoubleDouble>, DoubleDouble), SolveError> {
+    check_alpha(alpha)?;
+    normal.check()?;
+    let penalties = vec![alpha; normal.features()];
+    let solved = solve(normal, &penalties, alpha, TRIAL_DOUBLE_DOUBLE_FEATURES)?;
+    let coefficients = solved.coefficients(normal.features());
+    let intercept = if normal.intercept {
+        normal.label_mean - dot(&coefficients, &normal.means)
+    } else {
+        DoubleDouble::ZERO
+    };
+    Ok((coefficients, intercept))
+}
+
 pub(super) fn check_alpha(alpha: f64) -> Result<(), SolveError> {
     if alpha >= 0.0 && alpha.is_finite() { Ok(()) } else { Err(SolveError::AlphaOutOfRange { alpha }) }
 }

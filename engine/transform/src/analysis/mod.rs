@@ -82,6 +82,21 @@ fn role_name(role: Role) -> &'static str {
     }
 }
 
+/// Whether a column may become a feature at all.
+///
+/// # Errors
+/// [`TransformError::Role`] for the label, a key and ignored columns.
+pub fn check_role(operation: &Operation, column: &str, roles: &Roles) -> Result<(), TransformError> {
+    match roles.of(column) {
+        None => Ok(()),
+        Some(role) => Err(TransformError::Role {
+            operation: operation.name(),
+            column: column.into(),
+            role: role_name(role),
+        }),
+    }
+}
+
 /// Groups the operations by column, in the order in which columns are first named, and checks them.
 fn chains<'a>(spec: &'a TransformSpec, columns: &[PlannedColumn], roles: &Roles) -> Result<Vec<Chain<'a>>> {
     let mut chains: Vec<Chain<'a>> = Vec::new();
@@ -96,12 +111,7 @@ fn chains<'a>(spec: &'a TransformSpec, columns: &[PlannedColumn], roles: &Roles)
                 }
                 .into());
             };
-            if let Some(role) = roles.of(name) {
-                let role = role_name(role);
-                return Err(
-                    TransformError::Role { operation: operation.name(), column: name.clone(), role }.into()
-                );
-            }
+            check_role(operation, name, roles)?;
             match chains.iter_mut().find(|chain| chain.column.name == *name) {
                 Some(chain) => chain.operations.push(operation),
                 None => chains.push(Chain { column: column.clone(), operations: vec![operation] }),
@@ -159,7 +169,7 @@ impl Chain<'_> {
                 }
                 Operation::Impute(_) if !is_number && *kind != ColumnKind::Text => "numbers or text",
                 Operation::Impute(impute)
-                    if *kind == ColumnKind::Text
+                    if (*kind == ColumnKind::Text || *kind == ColumnKind::Boolean && self.is_one_hot())
                         && matches!(impute.with, ImputeWith::Mean | ImputeWith::Median) =>
                 {
                     "numbers for a mean or median"
@@ -463,12 +473,12 @@ fn levels(chain: &Chain<'_>, groups: &GroupTables, fill: Option<&Fill>) -> Resul
         .collect();
     labels.extend(fill.map(Fill::label));
     Ok(match chain.column.kind {
-        ColumnKind::Integer | ColumnKind::Unsigned => sorted_integers(&labels, fill),
+        ColumnKind::Integer | ColumnKind::Unsigned => sorted_integers(chain, &labels, fill)?,
         ColumnKind::Float => {
             let mut levels: Vec<f64> = labels
                 .iter()
                 .filter_map(|label| label.parse().ok())
-                .filter(|level: &f64| !level.is_nan())
+                .filter(|level: &f64| level.is_finite())
                 .collect();
             levels.sort_by(f64::total_cmp);
             levels.dedup_by(|a, b| a.to_bits() == b.to_bits());
@@ -491,18 +501,25 @@ fn levels(chain: &Chain<'_>, groups: &GroupTables, fill: Option<&Fill>) -> Resul
 }
 
 /// The levels of integers; floats where the imputed value is not an integer.
-fn sorted_integers(labels: &[String], fill: Option<&Fill>) -> Levels {
+fn sorted_integers(chain: &Chain<'_>, labels: &[String], fill: Option<&Fill>) -> Result<Levels> {
+    let too_large = || TransformError::Kind {
+        operation: "one_hot",
+        column: chain.column.name.clone(),
+        found: "unsigned integers past 2^63 - 1".into(),
+        expected: "integers up to 2^63 - 1",
+    };
     let whole = !matches!(fill, Some(Fill::Number(value)) if value.fract() != 0.0);
     if whole {
-        let mut levels: Vec<i64> = labels.iter().filter_map(|label| label.parse().ok()).collect();
+        let levels: Option<Vec<i64>> = labels.iter().map(|label| label.parse().ok()).collect();
+        let mut levels = levels.ok_or_else(too_large)?;
         levels.sort_unstable();
         levels.dedup();
-        return Levels::Integer(levels);
+        return Ok(Levels::Integer(levels));
     }
     let mut levels: Vec<f64> = labels.iter().filter_map(|label| label.parse().ok()).collect();
     levels.sort_by(f64::total_cmp);
     levels.dedup_by(|a, b| a.to_bits() == b.to_bits());
-    Levels::Float(levels)
+    Ok(Levels::Float(levels))
 }
 
 #[cfg(test)]

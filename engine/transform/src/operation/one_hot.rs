@@ -1,5 +1,5 @@
 //! One-hot: one indicator per level seen in the training rows, levels sorted (numbers by value, text by
-//! bytes). Null, NaN and levels not seen in training are none of them: all indicators are 0 (scikit-learn's
+//! bytes). Null, NaN, infinities and levels not seen in training are none of them: all indicators are 0 (scikit-learn's
 //! `OneHotEncoder(handle_unknown="ignore")`). The codes are expanded only where a model must see columns.
 
 use arrow::array::{Array, ArrayRef, UInt32Array};

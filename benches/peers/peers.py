@@ -1,0 +1,221 @@
+"""Times sluice beside its peers, interleaved, each in a fresh process; prints Markdown, writes JSON.
+
+    python peers.py --sluice target/release/sluice --work target/peers [--runs 5] [--only taxi]
+
+Wall and CPU (user + system) are of the whole process; `job` columns are those of the job alone, without the start of
+interpreter and packages. Medians over the rounds. Peak memory is what the kernel counted for the process; it is never
+below that of this script, so it imports nothing but the standard library.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+TRIPS_PIPELINE = """
+pipeline: trips
+data:
+  inputs: {{ trips: {file} }}
+  roles: {{ label: tips, key: [trip_number] }}
+  subsets: {{ by: subset }}
+transform:
+  - standardize: [miles, seconds, fare, extras, latitude, longitude, hour]
+  - one_hot: [payment, company]
+train: {{ ridge: {{ alpha: 1.0 }} }}
+evaluate:
+  metrics: [mse, rmse, mae, r2]
+  slices: [payment]
+  require: [{{ metric: rmse, at_most: 100.0 }}]
+"""
+
+RIDGE_PIPELINE = """
+pipeline: ridge
+data:
+  inputs: {{ ridge: {file} }}
+  roles: {{ label: response }}
+  subsets: {{ by: subset }}
+transform:
+  - standardize: [{columns}]
+train: {{ ridge: {{ alpha: 1.0 }} }}
+evaluate:
+  metrics: [mse, rmse, mae, r2]
+  slices: [zone]
+  require: [{{ metric: rmse, at_most: 100.0 }}]
+"""
+
+
+def measure(command):
+    """Runs a command; its wall and CPU seconds, peak memory, and what it printed."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        started = time.perf_counter()
+        process = subprocess.Popen([str(word) for word in command], stdout=out, stderr=errors, cwd=ROOT)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            errors.seek(0)
+            sys.exit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{errors.read().decode()}")
+        out.seek(0)
+        text = out.read().decode()
+    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak_mib": usage.ru_maxrss / 1024, "text": text}
+
+
+class Sluice:
+    """A contender that is a command of ours."""
+
+    def __init__(self, name, *arguments, writes=False):
+        self.name, self.arguments, self.writes = name, arguments, writes
+
+    def once(self, options):
+        command = [options.sluice, *self.arguments]
+        if not self.writes:
+            return measure(command)
+        folder = options.work / "out"
+        shutil.rmtree(folder, ignore_errors=True)
+        result = measure([*command, "--out", folder])
+        report = json.loads(result["text"])
+        result["steps"] = {step["name"]: step["seconds"] for step in report["steps"]}
+        result["rmse"] = report["evaluation"]["slices"][0]["candidate"]["rmse"]
+        return result
+
+
+class Peer:
+    """A contender that is a job of jobs.py."""
+
+    def __init__(self, name, job, file):
+        self.name, self.job, self.file = name, job, file
+
+    def once(self, _):
+        result = measure([sys.executable, HERE / "jobs.py", self.job, self.file])
+        job = json.loads(result["text"])
+        return result | {"job_wall": job["wall"], "job_cpu": job["cpu"], "rmse": job["rmse"]}
+
+
+def cases(work):
+    """Name, rounds (None: as asked for), contenders."""
+    data = work / "data"
+    taxi, trips_csv, trips_parquet, ridge = (
+        data / name for name in ["taxi.parquet", "trips.csv", "trips.parquet", "ridge.parquet"]
+    )
+    pipelines = {}
+    for name, text, file in [
+        ("trips-csv", TRIPS_PIPELINE, trips_csv),
+        ("trips-parquet", TRIPS_PIPELINE, trips_parquet),
+        ("ridge", RIDGE_PIPELINE, ridge),
+    ]:
+        pipelines[name] = data / f"{name}.yaml"
+        columns = ", ".join(f"x{index:02}" for index in range(100))
+        pipelines[name].write_text(text.format(file=file.name, columns=columns))
+    diabetes = ROOT / "datasets/diabetes"
+
+    def run(pipeline):
+        return Sluice("sluice run", "run", pipeline, "--json", writes=True)
+
+    def summaries(file):
+        return [
+            Sluice("sluice statistics", "statistics", file, "--json"),
+            Peer("DuckDB SUMMARIZE", "duckdb_summarize", file),
+            Peer("pandas describe", "pandas_describe", file),
+        ]
+
+    return [
+        ("statistics: taxi.parquet, 2 M x 21", None, summaries(taxi)),
+        ("statistics: trips.csv, 500 k x 12", None, summaries(trips_csv)),
+        ("pipeline: trips.csv", None, [run(pipelines["trips-csv"]), Peer("scikit-learn", "sklearn_trips", trips_csv)]),
+        (
+            "pipeline: trips.parquet",
+            None,
+            [run(pipelines["trips-parquet"]), Peer("scikit-learn", "sklearn_trips", trips_parquet)],
+        ),
+        ("pipeline: ridge.parquet, 1 M x 100", None, [run(pipelines["ridge"]), Peer("scikit-learn", "sklearn_ridge", ridge)]),
+        ("start: help", 20, [Sluice("sluice --help", "--help")]),
+        (
+            "start: diabetes, first run",
+            20,
+            [run(diabetes / "pipeline.yaml"), Peer("scikit-learn", "sklearn_diabetes", diabetes / "diabetes.csv")],
+        ),
+    ]
+
+
+def compare(contenders, rounds, options):
+    """Every contender once per round, in turn."""
+    results = {contender.name: [] for contender in contenders}
+    for _ in range(rounds):
+        for contender in contenders:
+            results[contender.name].append(contender.once(options))
+    summary = []
+    for name, runs in results.items():
+        row = {"name": name, "rounds": rounds, "wall_max": max(run["wall"] for run in runs)}
+        for key in ["wall", "cpu", "job_wall", "job_cpu", "peak_mib"]:
+            row[key] = statistics.median(run[key] for run in runs) if key in runs[0] else None
+        row["rmse"] = runs[0].get("rmse")
+        if "steps" in runs[0]:
+            steps = runs[0]["steps"]
+            row["steps"] = {step: statistics.median(run["steps"][step] for run in runs) for step in steps}
+        summary.append(row)
+    return summary
+
+
+def seconds(value):
+    if value is None:
+        return "–"
+    return f"{value * 1000:.1f} ms" if value < 0.1 else f"{value:.2f} s"
+
+
+def markdown(report):
+    lines = [
+        "| case | | wall, median | wall, max | CPU | job wall | job CPU | peak memory |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for case, rows in report["cases"].items():
+        for row in rows:
+            times = " | ".join(seconds(row[key]) for key in ["wall", "wall_max", "cpu", "job_wall", "job_cpu"])
+            lines.append(f"| {case} | {row['name']} | {times} | {row['peak_mib']:.0f} MiB |")
+    return "\n".join(lines)
+
+
+def machine():
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} x {models[0] if models else platform.processor()}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sluice", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--runs", type=int, default=5, help="rounds of the long cases")
+    parser.add_argument("--only", default="", help="cases whose name contains this")
+    options = parser.parse_args()
+    options.sluice, options.work = options.sluice.resolve(), options.work.resolve()
+    measure([sys.executable, HERE / "data.py", options.work / "data"])
+    version = measure([options.sluice, "--version"])["text"].strip()
+    report = {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "load_before": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        "versions": [version, f"Python {platform.python_version()}", *(HERE / "requirements.txt").read_text().split()],
+        "cases": {},
+    }
+    for name, rounds, contenders in cases(options.work):
+        if options.only in name:
+            print(f"{name} …", file=sys.stderr)
+            report["cases"][name] = compare(contenders, rounds or options.runs, options)
+    results = options.work / "peers.json"
+    results.write_text(json.dumps(report, indent=2) + "\n")
+    print(f"{report['date']}, {report['machine']}, {', '.join(report['versions'])}\n\n{markdown(report)}\n\n{results}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,485 @@
+//! Walks through the steps: finds what is there, makes what is not, stops at a rejection.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fs_err as fs;
+
+use sluice_core::artifact::hex_digest;
+use sluice_core::error::{CommonError, Error, ErrorKind, Result};
+use sluice_core::execution::Execution;
+use sluice_core::plan::PlanOptions;
+use sluice_core::seam::{BatchSource, BatchTransform};
+use sluice_delivery::{FileRegistry, ModelPackage};
+use sluice_evaluation::gate::Outcome;
+use sluice_ingest::Dataset;
+use sluice_quality::schema::SchemaFile;
+use sluice_report::{count, significant};
+
+use super::cache::{KeyParts, Store, latest_parts};
+use super::step_name::StepName;
+use super::{RunOptions, RunReport, StepReport, StepState};
+use crate::spec::{BaselineSpec, PipelineFile};
+use crate::step;
+use crate::step::evaluate::Evaluated;
+use crate::step::statistics::StatisticsRecord;
+use crate::step::train::TrainInputs;
+use crate::step::validate::ValidationRecord;
+
+pub(super) struct Runner<'a> {
+    file: &'a PipelineFile,
+    options: &'a RunOptions,
+    finished: &'a mut dyn FnMut(&StepReport),
+    store: Store,
+    earlier: BTreeMap<StepName, KeyParts>,
+    report: RunReport,
+}
+
+/// How a step is found, made and told.
+struct Work<O, M, S> {
+    name: StepName,
+    parts: KeyParts,
+    /// Rows that making it reads.
+    rows: u64,
+    open: O,
+    make: M,
+    summary: S,
+}
+
+impl<'a> Runner<'a> {
+    pub(super) fn new(
+        file: &'a PipelineFile,
+        options: &'a RunOptions,
+        folder: Option<PathBuf>,
+        finished: &'a mut dyn FnMut(&StepReport),
+    ) -> Self {
+        let number = folder.as_ref().and_then(|folder| folder.file_name()?.to_str()?.parse().ok());
+        Self {
+            file,
+            options,
+            finished,
+            store: Store::new(&options.out),
+            earlier: latest_parts(&options.out.join("runs"), number),
+            report: RunReport {
+                pipeline: file.spec.pipeline.clone(),
+                folder,
+                steps: Vec::new(),
+                validation: None,
+                evaluation: None,
+                pushed: None,
+                rejected_by: None,
+            },
+        }
+    }
+
+    pub(super) fn report(self) -> RunReport {
+        self.report
+    }
+
+    fn tell(&mut self, step: StepReport) {
+        (self.finished)(&step);
+        self.report.steps.push(step);
+    }
+
+    fn is_forced(&self, step: StepName) -> bool {
+        self.options.from.is_some_and(|from| step >= from) || self.options.force.contains(&step)
+    }
+
+    /// Why a step whose artifact is not there (or not wanted) runs.
+    fn reason(&self, name: StepName, parts: &KeyParts) -> String {
+        if self.is_forced(name) {
+            return "asked for".into();
+        }
+        match self.earlier.get(&name) {
+            None => "it never ran".into(),
+            Some(earlier) => parts.changes_since(earlier),
+        }
+    }
+
+    /// Finds the artifact of a step, or makes it. `None` in a dry run when it would have to be made.
+    fn step<T>(
+        &mut self,
+        work: Work<
+            impl FnOnce(&Path) -> Result<T>,
+            impl FnOnce(&Path, &Execution) -> Result<T>,
+            impl FnOnce(&T) -> String,
+        >,
+    ) -> Result<Option<T>> {
+        let Work { name, parts, rows, open, make, summary } = work;
+        self.options.execution.cancel.check()?;
+        let started = Instant::now();
+        let path = self.store.path(name, &parts.key()?);
+        let at_step = |error: Error| error.in_place(format!("step `{name}`"));
+        let found = if path.exists() && !self.is_forced(name) { Some(open(&path)) } else { None };
+        let mut report = StepReport {
+            name,
+            state: StepState::Cached,
+            reason: String::new(),
+            summary: String::new(),
+            rows: 0,
+            duration: Duration::ZERO,
+            artifact: Some(path.clone()),
+            made_from: parts.to_json(),
+        };
+        let value = match found {
+            Some(Ok(value)) => value,
+            // What is damaged is made again; what cannot be read now may be readable later.
+            Some(Err(error)) if error.kind() == ErrorKind::Unavailable => return Err(at_step(error)),
+            other => {
+                report.reason = match other {
+                    Some(_) => "its last result cannot be used".into(),
+                    None => self.reason(name, &parts),
+                };
+                if self.options.dry_run {
+                    report.state = StepState::WouldRun;
+                    self.tell(report);
+                    return Ok(None);
+                }
+                report.state = StepState::Ran;
+                report.rows = rows;
+                make(&path, &self.options.execution).map_err(|error| {
+                    // An evaluation that failed has left its verdict.
+                    if path.exists() {
+                        let _ = self.link(name, &path);
+                    }
+                    at_step(error)
+                })?
+            }
+        };
+        self.link(name, &path)?;
+        report.summary = summary(&value);
+        report.duration = started.elapsed();
+        self.tell(report);
+        Ok(Some(value))
+    }
+
+    /// Links the artifact into the folder of the run, relative, so that the whole may move.
+    fn link(&self, step: StepName, path: &Path) -> Result<()> {
+        let (Some(folder), Some(name), Some(key)) = (&self.report.folder, step.folder(), path.file_name())
+        else {
+            return Ok(());
+        };
+        let target = Path::new("../../artifacts").join(name).join(key);
+        let link = folder.join(name);
+        Ok(fs::os::unix::fs::symlink(target, &link).map_err(CommonError::on("create", &link))?)
+    }
+
+    fn registry(&self) -> Result<FileRegistry> {
+        let root = match &self.file.spec.push.registry {
+            Some(path) => self.file.resolve(path),
+            None => self.options.out.join("registry"),
+        };
+        FileRegistry::new(root, &self.file.spec.pipeline)
+    }
+
+    /// All steps, and in a dry run those that would follow.
+    pub(super) fn all_steps(&mut self) -> Result<()> {
+        self.walk()?;
+        let stopped =
+            self.report.steps.last().filter(|step| step.state == StepState::WouldRun).map(|step| step.name);
+        let Some(stopped) = stopped else { return Ok(()) };
+        for name in StepName::ALL.into_iter().filter(|name| *name > stopped) {
+            self.tell(StepReport {
+                name,
+                state: StepState::WouldRun,
+                reason: format!("after `{stopped}`, if nothing is turned down"),
+                summary: String::new(),
+                rows: 0,
+                duration: Duration::ZERO,
+                artifact: None,
+                made_from: serde_json::Value::Null,
+            });
+        }
+        Ok(())
+    }
+
+    fn walk(&mut self) -> Result<()> {
+        // A column that is not there is found before the first row is read, not after the training.
+        crate::check::check(self.file)
+            .map_err(|error| error.in_place(format!("step `{}`", StepName::Ingest)))?;
+        let Some(dataset) = self.ingested()? else { return Ok(()) };
+        let Some(accepted) = self.judged(&dataset)? else { return Ok(()) };
+        if !accepted {
+            self.report.rejected_by = Some(StepName::Validate);
+            return Ok(());
+        }
+        let Some(model) = self.trained(&dataset)? else { return Ok(()) };
+        let Some(evaluated) = self.evaluated(&dataset, &model)? else { return Ok(()) };
+        if evaluated.evaluation.verdict.outcome != Outcome::Pass {
+            self.report.rejected_by = Some(StepName::Evaluate);
+            return Ok(());
+        }
+        self.pushed(&model, &evaluated)
+    }
+
+    fn ingested(&mut self) -> Result<Option<Dataset>> {
+        let file = self.file;
+        let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Ingest));
+        let execution = &self.options.execution;
+        let source = sluice_source::open(file.input(), file.base(), &file.source_options(), execution)
+            .map_err(at_step)?;
+        let options = step::ingest::options(file);
+        let parts =
+            KeyParts::new().with("source", &source.plan().digest).with_options("options", &options)?;
+        self.step(Work {
+            name: StepName::Ingest,
+            parts,
+            rows: source.plan().rows(),
+            open: Dataset::open,
+            make: |target: &Path, execution: &Execution| {
+                let notes = step::ingest::notes(&source);
+                sluice_ingest::ingest(&source, notes, &options, target, execution)
+            },
+            summary: |dataset: &Dataset| {
+                let record = dataset.record();
+                let subsets: Vec<String> =
+                    record.subsets.iter().map(|(name, rows)| format!("{name} {}", count(*rows))).collect();
+                format!("{}: {}", sluice_report::rows(record.rows_read), subsets.join(", "))
+            },
+        })
+    }
+
+    /// Statistics, schema and validation; whether the data may flow on.
+    fn judged(&mut self, dataset: &Dataset) -> Result<Option<bool>> {
+        let file = self.file;
+        let dataset_digest = dataset.artifact().digest();
+        let statistics = self.step(Work {
+            name: StepName::Statistics,
+            parts: KeyParts::new().with("dataset", dataset_digest),
+            rows: dataset.record().rows_read,
+            open: StatisticsRecord::open,
+            make: |target: &Path, execution: &Execution| {
+                let statistics = step::statistics::of_dataset(dataset, execution)?;
+                let artifact = statistics.publish(dataset_digest, target)?;
+                Ok((statistics, artifact))
+            },
+            summary: |(statistics, _): &(StatisticsRecord, _)| {
+                let columns = statistics.subsets.first().map_or(0, |subset| subset.columns.len());
+                format!("{columns} columns of {} subsets", statistics.subsets.len())
+            },
+        })?;
+        let Some((statistics, statistics_artifact)) = statistics else { return Ok(None) };
+        let digest = statistics_artifact.digest();
+        let Some((schema, schema_digest)) = self.schema(&statistics, digest)? else { return Ok(None) };
+        let inferred = file.spec.schema.is_none();
+        let parts = KeyParts::new()
+            .with("statistics", digest)
+            .with("schema", &schema_digest)
+            .with_options("options", &(&file.spec.validate, inferred))?;
+        let validation = self.step(Work {
+            name: StepName::Validate,
+            parts,
+            rows: 0,
+            open: ValidationRecord::open,
+            make: |target: &Path, _: &Execution| {
+                let validation = ValidationRecord::new(&statistics, &schema, inferred, &file.spec.validate);
+                let made_of = [("statistics", digest), ("schema", schema_digest.as_str())];
+                validation.publish(&schema, made_of, target)?;
+                Ok(validation)
+            },
+            summary: |validation: &ValidationRecord| match validation.counts() {
+                (0, 0) => "nothing found".to_owned(),
+                (errors, warnings) => format!("{errors} errors, {warnings} warnings"),
+            },
+        })?;
+        let Some(validation) = validation else { return Ok(None) };
+        let accepted = validation.accepted;
+        self.report.validation = Some(validation);
+        Ok(Some(accepted))
+    }
+
+    fn schema(
+        &mut self,
+        statistics: &StatisticsRecord,
+        digest: &str,
+    ) -> Result<Option<(SchemaFile, String)>> {
+        let file = self.file;
+        let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Schema));
+        let given = match &file.spec.schema {
+            Some(path) => Some((step::schema::read(&file.resolve(path)).map_err(at_step)?, path)),
+            None => None,
+        };
+        let origin = match &given {
+            Some((schema, _)) => {
+                ("file", hex_digest(sluice_quality::schema::write_schema(schema).as_bytes()))
+            }
+            None => ("inferred-from", digest.to_owned()),
+        };
+        self.step(Work {
+            name: StepName::Schema,
+            parts: KeyParts::new().with(origin.0, &origin.1),
+            rows: 0,
+            open: |path: &Path| {
+                let (schema, artifact) = step::schema::open(path)?;
+                Ok((schema, artifact.digest().to_owned()))
+            },
+            make: |target: &Path, _: &Execution| {
+                let schema = match &given {
+                    Some((schema, _)) => schema.clone(),
+                    None => {
+                        let train = statistics.subset(step::TRAIN).ok_or_else(|| {
+                            CommonError::Internal("there are no statistics of the training rows".into())
+                        })?;
+                        step::schema::infer(train)
+                    }
+                };
+                let artifact = step::schema::publish(&schema, (origin.0, &origin.1), target)?;
+                Ok((schema, artifact.digest().to_owned()))
+            },
+            summary: |(schema, _): &(SchemaFile, String)| {
+                let origin = match &given {
+                    Some((_, path)) => format!("read from `{path}`"),
+                    None => "inferred from the training rows".to_owned(),
+                };
+                format!("{} features, {origin}", schema.schema().features.len())
+            },
+        })
+    }
+
+    fn trained(&mut self, dataset: &Dataset) -> Result<Option<ModelPackage>> {
+        let file = self.file;
+        let spec = &file.spec;
+        let dataset_digest = dataset.artifact().digest();
+        let rows = dataset.record().subsets.get(step::TRAIN).copied().unwrap_or(0);
+        let parts = KeyParts::new()
+            .with("dataset", dataset_digest)
+            .with_options("options", &(&spec.transform, &spec.data.roles))?;
+        let transform = self.step(Work {
+            name: StepName::Transform,
+            parts,
+            rows,
+            open: step::transform::open,
+            make: |target: &Path, execution: &Execution| {
+                step::transform::fit(&spec.transform, dataset, &spec.data.roles, target, execution)
+            },
+            summary: |(transform, _): &(sluice_transform::Transform, _)| {
+                let space = transform.space();
+                format!("{} features in {} columns", space.features.len(), space.width())
+            },
+        })?;
+        let Some((transform, artifact)) = transform else { return Ok(None) };
+        let parts = KeyParts::new()
+            .with("dataset", dataset_digest)
+            .with("transform", artifact.digest())
+            .with_options("options", &(&spec.train, file.label(), &spec.data.roles.key))?;
+        self.step(Work {
+            name: StepName::Train,
+            parts,
+            rows,
+            open: ModelPackage::open,
+            make: |target: &Path, execution: &Execution| {
+                let inputs = TrainInputs {
+                    transform: (&transform, &artifact),
+                    label: file.label(),
+                    key: &spec.data.roles.key,
+                };
+                step::train::train(&spec.train, dataset, inputs, target, execution)
+            },
+            summary: train_summary,
+        })
+    }
+
+    fn evaluated(&mut self, dataset: &Dataset, model: &ModelPackage) -> Result<Option<Evaluated>> {
+        let file = self.file;
+        let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Evaluate));
+        let (baseline, compared) = self.baseline().map_err(at_step)?;
+        let options = &file.spec.evaluate.options;
+        let digest = dataset.artifact().digest();
+        let mut parts = KeyParts::new()
+            .with("dataset", digest)
+            .with("model", model.artifact().digest())
+            .with_options("options", options)?;
+        if let Some(baseline) = &baseline {
+            parts = parts.with("baseline", baseline.artifact().digest());
+        }
+        let evaluated = self.step(Work {
+            name: StepName::Evaluate,
+            parts,
+            rows: dataset.record().subsets.get(step::EVAL).copied().unwrap_or(0),
+            open: step::evaluate::open,
+            make: |target: &Path, execution: &Execution| {
+                let source = dataset.subset(step::EVAL, PlanOptions::default(), execution)?;
+                step::evaluate::evaluate(
+                    &source,
+                    digest,
+                    model,
+                    baseline.as_ref(),
+                    options,
+                    target,
+                    execution,
+                )
+            },
+            summary: |evaluated: &Evaluated| match evaluated.evaluation.slices.len() - 1 {
+                0 => compared,
+                slices => format!("{compared}, {slices} slices"),
+            },
+        })?;
+        self.report.evaluation = evaluated.as_ref().map(|evaluated| evaluated.evaluation.clone());
+        Ok(evaluated)
+    }
+
+    fn baseline(&self) -> Result<(Option<ModelPackage>, String)> {
+        Ok(match &self.file.spec.evaluate.baseline {
+            BaselineSpec::None => (None, "without a baseline".to_owned()),
+            BaselineSpec::Path(path) => {
+                (Some(ModelPackage::open(&self.file.resolve(path))?), format!("against `{path}`"))
+            }
+            BaselineSpec::LatestBlessed => match self.registry()?.latest_blessed()? {
+                Some((version, model)) => (Some(model), format!("against version {version}")),
+                None => (None, "no baseline yet".to_owned()),
+            },
+        })
+    }
+
+    /// Registers the model; it is idempotent, so it is never cached.
+    fn pushed(&mut self, model: &ModelPackage, evaluated: &Evaluated) -> Result<()> {
+        let started = Instant::now();
+        let mut report = StepReport {
+            name: StepName::Push,
+            state: StepState::WouldRun,
+            reason: String::new(),
+            summary: String::new(),
+            rows: 0,
+            duration: Duration::ZERO,
+            artifact: None,
+            made_from: serde_json::Value::Null,
+        };
+        if !self.options.dry_run {
+            let registry = self.registry()?;
+            let pushed = step::push::push(&registry, model, &evaluated.evaluation.verdict)
+                .map_err(|error| error.in_place(format!("step `{}`", StepName::Push)))?;
+            report.state = StepState::Ran;
+            report.summary = match &pushed {
+                Some(pushed) if pushed.is_new => format!("registered as version {}", pushed.version),
+                Some(pushed) => format!("already registered as version {}", pushed.version),
+                None => "not registered".to_owned(),
+            };
+            self.report.pushed = pushed;
+        }
+        report.duration = started.elapsed();
+        self.tell(report);
+        Ok(())
+    }
+}
+
+fn train_summary(model: &ModelPackage) -> String {
+    let diagnostics = &model.model().diagnostics;
+    let mut summary = format!(
+        "{}, alpha {}, {} of {} coefficients determined",
+        model.model().family,
+        significant(diagnostics.alpha),
+        diagnostics.rank,
+        model.model().coefficients.len()
+    );
+    if let Some(search) = &model.model().cross_validation {
+        summary.push_str(&format!(", the best of {} over {} folds", search.alphas.len(), search.folds));
+        if let Some(note) = &search.note {
+            summary.push_str(&format!(" ({note})"));
+        }
+    }
+    if model.model().method == "exact" {
+        summary.push_str(", ill-conditioned: read once more in double-double");
+    }
+    summary
+}
