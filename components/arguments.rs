@@ -52,7 +52,7 @@ pub(crate) enum Component {
     Run(crate::run::RunArguments),
     /// Check a pipeline file against the header of its data, without reading the rows.
     Check(crate::check::CheckArguments),
-    /// Read CSV or Parquet and share the rows out into subsets, as Parquet.
+    /// Read CSV, JSON lines, Parquet or Arrow and share the rows out into subsets, as Parquet.
     Ingest(crate::ingest::IngestArguments),
     /// Compute the statistics of a data set or of files.
     Statistics(crate::statistics::StatisticsArguments),
@@ -76,7 +76,7 @@ pub(crate) enum Component {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading files")]
 pub(crate) struct SourceArguments {
-    /// The format, where the file's name does not tell: `csv` or `parquet`.
+    /// The format, where the file's name does not tell: csv, jsonl, parquet or arrow.
     #[arg(long, value_parser = parse_format)]
     format: Option<Format>,
     /// What stands between the cells of a CSV file; `\t` for a tab.
@@ -88,13 +88,16 @@ pub(crate) struct SourceArguments {
     /// Cells of a CSV file that mean null; an empty one always does.
     #[arg(long, value_name = "TEXT")]
     null_value: Vec<String>,
+    /// Infer the types of CSV columns from the first N rows only; a later cell that does not fit is an error.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    infer_rows: Option<u64>,
     /// The type of a CSV column, instead of inferring it: text, integer, float, boolean, date or timestamp.
     #[arg(long, value_name = "COLUMN=TYPE")]
     column_type: Vec<String>,
 }
 
 fn parse_format(text: &str) -> Result<Format, String> {
-    Format::of_extension(text).ok_or_else(|| "choose `csv` or `parquet`".into())
+    Format::of_extension(text).ok_or_else(|| "choose `csv`, `jsonl`, `parquet` or `arrow`".into())
 }
 
 fn parse_delimiter(text: &str) -> Result<char, String> {
@@ -121,7 +124,12 @@ impl SourceArguments {
         let mut null_values = vec![String::new()];
         null_values.extend(self.null_value.iter().cloned());
         let csv = CsvOptions { delimiter: self.delimiter, header: !self.no_header, null_values, types };
-        Ok(SourceOptions { format: self.format, csv, ..SourceOptions::default() })
+        Ok(SourceOptions {
+            format: self.format,
+            csv,
+            infer_rows: self.infer_rows,
+            ..SourceOptions::default()
+        })
     }
 }
 

@@ -1,8 +1,6 @@
 //! Each step alone makes what it makes within `sluice run`, byte for byte.
 
-use serde_json::Value;
-
-use crate::support::{Place, assert_same_files, diabetes, diabetes_changed, files};
+use crate::support::{Place, assert_same_files, diabetes, diabetes_changed};
 
 /// The diabetes pipeline whole into `out`, and step by step into folders of the steps' names.
 fn both_ways(place: &Place) {

@@ -17,7 +17,7 @@ Examples:
   sluice ingest trips.csv --subset-column subset --out dataset
   sluice ingest 'data/*.parquet' --share train=0.8 --share eval=0.2 --seed 7 --key trip_id --out dataset";
 
-/// Read CSV or Parquet and share the rows out into subsets, as Parquet.
+/// Read CSV, JSON lines, Parquet or Arrow and share the rows out into subsets, as Parquet.
 ///
 /// A row belongs to the subset that a column names, or to the one that the hash of its key falls into: always
 /// the same one, whatever the order of rows, the file or the machine. Without a key, all columns identify a row.

@@ -17,7 +17,7 @@ Examples:
   sluice predict registry/tips/versions/0003 'new/*.parquet' --keep trip_id --out predictions
   sluice predict model dataset --subset eval --out predictions";
 
-/// Score rows in bulk: CSV or Parquet in, Parquet out, in the order of the rows.
+/// Score rows in bulk: files of any format in, Parquet out, in the order of the rows.
 ///
 /// The package carries its transform, so the rows come as they are. A row in which a feature is missing and not
 /// imputed has a null prediction and is counted; it does not stop the others.

@@ -34,7 +34,7 @@ pub struct ParquetWriter {
 /// The writer needs to know the first rows, so it begins with them.
 #[derive(Debug)]
 enum Target {
-    File(DraftFile),
+    File(Box<DraftFile>),
     Writer(Box<ArrowWriter<DraftFile>>),
     Failed,
 }
@@ -45,7 +45,7 @@ impl ParquetWriter {
     /// # Errors
     /// When it cannot be created.
     pub fn new(draft: &mut Draft, name: &str, schema: &SchemaRef) -> Result<Self> {
-        let target = Target::File(draft.create_file(name)?);
+        let target = Target::File(Box::new(draft.create_file(name)?));
         Ok(Self { name: name.into(), schema: Arc::clone(schema), target, rows: 0 })
     }
 
@@ -65,7 +65,7 @@ impl ParquetWriter {
                 return Err(ParquetError::General("the file is gone".into()));
             };
             let properties = properties(&self.schema, head);
-            let writer = ArrowWriter::try_new(file, Arc::clone(&self.schema), Some(properties))?;
+            let writer = ArrowWriter::try_new(*file, Arc::clone(&self.schema), Some(properties))?;
             self.target = Target::Writer(Box::new(writer));
         }
         match &mut self.target {

@@ -6,7 +6,7 @@ use sluice_core::{Diagnostic, ErrorKind};
 
 use crate::options::{CsvType, Format};
 
-/// Where in a CSV file; rows count from 1 without the header, lines from 1.
+/// Where in a text file; rows count from 1 without the header, lines from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CsvPlace {
     /// The file as the user knows it.
@@ -173,6 +173,38 @@ pub enum SourceError {
         /// The limit.
         limit_bytes: usize,
     },
+    /// A line that does not fit into memory reserved for one.
+    #[error("{place}: the line is longer than {limit_bytes} bytes")]
+    LineTooLong {
+        /// Where.
+        place: CsvPlace,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// A line that does not hold a JSON object.
+    #[error("{place}: {problem}")]
+    NotJson {
+        /// Where.
+        place: CsvPlace,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A key that an object has twice.
+    #[error("{place}: key `{key}` stands twice in the object")]
+    DuplicateKey {
+        /// Where.
+        place: CsvPlace,
+        /// The key.
+        key: String,
+    },
+    /// Keys without end.
+    #[error("{place}: more than {limit} different keys")]
+    TooManyKeys {
+        /// Where.
+        place: CsvPlace,
+        /// The limit.
+        limit: usize,
+    },
     /// A file that is no text at all.
     #[error("`{file}` is {what}, not UTF-8 text")]
     NotText {
@@ -182,6 +214,16 @@ pub enum SourceError {
         what: &'static str,
         /// What to do.
         hint: &'static str,
+    },
+    /// A packed file that cannot be unpacked to its end.
+    #[error("`{file}` is damaged or cut off: it cannot be unpacked as {packing}")]
+    Packed {
+        /// The file.
+        file: String,
+        /// How it is packed.
+        packing: &'static str,
+        /// What the decoder said.
+        source: std::io::Error,
     },
     /// One column whose name shows another delimiter.
     #[error("`{file}` has one column, `{header}`, when cut at {delimiter}")]
@@ -208,6 +250,22 @@ pub enum SourceError {
         expected: &'static str,
         /// What was given.
         forced: CsvType,
+    },
+    /// A cell that is not of the type that the first rows show.
+    #[error(
+        "{place}: `{cell}` in column `{column}` does not fit its type, {expected} by the first {infer_rows} rows"
+    )]
+    CellBeyondInference {
+        /// Where.
+        place: CsvPlace,
+        /// The column.
+        column: String,
+        /// The cell, shortened.
+        cell: String,
+        /// The kind that the first rows show.
+        expected: Box<str>,
+        /// How many rows were looked at.
+        infer_rows: u64,
     },
     /// A file that is not what it was when it was planned.
     #[error("`{file}` changed while it was read")]
@@ -241,6 +299,32 @@ pub enum SourceError {
         /// What the reader said.
         source: ::parquet::errors::ParquetError,
     },
+    /// Something else under the name of Arrow IPC.
+    #[error("`{file}` is not an Arrow IPC file: {reason}")]
+    NotArrow {
+        /// The file.
+        file: String,
+        /// How it shows.
+        reason: &'static str,
+    },
+    /// An Arrow IPC file that contradicts itself.
+    #[error("`{file}` is a damaged Arrow IPC file: {problem}")]
+    DamagedArrow {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An Arrow IPC file that the reader refuses.
+    #[error("cannot read {part} of `{file}`")]
+    Arrow {
+        /// The file.
+        file: String,
+        /// Which part.
+        part: String,
+        /// What the reader said.
+        source: arrow::error::ArrowError,
+    },
 }
 
 impl Diagnostic for SourceError {
@@ -261,12 +345,21 @@ impl Diagnostic for SourceError {
             | Self::NulByte { .. }
             | Self::InvalidUtf8 { .. }
             | Self::RowTooLong { .. }
+            | Self::LineTooLong { .. }
+            | Self::NotJson { .. }
+            | Self::DuplicateKey { .. }
+            | Self::TooManyKeys { .. }
             | Self::NotText { .. }
+            | Self::Packed { .. }
             | Self::WrongDelimiter { .. }
             | Self::CellType { .. }
+            | Self::CellBeyondInference { .. }
             | Self::NotParquet { .. }
             | Self::Damaged { .. }
-            | Self::Parquet { .. } => ErrorKind::Malformed,
+            | Self::Parquet { .. }
+            | Self::NotArrow { .. }
+            | Self::DamagedArrow { .. }
+            | Self::Arrow { .. } => ErrorKind::Malformed,
         }
     }
 
@@ -294,6 +387,13 @@ impl Diagnostic for SourceError {
             Self::UnterminatedQuote { .. } | Self::RowTooLong { .. } => {
                 "close the quote; a quote within a quoted cell is written twice".into()
             }
+            Self::LineTooLong { .. } | Self::NotJson { .. } => {
+                "every line must hold one JSON object, such as {\"fare\": 12.5, \"code\": \"007\"}".into()
+            }
+            Self::DuplicateKey { .. } => "rename one of them".into(),
+            Self::TooManyKeys { .. } => {
+                "write what varies as values, for example in a column of its own, not as keys".into()
+            }
             Self::TextAfterQuote { .. } => "a quote within a quoted cell is written twice".into(),
             Self::NulByte { .. } => {
                 "remove the NUL byte; it is often a sign of a damaged file or UTF-16".into()
@@ -306,9 +406,17 @@ impl Diagnostic for SourceError {
                 "add {} to `null_values` if it means missing, or give the column the type `text`",
                 quoted([cell.as_str()])
             ),
+            Self::CellBeyondInference { column, .. } => {
+                format!("raise `infer_rows`, or give the type of {}", quoted([column.as_str()]))
+            }
             Self::Changed { .. } => "read it again once nobody writes to it".into(),
             Self::NotParquet { .. } => "check the file; if it holds CSV, set the format to `csv`".into(),
-            Self::Damaged { .. } | Self::Parquet { .. } => "write or copy the file again".into(),
+            Self::NotArrow { .. } => "check the file; write it as Arrow IPC (Feather V2) or Parquet".into(),
+            Self::Packed { .. }
+            | Self::Damaged { .. }
+            | Self::Parquet { .. }
+            | Self::DamagedArrow { .. }
+            | Self::Arrow { .. } => "write or copy the file again".into(),
         })
     }
 }

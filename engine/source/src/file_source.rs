@@ -10,8 +10,11 @@ use sluice_core::seam::{BatchSource, Delivery, Request};
 use sluice_core::{Execution, Result};
 
 use crate::batches::{Sink, bare_rows};
+use crate::cells::ColumnInference;
 use crate::columns::check_row_hash;
-use crate::csv::{self, ColumnInference};
+use crate::csv;
+use crate::ipc::{self, IpcFile};
+use crate::jsonl;
 use crate::listing::{ListedFile, list};
 use crate::options::{Dialect, Format, SourceOptions};
 use crate::parquet::{self, ParquetFile};
@@ -27,14 +30,17 @@ pub struct FileSource {
 
 #[derive(Debug)]
 enum Reader {
-    Csv { dialect: Dialect, inference: Vec<ColumnInference> },
+    Csv { dialect: Dialect, inference: Vec<ColumnInference>, orders: Vec<Vec<usize>> },
+    Jsonl { inference: Vec<ColumnInference> },
     Parquet(Vec<ParquetFile>),
+    Arrow(Vec<IpcFile>),
 }
 
 /// Opens a file, the files that a glob (`*`, `?`, `[..]`, `**`) matches, or all files of one known format in a
 /// folder and its subfolders. A relative location is taken from `base`.
 ///
-/// CSV files are read once from end to end, to find types and split bounds; of Parquet files the footers.
+/// CSV and JSON lines are read once from end to end, to find types and split bounds; of Parquet files the footers;
+/// of Arrow IPC the headers of its messages (and all bytes, to identify them).
 ///
 /// # Errors
 /// When nothing is there or cannot be read, when a file is not what it claims to be, and when the files do not
@@ -58,18 +64,28 @@ pub fn open(
     options: &SourceOptions,
     execution: &Execution,
 ) -> Result<FileSource> {
-    let dialect = options.csv.check()?;
+    let dialect = options.dialect()?;
     let (files, format) = list(location, base, options.format)?;
     let (plan, reader) = match format {
         Format::Csv => {
             let found = csv::survey(&files, &dialect, options, execution)?;
             let plan = Plan::new(found.files, found.columns, found.pieces, options.plan);
-            (plan, Reader::Csv { dialect, inference: found.inference })
+            (plan, Reader::Csv { dialect, inference: found.inference, orders: found.orders })
+        }
+        Format::Jsonl => {
+            let found = jsonl::survey(&files, options, execution)?;
+            let plan = Plan::new(found.files, found.columns, found.pieces, options.plan);
+            (plan, Reader::Jsonl { inference: found.inference })
         }
         Format::Parquet => {
             let found = parquet::survey(&files, options.plan, execution)?;
             let plan = Plan::new(found.planned, found.columns, found.pieces, options.plan);
             (plan, Reader::Parquet(found.files))
+        }
+        Format::Arrow => {
+            let found = ipc::survey(&files, options.plan, execution)?;
+            let plan = Plan::new(found.planned, found.columns, found.pieces, options.plan);
+            (plan, Reader::Arrow(found.files))
         }
     };
     check_row_hash(&files[0].shown, &plan.columns)?;
@@ -77,12 +93,12 @@ pub fn open(
 }
 
 /// The names of the columns, without reading the rows: from the header of the first CSV file, or from the
-/// footers of Parquet files.
+/// footers and schemas of Parquet and Arrow IPC. JSON lines have none, and are read.
 ///
 /// # Errors
 /// As [`open`], as far as the header shows it.
 pub fn header(location: &str, base: &Path, options: &SourceOptions) -> Result<Vec<String>> {
-    let dialect = options.csv.check()?;
+    let dialect = options.dialect()?;
     let (files, format) = list(location, base, options.format)?;
     match format {
         Format::Csv => csv::header(&files, &dialect),
@@ -90,16 +106,21 @@ pub fn header(location: &str, base: &Path, options: &SourceOptions) -> Result<Ve
             let found = parquet::survey(&files, options.plan, &Execution::default())?;
             Ok(found.columns.into_iter().map(|column| column.name).collect())
         }
+        Format::Jsonl => {
+            let found = jsonl::survey(&files, options, &Execution::default())?;
+            Ok(found.columns.into_iter().map(|column| column.name).collect())
+        }
+        Format::Arrow => ipc::header(&files),
     }
 }
 
 impl FileSource {
-    /// What was found out about each column of CSV files; empty for Parquet, which says it itself.
+    /// What was found out about each column of text files; empty for formats that say it themselves.
     #[must_use]
     pub fn inference(&self) -> &[ColumnInference] {
         match &self.reader {
-            Reader::Csv { inference, .. } => inference,
-            Reader::Parquet(_) => &[],
+            Reader::Csv { inference, .. } | Reader::Jsonl { inference } => inference,
+            Reader::Parquet(_) | Reader::Arrow(_) => &[],
         }
     }
 
@@ -108,7 +129,9 @@ impl FileSource {
     pub fn format(&self) -> Format {
         match &self.reader {
             Reader::Csv { .. } => Format::Csv,
+            Reader::Jsonl { .. } => Format::Jsonl,
             Reader::Parquet(_) => Format::Parquet,
+            Reader::Arrow(_) => Format::Arrow,
         }
     }
 
@@ -116,10 +139,15 @@ impl FileSource {
         for piece in &split.pieces {
             let flow = match &self.reader {
                 _ if columns.is_empty() => bare_rows(piece.rows, sink)?,
-                Reader::Csv { dialect, .. } => {
-                    csv::read(&self.files[piece.file], dialect, &self.plan, piece, columns, sink)?
+                Reader::Csv { dialect, orders, .. } => {
+                    let how = (dialect, &orders[piece.file][..]);
+                    csv::read(&self.files[piece.file], how, &self.plan, piece, columns, sink)?
+                }
+                Reader::Jsonl { .. } => {
+                    jsonl::read(&self.files[piece.file], &self.plan, piece, columns, sink)?
                 }
                 Reader::Parquet(files) => files[piece.file].read(piece, columns, sink)?,
+                Reader::Arrow(files) => files[piece.file].read(piece, columns, sink)?,
             };
             if flow.is_break() {
                 break;
@@ -140,7 +168,9 @@ impl BatchSource for FileSource {
 
     fn countable(&self, split: &Split) -> Vec<bool> {
         match &self.reader {
-            Reader::Csv { .. } => vec![false; self.plan.columns.len()],
+            Reader::Csv { .. } | Reader::Jsonl { .. } | Reader::Arrow(_) => {
+                vec![false; self.plan.columns.len()]
+            }
             Reader::Parquet(files) => parquet::countable(files, split, self.plan.columns.len()),
         }
     }
@@ -177,5 +207,77 @@ impl BatchSource for FileSource {
             })?;
         }
         Ok(batches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::num::NonZeroUsize;
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array};
+
+    use sluice_core::plan::PlanOptions;
+
+    use super::*;
+
+    fn values(source: &FileSource, split: &Split) -> Vec<RecordBatch> {
+        let mut batches = Vec::new();
+        let request = Request { rows: vec![0], counted: Vec::new() };
+        let sink = &mut |delivery| {
+            if let Delivery::Rows(batch) = delivery {
+                batches.push(batch);
+            }
+            Ok(())
+        };
+        source.read(split, &request, sink).unwrap();
+        batches
+    }
+
+    #[test]
+    fn threads_change_neither_plans_nor_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |open: &str, close: &str| {
+            (0..5000).fold(String::new(), |mut text, row| {
+                writeln!(text, "{open}{row}{close}").unwrap();
+                text
+            })
+        };
+        let csv = format!("x\n{}", text("", ""));
+        let json = text("{\"x\":", "}");
+        let array: ArrayRef = Arc::new(Int64Array::from_iter_values(0..5000));
+        let batch = RecordBatch::try_from_iter([("x", array)]).unwrap();
+        let mut writer = arrow::ipc::writer::FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        for start in (0..5000).step_by(500) {
+            writer.write(&batch.slice(start, 500)).unwrap();
+        }
+        for (name, bytes) in [
+            ("t.csv", csv.clone().into_bytes()),
+            ("t.csv.zst", zstd::encode_all(csv.as_bytes(), 1).unwrap()),
+            ("t.jsonl", json.clone().into_bytes()),
+            ("t.jsonl.zst", zstd::encode_all(json.as_bytes(), 1).unwrap()),
+            ("t.arrow", writer.into_inner().unwrap()),
+        ] {
+            fs_err::write(folder.path().join(name), bytes).unwrap();
+            let options = SourceOptions { plan: PlanOptions { split_rows: 499 }, ..SourceOptions::default() };
+            let opened = [1, 4].map(|threads| {
+                let threads = NonZeroUsize::new(threads).unwrap();
+                let execution = Execution { threads, ..Execution::default() };
+                open(name, folder.path(), &options, &execution).unwrap()
+            });
+            let source = &opened[0];
+            assert_eq!(source.plan(), opened[1].plan());
+            let splits = &source.plan().splits;
+            let alone: Vec<_> = splits.iter().map(|split| values(source, split)).collect();
+            let together: Vec<_> = std::thread::scope(|scope| {
+                let running: Vec<_> =
+                    splits.iter().map(|split| scope.spawn(|| values(source, split))).collect();
+                running.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(alone, together, "{name}");
+            let rows: usize = alone.iter().flatten().map(RecordBatch::num_rows).sum();
+            assert_eq!((rows, splits.len() > 1), (5000, !name.ends_with(".zst")), "{name}");
+        }
     }
 }

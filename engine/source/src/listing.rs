@@ -11,7 +11,7 @@ use sluice_core::Result;
 use sluice_core::error::CommonError;
 
 use crate::error::SourceError;
-use crate::options::Format;
+use crate::options::{Format, format_of_name};
 
 /// A file of a source.
 #[derive(Clone, Debug)]
@@ -59,7 +59,8 @@ pub(crate) fn list(location: &str, base: &Path, format: Option<Format>) -> Resul
         }
     }
     let Some((format, _)) = found else {
-        let hint = "check the path; a folder needs files that end in `.csv` or `.parquet`";
+        let hint =
+            "check the path; a folder needs files that end in `.csv`, `.jsonl`, `.parquet` or `.arrow`";
         return Err(SourceError::NothingFound { location: location.into(), hint }.into());
     };
     Ok((files, format))
@@ -86,7 +87,7 @@ fn in_folder(location: &str, folder: &Path, format: Option<Format>) -> Result<Ve
             // Symbolic links to files are followed, to folders not: they may lead in a circle.
             if entry.file_type().map_err(unreadable)?.is_dir() {
                 open.push((entry.path(), format!("{relative}/")));
-            } else if extension(&name).is_some_and(|known| format.is_none_or(|wanted| wanted == known)) {
+            } else if format_of_name(&name).is_some_and(|known| format.is_none_or(|wanted| wanted == known)) {
                 let shown = Path::new(location).join(&relative).display().to_string();
                 files.push(ListedFile { path: entry.path(), relative, shown });
             }
@@ -135,23 +136,23 @@ fn matching(location: &str, base: &Path) -> Result<Vec<ListedFile>> {
     Ok(files)
 }
 
-fn extension(name: &str) -> Option<Format> {
-    Path::new(name).extension().and_then(|extension| Format::of_extension(&extension.to_string_lossy()))
-}
-
-/// By extension, then by the first bytes; what has no marks of Parquet is taken for text.
+/// By extension, then by the first bytes; what has no marks of Parquet or Arrow is taken for CSV.
 fn format_of(file: &ListedFile) -> Result<Format> {
-    if let Some(format) = extension(&file.relative) {
+    if let Some(format) = format_of_name(&file.relative) {
         return Ok(format);
     }
     let unreadable = |error| CommonError::file("read", &file.shown, error);
     let mut magic = Vec::new();
     fs_err::File::open(&file.path)
         .map_err(unreadable)?
-        .take(4)
+        .take(6)
         .read_to_end(&mut magic)
         .map_err(unreadable)?;
-    Ok(if magic == b"PAR1" || magic == b"PARE" { Format::Parquet } else { Format::Csv })
+    Ok(match &magic[..] {
+        [b'P', b'A', b'R', b'1' | b'E', ..] => Format::Parquet,
+        b"ARROW1" | [0xFF, 0xFF, 0xFF, 0xFF, ..] => Format::Arrow,
+        _ => Format::Csv,
+    })
 }
 
 #[cfg(test)]

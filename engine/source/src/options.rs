@@ -1,11 +1,14 @@
 //! How a source is read: format, CSV dialect, size of its splits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use sluice_core::options::OptionsError;
 use sluice_core::plan::PlanOptions;
+
+use crate::text_input::Packing;
 
 /// A file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,8 +16,12 @@ use sluice_core::plan::PlanOptions;
 pub enum Format {
     /// Comma-separated values, RFC 4180.
     Csv,
+    /// JSON lines: an object per line.
+    Jsonl,
     /// Apache Parquet.
     Parquet,
+    /// Apache Arrow IPC: files (Feather V2) and streams.
+    Arrow,
 }
 
 impl Format {
@@ -23,17 +30,40 @@ impl Format {
     pub fn of_extension(extension: &str) -> Option<Self> {
         match extension.to_ascii_lowercase().as_str() {
             "csv" | "tsv" => Some(Self::Csv),
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
             "parquet" | "pq" => Some(Self::Parquet),
+            "arrow" | "arrows" | "feather" | "ipc" => Some(Self::Arrow),
             _ => None,
         }
     }
+
+    /// Whether it is text, which may be packed.
+    pub(crate) fn is_text(self) -> bool {
+        match self {
+            Self::Csv | Self::Jsonl => true,
+            Self::Parquet | Self::Arrow => false,
+        }
+    }
+}
+
+/// The format that a file's name stands for, apart from how it is packed.
+pub(crate) fn format_of_name(name: &str) -> Option<Format> {
+    let path = Path::new(name);
+    let extension = path.extension()?.to_string_lossy().into_owned();
+    if Packing::of_extension(&extension).is_none() {
+        return Format::of_extension(&extension);
+    }
+    let inner = Path::new(path.file_stem()?).extension()?;
+    Format::of_extension(&inner.to_string_lossy()).filter(|format| format.is_text())
 }
 
 impl std::fmt::Display for Format {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Csv => "CSV",
+            Self::Jsonl => "JSON lines",
             Self::Parquet => "Parquet",
+            Self::Arrow => "Arrow IPC",
         })
     }
 }
@@ -46,9 +76,25 @@ pub struct SourceOptions {
     pub format: Option<Format>,
     /// For CSV.
     pub csv: CsvOptions,
+    /// Types of CSV columns follow from so many rows at the beginning of the first files; a later cell that does
+    /// not fit is an error when it is read. `None` looks at all rows. Columns whose type is given are always
+    /// checked throughout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub infer_rows: Option<u64>,
     /// Size of splits; a constant of the plan that tests lower.
     #[serde(skip)]
     pub plan: PlanOptions,
+}
+
+impl SourceOptions {
+    /// The checked dialect of CSV files.
+    pub(crate) fn dialect(&self) -> Result<Dialect, OptionsError> {
+        if self.infer_rows == Some(0) {
+            let (name, range) = ("infer_rows".into(), "at least 1".into());
+            return Err(OptionsError::OutOfRange { name, value: "0".into(), range });
+        }
+        Ok(Dialect { infer_rows: self.infer_rows, ..self.csv.check()? })
+    }
 }
 
 /// The dialect of CSV files.
@@ -59,7 +105,8 @@ pub struct CsvOptions {
     pub delimiter: char,
     /// Whether the first row holds the names of the columns; without, they are `column_1` to `column_n`.
     pub header: bool,
-    /// Unquoted cells that mean null, after removing spaces around them. A quoted cell is never null.
+    /// Unquoted cells that mean null, after removing spaces around them; an empty one always does. A quoted cell
+    /// is never null.
     pub null_values: Vec<String>,
     /// Types of columns that are not to be inferred.
     pub types: BTreeMap<String, CsvType>,
@@ -110,6 +157,10 @@ pub(crate) struct Dialect {
     pub(crate) delimiter: u8,
     pub(crate) header: bool,
     nulls: Vec<String>,
+    /// Rows that types follow from, unless it is all.
+    pub(crate) infer_rows: Option<u64>,
+    /// Columns whose types are given.
+    pub(crate) forced: BTreeSet<String>,
 }
 
 impl CsvOptions {
@@ -124,8 +175,12 @@ impl CsvOptions {
                 hint: Some("use one ASCII character such as `,`, `;`, `|` or a tab".into()),
             });
         };
-        let nulls = self.null_values.iter().map(|value| trim(value).to_owned()).collect();
-        Ok(Dialect { delimiter, header: self.header, nulls })
+        let mut nulls: Vec<String> = self.null_values.iter().map(|value| trim(value).to_owned()).collect();
+        if !nulls.iter().any(String::is_empty) {
+            nulls.push(String::new());
+        }
+        let forced = self.types.keys().cloned().collect();
+        Ok(Dialect { delimiter, header: self.header, nulls, infer_rows: None, forced })
     }
 }
 
@@ -160,6 +215,25 @@ mod tests {
         }
         for delimiter in ['"', '\n', '\0', 'é', '→'] {
             assert!(CsvOptions { delimiter, ..CsvOptions::default() }.check().is_err());
+        }
+    }
+
+    #[test]
+    fn formats_are_told_by_name() {
+        for (name, format) in [
+            ("a.csv", Some(Format::Csv)),
+            ("a.b.TSV.GZ", Some(Format::Csv)),
+            ("a.csv.zst", Some(Format::Csv)),
+            ("a.ndjson.gz", Some(Format::Jsonl)),
+            ("a.jsonl", Some(Format::Jsonl)),
+            ("a.pq", Some(Format::Parquet)),
+            ("a.parquet.gz", None),
+            ("a.gz", None),
+            ("csv.gz", None),
+            ("a.feather", Some(Format::Arrow)),
+            ("a", None),
+        ] {
+            assert_eq!(format_of_name(name), format, "{name}");
         }
     }
 

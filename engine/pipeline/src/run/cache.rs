@@ -48,7 +48,7 @@ impl KeyParts {
     }
 
     /// What differs from the parts of an earlier run, in words.
-    pub(super) fn changes_since(&self, earlier: &KeyParts) -> String {
+    pub(super) fn changes_since(&self, earlier: &Self) -> String {
         let changed: Vec<&str> = self
             .0
             .iter()

@@ -58,6 +58,9 @@ pub struct DataSpec {
     /// The dialect of CSV files.
     #[serde(default)]
     pub csv: CsvOptions,
+    /// Rows of CSV files that types are inferred from; all of them without.
+    #[serde(default)]
+    pub infer_rows: Option<u64>,
     /// What columns are for.
     pub roles: Roles,
     /// How rows are shared out between training and evaluation.
@@ -223,6 +226,7 @@ impl PipelineFile {
         SourceOptions {
             format: self.spec.data.format,
             csv: self.spec.data.csv.clone(),
+            infer_rows: self.spec.data.infer_rows,
             ..SourceOptions::default()
         }
     }

@@ -1,12 +1,10 @@
 //! CSV files: a pre-pass that plans them, and the reading of a split by its byte range.
+//!
+//! There is no way into the middle of a file packed with gzip or zstd: it is one piece, read by one thread.
 
-mod cell;
-mod inference;
 mod read;
 mod row_reader;
 mod survey;
-mod time;
-mod value;
 
 #[cfg(test)]
 mod tests;
@@ -14,22 +12,27 @@ mod tests;
 use std::io::Read;
 
 use sluice_core::Error;
-use sluice_core::error::CommonError;
 
 use self::row_reader::{MAX_ROW_BYTES, RowError, RowProblem};
 use crate::error::{CsvPlace, SourceError};
 use crate::listing::ListedFile;
+use crate::text_input::{Packing, open_text, read_error};
 
-pub use inference::ColumnInference;
 pub(crate) use read::read;
-pub(crate) use survey::{header, survey};
+pub(crate) use survey::{Survey, check_magic, header, pieces, survey};
 
 /// The error of a row, with file, row and line; `names` are those of the columns, as far as they are known.
-fn row_error(file: &ListedFile, error: RowError, row: Option<u64>, names: &[String]) -> Error {
+fn row_error(
+    file: &ListedFile,
+    packing: Packing,
+    error: RowError,
+    row: Option<u64>,
+    names: &[String],
+) -> Error {
     let place = || CsvPlace { file: file.shown.clone(), row, line: line_of(file, error.offset) };
     let name = |cell: usize| names.get(cell).map_or_else(|| format!("column_{}", cell + 1), Clone::clone);
     match error.problem {
-        RowProblem::Unreadable(source) => CommonError::file("read", &file.shown, source).into(),
+        RowProblem::Unreadable(source) => read_error(file, packing, source),
         RowProblem::UnterminatedQuote => SourceError::UnterminatedQuote { place: place() }.into(),
         RowProblem::TextAfterQuote { cell } => {
             SourceError::TextAfterQuote { place: place(), cell: cell + 1 }.into()
@@ -44,9 +47,9 @@ fn row_error(file: &ListedFile, error: RowError, row: Option<u64>, names: &[Stri
     }
 }
 
-/// The line, from 1, in which a byte stands. Reads the file again up to there: only errors ask for it.
-fn line_of(file: &ListedFile, offset: u64) -> u64 {
-    let Ok(input) = fs_err::File::open(&file.path) else { return 0 };
+/// The line, from 1, in which a byte of the text stands. Reads the file again up to there: only errors ask for it.
+pub(crate) fn line_of(file: &ListedFile, offset: u64) -> u64 {
+    let Ok(input) = open_text(file) else { return 0 };
     let mut input = input.take(offset);
     let mut buffer = vec![0; 1 << 16];
     let mut line = 1;

@@ -3,21 +3,18 @@
 //! Files are read once from end to end in blocks; memory does not grow with them. Types are inferred over
 //! all files together, so that a column that is empty in one file takes its type from the others.
 
-use std::io::Read;
-
-use xxhash_rust::xxh3::Xxh3Default;
-
 use sluice_core::error::CommonError;
 use sluice_core::plan::{Piece, PlannedColumn, PlannedFile};
 use sluice_core::{Execution, Result};
 
-use super::inference::{ColumnInference, Inference, shorten};
 use super::row_reader::{Row, RowError, RowReader};
 use super::{line_of, row_error};
-use crate::columns::{check_names, compare_names};
+use crate::cells::{ColumnInference, Inference, shorten};
+use crate::columns::{check_names, match_names};
 use crate::error::{CsvPlace, SourceError};
 use crate::listing::ListedFile;
 use crate::options::{Dialect, SourceOptions, trim};
+use crate::text_input::{Packing, open_hashed, read_error};
 
 /// What the pre-pass finds out.
 #[derive(Debug)]
@@ -26,6 +23,8 @@ pub(crate) struct Survey {
     pub(crate) columns: Vec<PlannedColumn>,
     pub(crate) pieces: Vec<Piece>,
     pub(crate) inference: Vec<ColumnInference>,
+    /// For each file and column of the table, the cell of the file's rows that holds it.
+    pub(crate) orders: Vec<Vec<usize>>,
 }
 
 /// Rows between two looks at the cancel flag.
@@ -46,18 +45,20 @@ pub(crate) fn survey(
         names: Vec::new(),
         inference: Vec::new(),
         several: files.len() > 1,
+        infer_rows: dialect.infer_rows.unwrap_or(u64::MAX),
+        rows: 0,
     };
-    let (mut planned, mut pieces) = (Vec::new(), Vec::new());
+    let (mut planned, mut pieces, mut orders) = (Vec::new(), Vec::new(), Vec::new());
     for (number, file) in files.iter().enumerate() {
         let names = state.read_names(file)?;
         if number == 0 {
-            state.begin(file, names, options)?;
-        } else {
-            compare_names(&files[0].shown, &state.names, &file.shown, &names)?;
+            state.begin(file, &names, options)?;
         }
-        let (scanned, file_pieces) = state.scan(number, file)?;
+        let order = match_names(&files[0].shown, &state.names, &file.shown, &names)?;
+        let (scanned, file_pieces) = state.scan(number, file, &names, &order)?;
         planned.push(scanned);
         pieces.extend(file_pieces);
+        orders.push(order);
     }
     let (mut columns, mut inference) = (Vec::new(), Vec::new());
     for (name, column) in state.names.into_iter().zip(state.inference) {
@@ -65,7 +66,7 @@ pub(crate) fn survey(
         columns.push(PlannedColumn { name: name.clone(), kind: kind.clone() });
         inference.push(ColumnInference { column: name, kind, note });
     }
-    Ok(Survey { files: planned, columns, pieces, inference })
+    Ok(Survey { files: planned, columns, pieces, inference, orders })
 }
 
 /// The names of the columns of the first file, from its first row alone.
@@ -78,6 +79,8 @@ pub(crate) fn header(files: &[ListedFile], dialect: &Dialect) -> Result<Vec<Stri
         names: Vec::new(),
         inference: Vec::new(),
         several: files.len() > 1,
+        infer_rows: dialect.infer_rows.unwrap_or(u64::MAX),
+        rows: 0,
     };
     let names = state.read_names(&files[0])?;
     check_names(&files[0].shown, &names)?;
@@ -91,13 +94,19 @@ struct State<'a> {
     names: Vec<String>,
     inference: Vec<Inference>,
     several: bool,
+    /// Rows that types follow from.
+    infer_rows: u64,
+    /// Rows so far, of all files.
+    rows: u64,
 }
 
 impl State<'_> {
     fn read_names(&self, file: &ListedFile) -> Result<Vec<String>> {
-        let mut reader = RowReader::new(open(file)?, 0, self.dialect.delimiter);
-        check_magic(file, reader.peek().map_err(|error| row_error(file, error, None, &[]))?)?;
-        let row = reader.next_row().map_err(|error| row_error(file, error, None, &[]))?;
+        let (input, packing) = open_hashed(file)?;
+        let mut reader = RowReader::new(input, 0, self.dialect.delimiter);
+        let failed = |error| row_error(file, packing, error, None, &[]);
+        check_magic(file, reader.peek().map_err(failed)?)?;
+        let row = reader.next_row().map_err(failed)?;
         let Some(row) = row else { return Err(SourceError::EmptyFile { file: file.shown.clone() }.into()) };
         let mut scratch = String::new();
         let mut names = Vec::with_capacity(row.len());
@@ -127,52 +136,67 @@ impl State<'_> {
         .into())
     }
 
-    fn begin(&mut self, file: &ListedFile, names: Vec<String>, options: &SourceOptions) -> Result<()> {
-        check_names(&file.shown, &names)?;
+    fn begin(&mut self, file: &ListedFile, names: &[String], options: &SourceOptions) -> Result<()> {
+        check_names(&file.shown, names)?;
         for column in options.csv.types.keys() {
             if !names.contains(column) {
                 let place = format!("`{}`", file.shown);
-                return Err(
-                    CommonError::ColumnMissing { column: column.clone(), place, available: names }.into()
-                );
+                let available = names.to_vec();
+                return Err(CommonError::ColumnMissing { column: column.clone(), place, available }.into());
             }
         }
         self.inference =
             names.iter().map(|name| Inference::new(options.csv.types.get(name).copied())).collect();
-        self.names = names;
+        self.names = names.to_vec();
         Ok(())
     }
 
-    fn scan(&mut self, number: usize, file: &ListedFile) -> Result<(PlannedFile, Vec<Piece>)> {
-        let input = Hashing { input: open(file)?, hasher: Xxh3Default::new(), bytes: 0 };
+    /// Reads a file once; `names` are those of its cells, `order` says which of them holds which column.
+    fn scan(
+        &mut self,
+        number: usize,
+        file: &ListedFile,
+        names: &[String],
+        order: &[usize],
+    ) -> Result<(PlannedFile, Vec<Piece>)> {
+        let (input, packing) = open_hashed(file)?;
         let mut reader = RowReader::new(input, 0, self.dialect.delimiter);
-        let at = |error: RowError, row: Option<u64>, names: &[String]| row_error(file, error, row, names);
+        let at = |error: RowError, row: Option<u64>| row_error(file, packing, error, row, names);
         if self.dialect.header {
-            reader.next_row().map_err(|error| at(error, None, &self.names))?;
+            reader.next_row().map_err(|error| at(error, None))?;
         }
         let mut open: Vec<usize> =
             (0..self.names.len()).filter(|&index| self.inference[index].is_open()).collect();
+        if self.rows >= self.infer_rows {
+            open.retain(|&index| self.inference[index].is_forced());
+        }
         let mut bounds = Vec::new();
         let mut rows = 0_u64;
         let mut scratch = String::new();
-        while let Some(row) = reader.next_row().map_err(|error| at(error, Some(rows + 1), &self.names))? {
+        while let Some(row) = reader.next_row().map_err(|error| at(error, Some(rows + 1)))? {
             if rows.is_multiple_of(self.split_rows) {
                 bounds.push(row.offset);
             }
+            if self.rows == self.infer_rows {
+                open.retain(|&index| self.inference[index].is_forced());
+            }
             rows += 1;
+            self.rows += 1;
             if rows.is_multiple_of(ROWS_BETWEEN_CHECKS) {
                 self.execution.cancel.check()?;
             }
-            self.observe(file, &row, rows, &mut open, &mut scratch)?;
+            self.observe(file, &row, rows, order, &mut open, &mut scratch)?;
         }
-        let mut input = reader.into_input();
-        std::io::copy(&mut input, &mut std::io::sink())
-            .map_err(|error| CommonError::file("read", &file.shown, error))?;
-        let size_bytes = input.bytes;
-        input.hasher.update(self.dialect.mark().as_bytes());
-        let fingerprint = format!("{:032x}", input.hasher.digest128());
+        let finished = reader.into_input().into_raw().finish(&self.dialect.mark());
+        let (size_bytes, fingerprint) = finished.map_err(|error| read_error(file, packing, error))?;
         let planned = PlannedFile { path: file.relative.clone(), size_bytes, rows, fingerprint };
-        Ok((planned, pieces(number, &bounds, rows, self.split_rows, size_bytes)))
+        let pieces = if packing == Packing::Plain {
+            pieces(number, &bounds, rows, self.split_rows, size_bytes)
+        } else {
+            // There is no way into the middle of a packed file.
+            vec![Piece { file: number, first_row: 0, rows, bytes: Some((0, size_bytes)) }]
+        };
+        Ok((planned, pieces))
     }
 
     fn observe(
@@ -180,6 +204,7 @@ impl State<'_> {
         file: &ListedFile,
         row: &Row<'_>,
         number: u64,
+        order: &[usize],
         open: &mut Vec<usize>,
         scratch: &mut String,
     ) -> Result<()> {
@@ -189,7 +214,7 @@ impl State<'_> {
         }
         let mut closed = false;
         for &index in &*open {
-            let cell = row.cell(index, scratch);
+            let cell = row.cell(order[index], scratch);
             let text = if cell.quoted { cell.text } else { trim(cell.text) };
             if !cell.quoted && self.dialect.is_null(text) {
                 continue;
@@ -218,7 +243,8 @@ impl State<'_> {
     }
 }
 
-fn pieces(file: usize, bounds: &[u64], rows: u64, split_rows: u64, size_bytes: u64) -> Vec<Piece> {
+/// The pieces of a file whose every `split_rows`-th row begins at these bounds.
+pub(crate) fn pieces(file: usize, bounds: &[u64], rows: u64, split_rows: u64, size_bytes: u64) -> Vec<Piece> {
     let ends = bounds.iter().skip(1).copied().chain([size_bytes]);
     let mut first_row = 0;
     let mut pieces = Vec::with_capacity(bounds.len());
@@ -230,10 +256,6 @@ fn pieces(file: usize, bounds: &[u64], rows: u64, split_rows: u64, size_bytes: u
     pieces
 }
 
-fn open(file: &ListedFile) -> Result<fs_err::File> {
-    Ok(fs_err::File::open(&file.path).map_err(|error| CommonError::file("read", &file.shown, error))?)
-}
-
 fn place(file: &ListedFile, row: u64, offset: u64) -> CsvPlace {
     CsvPlace { file: file.shown.clone(), row: Some(row), line: line_of(file, offset) }
 }
@@ -242,35 +264,17 @@ fn shown_delimiter(delimiter: u8) -> String {
     if delimiter == b'\t' { "a tab".into() } else { format!("`{}`", char::from(delimiter)) }
 }
 
-/// Other kinds of files that come under the name of CSV.
-fn check_magic(file: &ListedFile, magic: &[u8]) -> Result<()> {
-    const UNPACK: &str = "unpack it first";
+/// Other kinds of files that come under the name of a text format.
+pub(crate) fn check_magic(file: &ListedFile, magic: &[u8]) -> Result<()> {
     let (what, hint) = match magic {
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
             ("UTF-16", "convert the file to UTF-8, for example with `iconv -f utf-16 -t utf-8`")
         }
-        [0x1F, 0x8B, ..] => ("compressed with gzip", UNPACK),
-        [0x28, 0xB5, 0x2F, 0xFD] => ("compressed with zstd", UNPACK),
+        [0x1F, 0x8B, ..] | [0x28, 0xB5, 0x2F, 0xFD] => ("compressed twice", "unpack it once first"),
         b"PK\x03\x04" => ("a ZIP archive or a spreadsheet", "unpack it, or export the sheet as CSV"),
         b"PAR1" | b"PARE" => ("Parquet", "set the format to `parquet`, or end its name in `.parquet`"),
-        b"ARRO" => ("Arrow IPC", "write it as Parquet"),
+        b"ARRO" => ("Arrow IPC", "set the format to `arrow`, or end its name in `.arrow`"),
         _ => return Ok(()),
     };
     Err(SourceError::NotText { file: file.shown.clone(), what, hint }.into())
-}
-
-/// Hashes what passes through.
-struct Hashing<R> {
-    input: R,
-    hasher: Xxh3Default,
-    bytes: u64,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let bytes = self.input.read(buffer)?;
-        self.hasher.update(&buffer[..bytes]);
-        self.bytes += bytes as u64;
-        Ok(bytes)
-    }
 }

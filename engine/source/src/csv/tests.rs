@@ -1,6 +1,7 @@
 //! CSV files from end to end: what is read is what was written, and bad files say what is wrong with them.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -17,7 +18,7 @@ use sluice_testkit::datasets::{external, repository};
 use crate::{CsvOptions, CsvType, FileSource, SourceOptions, open};
 
 fn options(split_rows: u64, csv: CsvOptions) -> SourceOptions {
-    SourceOptions { format: None, csv, plan: PlanOptions { split_rows } }
+    SourceOptions { csv, plan: PlanOptions { split_rows }, ..SourceOptions::default() }
 }
 
 fn open_text(text: &[u8], options: &SourceOptions) -> Result<(tempfile::TempDir, FileSource), Error> {
@@ -134,12 +135,198 @@ fn several_files_are_typed_together() {
     assert_ne!(source.plan().digest, digest, "another dialect reads other values");
     fs_err::write(folder.path().join("b.csv"), "x,y\n1,\n3,\n").unwrap();
     assert_ne!(open_all().unwrap().plan().digest, digest);
-    fs_err::write(folder.path().join("c.csv"), "y,x\n1,2\n").unwrap();
+    fs_err::write(folder.path().join("c.csv"), "y,z\n1,2\n").unwrap();
     let error = open_all().map(|_| ()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`c.csv` and `a.csv` do not have the same columns: column 1 is `y` instead of `x`"
+        "`c.csv` and `a.csv` do not have the same columns: column `x` is missing, column `z` is extra"
     );
+}
+
+#[test]
+fn columns_may_stand_in_any_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in
+        [("a.csv", "x,y,z\n1,a,0.5\n"), ("b.csv", "z,x,y\n1.5,2,b\n2.5,3,c\n"), ("c.csv", "y,x,z\nd,4,\n")]
+    {
+        fs_err::write(folder.path().join(name), text).unwrap();
+    }
+    let open_all =
+        |rows| open("*.csv", folder.path(), &options(rows, CsvOptions::default()), &Execution::default());
+    let expected = [["1", "a", "0.5"], ["2", "b", "1.5"], ["3", "c", "2.5"], ["4", "d", ""]];
+    for split_rows in 1..5 {
+        assert_eq!(strings(&read_all(&open_all(split_rows).unwrap()).unwrap()), expected);
+    }
+    let some = open_all(9).unwrap().head(&[1, 2], 9).unwrap();
+    let some = concat_batches(&some[0].schema(), &some).unwrap();
+    assert_eq!(strings(&some), [["a", "0.5"], ["b", "1.5"], ["c", "2.5"], ["d", ""]]);
+    fs_err::write(folder.path().join("d.csv"), b"z,y,x\n1,\xff,2\n").unwrap();
+    let error = open_all(9).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("column `y` is not UTF-8"), "names are those of the file: {error}");
+    fs_err::write(folder.path().join("d.csv"), "z,x,x\n1,2,3\n").unwrap();
+    assert!(
+        open_all(9).map(|_| ()).unwrap_err().to_string().starts_with("`d.csv` has two columns named `x`")
+    );
+}
+
+#[test]
+fn types_may_follow_from_the_first_rows() {
+    let first = |rows| SourceOptions { infer_rows: Some(rows), ..options(2, CsvOptions::default()) };
+    let text = "i,f,s,d,n\n1,0.5,a,2020-01-01,\n2,7,b,2020-01-02,\n 3 ,-1e3,4,,\n";
+    let (_folder, whole) = open_text(text.as_bytes(), &options(2, CsvOptions::default())).unwrap();
+    for rows in 2..5 {
+        let (_folder, source) = open_text(text.as_bytes(), &first(rows)).unwrap();
+        assert_eq!(source.plan().digest, whole.plan().digest);
+        assert_eq!(read_all(&source).unwrap(), read_all(&whole).unwrap());
+    }
+    for (column, good, bad, kind) in [
+        ("i", "1", "0.5", "integer"),
+        ("i", "1", "007", "integer"),
+        ("i", "1", "+5", "integer"),
+        ("i", "1", "18446744073709551615", "integer"),
+        ("f", "0.5", "9007199254740993", "float"),
+        ("f", "0.5", "x", "float"),
+        ("b", "true", "1", "boolean"),
+        ("d", "2020-01-01", "2020-01-01 00:00:00", "date"),
+        ("t", "2020-01-01 00:00:00", "2020-01-01 00:00:00Z", "timestamp"),
+        ("t", "2020-01-01 00:00:00", "2020-01-01 00:00:00.0000001", "timestamp"),
+        ("n", "", "x", "empty (only nulls)"),
+    ] {
+        let text = format!("k,{column}\n1,{good}\n2,{good}\n3,{good}\n\n4,{bad}\n5,{good}\n");
+        let (_folder, source) = open_text(text.as_bytes(), &first(2)).unwrap();
+        let error = read_all(&source).unwrap_err();
+        let expected = format!(
+            "`t.csv`, row 4 (line 6): `{bad}` in column `{column}` does not fit its type, {kind} by the first 2 rows"
+        );
+        assert_eq!((error.kind(), error.to_string()), (ErrorKind::Malformed, expected));
+        let hint = format!("raise `infer_rows`, or give the type of `{column}`");
+        assert_eq!(error.hint(), Some(hint));
+        assert_eq!(source.head(&[0], 9).unwrap().iter().map(RecordBatch::num_rows).sum::<usize>(), 5);
+        let types = [(column.to_owned(), CsvType::Text)].into();
+        let csv = CsvOptions { types, ..CsvOptions::default() };
+        let given = SourceOptions { infer_rows: Some(2), ..options(2, csv) };
+        let (_folder, source) = open_text(text.as_bytes(), &given).unwrap();
+        assert_eq!(strings(&read_all(&source).unwrap())[3], ["4", bad]);
+    }
+    let types = [("a".to_owned(), CsvType::Integer)].into();
+    let given =
+        SourceOptions { infer_rows: Some(1), ..options(2, CsvOptions { types, ..CsvOptions::default() }) };
+    let error = open_text(b"a\n1\n007\nx\n", &given).map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "`t.csv`, row 3 (line 4): `x` in column `a` is not an integer");
+    let error = open_text(b"a,b\n1,2\n3\n", &first(1)).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("expected 2 cells"), "rows are still counted: {error}");
+    assert_eq!(open_text(b"a\n", &first(0)).map(|_| ()).unwrap_err().kind(), ErrorKind::Usage);
+}
+
+#[test]
+fn the_first_rows_are_those_of_the_listing() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("a.csv", "x\n1\n2\n"), ("b.csv", "x\n3\n0.5\n"), ("c.csv", "x\n4\n")] {
+        fs_err::write(folder.path().join(name), text).unwrap();
+    }
+    for (rows, kind) in [(1, "integer"), (2, "integer"), (3, "integer"), (4, "float"), (9, "float")] {
+        let options = SourceOptions { infer_rows: Some(rows), ..options(1, CsvOptions::default()) };
+        let source = open("*.csv", folder.path(), &options, &Execution::default()).unwrap();
+        assert_eq!(source.plan().columns[0].kind.to_string(), kind);
+        match read_all(&source) {
+            Ok(table) => assert_eq!((table.num_rows(), kind), (5, "float")),
+            Err(error) => assert!(error.to_string().starts_with("`b.csv`, row 2 (line 3)"), "{error}"),
+        }
+    }
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(text: &[u8]) -> Vec<u8> {
+    zstd::encode_all(text, 1).unwrap()
+}
+
+#[test]
+fn packed_files_read_like_plain_ones() {
+    let text: String = (0..200_000).fold("\u{feff}a,b,c\n".into(), |mut text, row| {
+        writeln!(text, "{row},{},\"x\ny {}\"", f64::from(row) / 8.0, row % 7).unwrap();
+        text
+    });
+    let (_plain, plain) = open_text(text.as_bytes(), &SourceOptions::default()).unwrap();
+    let expected = read_all(&plain).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in [
+        ("t.csv.gz", gzip(text.as_bytes())),
+        ("t.csv.zst", zstd(text.as_bytes())),
+        ("t.TSV.GZ", gzip(text.as_bytes())),
+        ("named-otherwise.csv", gzip(text.as_bytes())),
+        ("nameless", zstd(text.as_bytes())),
+        ("several.csv.gz", text.as_bytes().chunks(1_000_003).flat_map(gzip).collect()),
+        ("several.csv.zst", text.as_bytes().chunks(1_000_003).flat_map(zstd).collect()),
+    ] {
+        fs_err::write(folder.path().join(name), &bytes).unwrap();
+        let open_it = |rows| {
+            open(name, folder.path(), &options(rows, CsvOptions::default()), &Execution::default()).unwrap()
+        };
+        let source = open_it(1000);
+        assert_eq!(source.plan().splits.len(), 1, "one piece, {name}");
+        assert_eq!(source.plan().splits[0].pieces[0].bytes, Some((0, bytes.len() as u64)));
+        assert_eq!(source.plan().columns, plain.plan().columns);
+        assert_eq!(read_all(&source).unwrap(), expected, "{name}");
+        assert_eq!(open_it(1000).plan().digest, source.plan().digest);
+        assert_eq!(source.head(&[0], 3).unwrap()[0].num_rows(), 3);
+    }
+    let listed = open("*.csv.*", folder.path(), &SourceOptions::default(), &Execution::default()).unwrap();
+    assert_eq!((listed.plan().files.len(), listed.plan().rows()), (4, 800_000));
+}
+
+#[test]
+fn real_packed_files_are_read() {
+    let csv = |delimiter, header| CsvOptions { delimiter, header, ..CsvOptions::default() };
+    for (part, name, csv, shape) in [
+        ("diabetes", "diabetes_data.csv.gz", csv(',', false), (442, 10)),
+        ("iris", "iris.csv.gz", csv(',', true), (150, 5)),
+    ] {
+        let Some(root) = external(part) else { continue };
+        let source = open(name, &root, &options(100, csv), &Execution::default()).unwrap();
+        let table = read_all(&source).unwrap();
+        assert_eq!((table.num_rows(), table.num_columns()), shape, "{name}");
+    }
+}
+
+#[test]
+fn damaged_packed_files_say_so() {
+    let text = "a,b\n1,2\n".repeat(100);
+    for (name, bytes) in [("t.csv.gz", gzip(text.as_bytes())), ("t.csv.zst", zstd(text.as_bytes()))] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        let open_it =
+            || open(name, folder.path(), &SourceOptions::default(), &Execution::default()).map(|_| ());
+        let mut flipped = bytes.clone();
+        flipped[4] = 0xFF;
+        flipped[bytes.len() - 6] ^= 0x55;
+        let mut trailed = bytes.clone();
+        trailed.extend_from_slice(b"trailing");
+        for damaged in [&bytes[..bytes.len() - 1], &bytes[..5], &flipped, &trailed] {
+            fs_err::write(&path, damaged).unwrap();
+            let error = open_it().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Malformed, "{error}");
+            assert!(error.hint().is_some() && error.to_string().contains(name), "{error}");
+        }
+        let twice = if bytes[0] == 0x1F { gzip(&bytes) } else { zstd(&bytes) };
+        fs_err::write(&path, twice).unwrap();
+        assert_eq!(
+            open_it().unwrap_err().to_string(),
+            format!("`{name}` is compressed twice, not UTF-8 text")
+        );
+        let ragged = b"a,b\n1,2\n\n1\n";
+        fs_err::write(&path, if bytes[0] == 0x1F { gzip(ragged) } else { zstd(ragged) }).unwrap();
+        let message = format!("`{name}`, row 2 (line 4): expected 2 cells, found 1");
+        assert_eq!(open_it().unwrap_err().to_string(), message);
+        fs_err::write(&path, &bytes).unwrap();
+        let source = open(name, folder.path(), &SourceOptions::default(), &Execution::default()).unwrap();
+        fs_err::write(&path, flipped).unwrap();
+        assert_eq!(read_all(&source).unwrap_err().kind(), ErrorKind::Unavailable);
+    }
 }
 
 #[test]
@@ -173,7 +360,7 @@ fn messages_name_place_and_remedy() {
         (b"a,b\n1,M\xE1\n", "`t.csv`, row 1 (line 2): column `b` is not UTF-8 (byte offset 7)", "UTF-8"),
         (b"a,b\n1,\0\n", "`t.csv`, row 1 (line 2): NUL byte in column `b` (byte offset 6)", "NUL"),
         (b"\xFF\xFEa\0\n\0", "`t.csv` is UTF-16, not UTF-8 text", "convert"),
-        (b"\x1F\x8B\x08\x00", "`t.csv` is compressed with gzip, not UTF-8 text", "unpack"),
+        (b"\x1F\x8B\x08\x00", "`t.csv` is damaged or cut off: it cannot be unpacked as gzip", "again"),
         (
             b"__row_hash\n1\n",
             "column `__row_hash` of `t.csv` is integer, but holds unsigned row hashes when `sluice ingest` writes it",

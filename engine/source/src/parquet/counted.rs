@@ -30,7 +30,7 @@ pub(crate) fn countable(files: &[ParquetFile], split: &Split, columns: usize) ->
             *countable &= match (file, &groups) {
                 (Some(file), Some(groups)) => {
                     file.conversion(column).is_some()
-                        && groups.iter().all(|&group| file.groups[group].coded.get(column) == Some(&true))
+                        && groups.iter().all(|&group| file.is_coded(group, column))
                 }
                 _ => false,
             };
@@ -93,6 +93,7 @@ impl ParquetFile {
 
     /// The leaf of a column, and how its values become normal.
     fn conversion(&self, column: usize) -> Option<(usize, Conversion)> {
+        let column = *self.order.get(column)?;
         let leaf = (*self.leaves.get(column)?)?;
         let physical = self.metadata.file_metadata().schema_descr().column(leaf).physical_type();
         Some((leaf, Conversion::of(self.schema.field(column).data_type(), physical)?))

@@ -28,7 +28,7 @@ const TAIL_BYTES: u64 = 8;
 pub(crate) struct RowGroup {
     pub(crate) first_row: u64,
     pub(crate) rows: u64,
-    /// For each column of the table, whether its one chunk is dictionary-encoded throughout.
+    /// For each column of the file, whether its one chunk is dictionary-encoded throughout.
     pub(crate) coded: Vec<bool>,
 }
 
@@ -47,8 +47,10 @@ pub(crate) struct ParquetFile {
     /// As the file itself means it.
     pub(crate) schema: SchemaRef,
     pub(crate) groups: Vec<RowGroup>,
-    /// For each column of the table, the one leaf it has when it is flat.
+    /// For each column of the file, the one leaf it has when it is flat.
     pub(crate) leaves: Vec<Option<usize>>,
+    /// For each column of the table, where it stands in the file.
+    pub(crate) order: Vec<usize>,
 }
 
 impl ParquetFile {
@@ -84,7 +86,15 @@ impl ParquetFile {
         }
         let fingerprint = format!("{:032x}", xxh3_128(&footer));
         let planned = PlannedFile { path: listed.relative.clone(), size_bytes, rows, fingerprint };
-        Ok((Self { listed: listed.clone(), size_bytes, metadata, schema, groups, leaves }, planned, columns))
+        let order = (0..columns.len()).collect();
+        let listed = listed.clone();
+        Ok((Self { listed, size_bytes, metadata, schema, groups, leaves, order }, planned, columns))
+    }
+
+    /// Whether a column of the table is dictionary-encoded throughout in a row group.
+    pub(super) fn is_coded(&self, group: usize, column: usize) -> bool {
+        let place = self.order.get(column);
+        place.is_some_and(|&place| self.groups[group].coded.get(place) == Some(&true))
     }
 
     /// The file, if it is still the one that was planned.

@@ -21,7 +21,7 @@ use sluice_core::{Execution, Result};
 
 pub(crate) use self::counted::{count, countable};
 pub(crate) use self::footer::ParquetFile;
-use crate::columns::compare_columns;
+use crate::columns::match_columns;
 use crate::error::SourceError;
 use crate::listing::ListedFile;
 
@@ -44,11 +44,11 @@ pub(crate) fn survey(files: &[ListedFile], options: PlanOptions, execution: &Exe
     let mut rows = 0_u64;
     for (number, listed) in files.iter().enumerate() {
         execution.cancel.check()?;
-        let (file, planned, columns) = ParquetFile::open(listed)?;
+        let (mut file, planned, columns) = ParquetFile::open(listed)?;
         if number == 0 {
             survey.columns = columns;
         } else {
-            compare_columns(&files[0].shown, &survey.columns, &listed.shown, &columns)?;
+            file.order = match_columns(&files[0].shown, &survey.columns, &listed.shown, &columns)?;
         }
         rows = rows.saturating_add(planned.rows);
         if rows / std::cmp::max(options.split_rows, 1) >= MAX_SPLITS {

@@ -10,18 +10,16 @@ use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use ::parquet::errors::ParquetError;
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use sluice_core::Result;
-use sluice_core::column::{ColumnKind, normalize};
-use sluice_core::error::CommonError;
+use sluice_core::column::ColumnKind;
 use sluice_core::plan::Piece;
 use sluice_core::seam::BATCH_ROWS;
 
 use super::footer::{ParquetFile, RowGroup};
 use super::{damaged, guarded};
-use crate::batches::Sink;
+use crate::batches::{Sink, normal, order_within};
 
 impl ParquetFile {
     /// Hands the rows of a piece to `sink`, with the columns of these indices.
@@ -58,11 +56,12 @@ impl ParquetFile {
         let part = || format!("row group {number}");
         let file = self.reopen()?;
         let mut reader = guarded(shown, part, || self.reader(file, number, group, (skip, take), columns))?;
+        let order = order_within(columns.iter().map(|&column| self.order[column]));
         let mut left = take;
         while let Some(batch) = guarded(shown, part, || reader.next().transpose())? {
             left = left.saturating_sub(batch.num_rows() as u64);
             let batch =
-                self.normal(&batch).map_err(|error| error.in_place(format!("`{shown}`, {}", part())))?;
+                normal(&batch, &order).map_err(|error| error.in_place(format!("`{shown}`, {}", part())))?;
             if sink(batch)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -87,7 +86,8 @@ impl ParquetFile {
         };
         let options = ArrowReaderOptions::new().with_schema(self.hinted_schema(group));
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options)?;
-        let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.iter().copied());
+        let places = columns.iter().map(|&column| self.order[column]);
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), places);
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
             .with_row_groups(vec![number])
             .with_projection(mask)
@@ -115,20 +115,5 @@ impl ParquetFile {
         };
         let fields: Vec<_> = self.schema.fields().iter().enumerate().map(hinted).collect();
         Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()))
-    }
-
-    fn normal(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let schema = batch.schema();
-        let mut fields = Vec::with_capacity(batch.num_columns());
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
-        for (field, array) in schema.fields().iter().zip(batch.columns()) {
-            let array =
-                normalize(array).map_err(|error| error.in_place(format!("column `{}`", field.name())))?;
-            fields.push(Field::new(field.name(), array.data_type().clone(), true));
-            arrays.push(array);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
-            .map_err(|error| CommonError::Internal(error.to_string()).into())
     }
 }

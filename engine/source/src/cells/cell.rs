@@ -7,7 +7,7 @@ pub(super) const EXACT_IN_FLOAT: u64 = 1 << 53;
 
 /// The class of a cell that is not null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(crate) enum Class {
     Boolean,
     Integer {
         negative: bool,
@@ -30,7 +30,7 @@ pub(super) enum Class {
 }
 
 /// Looks at a cell, spaces around it removed.
-pub(super) fn classify(text: &str) -> Class {
+pub(crate) fn classify(text: &str) -> Class {
     let bytes = text.as_bytes();
     match bytes.first() {
         Some(b'0'..=b'9' | b'.') => unsigned(bytes, false),

@@ -12,7 +12,7 @@ use arrow::array::{
 
 use sluice_core::column::ColumnKind;
 
-use super::cell::{Class, boolean};
+use super::cell::{Class, EXACT_IN_FLOAT, boolean, classify};
 use super::time::{self, Moment};
 use crate::options::CsvType;
 
@@ -51,9 +51,29 @@ fn moment(text: &str) -> Option<Moment> {
     })
 }
 
+/// Whether a cell, spaces around it removed, could have led to this kind and loses nothing in it.
+pub(crate) fn fits(kind: &ColumnKind, text: &str) -> bool {
+    match (kind, classify(text)) {
+        (ColumnKind::Text, _)
+        | (ColumnKind::Boolean, Class::Boolean)
+        | (ColumnKind::Float, Class::Float)
+        | (ColumnKind::Date, Class::Date) => true,
+        (ColumnKind::Integer, Class::Integer { negative, magnitude }) => {
+            negative || i64::try_from(magnitude).is_ok()
+        }
+        (ColumnKind::Unsigned, Class::Integer { negative, .. }) => !negative,
+        (ColumnKind::Float, Class::Integer { magnitude, .. }) => magnitude <= EXACT_IN_FLOAT,
+        (
+            ColumnKind::Timestamp { zone, nanoseconds },
+            Class::Timestamp { zoned, fine, beyond_nanoseconds },
+        ) => zoned == zone.is_some() && if *nanoseconds { !beyond_nanoseconds } else { !fine },
+        _ => false,
+    }
+}
+
 /// A column in the making.
 #[derive(Debug)]
-pub(super) enum Builder {
+pub(crate) enum Builder {
     Null(usize),
     Boolean(BooleanBuilder),
     Integer(Int64Builder),
@@ -67,7 +87,7 @@ pub(super) enum Builder {
 
 impl Builder {
     /// For a column of a kind that inference gives; all others are text.
-    pub(super) fn new(kind: &ColumnKind, rows: usize) -> Self {
+    pub(crate) fn new(kind: &ColumnKind, rows: usize) -> Self {
         match kind {
             ColumnKind::Null => Self::Null(0),
             ColumnKind::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
@@ -90,11 +110,11 @@ impl Builder {
     }
 
     /// Whether cells are taken as they stand, with the spaces around them.
-    pub(super) fn is_verbatim(&self) -> bool {
+    pub(crate) fn is_verbatim(&self) -> bool {
         matches!(self, Self::Text(_))
     }
 
-    pub(super) fn append_null(&mut self) {
+    pub(crate) fn append_null(&mut self) {
         match self {
             Self::Null(rows) => *rows += 1,
             Self::Boolean(builder) => builder.append_null(),
@@ -109,7 +129,7 @@ impl Builder {
     }
 
     /// Takes in a cell; `None` when it does not fit the type.
-    pub(super) fn append(&mut self, text: &str) -> Option<()> {
+    pub(crate) fn append(&mut self, text: &str) -> Option<()> {
         match self {
             Self::Null(_) => return None,
             Self::Boolean(builder) => builder.append_value(truth(text)?),
@@ -125,7 +145,7 @@ impl Builder {
     }
 
     /// The rows so far as an array; the builder begins anew.
-    pub(super) fn finish(&mut self) -> ArrayRef {
+    pub(crate) fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Null(rows) => Arc::new(NullArray::new(std::mem::take(rows))),
             Self::Boolean(builder) => Arc::new(builder.finish()),

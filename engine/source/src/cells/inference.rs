@@ -12,7 +12,7 @@ use super::cell::{Class, EXACT_IN_FLOAT, classify};
 use super::value::forced_class;
 use crate::options::CsvType;
 
-/// What was found out about a CSV column.
+/// What was found out about a column of a text format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ColumnInference {
     /// Its name.
@@ -53,28 +53,33 @@ enum State {
 
 /// The type of a column so far.
 #[derive(Debug)]
-pub(super) struct Inference {
+pub(crate) struct Inference {
     state: State,
     forced: Option<CsvType>,
     note: Option<String>,
 }
 
 impl Inference {
-    pub(super) fn new(forced: Option<CsvType>) -> Self {
+    pub(crate) fn new(forced: Option<CsvType>) -> Self {
         let state = if forced == Some(CsvType::Text) { State::Decided } else { State::Nothing };
         Self { state, forced, note: None }
     }
 
     /// Whether further cells can change it.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !matches!(self.state, State::Decided)
+    }
+
+    /// Whether its type was given.
+    pub(crate) fn is_forced(&self) -> bool {
+        self.forced.is_some()
     }
 
     /// Takes in a cell that is not null, spaces around it removed; `place` says where it is.
     ///
     /// # Errors
     /// The type given for the column, when the cell does not fit it.
-    pub(super) fn observe(&mut self, text: &str, place: impl Fn() -> String) -> Result<(), CsvType> {
+    pub(crate) fn observe(&mut self, text: &str, place: impl Fn() -> String) -> Result<(), CsvType> {
         let class = match self.forced {
             Some(forced) => forced_class(text, forced).ok_or(forced)?,
             None => classify(text),
@@ -87,6 +92,25 @@ impl Inference {
             self.state = State::Decided;
         }
         Ok(())
+    }
+
+    /// Takes in a value of a format that tells strings from others.
+    pub(crate) fn observe_value(&mut self, text: &str, class: Class, place: impl Fn() -> String) {
+        if matches!((&self.state, class), (State::Nothing, Class::Text)) {
+            self.state = State::Text {
+                first: format!("\"{}\" is text ({})", shorten(text), place()),
+                left: WATCHED_CELLS,
+            };
+        } else if let Err(problem) = self.advance(text, class, &place) {
+            self.note = problem.map(|problem| format!("kept as text: {problem} ({})", place()));
+            self.state = State::Decided;
+        }
+    }
+
+    /// Takes in a list or an object.
+    pub(crate) fn keep_as_json(&mut self, place: impl Fn() -> String) {
+        self.note = Some(format!("kept as JSON text: a list or an object ({})", place()));
+        self.state = State::Decided;
     }
 
     /// The next state, or why there is none but text.
@@ -131,7 +155,7 @@ impl Inference {
     }
 
     /// The kind of the column, and the note.
-    pub(super) fn finish(self) -> (ColumnKind, Option<String>) {
+    pub(crate) fn finish(self) -> (ColumnKind, Option<String>) {
         let kind = match self.state {
             State::Nothing => ColumnKind::Null,
             State::Boolean => ColumnKind::Boolean,
@@ -218,7 +242,7 @@ fn name(state: &State) -> &'static str {
 }
 
 /// A cell short enough for a message, on one line.
-pub(super) fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     const SHOWN: usize = 40;
     let mut shown: String = text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(SHOWN).is_some() {

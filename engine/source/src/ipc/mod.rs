@@ -1,0 +1,93 @@
+//! Arrow IPC, as a file (Feather V2) or a stream: planned from the headers of its messages, read by record batch.
+//!
+//! A record batch is never cut between splits, since it can only be decoded whole; a split of many small ones
+//! reads them one by one. Dictionaries that stand before the first record batch, which is where files have
+//! them, are read once; those that follow later in a stream are read again by every split after them.
+//!
+//! `arrow-ipc` may panic on damaged bytes, or ask for as much memory as they say; every length is checked against
+//! the file first, and every call into it is caught here and told as damage.
+
+mod messages;
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow::error::ArrowError;
+
+use sluice_core::plan::{Piece, PlanOptions, PlannedColumn, PlannedFile};
+use sluice_core::{Execution, Result};
+
+pub(crate) use self::read::IpcFile;
+use crate::columns::match_columns;
+use crate::error::SourceError;
+use crate::listing::ListedFile;
+
+/// What the headers say.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    pub(crate) files: Vec<IpcFile>,
+    pub(crate) planned: Vec<PlannedFile>,
+    pub(crate) columns: Vec<PlannedColumn>,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// More splits than this are not a table but a forged header.
+const MAX_SPLITS: u64 = 1 << 20;
+
+/// Reads all files once to identify them, and the headers of their messages.
+pub(crate) fn survey(files: &[ListedFile], options: PlanOptions, execution: &Execution) -> Result<Survey> {
+    let mut survey =
+        Survey { files: Vec::new(), planned: Vec::new(), columns: Vec::new(), pieces: Vec::new() };
+    let mut rows = 0_u64;
+    for (number, listed) in files.iter().enumerate() {
+        execution.cancel.check()?;
+        let (mut file, planned, columns) = IpcFile::open(listed, execution)?;
+        if number == 0 {
+            survey.columns = columns;
+        } else {
+            file.order = match_columns(&files[0].shown, &survey.columns, &listed.shown, &columns)?;
+        }
+        rows = rows.saturating_add(planned.rows);
+        if rows / std::cmp::max(options.split_rows, 1) >= MAX_SPLITS {
+            return Err(damaged(&listed.shown, format!("it claims {rows} rows")).into());
+        }
+        survey.pieces.extend(file.pieces(number));
+        survey.files.push(file);
+        survey.planned.push(planned);
+    }
+    Ok(survey)
+}
+
+/// The columns of all files, from the schemas at their beginning or end.
+pub(crate) fn header(files: &[ListedFile]) -> Result<Vec<String>> {
+    let mut first: Vec<PlannedColumn> = Vec::new();
+    for (number, listed) in files.iter().enumerate() {
+        let columns = read::columns(listed)?;
+        if number == 0 {
+            first = columns;
+        } else {
+            match_columns(&files[0].shown, &first, &listed.shown, &columns)?;
+        }
+    }
+    Ok(first.into_iter().map(|column| column.name).collect())
+}
+
+fn damaged(file: &str, problem: impl Into<String>) -> SourceError {
+    SourceError::DamagedArrow { file: file.into(), problem: problem.into() }
+}
+
+/// Calls into `arrow-ipc`; its errors and panics become ours.
+fn guarded<T>(
+    file: &str,
+    part: impl Fn() -> String,
+    work: impl FnOnce() -> Result<T, ArrowError>,
+) -> Result<T, SourceError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(source)) => Err(SourceError::Arrow { file: file.into(), part: part(), source }),
+        Err(_) => Err(damaged(file, format!("the reader gave up on {}", part()))),
+    }
+}

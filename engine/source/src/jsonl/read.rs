@@ -1,0 +1,139 @@
+//! Reads a piece of a file of JSON lines by its byte range, with the types of the plan.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+
+use sluice_core::Result;
+use sluice_core::error::CommonError;
+use sluice_core::plan::{Piece, Plan};
+use sluice_core::seam::BATCH_ROWS;
+
+use super::keys::Keys;
+use super::lines::{LineProblem, LineReader};
+use super::token::{Problem, Value, members};
+use crate::batches::{Sink, schema_of};
+use crate::cells::Builder;
+use crate::error::SourceError;
+use crate::listing::ListedFile;
+use crate::text_input::{is_damage, open_range, read_error};
+
+/// Hands the rows of a piece to `sink` in batches, with the columns of these indices.
+pub(crate) fn read(
+    file: &ListedFile,
+    plan: &Plan,
+    piece: &Piece,
+    columns: &[usize],
+    sink: &mut Sink<'_>,
+) -> Result<ControlFlow<()>> {
+    let changed = || SourceError::Changed { file: file.shown.clone() };
+    let bytes = piece.bytes.ok_or_else(|| CommonError::Internal("a piece of text without bytes".into()))?;
+    let size_bytes = plan.files.get(piece.file).map_or(0, |planned| planned.size_bytes);
+    let (input, packing) = open_range(file, size_bytes, bytes)?;
+    let mut reader = LineReader::new(input, bytes.0);
+    let mut table = Table::new(plan, columns, piece.rows);
+    let mut left = piece.rows;
+    while left > 0 {
+        let line = match reader.next_line() {
+            Ok(Some(line)) => line,
+            Ok(None) => return Err(changed().into()),
+            Err(error) => match error.problem {
+                LineProblem::Unreadable(error) if !is_damage(packing, &error) => {
+                    return Err(read_error(file, packing, error));
+                }
+                _ => return Err(changed().into()),
+            },
+        };
+        table.append(line.text).map_err(|Mismatch| changed())?;
+        left -= 1;
+        if (left == 0 || table.rows == BATCH_ROWS) && sink(table.finish()?)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// A row is not what the pre-pass saw.
+struct Mismatch;
+
+impl From<Problem> for Mismatch {
+    fn from(_: Problem) -> Self {
+        Self
+    }
+}
+
+/// The batch in the making.
+struct Table {
+    keys: Keys,
+    schema: SchemaRef,
+    builders: Vec<Builder>,
+    /// For each column of the table, its builder.
+    wanted: Vec<Option<usize>>,
+    /// For each builder, how many rows it has.
+    filled: Vec<usize>,
+    rows: usize,
+    scratch: String,
+}
+
+impl Table {
+    fn new(plan: &Plan, columns: &[usize], rows: u64) -> Self {
+        let capacity = usize::try_from(rows).map_or(BATCH_ROWS, |rows| std::cmp::min(rows, BATCH_ROWS));
+        let mut wanted = vec![None; plan.columns.len()];
+        for (builder, &column) in columns.iter().enumerate() {
+            wanted[column] = Some(builder);
+        }
+        let builders = columns.iter().map(|&column| Builder::new(&plan.columns[column].kind, capacity));
+        Self {
+            keys: Keys::new(plan.column_names()),
+            schema: schema_of(plan, columns),
+            builders: builders.collect(),
+            wanted,
+            filled: vec![0; columns.len()],
+            rows: 0,
+            scratch: String::new(),
+        }
+    }
+
+    fn append(&mut self, line: &str) -> Result<(), Mismatch> {
+        let mut position = 0;
+        members(line, |key, value| {
+            let column = self.keys.find(position, key).ok_or(Mismatch)?;
+            position += 1;
+            let Some(number) = self.wanted[column] else { return Ok(()) };
+            if self.filled[number] != self.rows {
+                return Err(Mismatch);
+            }
+            self.filled[number] += 1;
+            let builder = &mut self.builders[number];
+            let text = match value {
+                Value::Null => {
+                    builder.append_null();
+                    return Ok(());
+                }
+                Value::Boolean(text) | Value::Number(text) | Value::Nested(text) => text,
+                // A string only fits a text.
+                Value::Text(_) if !builder.is_verbatim() => return Err(Mismatch),
+                Value::Text(ref text) => text.text(&mut self.scratch),
+            };
+            builder.append(text).ok_or(Mismatch)
+        })?;
+        self.rows += 1;
+        for (builder, filled) in self.builders.iter_mut().zip(&mut self.filled) {
+            if *filled < self.rows {
+                *filled += 1;
+                builder.append_null();
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<RecordBatch> {
+        let arrays = self.builders.iter_mut().map(Builder::finish).collect();
+        self.filled.fill(0);
+        let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
+            .map_err(|error| CommonError::Internal(error.to_string()).into())
+    }
+}
