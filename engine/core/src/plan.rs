@@ -218,6 +218,8 @@ fn append(pieces: &mut Vec<Piece>, next: Piece) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn piece(file: usize, first_row: u64, rows: u64) -> Piece {
@@ -297,5 +299,36 @@ mod tests {
         assert_eq!(plan.locate(0, 3), Some(("b.csv".into(), 1)));
         assert_eq!(plan.locate(1, 1), Some(("b.csv".into(), 3)));
         assert_eq!(plan.locate(1, 2), None);
+    }
+
+    proptest! {
+        /// However files are cut, every row is in one split, in order, and whole pieces stay whole.
+        #[test]
+        fn every_row_is_in_one_split(
+            sizes in proptest::collection::vec((0_u64..50, any::<bool>()), 0..12),
+            split_rows in 1_u64..40,
+        ) {
+            let pieces = sizes.iter().enumerate().map(|(file, (rows, is_text))| Piece {
+                bytes: is_text.then_some((0, *rows)),
+                ..piece(file, 0, *rows)
+            });
+            let plan = Plan::new(vec![], vec![], pieces, PlanOptions { split_rows });
+            let mut next = vec![0; sizes.len()];
+            let mut last_file = 0;
+            for (number, split) in plan.splits.iter().enumerate() {
+                prop_assert_eq!(split.number, number as u64);
+                prop_assert!(split.rows() > 0 && split.rows() <= std::cmp::max(4 * split_rows, 50) + split_rows);
+                for piece in &split.pieces {
+                    prop_assert!(piece.file >= last_file);
+                    last_file = piece.file;
+                    prop_assert_eq!(piece.first_row, next[piece.file]);
+                    next[piece.file] += piece.rows;
+                    let (rows, is_text) = sizes[piece.file];
+                    prop_assert!(piece.rows == rows || !is_text && rows > 4 * split_rows);
+                }
+            }
+            let rows: Vec<u64> = sizes.iter().map(|(rows, _)| *rows).collect();
+            prop_assert_eq!(next, rows);
+        }
     }
 }

@@ -248,6 +248,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(parent) = path.parent() {
+        sweep(parent, &name);
+    }
     let beside = path.with_file_name(format!(".{name}.draft.{}.{number}", std::process::id()));
     let written = fs::File::create(&beside).and_then(|mut file| {
         file.write_all(bytes)?;
@@ -273,7 +276,11 @@ fn sweep(parent: &Path, name: &str) {
             .and_then(rustix::process::Pid::from_raw)
             .is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
         if !alive {
-            let _ = fs::remove_dir_all(entry.path());
+            // What cannot be removed now is tried again by the next.
+            let _ = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
+                _ => fs::remove_file(entry.path()),
+            };
         }
     }
 }

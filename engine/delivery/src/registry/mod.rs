@@ -207,6 +207,7 @@ impl FileRegistry {
     fn add(&self, package: &Artifact) -> Result<u64> {
         let folder = self.versions_folder();
         fs::create_dir_all(&folder).map_err(CommonError::on("create", &folder))?;
+        sweep(&folder);
         let draft = tempfolder(&folder)?;
         let copied = copy_package(package, &draft).and_then(|()| {
             let mut version = self.versions()?.last().map_or(1, |last| last + 1);
@@ -236,6 +237,16 @@ fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
         serde_json::to_vec_pretty(value).map_err(|error| CommonError::Internal(error.to_string()))?;
     bytes.push(b'\n');
     write_whole(path, &bytes)
+}
+
+/// Removes what pushers that were killed have left; whoever calls holds the lock, so no other is at work.
+fn sweep(versions: &Path) {
+    let Ok(entries) = fs::read_dir(versions) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(".push.") {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn tempfolder(folder: &Path) -> Result<PathBuf> {

@@ -40,7 +40,7 @@ fn pushers_side_by_side_get_different_versions() {
             .iter()
             .map(|package| {
                 let registry = FileRegistry::new(&root, "tips").unwrap();
-                scope.spawn(move || registry.add(package).unwrap())
+                scope.spawn(move || registry.push(package, Value::Null).unwrap().version)
             })
             .collect();
         pushers.into_iter().map(|pusher| pusher.join().unwrap()).collect()
