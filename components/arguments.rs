@@ -108,6 +108,22 @@ fn parse_delimiter(text: &str) -> Result<char, String> {
 }
 
 impl SourceArguments {
+    /// Refuses options that would have no effect: a data set is Parquet that `ingest` wrote.
+    pub(crate) fn refuse_with_dataset(&self, location: &str) -> Result<()> {
+        let Self { format, delimiter, no_header, null_value, infer_rows, column_type } = self;
+        let given = format.is_some()
+            || *delimiter != ','
+            || *no_header
+            || !null_value.is_empty()
+            || infer_rows.is_some()
+            || !column_type.is_empty();
+        if !given {
+            return Ok(());
+        }
+        let message = format!("`{location}` is a data set, so options for reading files have no meaning");
+        Err(ArgumentError::new(message, "leave them out, or give them to `sluice ingest`").into())
+    }
+
     pub(crate) fn options(&self) -> Result<SourceOptions> {
         let mut types = BTreeMap::new();
         for pair in &self.column_type {

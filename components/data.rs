@@ -26,6 +26,7 @@ impl Data {
     /// Opens a data set folder, or a file, glob or folder of files.
     pub(crate) fn open(location: &str, source: &SourceArguments, session: &Session) -> Result<Self> {
         if Path::new(location).join(MANIFEST_FILE).is_file() {
+            source.refuse_with_dataset(location)?;
             return Ok(Self::Dataset(Box::new(Dataset::open(Path::new(location))?)));
         }
         let files = sluice_source::open(location, Path::new("."), &source.options()?, &session.execution)?;

@@ -122,3 +122,15 @@ fn version_and_a_second_own_name() {
     let _ = place.sluice(&[path, "run", &diabetes("pipeline.yaml"), "--out", "out"]).exits(0);
     let _ = place.sluice(&["run", "sluice"]).exits(3);
 }
+
+#[test]
+fn an_option_without_effect_is_refused() {
+    let place = Place::new();
+    let rows = diabetes("diabetes.csv");
+    let by_column = ["ingest", &rows, "--subset-column", "subset", "--out", "dataset"];
+    let seeded = place.sluice(&[&by_column[..], &["--seed", "7"]].concat()).exits(2);
+    assert!(seeded.stderr.contains("--seed"), "{seeded:#?}");
+    let _ = place.sluice(&by_column).exits(0);
+    let outcome = place.sluice(&["statistics", "dataset", "--delimiter", ";"]);
+    place.assert_failure(&outcome, 2, &["`dataset` is a data set", "have no meaning", "hint:"]);
+}

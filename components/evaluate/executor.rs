@@ -152,7 +152,6 @@ fn answer(input: &ExecutorInput, verdict: &Verdict, evaluation: Option<&Evaluati
     output.write(input)
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn internal(error: serde_json::Error) -> CommonError {
     CommonError::Internal(error.to_string())
 }

@@ -35,9 +35,9 @@ pub(crate) struct IngestArguments {
     /// A subset and its share of the rows; the shares add up to 1.
     #[arg(long, value_name = "NAME=SHARE")]
     share: Vec<String>,
-    /// Another seed gives other subsets.
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    seed: u64,
+    /// With `--share`: another seed gives other subsets; 0 unless given.
+    #[arg(long, value_name = "N", conflicts_with = "subset_column")]
+    seed: Option<u64>,
     /// A column that identifies a row; may be given several times.
     #[arg(long, value_name = "COLUMN")]
     key: Vec<String>,

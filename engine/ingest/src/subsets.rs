@@ -29,9 +29,9 @@ const MAX_SUBSETS: usize = 64;
 pub struct SubsetOptions {
     /// `hash`, or the column that names each row's subset.
     pub by: String,
-    /// Another seed gives other subsets.
-    #[serde(default)]
-    pub seed: u64,
+    /// By hash: another seed gives other subsets; 0 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// By hash: the share of each subset; together 1.
     #[serde(flatten)]
     pub shares: BTreeMap<String, f64>,
@@ -70,8 +70,9 @@ impl SubsetOptions {
 
     pub(crate) fn checked(&self) -> Result<Rule, IngestError> {
         if let Some(column) = self.column() {
-            if let Some(name) = self.shares.keys().next() {
-                return Err(IngestError::ShareOfColumn { column: column.into(), name: name.clone() });
+            let seed = self.seed.map(|_| "seed");
+            if let Some(name) = self.shares.keys().next().map(String::as_str).or(seed) {
+                return Err(IngestError::ShareOfColumn { column: column.into(), name: name.into() });
             }
             return Ok(Rule::Column(column.into()));
         }
@@ -96,7 +97,7 @@ impl SubsetOptions {
                 (bound, name.clone())
             })
             .collect();
-        Ok(Rule::Hash { seed: self.seed, bounds })
+        Ok(Rule::Hash { seed: self.seed.unwrap_or(0), bounds })
     }
 }
 
@@ -168,13 +169,16 @@ mod tests {
     fn options(shares: &[(&str, f64)]) -> SubsetOptions {
         SubsetOptions {
             by: "hash".into(),
-            seed: 7,
+            seed: Some(7),
             shares: shares.iter().map(|(name, share)| ((*name).to_owned(), *share)).collect(),
         }
     }
 
     #[test]
     fn shares_are_checked() {
+        let by_column = |seed| SubsetOptions { by: "subset".into(), seed, shares: BTreeMap::new() };
+        assert!(by_column(None).check().is_ok());
+        assert!(matches!(by_column(Some(7)).check(), Err(IngestError::ShareOfColumn { .. })));
         assert!(options(&[("train", 0.8), ("eval", 0.2)]).check().is_ok());
         assert!(matches!(
             options(&[("train", 0.8), ("eval", 0.1)]).check(),

@@ -31,7 +31,7 @@ fn message(text: &str) -> String {
 fn a_sound_file_is_read() {
     let spec: PipelineSpec = from_yaml(SOUND, "p.yaml").unwrap();
     assert_eq!(spec.data.subsets.shares["train"].to_bits(), 0.8_f64.to_bits());
-    assert_eq!(spec.data.subsets.seed, 7);
+    assert_eq!(spec.data.subsets.seed, Some(7));
     assert_eq!(spec.transform.0.len(), 4);
     assert_eq!(spec.evaluate.options.require.len(), 2);
     assert_eq!(spec.evaluate.options.alpha.to_bits(), 0.05_f64.to_bits());
