@@ -2,8 +2,9 @@
 //!
 //! `NAME/versions/0001/` is the model package, unchanged; `NAME/versions/0001.json` says where it came from;
 //! `NAME/aliases.json` maps `latest-blessed` to a version. A version is claimed by a rename that fails when it
-//! exists and pushers of a model wait for one another; the alias is moved last, so that a push that
-//! is cut short leaves the old one in force.
+//! exists and pushers of a model wait for one another. Then the alias is moved, which puts the version in force,
+//! and the record is written last. A folder that has neither is what a push that was cut short has left: it does
+//! not count as a version, and the old alias is in force.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -81,11 +82,24 @@ impl FileRegistry {
         self.versions_folder().join(format!("{version:04}"))
     }
 
+    fn record_path(&self, version: u64) -> PathBuf {
+        self.version_path(version).with_extension("json")
+    }
+
     /// The numbers of all versions, ascending.
     ///
     /// # Errors
-    /// [`CommonError::File`].
+    /// [`CommonError::File`], [`DeliveryError::RegistryDamaged`].
     pub fn versions(&self) -> Result<Vec<u64>> {
+        let aliases = self.aliases()?;
+        let is_complete = |version: &u64| {
+            self.record_path(*version).is_file() || aliases.values().any(|aliased| aliased == version)
+        };
+        Ok(self.folders()?.into_iter().filter(is_complete).collect())
+    }
+
+    /// The numbers of all packages that are there, ascending, also of those whose push was cut short.
+    fn folders(&self) -> Result<Vec<u64>> {
         let folder = self.versions_folder();
         if !folder.exists() {
             return Ok(Vec::new());
@@ -160,13 +174,15 @@ impl FileRegistry {
     pub fn push(&self, package: &Artifact, verdict: Value) -> Result<Pushed> {
         let _alone = self.lock()?;
         let existing = self.find(package.digest())?;
-        let version = match existing {
-            Some(version) => version,
-            None => self.add(package)?,
+        let (version, is_new) = match existing {
+            Some(version) => (version, !self.versions()?.contains(&version)),
+            None => (self.add(package)?, true),
         };
-        let record_path = self.version_path(version).with_extension("json");
-        // A push that was cut short may have left a version without its record.
-        if existing.is_none() || !record_path.exists() {
+        let mut aliases = self.aliases()?;
+        aliases.insert(LATEST_BLESSED.into(), version);
+        write_json(&self.folder().join("aliases.json"), &aliases)?;
+        let record_path = self.record_path(version);
+        if !record_path.exists() {
             let pushed_at_seconds = std::time::SystemTime::now()
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs());
@@ -174,11 +190,8 @@ impl FileRegistry {
                 VersionRecord { version, digest: package.digest().into(), verdict, pushed_at_seconds };
             write_json(&record_path, &record)?;
         }
-        let mut aliases = self.aliases()?;
-        aliases.insert(LATEST_BLESSED.into(), version);
-        write_json(&self.folder().join("aliases.json"), &aliases)?;
         let path = self.version_path(version).display().to_string();
-        Ok(Pushed { version, is_new: existing.is_none(), path })
+        Ok(Pushed { version, is_new, path })
     }
 
     /// Waits until no other pusher of this model is at work; it is let go with the answer.
@@ -193,7 +206,7 @@ impl FileRegistry {
     }
 
     fn find(&self, digest: &str) -> Result<Option<u64>> {
-        for version in self.versions()?.into_iter().rev() {
+        for version in self.folders()?.into_iter().rev() {
             let path = self.version_path(version).join(MANIFEST_FILE);
             let bytes = fs::read(&path).map_err(CommonError::on("read", &path))?;
             if sluice_core::artifact::hex_digest(&bytes) == digest {
@@ -210,7 +223,7 @@ impl FileRegistry {
         sweep(&folder);
         let draft = tempfolder(&folder)?;
         let copied = copy_package(package, &draft).and_then(|()| {
-            let mut version = self.versions()?.last().map_or(1, |last| last + 1);
+            let mut version = self.folders()?.last().map_or(1, |last| last + 1);
             loop {
                 match renameat_with(CWD, &draft, CWD, self.version_path(version), RenameFlags::NOREPLACE) {
                     Ok(()) => return Ok(version),

@@ -61,3 +61,31 @@ fn names_that_lead_elsewhere_and_damaged_aliases_are_refused() {
     let error = registry.latest_blessed().unwrap_err();
     assert_eq!(error.kind(), sluice_core::ErrorKind::Malformed);
 }
+
+#[test]
+fn a_push_that_is_cut_short_leaves_the_old_alias_in_force_and_is_finished_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (package(folder.path(), "a", "a"), package(folder.path(), "b", "b"));
+    let versions = folder.path().join("registry/tips/versions");
+    let registry = FileRegistry::new(folder.path().join("registry"), "tips").unwrap();
+    // The very first push, cut short after each of its writes.
+    registry.push(&a, Value::Null).unwrap();
+    fs::remove_file(versions.join("0001.json")).unwrap();
+    assert_eq!(registry.latest_blessed().unwrap().map(|(version, _)| version), Some(1));
+    fs::remove_file(folder.path().join("registry/tips/aliases.json")).unwrap();
+    assert!(registry.latest_blessed().unwrap().is_none());
+    assert_eq!(registry.versions().unwrap(), [0_u64; 0]);
+    let first = registry.push(&a, Value::Null).unwrap();
+    assert_eq!((first.version, first.is_new), (1, true));
+    assert!(versions.join("0001.json").is_file());
+    // A later one: version 1 stays in force.
+    registry.push(&b, Value::Null).unwrap();
+    fs::remove_file(versions.join("0002.json")).unwrap();
+    fs::write(folder.path().join("registry/tips/aliases.json"), r#"{"latest-blessed": 1}"#).unwrap();
+    assert_eq!(registry.alias(LATEST_BLESSED).unwrap(), Some(1));
+    assert_eq!(registry.versions().unwrap(), [1]);
+    assert_eq!(registry.push(&b, Value::Null).unwrap().version, 2);
+    // Without its alias file a registry that has versions is damaged, not empty.
+    fs::remove_file(folder.path().join("registry/tips/aliases.json")).unwrap();
+    assert!(registry.latest_blessed().is_err());
+}
