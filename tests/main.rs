@@ -15,5 +15,6 @@ mod run;
 mod shards;
 mod signals;
 mod steps;
+mod subsets;
 mod support;
 mod tables;

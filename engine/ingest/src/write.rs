@@ -1,7 +1,8 @@
-//! Writing the subsets: splits are read on all cores, rows sorted into subsets, and each subset written in
-//! split order, so that the files are the same bytes for any number of threads.
+//! Writing the subsets: splits are read, their rows sorted into subsets and encoded on all cores; each subset's
+//! bytes are put together in split order, so that the files are the same bytes for any number of threads.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use sluice_core::seam::{BatchSource, Delivery, Request};
 use crate::dataset::{DATASET_KIND, DATASET_VERSION, Dataset, DatasetRecord, RECORD_FILE};
 use crate::error::IngestError;
 use crate::parquet_writer::ParquetWriter;
+use crate::row_groups::{EncodedRows, RowGroupEncoder};
 use crate::subsets::{Rule, SubsetOptions};
 
 /// What the user chooses.
@@ -61,16 +63,16 @@ pub fn ingest(
         execution,
         |split| layout.sort(source, split, execution),
         |_, sorted| {
-            for (name, batches) in sorted {
+            for (name, part) in sorted {
                 let writer = match writers.entry(name) {
-                    std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                    std::collections::btree_map::Entry::Vacant(entry) => {
-                        let name = format!("{}/part-00000.parquet", entry.key());
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => {
+                        let name = file_of(entry.key());
                         let writer = ParquetWriter::new(&mut draft, &name, &layout.schema)?;
                         entry.insert(writer)
                     }
                 };
-                batches.iter().try_for_each(|batch| writer.write(batch))?;
+                writer.append(part)?;
             }
             Ok(())
         },
@@ -87,6 +89,11 @@ pub fn ingest(
         }
     }
     publish(draft, source, notes, options, &layout, subsets)
+}
+
+/// The file of a subset.
+fn file_of(subset: &str) -> String {
+    format!("{subset}/part-00000.parquet")
 }
 
 fn publish(
@@ -170,14 +177,14 @@ impl Layout {
         Ok(Self { rule, inputs, request, adds_hash, schema: Arc::new(Schema::new(fields)), columns })
     }
 
-    /// Reads a split and sorts its rows into subsets.
+    /// Reads a split, sorts its rows into subsets and encodes them.
     fn sort(
         &self,
         source: &dyn BatchSource,
         split: &Split,
         execution: &Execution,
-    ) -> Result<BTreeMap<String, Vec<RecordBatch>>> {
-        let mut sorted: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
+    ) -> Result<Vec<(String, EncodedRows)>> {
+        let mut sorted: BTreeMap<String, RowGroupEncoder> = BTreeMap::new();
         let mut names = Vec::new();
         let mut first_row = 0;
         source.read(split, &self.request, &mut |delivery| {
@@ -196,7 +203,7 @@ impl Layout {
             execution.progress.advance(rows);
             Ok(())
         })?;
-        Ok(sorted)
+        sorted.into_iter().map(|(name, encoder)| Ok((name, encoder.finish()?))).collect()
     }
 
     fn sort_batch(
@@ -205,7 +212,7 @@ impl Layout {
         split: &Split,
         first_row: u64,
         names: &mut Vec<String>,
-        sorted: &mut BTreeMap<String, Vec<RecordBatch>>,
+        sorted: &mut BTreeMap<String, RowGroupEncoder>,
     ) -> Result<()> {
         let batch = Batch::in_split(record_batch, split.number, first_row, Arc::default())
             .derive(&self.inputs, &mut GroupTables::default())?;
@@ -216,7 +223,10 @@ impl Layout {
             if mask.true_count() > 0 {
                 let part =
                     filter_record_batch(&whole, &mask).map_err(|source| IngestError::Rows { source })?;
-                sorted.entry(name.clone()).or_default().push(part);
+                let encoder = sorted
+                    .entry(name.clone())
+                    .or_insert_with(|| RowGroupEncoder::new(&file_of(name), &self.schema));
+                encoder.push(&part)?;
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ use sluice_core::options::OptionsError;
 use sluice_core::plan::Split;
 use sluice_core::seam::{BatchSource, BatchTransform, Delivery, Request};
 use sluice_delivery::ModelPackage;
-use sluice_ingest::ParquetWriter;
+use sluice_ingest::{EncodedRows, ParquetWriter, RowGroupEncoder};
 
 use crate::step::made_from;
 
@@ -61,9 +61,9 @@ pub fn predict(
         &source.plan().splits,
         execution,
         |split| layout.score(model, source, split, execution),
-        |_, (batches, without)| {
+        |_, (scored, without)| {
             rows_without_prediction += without;
-            batches.iter().try_for_each(|batch| writer.write(batch))
+            writer.append(scored)
         },
     )?;
     execution.progress.end();
@@ -134,8 +134,8 @@ impl Layout {
         source: &dyn BatchSource,
         split: &Split,
         execution: &Execution,
-    ) -> Result<(Vec<RecordBatch>, u64)> {
-        let (mut batches, mut without) = (Vec::new(), 0);
+    ) -> Result<(EncodedRows, u64)> {
+        let (mut encoder, mut without) = (RowGroupEncoder::new(FILE, &self.schema), 0);
         source.read(split, &self.request, &mut |delivery| {
             execution.cancel.check()?;
             let Delivery::Rows(record_batch) = delivery else { return Ok(()) };
@@ -151,9 +151,8 @@ impl Layout {
             let scored = RecordBatch::try_new(Arc::clone(&self.schema), columns)
                 .map_err(|error| CommonError::Internal(error.to_string()))?;
             execution.progress.advance(batch.rows() as u64);
-            batches.push(scored);
-            Ok(())
+            encoder.push(&scored)
         })?;
-        Ok((batches, without))
+        Ok((encoder.finish()?, without))
     }
 }
