@@ -8,6 +8,7 @@ mod bad_settings;
 mod executor;
 mod output;
 mod predict;
+mod queries;
 mod readme;
 mod reproducible;
 mod resume;

@@ -65,6 +65,27 @@ fn several_splits() {
     assert_same_with_any_threads(&place, "pipeline.yaml");
 }
 
+/// In a run the statistics and the transform come from one scan of the training rows; alone each reads them itself.
+#[test]
+fn a_shared_scan_gives_the_bytes_of_the_steps_alone() {
+    let place = Place::new();
+    mixed_parquet(600_000, 50_000, &place.path("rows.parquet"));
+    mixed_pipeline(&place, "rows.parquet");
+    let outcome = place.sluice(&["run", "pipeline.yaml", "--out", "out"]).exits(0);
+    assert!(outcome.stderr.contains("from the scan of the statistics"), "{outcome:#?}");
+    let run = place.path("out/runs/0001");
+    let dataset = run.join("dataset").display().to_string();
+    let _ = place.sluice(&["statistics", &dataset, "--out", "statistics"]).exits(0);
+    assert_same_files(&place.path("statistics"), &run.join("statistics"));
+    let transform = ["transform", &dataset, "--pipeline", "pipeline.yaml", "--out", "transform"];
+    let _ = place.sluice(&transform).exits(0);
+    assert_same_files(&place.path("transform"), &run.join("transform"));
+    // With one of the two there already, the other leaves the shared scan.
+    let forced = place.sluice(&["run", "pipeline.yaml", "--out", "out", "--force", "transform"]).exits(0);
+    assert!(!forced.stderr.contains("from the scan of the statistics"), "{forced:#?}");
+    assert_same_files(&place.path("out/runs/0002/transform"), &place.path("transform"));
+}
+
 #[test]
 fn the_same_table_in_both_formats_gives_the_same_subsets_and_figures() {
     let place = Place::new();

@@ -18,6 +18,19 @@ pub struct PlannedFile {
     pub fingerprint: String,
 }
 
+/// A span of a source: one of the numbered pieces in which data arrive. It is read as if it were a source of its
+/// own: no split crosses its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedSpan {
+    /// Its number.
+    pub span: u64,
+    /// Its version, where deliveries are numbered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The index of its first file in [`Plan::files`]; it ends where the next span begins.
+    pub first_file: usize,
+}
+
 /// A column of a source, in the order of the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedColumn {
@@ -84,6 +97,9 @@ pub struct Plan {
     pub files: Vec<PlannedFile>,
     /// In the order of the source.
     pub columns: Vec<PlannedColumn>,
+    /// The spans that the files belong to, ascending; empty for a source without spans.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spans: Vec<PlannedSpan>,
     /// In order; their numbers are their indices.
     pub splits: Vec<Split>,
     /// Of all of the above; states of different plans are never merged.
@@ -104,6 +120,18 @@ impl Plan {
         pieces: impl IntoIterator<Item = Piece>,
         options: PlanOptions,
     ) -> Self {
+        Self::with_spans(files, columns, Vec::new(), pieces, options)
+    }
+
+    /// As [`Plan::new`], for files that belong to spans: a split ends where a span ends.
+    #[must_use]
+    pub fn with_spans(
+        files: Vec<PlannedFile>,
+        columns: Vec<PlannedColumn>,
+        spans: Vec<PlannedSpan>,
+        pieces: impl IntoIterator<Item = Piece>,
+        options: PlanOptions,
+    ) -> Self {
         let target = std::cmp::max(options.split_rows, 1);
         let mut splits: Vec<Split> = Vec::new();
         let mut open: Vec<Piece> = Vec::new();
@@ -114,7 +142,12 @@ impl Plan {
             }
             *open_rows = 0;
         };
+        let span_of = |file: usize| spans.partition_point(|span| span.first_file <= file);
+        let mut open_span = None;
         for mut piece in pieces {
+            if open_span.replace(span_of(piece.file)).is_some_and(|span| span != span_of(piece.file)) {
+                close(&mut open, &mut open_rows);
+            }
             let cuttable = piece.bytes.is_none() && piece.rows > target.saturating_mul(4);
             while piece.rows > 0 {
                 let room = target - open_rows;
@@ -133,7 +166,7 @@ impl Plan {
             }
         }
         close(&mut open, &mut open_rows);
-        let mut plan = Self { files, columns, splits, digest: String::new() };
+        let mut plan = Self { files, columns, spans, splits, digest: String::new() };
         plan.digest = plan.compute_digest();
         plan
     }
@@ -142,6 +175,13 @@ impl Plan {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.splits.iter().map(Split::rows).sum()
+    }
+
+    /// The span that a split belongs to, if the source has spans.
+    #[must_use]
+    pub fn span_of(&self, split: &Split) -> Option<&PlannedSpan> {
+        let file = split.pieces.first()?.file;
+        self.spans[..self.spans.partition_point(|span| span.first_file <= file)].last()
     }
 
     /// The column of this name.
@@ -191,7 +231,12 @@ impl Plan {
 
     fn compute_digest(&self) -> String {
         // Serialising plain data of our own cannot fail; an empty digest would still be the same everywhere.
-        let bytes = serde_json::to_vec(&(&self.files, &self.columns, &self.splits)).unwrap_or_default();
+        let bytes = if self.spans.is_empty() {
+            serde_json::to_vec(&(&self.files, &self.columns, &self.splits))
+        } else {
+            serde_json::to_vec(&(&self.files, &self.columns, &self.spans, &self.splits))
+        };
+        let bytes = bytes.unwrap_or_default();
         format!("{:032x}", xxh3_128(&bytes))
     }
 }
@@ -246,6 +291,22 @@ mod tests {
         assert_eq!(plan.splits[1].pieces, [piece(0, 3, 5)]);
         assert_eq!(plan.splits[3].pieces, [piece(2, 0, 5)]);
         assert_eq!(plan.rows(), 51);
+    }
+
+    #[test]
+    fn a_split_ends_where_its_span_ends() {
+        let spans = [(3, 0), (4, 2)]
+            .map(|(span, first_file)| PlannedSpan { span, version: None, first_file })
+            .to_vec();
+        let pieces = [piece(0, 0, 2), piece(1, 0, 2), piece(2, 0, 2), piece(3, 0, 2)];
+        let options = PlanOptions { split_rows: 3 };
+        let plan = Plan::with_spans(vec![], vec![], spans, pieces.clone(), options);
+        let spans: Vec<(u64, u64)> =
+            plan.splits.iter().map(|split| (plan.span_of(split).unwrap().span, split.rows())).collect();
+        assert_eq!(spans, [(3, 2), (3, 2), (4, 2), (4, 2)]);
+        let one = Plan::new(vec![], vec![], pieces, PlanOptions { split_rows: 6 });
+        assert_eq!(one.splits.iter().map(Split::rows).collect::<Vec<_>>(), [6, 2]);
+        assert!(one.span_of(&one.splits[0]).is_none());
     }
 
     #[test]

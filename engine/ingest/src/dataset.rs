@@ -9,9 +9,11 @@ use sluice_core::artifact::Artifact;
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 use sluice_core::plan::{PlanOptions, PlannedColumn};
-use sluice_source::{FileSource, SourceOptions};
+use sluice_source::{FileSource, SourceOptions, SpanLocation};
 
 use crate::error::IngestError;
+use crate::query::QueryRecord;
+use crate::write::file_of;
 
 /// The artifact's kind.
 pub const DATASET_KIND: &str = "dataset";
@@ -27,10 +29,19 @@ pub struct DatasetRecord {
     pub source_digest: String,
     /// The files that were read, with their rows.
     pub files: BTreeMap<String, u64>,
-    /// Rows read, which is the sum over the subsets.
+    /// Rows read: those of the subsets and those left out, unless a query made other rows of them.
     pub rows_read: u64,
+    /// Rows that belong to no subset.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// Rows of each subset.
     pub subsets: BTreeMap<String, u64>,
+    /// The spans, ascending; empty for a source without spans.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spans: Vec<SpanRecord>,
+    /// The query that made the rows, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<QueryRecord>,
     /// How rows were assigned, in words.
     pub assigned: String,
     /// The columns that identify a row; empty when all columns do.
@@ -39,6 +50,23 @@ pub struct DatasetRecord {
     pub columns: Vec<PlannedColumn>,
     /// What the reader inferred that may surprise: column and reason.
     pub notes: Vec<String>,
+}
+
+/// A span of a data set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpanRecord {
+    /// Its number.
+    pub span: u64,
+    /// Its version, where deliveries are numbered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Its rows in each subset.
+    pub subsets: BTreeMap<String, u64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// An ingested data set.
@@ -85,6 +113,20 @@ impl Dataset {
             return Err(IngestError::NoSuchSubset { name: name.into(), found }.into());
         }
         let options = SourceOptions { plan, ..SourceOptions::default() };
-        sluice_source::open(name, self.artifact.folder(), &options, execution)
+        if self.record.spans.is_empty() {
+            return sluice_source::open(name, self.artifact.folder(), &options, execution);
+        }
+        let spans: Vec<SpanLocation> = self
+            .record
+            .spans
+            .iter()
+            .filter(|span| span.subsets.contains_key(name))
+            .map(|span| SpanLocation {
+                span: span.span,
+                version: span.version,
+                location: file_of(name, Some(span.span)),
+            })
+            .collect();
+        sluice_source::open_spans(name, &spans, self.artifact.folder(), &options, execution)
     }
 }

@@ -34,6 +34,54 @@ pub enum IngestError {
         /// The name.
         name: String,
     },
+    /// A share of one kind where the rule needs another.
+    #[error("`subsets.by` is `{by}`, so subset `{name}` needs {wants}")]
+    NotAShare {
+        /// The subset.
+        name: String,
+        /// The rule.
+        by: &'static str,
+        /// What it needs.
+        wants: &'static str,
+    },
+    /// An end of an interval that cannot be read.
+    #[error("`{value}`, where subset `{name}` {end}, is no date, time or whole number")]
+    Instant {
+        /// The subset.
+        name: String,
+        /// Which end.
+        end: &'static str,
+        /// What was given.
+        value: String,
+    },
+    /// An interval without rows.
+    #[error("subset `{name}` ends before it begins")]
+    Backwards {
+        /// The subset.
+        name: String,
+    },
+    /// An interval that is everything, or mixes numbers with dates.
+    #[error("subset `{name}` {problem}")]
+    Interval {
+        /// The subset.
+        name: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// Intervals that overlap.
+    #[error("subsets `{first}` and `{second}` overlap")]
+    Overlap {
+        /// One of them.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// By time, but no subset has one.
+    #[error("`subsets.by` is `time`, but no subset is given")]
+    NoIntervals,
+    /// By time, but no column says the time.
+    #[error("`subsets.by` is `time`, but no column says when a row happened")]
+    NoTime,
     /// A value in the data that cannot be a folder.
     #[error("`{name}` cannot be the name of a subset")]
     Name {
@@ -101,6 +149,13 @@ impl Diagnostic for IngestError {
             | Self::ShareSum { .. }
             | Self::ShareOfColumn { .. }
             | Self::ShareName { .. }
+            | Self::NotAShare { .. }
+            | Self::Instant { .. }
+            | Self::Backwards { .. }
+            | Self::Interval { .. }
+            | Self::Overlap { .. }
+            | Self::NoIntervals
+            | Self::NoTime
             | Self::NoSuchSubset { .. } => ErrorKind::Usage,
             Self::Name { .. }
             | Self::Null { .. }
@@ -117,6 +172,17 @@ impl Diagnostic for IngestError {
             Self::Share { .. } | Self::ShareSum { .. } => {
                 Some("for example `subsets: {by: hash, train: 0.8, eval: 0.2, seed: 7}`".into())
             }
+            Self::NotAShare { .. }
+            | Self::Instant { .. }
+            | Self::Backwards { .. }
+            | Self::Interval { .. }
+            | Self::Overlap { .. }
+            | Self::NoIntervals => Some(
+                "for example `subsets: {by: time, train: {before: 2014-06-01}, eval: {from: 2014-06-08}}`; `from` belongs \
+                 to the subset, `before` does not"
+                    .into(),
+            ),
+            Self::NoTime => Some("name it: `roles: {time: trip_start}`, or `--time-column`".into()),
             Self::ShareOfColumn { .. } => Some("write `by: hash` to share rows out by their hash".into()),
             Self::Name { .. } | Self::ShareName { .. } => {
                 Some("use letters, digits, `-` and `_`, 64 at most".into())

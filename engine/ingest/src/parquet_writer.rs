@@ -1,5 +1,6 @@
 //! One Parquet file of an artifact. Its bytes follow from the rows, their order, and how they came in parts.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -17,9 +18,9 @@ use crate::row_groups::{EncodedGroup, EncodedRows, RowGroupEncoder, properties};
 /// A Parquet file of a draft: rows encoded here ([`write`](Self::write)) or beforehand on other threads
 /// ([`append`](Self::append)), in the order in which they are given.
 #[derive(Debug)]
-pub struct ParquetWriter {
+pub struct ParquetWriter<W: Write + Send = DraftFile> {
     name: String,
-    file: SerializedFileWriter<DraftFile>,
+    file: SerializedFileWriter<W>,
     /// Rows too few to be encoded where they were read.
     small: RowGroupEncoder,
     rows: u64,
@@ -32,6 +33,26 @@ impl ParquetWriter {
     /// When it cannot be created, or a column has a type that Parquet lacks.
     pub fn new(draft: &mut Draft, name: &str, schema: &SchemaRef) -> Result<Self> {
         let file = draft.create_file(name)?;
+        Self::over(file, name, schema)
+    }
+
+    /// Ends the file and answers how many rows it holds.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(self, draft: &mut Draft) -> Result<u64> {
+        let (file, rows) = self.close()?;
+        file.finish(draft)?;
+        Ok(rows)
+    }
+}
+
+impl<W: Write + Send> ParquetWriter<W> {
+    /// Begins a file, which messages call `name`.
+    ///
+    /// # Errors
+    /// When a column has a type that Parquet lacks.
+    pub fn over(file: W, name: &str, schema: &SchemaRef) -> Result<Self> {
         let begun = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties().build()))
             .and_then(ArrowWriter::into_serialized_writer);
         let (file, _) = begun.map_err(|source| IngestError::Write { name: name.into(), source })?;
@@ -79,14 +100,13 @@ impl ParquetWriter {
         Ok(spliced.map_err(|source: ParquetError| IngestError::Write { name: self.name.clone(), source })?)
     }
 
-    /// Ends the file and answers how many rows it holds.
+    /// Ends the file; answers it with its rows.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(mut self, draft: &mut Draft) -> Result<u64> {
+    pub fn close(mut self) -> Result<(W, u64)> {
         self.flush()?;
         let file = self.file.into_inner().map_err(|source| IngestError::Write { name: self.name, source })?;
-        file.finish(draft)?;
-        Ok(self.rows)
+        Ok((file, self.rows))
     }
 }

@@ -1,8 +1,13 @@
-//! Which subset a row belongs to: the one that a column names, or the one that the hash of its key falls into.
+//! Which subset a row belongs to: the one that a column names, the one that the hash of its key falls into, or the
+//! one in whose interval its time lies.
 //!
 //! By hash: u = XXH3-64(row hash, seed) / 2^64; subsets lie side by side on [0, 1) in byte order of their
 //! names, each as wide as its share, and the row belongs to the one that u falls into. So a row stays in its
 //! subset whatever the order of rows, the file or the machine.
+//!
+//! By time: a subset is the interval from its `from` (included) to its `before` (not included). Intervals must not
+//! overlap; rows in none of them are left out and counted, so that a gap can keep what was known at the time of
+//! training apart from what it is judged on.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +19,10 @@ use sluice_core::column::Column;
 use sluice_core::error::{CommonError, Error, Result};
 
 use crate::error::IngestError;
+use crate::interval::{Interval, IntervalOptions};
+
+/// The word that chooses intervals of time.
+const BY_TIME: &str = "time";
 
 /// The word that chooses the hash of the key.
 const BY_HASH: &str = "hash";
@@ -27,20 +36,31 @@ const MAX_SUBSETS: usize = 64;
 /// How rows are shared out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SubsetOptions {
-    /// `hash`, or the column that names each row's subset.
+    /// `hash`, `time`, or the column that names each row's subset.
     pub by: String,
     /// By hash: another seed gives other subsets; 0 unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// By hash: the share of each subset; together 1.
+    /// By hash: the share of each subset; together 1. By time: the interval of each subset.
     #[serde(flatten)]
-    pub shares: BTreeMap<String, f64>,
+    pub shares: BTreeMap<String, Share>,
+}
+
+/// What belongs to a subset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Share {
+    /// This part of all rows.
+    Part(f64),
+    /// The rows of this time.
+    Time(IntervalOptions),
 }
 
 /// Checked options.
 #[derive(Clone, Debug)]
 pub(crate) enum Rule {
     Hash { seed: u64, bounds: Vec<(f64, String)> },
+    Time(Vec<(Interval, String)>),
     Column(String),
 }
 
@@ -48,7 +68,13 @@ impl SubsetOptions {
     /// The column that names the subset, if one does.
     #[must_use]
     pub fn column(&self) -> Option<&str> {
-        (self.by != BY_HASH).then_some(self.by.as_str())
+        (self.by != BY_HASH && self.by != BY_TIME).then_some(self.by.as_str())
+    }
+
+    /// Whether the time of a row says its subset.
+    #[must_use]
+    pub fn by_time(&self) -> bool {
+        self.by == BY_TIME
     }
 
     /// How rows are assigned, in words.
@@ -56,6 +82,7 @@ impl SubsetOptions {
     pub fn rule(&self) -> String {
         match self.column() {
             Some(column) => format!("by column `{column}`"),
+            None if self.by_time() => "by their time".into(),
             None => "by the hash of their key".into(),
         }
     }
@@ -76,28 +103,62 @@ impl SubsetOptions {
             }
             return Ok(Rule::Column(column.into()));
         }
-        for (name, &share) in &self.shares {
+        for name in self.shares.keys() {
             check_name(name).map_err(|_| IngestError::ShareName { name: name.clone() })?;
+        }
+        if self.by_time() {
+            if self.seed.is_some() {
+                return Err(IngestError::ShareOfColumn { column: BY_TIME.into(), name: "seed".into() });
+            }
+            return Ok(Rule::Time(self.intervals()?));
+        }
+        let mut shares: Vec<(&String, f64)> = Vec::new();
+        for (name, share) in &self.shares {
+            match share {
+                Share::Part(share) => shares.push((name, *share)),
+                Share::Time(_) => return Err(IngestError::NotAShare { name: name.clone(), by: BY_HASH, wants: "a share such as 0.8" }),
+            }
+        }
+        for (name, share) in shares.iter().copied() {
             // One subset may take everything only if it is the only one; `1` is then its share.
-            if !(share > 0.0 && (share < 1.0 || self.shares.len() == 1)) {
+            if !(share > 0.0 && (share < 1.0 || shares.len() == 1)) {
                 return Err(IngestError::Share { name: name.clone(), share });
             }
         }
         // An empty sum is -0; adding 0 takes the sign off.
-        let sum = self.shares.values().sum::<f64>() + 0.0;
+        let sum = shares.iter().map(|(_, share)| share).sum::<f64>() + 0.0;
         if (sum - 1.0).abs() > 1e-9 {
             return Err(IngestError::ShareSum { sum });
         }
         let mut bound = 0.0;
-        let bounds = self
-            .shares
-            .iter()
+        let bounds = shares
+            .into_iter()
             .map(|(name, share)| {
                 bound += share;
                 (bound, name.clone())
             })
             .collect();
         Ok(Rule::Hash { seed: self.seed.unwrap_or(0), bounds })
+    }
+
+    /// The intervals, none of which overlap.
+    fn intervals(&self) -> Result<Vec<(Interval, String)>, IngestError> {
+        let mut intervals: Vec<(Interval, String)> = Vec::new();
+        for (name, share) in &self.shares {
+            let Share::Time(options) = share else {
+                let wants = "`from` and `before`";
+                return Err(IngestError::NotAShare { name: name.clone(), by: BY_TIME, wants });
+            };
+            let interval = options.checked(name)?;
+            if let Some((_, other)) = intervals.iter().find(|(other, _)| other.overlaps(&interval)) {
+                return Err(IngestError::Overlap { first: other.clone(), second: name.clone() });
+            }
+            intervals.push((interval, name.clone()));
+        }
+        if intervals.is_empty() {
+            return Err(IngestError::NoIntervals);
+        }
+        Ok(intervals)
     }
 }
 
@@ -109,8 +170,14 @@ fn check_name(name: &str) -> Result<(), IngestError> {
 }
 
 impl Rule {
-    /// The subset of each row of a batch, as indices into `names`, which grows as names appear.
-    pub(crate) fn assign(&self, batch: &Batch, names: &mut Vec<String>) -> Result<Vec<usize>> {
+    /// The subset of each row of a batch, as indices into `names`, which grows as names appear; `None` for a row
+    /// that belongs to no subset. `time` is the column that says when a row happened.
+    pub(crate) fn assign(
+        &self,
+        batch: &Batch,
+        time: Option<&str>,
+        names: &mut Vec<String>,
+    ) -> Result<Vec<Option<usize>>> {
         match self {
             Self::Hash { seed, bounds } => {
                 if names.is_empty() {
@@ -119,7 +186,15 @@ impl Rule {
                 let hashes = batch
                     .row_hashes()
                     .ok_or_else(|| CommonError::Internal("row hashes were not asked for".into()))?;
-                Ok(hashes.iter().map(|hash| place(*hash, *seed, bounds)).collect())
+                Ok(hashes.iter().map(|hash| Some(place(*hash, *seed, bounds))).collect())
+            }
+            Self::Time(intervals) => {
+                if names.is_empty() {
+                    names.extend(intervals.iter().map(|(_, name)| name.clone()));
+                }
+                let column = time.ok_or(IngestError::NoTime)?;
+                let intervals: Vec<Interval> = intervals.iter().map(|(interval, _)| *interval).collect();
+                crate::interval::assign(column, batch.require(column)?, &intervals)
             }
             Self::Column(column) => by_column(column, batch, names),
         }
@@ -132,7 +207,7 @@ fn place(hash: u64, seed: u64, bounds: &[(f64, String)]) -> usize {
     bounds.iter().position(|(bound, _)| position < *bound).unwrap_or(bounds.len() - 1)
 }
 
-fn by_column(column: &str, batch: &Batch, names: &mut Vec<String>) -> Result<Vec<usize>> {
+fn by_column(column: &str, batch: &Batch, names: &mut Vec<String>) -> Result<Vec<Option<usize>>> {
     let values = batch.require(column)?;
     let view = Column::view(values);
     if !matches!(view, Column::Text(_) | Column::CodedText(..) | Column::Null(_)) {
@@ -150,14 +225,14 @@ fn by_column(column: &str, batch: &Batch, names: &mut Vec<String>) -> Result<Vec
                 return Err(Error::from(IngestError::Null { column: column.into() }).at_row(row));
             };
             if let Some(index) = names.iter().position(|known| known == name) {
-                return Ok(index);
+                return Ok(Some(index));
             }
             check_name(name).map_err(|error| Error::from(error).at_row(row))?;
             if names.len() == MAX_SUBSETS {
                 return Err(IngestError::TooMany { column: column.into(), limit: MAX_SUBSETS }.into());
             }
             names.push(name.to_owned());
-            Ok(names.len() - 1)
+            Ok(Some(names.len() - 1))
         })
         .collect()
 }
@@ -170,7 +245,7 @@ mod tests {
         SubsetOptions {
             by: "hash".into(),
             seed: Some(7),
-            shares: shares.iter().map(|(name, share)| ((*name).to_owned(), *share)).collect(),
+            shares: shares.iter().map(|(name, share)| ((*name).to_owned(), Share::Part(*share))).collect(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{cast, filter_record_batch};
@@ -22,9 +23,10 @@ use sluice_core::group::GroupTables;
 use sluice_core::plan::{PlannedColumn, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
 
-use crate::dataset::{DATASET_KIND, DATASET_VERSION, Dataset, DatasetRecord, RECORD_FILE};
+use crate::dataset::{DATASET_KIND, DATASET_VERSION, Dataset, DatasetRecord, RECORD_FILE, SpanRecord};
 use crate::error::IngestError;
 use crate::parquet_writer::ParquetWriter;
+use crate::query::{Answer, NamedSource, Query};
 use crate::row_groups::{EncodedRows, RowGroupEncoder};
 use crate::subsets::{Rule, SubsetOptions};
 
@@ -37,6 +39,9 @@ pub struct IngestOptions {
     pub key: Vec<String>,
     /// Subsets that must have rows.
     pub required: Vec<String>,
+    /// The column that says when a row happened, for subsets by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
 }
 
 /// Reads a source and writes it as a data set at `target`.
@@ -50,24 +55,59 @@ pub fn ingest(
     target: &Path,
     execution: &Execution,
 ) -> Result<Dataset> {
-    let rule = options.subsets.checked()?;
-    if source.plan().rows() == 0 {
+    // Wrong options are found before anything is touched.
+    options.subsets.check()?;
+    write(Draft::new(target)?, source, options, (notes, None), execution)
+}
+
+/// Answers a query over named inputs and writes the answer as a data set at `target`.
+///
+/// # Errors
+/// [`QueryError`](crate::QueryError), and as [`ingest`].
+pub fn ingest_query(
+    query: Query,
+    inputs: Vec<NamedSource>,
+    mut notes: Vec<String>,
+    options: &IngestOptions,
+    target: &Path,
+    execution: &Execution,
+) -> Result<Dataset> {
+    options.subsets.check()?;
+    query.check_key(&options.key)?;
+    let draft = Draft::new(target)?;
+    let answer = query.answer(inputs, &options.key, &draft.scratch()?, execution)?;
+    notes.extend(answer.notes());
+    write(draft, &answer, options, (notes, Some(&answer)), execution)
+}
+
+fn write(
+    mut draft: Draft,
+    source: &dyn BatchSource,
+    options: &IngestOptions,
+    (notes, answer): (Vec<String>, Option<&Answer>),
+    execution: &Execution,
+) -> Result<Dataset> {
+    let plan = source.plan();
+    if plan.rows() == 0 {
         return Err(IngestError::NoRows { source_name: source.name() }.into());
     }
-    let layout = Layout::new(source, options, rule)?;
-    let mut draft = Draft::new(target)?;
-    execution.progress.begin("ingest", source.plan().rows());
-    let mut writers: BTreeMap<String, ParquetWriter> = BTreeMap::new();
+    let layout = Layout::new(source, options)?;
+    execution.progress.begin("ingest", plan.rows());
+    let mut writers: BTreeMap<(Option<u64>, String), ParquetWriter> = BTreeMap::new();
+    let mut left_out = 0;
     in_order(
-        &source.plan().splits,
+        &plan.splits,
         execution,
         |split| layout.sort(source, split, execution),
-        |_, sorted| {
-            for (name, part) in sorted {
-                let writer = match writers.entry(name) {
+        |split, sorted: Sorted| {
+            left_out += sorted.left_out;
+            let span = plan.span_of(split).map(|span| span.span);
+            for (name, part) in sorted.parts {
+                let writer = match writers.entry((span, name)) {
                     Entry::Occupied(entry) => entry.into_mut(),
                     Entry::Vacant(entry) => {
-                        let name = file_of(entry.key());
+                        let (span, subset) = entry.key();
+                        let name = file_of(subset, *span);
                         let writer = ParquetWriter::new(&mut draft, &name, &layout.schema)?;
                         entry.insert(writer)
                     }
@@ -78,9 +118,18 @@ pub fn ingest(
         },
     )?;
     execution.progress.end();
-    let mut subsets = BTreeMap::new();
-    for (name, writer) in writers {
-        subsets.insert(name, writer.finish(&mut draft)?);
+    let mut subsets: BTreeMap<String, u64> = BTreeMap::new();
+    let mut spans: Vec<SpanRecord> = plan
+        .spans
+        .iter()
+        .map(|span| SpanRecord { span: span.span, version: span.version, subsets: BTreeMap::new() })
+        .collect();
+    for ((span, name), writer) in writers {
+        let rows = writer.finish(&mut draft)?;
+        *subsets.entry(name.clone()).or_default() += rows;
+        for record in spans.iter_mut().filter(|record| Some(record.span) == span) {
+            record.subsets.insert(name.clone(), rows);
+        }
     }
     for name in &options.required {
         if subsets.get(name).copied().unwrap_or(0) == 0 {
@@ -88,60 +137,73 @@ pub fn ingest(
             return Err(IngestError::Empty { name: name.clone(), found, rule: options.subsets.rule() }.into());
         }
     }
-    publish(draft, source, notes, options, &layout, subsets)
-}
-
-/// The file of a subset.
-fn file_of(subset: &str) -> String {
-    format!("{subset}/part-00000.parquet")
-}
-
-fn publish(
-    mut draft: Draft,
-    source: &dyn BatchSource,
-    notes: Vec<String>,
-    options: &IngestOptions,
-    layout: &Layout,
-    subsets: BTreeMap<String, u64>,
-) -> Result<Dataset> {
-    let plan = source.plan();
+    let written: u64 = subsets.values().sum();
+    let delivered = layout.delivered.load(Ordering::Relaxed);
+    // A query's own reader has counted what it read; its answer may have fewer rows, or more.
+    let expected = if answer.is_some() { delivered } else { plan.rows() };
+    if written + left_out != expected || delivered != expected {
+        let message = format!("{expected} rows were to be written, {delivered} came, {written} were written and {left_out} left out");
+        return Err(CommonError::Internal(message).into());
+    }
     let record = DatasetRecord {
         source_digest: plan.digest.clone(),
         files: plan.files.iter().map(|file| (file.path.clone(), file.rows)).collect(),
         rows_read: plan.rows(),
+        left_out,
         subsets,
+        spans,
+        query: answer.map(|answer| answer.record(delivered)),
         assigned: options.subsets.rule(),
         key: options.key.clone(),
-        columns: layout.columns.clone(),
+        columns: layout.columns,
         notes,
     };
-    let written: u64 = record.subsets.values().sum();
-    if written != record.rows_read {
-        let message = format!("{} rows were read but {written} written", record.rows_read);
-        return Err(CommonError::Internal(message).into());
-    }
     draft.write_json(RECORD_FILE, &record)?;
     let made_from = BTreeMap::from([("source".to_owned(), plan.digest.clone())]);
     Ok(Dataset::new(draft.publish(DATASET_KIND, DATASET_VERSION, made_from)?, record))
 }
 
+/// The file of a subset, or of its part of a span; in byte order of their names the spans ascend.
+pub(crate) fn file_of(subset: &str, span: Option<u64>) -> String {
+    match span {
+        None => format!("{subset}/part-00000.parquet"),
+        Some(span) => format!("{subset}/span-{span:018}.parquet"),
+    }
+}
+
+/// The rows of a split by subset.
+struct Sorted {
+    parts: Vec<(String, EncodedRows)>,
+    /// Rows that belong to no subset.
+    left_out: u64,
+}
+
 /// Which columns are read, computed and written.
-struct Layout {
+struct Layout<'a> {
     rule: Rule,
+    time: Option<&'a str>,
     inputs: Inputs,
     request: Request,
     /// Whether the row hash is added to what the source has.
     adds_hash: bool,
     schema: SchemaRef,
     columns: Vec<PlannedColumn>,
+    /// Rows that the source has delivered.
+    delivered: AtomicU64,
 }
 
-impl Layout {
-    fn new(source: &dyn BatchSource, options: &IngestOptions, rule: Rule) -> Result<Self> {
+impl<'a> Layout<'a> {
+    fn new(source: &dyn BatchSource, options: &'a IngestOptions) -> Result<Self> {
         let plan = source.plan();
+        let rule = options.subsets.checked()?;
+        let time = if options.subsets.by_time() {
+            Some(options.time.as_deref().ok_or(IngestError::NoTime)?)
+        } else {
+            None
+        };
         let names = plan.column_names();
         let subset_column = options.subsets.column();
-        for column in options.key.iter().map(String::as_str).chain(subset_column) {
+        for column in options.key.iter().map(String::as_str).chain(subset_column).chain(time) {
             if plan.column(column).is_none() {
                 return Err(CommonError::ColumnMissing {
                     column: column.into(),
@@ -174,7 +236,8 @@ impl Layout {
             columns.push(PlannedColumn { name: ROW_HASH_COLUMN.into(), kind: ColumnKind::Unsigned });
         }
         let request = Request { rows: (0..plan.columns.len()).collect(), counted: Vec::new() };
-        Ok(Self { rule, inputs, request, adds_hash, schema: Arc::new(Schema::new(fields)), columns })
+        let schema = Arc::new(Schema::new(fields));
+        Ok(Self { rule, time, inputs, request, adds_hash, schema, columns, delivered: AtomicU64::new(0) })
     }
 
     /// Reads a split, sorts its rows into subsets and encodes them.
@@ -183,15 +246,16 @@ impl Layout {
         source: &dyn BatchSource,
         split: &Split,
         execution: &Execution,
-    ) -> Result<Vec<(String, EncodedRows)>> {
+    ) -> Result<Sorted> {
         let mut sorted: BTreeMap<String, RowGroupEncoder> = BTreeMap::new();
+        let mut left_out = 0;
         let mut names = Vec::new();
         let mut first_row = 0;
         source.read(split, &self.request, &mut |delivery| {
             execution.cancel.check()?;
             let Delivery::Rows(batch) = delivery else { return Ok(()) };
             let rows = batch.num_rows() as u64;
-            self.sort_batch(&batch, split, first_row, &mut names, &mut sorted).map_err(|mut error| {
+            let kept = self.sort_batch(&batch, split, first_row, &mut names, &mut sorted).map_err(|mut error| {
                 let plan = source.plan();
                 let row = error.take_row().map(|row| first_row + row);
                 match row.and_then(|row| plan.place(&source.name(), split.number, row)) {
@@ -199,12 +263,17 @@ impl Layout {
                     None => error,
                 }
             })?;
+            left_out += rows - kept;
             first_row += rows;
             execution.progress.advance(rows);
             Ok(())
         })?;
-        sorted.into_iter().map(|(name, encoder)| Ok((name, encoder.finish()?))).collect()
+        self.delivered.fetch_add(first_row, Ordering::Relaxed);
+        let parts = sorted.into_iter().map(|(name, encoder)| Ok((name, encoder.finish()?)));
+        Ok(Sorted { parts: parts.collect::<Result<_>>()?, left_out })
     }
+
+    /// Sorts the rows of a batch; answers how many belong to a subset.
 
     fn sort_batch(
         &self,
@@ -213,23 +282,25 @@ impl Layout {
         first_row: u64,
         names: &mut Vec<String>,
         sorted: &mut BTreeMap<String, RowGroupEncoder>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let batch = Batch::in_split(record_batch, split.number, first_row, Arc::default())
             .derive(&self.inputs, &mut GroupTables::default())?;
-        let assigned = self.rule.assign(&batch, names)?;
+        let assigned = self.rule.assign(&batch, self.time, names)?;
         let whole = self.written(&batch)?;
+        let mut kept = 0;
         for (index, name) in names.iter().enumerate() {
-            let mask: BooleanArray = assigned.iter().map(|subset| Some(*subset == index)).collect();
+            let mask: BooleanArray = assigned.iter().map(|subset| Some(*subset == Some(index))).collect();
+            kept += mask.true_count() as u64;
             if mask.true_count() > 0 {
                 let part =
                     filter_record_batch(&whole, &mask).map_err(|source| IngestError::Rows { source })?;
                 let encoder = sorted
                     .entry(name.clone())
-                    .or_insert_with(|| RowGroupEncoder::new(&file_of(name), &self.schema));
+                    .or_insert_with(|| RowGroupEncoder::new(&file_of(name, None), &self.schema));
                 encoder.push(&part)?;
             }
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// The columns as they are written: text as text, whatever the source had.

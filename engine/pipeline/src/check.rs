@@ -23,10 +23,13 @@ pub struct CheckReport {
 /// # Errors
 /// What is wrong with the file, the header of the data or the schema.
 pub fn check(file: &PipelineFile) -> Result<CheckReport> {
-    let columns = sluice_source::header(file.input(), file.base(), &file.source_options())?;
     let spec = &file.spec;
+    let outline = step::ingest::outline(&file.inputs(), &spec.data.roles.key)?;
+    // Where an expression of a query has no name, only its answer tells the columns.
+    let known = outline.is_some();
+    let (columns, lineage) = outline.unwrap_or_default();
     let require = |column: &str, place: &str| -> Result<()> {
-        if columns.iter().any(|known| known == column) {
+        if !known || columns.iter().any(|known| known == column) {
             return Ok(());
         }
         Err(CommonError::ColumnMissing {
@@ -38,7 +41,14 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     };
     let roles = &spec.data.roles;
     let label: Vec<String> = roles.label.iter().cloned().collect();
-    let named = [("label", &label), ("key", &roles.key), ("ignored", &roles.ignored)];
+    let time: Vec<String> = roles.time.iter().cloned().collect();
+    let named = [
+        ("label", &label),
+        ("key", &roles.key),
+        ("time", &time),
+        ("ignored", &roles.ignored),
+        ("allow", &roles.allow),
+    ];
     for (role, columns) in named {
         for column in columns {
             require(column, &format!("data.roles.{role}"))?;
@@ -59,7 +69,8 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     for operation in &spec.transform.0 {
         for column in operation.columns() {
             outlives_ingest(column, operation.name())?;
-            sluice_transform::check_role(operation, column, &spec.data.roles)?;
+            sluice_transform::check_role(operation, column, roles)?;
+            sluice_transform::check_lineage(column, roles, &lineage)?;
             if !features.contains(column) {
                 features.push(column.clone());
             }

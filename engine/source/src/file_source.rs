@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
 
-use sluice_core::plan::{Plan, Split};
+use sluice_core::plan::{Plan, PlannedSpan, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
 use sluice_core::{Execution, Result};
 
@@ -13,6 +13,7 @@ use crate::batches::{Sink, bare_rows};
 use crate::cells::ColumnInference;
 use crate::columns::check_row_hash;
 use crate::csv;
+use crate::error::SourceError;
 use crate::ipc::{self, IpcFile};
 use crate::jsonl;
 use crate::listing::{ListedFile, list};
@@ -64,27 +65,88 @@ pub fn open(
     options: &SourceOptions,
     execution: &Execution,
 ) -> Result<FileSource> {
-    let dialect = options.dialect()?;
     let (files, format) = list(location, base, options.format)?;
+    open_files(location, (files, format), Vec::new(), options, execution)
+}
+
+/// Where the files of a span are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpanLocation {
+    /// Its number.
+    pub span: u64,
+    /// Its version, where deliveries are numbered.
+    pub version: Option<u64>,
+    /// A file, a glob or a folder, as for [`open`].
+    pub location: String,
+}
+
+/// Opens the files of several spans, ascending, as one source; messages call it `name`.
+///
+/// # Errors
+/// As [`open`], for each span and for all of them together.
+pub fn open_spans(
+    name: &str,
+    spans: &[SpanLocation],
+    base: &Path,
+    options: &SourceOptions,
+    execution: &Execution,
+) -> Result<FileSource> {
+    let mut all: Option<(Vec<ListedFile>, Format)> = None;
+    let mut planned = Vec::new();
+    for span in spans {
+        let (mut files, format) = list(&span.location, base, options.format)?;
+        let before = all.get_or_insert_with(|| (Vec::new(), format));
+        if before.1 != format {
+            let first = before.0.first().map_or_else(String::new, |file| file.shown.clone());
+            return Err(SourceError::SeveralFormats {
+                location: name.into(),
+                first,
+                first_format: before.1,
+                other: files.first().map_or_else(String::new, |file| file.shown.clone()),
+                other_format: format,
+            }
+            .into());
+        }
+        let first_file = before.0.len();
+        planned.push(PlannedSpan { span: span.span, version: span.version, first_file });
+        for file in &mut files {
+            file.relative = format!("span {}/{}", span.span, file.relative);
+        }
+        before.0.append(&mut files);
+    }
+    let Some(files) = all else {
+        return Err(SourceError::NothingFound { location: name.into(), hint: "choose at least one span" }.into());
+    };
+    open_files(name, files, planned, options, execution)
+}
+
+fn open_files(
+    location: &str,
+    (files, format): (Vec<ListedFile>, Format),
+    spans: Vec<PlannedSpan>,
+    options: &SourceOptions,
+    execution: &Execution,
+) -> Result<FileSource> {
+    let dialect = options.dialect()?;
     let (plan, reader) = match format {
         Format::Csv => {
             let found = csv::survey(&files, &dialect, options, execution)?;
-            let plan = Plan::new(found.files, found.columns, found.pieces, options.plan);
+            let plan = Plan::with_spans(found.files, found.columns, spans, found.pieces, options.plan);
             (plan, Reader::Csv { dialect, inference: found.inference, orders: found.orders })
         }
         Format::Jsonl => {
             let found = jsonl::survey(&files, options, execution)?;
-            let plan = Plan::new(found.files, found.columns, found.pieces, options.plan);
+            let plan = Plan::with_spans(found.files, found.columns, spans, found.pieces, options.plan);
             (plan, Reader::Jsonl { inference: found.inference })
         }
         Format::Parquet => {
             let found = parquet::survey(&files, options.plan, execution)?;
-            let plan = Plan::new(found.planned, found.columns, found.pieces, options.plan);
+            let plan = Plan::with_spans(found.planned, found.columns, spans, found.pieces, options.plan);
             (plan, Reader::Parquet(found.files))
         }
         Format::Arrow => {
             let found = ipc::survey(&files, options.plan, execution)?;
-            let plan = Plan::new(found.planned, found.columns, found.pieces, options.plan);
+            let plan = Plan::with_spans(found.planned, found.columns, spans, found.pieces, options.plan);
             (plan, Reader::Arrow(found.files))
         }
     };
@@ -122,6 +184,11 @@ impl FileSource {
             Reader::Csv { inference, .. } | Reader::Jsonl { inference } => inference,
             Reader::Parquet(_) | Reader::Arrow(_) => &[],
         }
+    }
+
+    /// Where its files are, in the order of the plan.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
     }
 
     /// The format of its files.

@@ -24,5 +24,5 @@ mod text_input;
 
 pub use cells::ColumnInference;
 pub use error::{CsvPlace, SourceError};
-pub use file_source::{FileSource, header, open};
+pub use file_source::{FileSource, SpanLocation, header, open, open_spans};
 pub use options::{CsvOptions, CsvType, Format, SourceOptions};

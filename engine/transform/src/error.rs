@@ -29,6 +29,16 @@ pub enum TransformError {
         /// Its role.
         role: &'static str,
     },
+    /// A feature that is made from what the label is made from.
+    #[error("feature `{column}` leaks the label `{label}`: both are made from {shared}")]
+    Leakage {
+        /// The feature.
+        column: String,
+        /// The label.
+        label: String,
+        /// The source columns that both are made from.
+        shared: String,
+    },
     /// An operation meets a column of a type that it cannot take.
     #[error("`{operation}` needs {expected}, but column `{column}` is {found}")]
     Kind {
@@ -100,6 +110,10 @@ impl Diagnostic for TransformError {
             Self::Role { .. } => {
                 Some("take it out of the transform, or change its role under `data.roles`".into())
             }
+            Self::Leakage { column, .. } => Some(format!(
+                "take it out of the transform, or, if it is known when the model is asked, name it under \
+                 `roles: {{allow: [{column}]}}`"
+            )),
             Self::Kind { operation: "standardize" | "pass_through", .. } => {
                 Some("use `one_hot` for columns that are not numbers".into())
             }

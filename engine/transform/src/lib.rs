@@ -12,7 +12,7 @@ pub mod graph;
 mod operation;
 pub mod spec;
 
-pub use analysis::{check_role, fit};
+pub use analysis::{Analysis, check_lineage, check_role, finish, fit};
 pub use error::TransformError;
 pub use graph::Transform;
 pub use spec::{Operation, TransformSpec};

@@ -87,6 +87,9 @@ pub struct Draft {
     published: bool,
 }
 
+/// The folder of a draft that is not published.
+const SCRATCH: &str = ".scratch";
+
 static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
 impl Draft {
@@ -112,6 +115,16 @@ impl Draft {
         let folder = parent.join(format!(".{name}.draft.{}.{number}", std::process::id()));
         fs::create_dir(&folder).map_err(CommonError::on("create", &folder))?;
         Ok(Self { folder, target, files: BTreeMap::new(), published: false })
+    }
+
+    /// A folder for what is needed only while the draft is written; it goes with the draft, and is not published.
+    ///
+    /// # Errors
+    /// [`CommonError::File`].
+    pub fn scratch(&self) -> Result<PathBuf> {
+        let folder = self.folder.join(SCRATCH);
+        fs::create_dir_all(&folder).map_err(CommonError::on("create", &folder))?;
+        Ok(folder)
     }
 
     /// Writes a file through `write`; its digest is taken on the way.
@@ -179,6 +192,10 @@ impl Draft {
         format_version: u32,
         made_from: BTreeMap<String, String>,
     ) -> Result<Artifact> {
+        let scratch = self.folder.join(SCRATCH);
+        if scratch.exists() {
+            fs::remove_dir_all(&scratch).map_err(CommonError::on("remove", &scratch))?;
+        }
         let manifest = Manifest {
             kind: kind.into(),
             format_version,

@@ -16,6 +16,7 @@ use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;
 use sluice_quality::schema::SchemaFile;
 use sluice_report::{count, significant};
+use sluice_transform::Transform;
 
 use super::cache::{KeyParts, Store, latest_parts};
 use super::step_name::StepName;
@@ -33,6 +34,8 @@ pub(super) struct Runner<'a> {
     finished: &'a mut dyn FnMut(&StepReport),
     store: Store,
     earlier: BTreeMap<StepName, KeyParts>,
+    /// The transform that was fitted in the scan of the statistics, until its step comes.
+    fitted: Option<Transform>,
     report: RunReport,
 }
 
@@ -61,6 +64,7 @@ impl<'a> Runner<'a> {
             finished,
             store: Store::new(&options.out),
             earlier: latest_parts(&options.out.join("runs"), number),
+            fitted: None,
             report: RunReport {
                 pipeline: file.spec.pipeline.clone(),
                 folder,
@@ -84,6 +88,18 @@ impl<'a> Runner<'a> {
 
     fn is_forced(&self, step: StepName) -> bool {
         self.options.from.is_some_and(|from| step >= from) || self.options.force.contains(&step)
+    }
+
+    /// Whether the artifact of a step is not there, or not wanted.
+    fn is_missing(&self, name: StepName, parts: &KeyParts) -> Result<bool> {
+        Ok(self.is_forced(name) || !self.store.path(name, &parts.key()?).exists())
+    }
+
+    fn transform_parts(&self, dataset: &Dataset) -> Result<KeyParts> {
+        let spec = &self.file.spec;
+        KeyParts::new()
+            .with("dataset", dataset.artifact().digest())
+            .with_options("options", &(&spec.transform, &spec.data.roles))
     }
 
     /// Why a step whose artifact is not there (or not wanted) runs.
@@ -217,25 +233,43 @@ impl<'a> Runner<'a> {
         let file = self.file;
         let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Ingest));
         let execution = &self.options.execution;
-        let source = sluice_source::open(file.input(), file.base(), &file.source_options(), execution)
-            .map_err(at_step)?;
         let options = step::ingest::options(file);
-        let parts =
-            KeyParts::new().with("source", &source.plan().digest).with_options("options", &options)?;
+        let inputs = file.inputs();
+        let opened = step::ingest::Inputs::open(&inputs, &options.key, execution).map_err(at_step)?;
+        let mut parts = KeyParts::new().with_options("options", &options)?;
+        match &inputs.query {
+            None => {
+                for (_, digest) in opened.digests() {
+                    parts = parts.with("source", digest);
+                }
+            }
+            Some(query) => {
+                parts = parts.with_options("query", query)?;
+                for (name, digest) in opened.digests() {
+                    parts = parts.with(&format!("input {name}"), digest);
+                }
+            }
+        }
         self.step(Work {
             name: StepName::Ingest,
             parts,
-            rows: source.plan().rows(),
+            rows: opened.rows(),
             open: Dataset::open,
-            make: |target: &Path, execution: &Execution| {
-                let notes = step::ingest::notes(&source);
-                sluice_ingest::ingest(&source, notes, &options, target, execution)
-            },
+            make: |target: &Path, execution: &Execution| opened.ingest(&options, target, execution),
             summary: |dataset: &Dataset| {
                 let record = dataset.record();
                 let subsets: Vec<String> =
                     record.subsets.iter().map(|(name, rows)| format!("{name} {}", count(*rows))).collect();
-                format!("{}: {}", sluice_report::rows(record.rows_read), subsets.join(", "))
+                let mut summary = format!("{}: {}", sluice_report::rows(record.rows_read), subsets.join(", "));
+                if record.left_out > 0 {
+                    summary.push_str(&format!(", left out {}", count(record.left_out)));
+                }
+                match record.spans.as_slice() {
+                    [] => {}
+                    [span] => summary.push_str(&format!("; span {}", span.span)),
+                    [first, .., last] => summary.push_str(&format!("; spans {} to {}", first.span, last.span)),
+                }
+                summary
             },
         })
     }
@@ -244,13 +278,34 @@ impl<'a> Runner<'a> {
     fn judged(&mut self, dataset: &Dataset) -> Result<Option<bool>> {
         let file = self.file;
         let dataset_digest = dataset.artifact().digest();
+        let parts = KeyParts::new().with("dataset", dataset_digest);
+        // Both read the training rows, so both come from one scan, unless one of them is there already.
+        let shares = self.is_missing(StepName::Statistics, &parts)?
+            && self.is_missing(StepName::Transform, &self.transform_parts(dataset)?)?;
+        let mut fitted = None;
         let statistics = self.step(Work {
             name: StepName::Statistics,
-            parts: KeyParts::new().with("dataset", dataset_digest),
-            rows: dataset.record().rows_read,
+            parts,
+            rows: dataset.record().subsets.values().sum(),
             open: StatisticsRecord::open,
             make: |target: &Path, execution: &Execution| {
-                let statistics = step::statistics::of_dataset(dataset, execution)?;
+                let (spec, roles) = (&file.spec.transform, &file.spec.data.roles);
+                let both = if shares {
+                    step::statistics::with_transform(dataset, spec, roles, execution)
+                        .map(|(statistics, transform)| (statistics, Some(transform)))
+                } else {
+                    step::statistics::of_dataset(dataset, execution).map(|statistics| (statistics, None))
+                };
+                let statistics = match both {
+                    Ok((statistics, transform)) => {
+                        fitted = transform;
+                        statistics
+                    }
+                    Err(error) if matches!(error.kind(), ErrorKind::Interrupted(_)) => return Err(error),
+                    // What is wrong with the transform is said when its turn comes, after the validation.
+                    Err(_) if shares => step::statistics::of_dataset(dataset, execution)?,
+                    Err(error) => return Err(error),
+                };
                 let artifact = statistics.publish(dataset_digest, target)?;
                 Ok((statistics, artifact))
             },
@@ -259,6 +314,7 @@ impl<'a> Runner<'a> {
                 format!("{columns} columns of {} subsets", statistics.subsets.len())
             },
         })?;
+        self.fitted = fitted;
         let Some((statistics, statistics_artifact)) = statistics else { return Ok(None) };
         let digest = statistics_artifact.digest();
         let Some((schema, schema_digest)) = self.schema(&statistics, digest)? else { return Ok(None) };
@@ -342,20 +398,28 @@ impl<'a> Runner<'a> {
         let spec = &file.spec;
         let dataset_digest = dataset.artifact().digest();
         let rows = dataset.record().subsets.get(step::TRAIN).copied().unwrap_or(0);
-        let parts = KeyParts::new()
-            .with("dataset", dataset_digest)
-            .with_options("options", &(&spec.transform, &spec.data.roles))?;
+        let parts = self.transform_parts(dataset)?;
+        let fitted = self.fitted.take();
+        let shared = fitted.is_some();
         let transform = self.step(Work {
             name: StepName::Transform,
             parts,
-            rows,
+            rows: if shared { 0 } else { rows },
             open: step::transform::open,
             make: |target: &Path, execution: &Execution| {
-                step::transform::fit(&spec.transform, dataset, &spec.data.roles, target, execution)
+                let (spec, roles) = (&spec.transform, &spec.data.roles);
+                match fitted {
+                    Some(transform) => {
+                        step::transform::check_lineage(spec, dataset, roles)?;
+                        step::transform::publish(transform, dataset, target)
+                    }
+                    None => step::transform::fit(spec, dataset, roles, target, execution),
+                }
             },
-            summary: |(transform, _): &(sluice_transform::Transform, _)| {
+            summary: |(transform, _): &(Transform, _)| {
                 let space = transform.space();
-                format!("{} features in {} columns", space.features.len(), space.width())
+                let summary = format!("{} features in {} columns", space.features.len(), space.width());
+                if shared { summary + ", from the scan of the statistics" } else { summary }
             },
         })?;
         let Some((transform, artifact)) = transform else { return Ok(None) };

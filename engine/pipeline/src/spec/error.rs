@@ -23,12 +23,9 @@ pub enum SpecError {
         /// What to do.
         hint: Option<String>,
     },
-    /// No input or several.
-    #[error("`data.inputs` names {count} sources, this version reads exactly one")]
-    Inputs {
-        /// How many.
-        count: usize,
-    },
+    /// No input.
+    #[error("`data.inputs` names no source")]
+    NoInputs,
     /// No label.
     #[error("`data.roles` names no label")]
     NoLabel,
@@ -56,10 +53,7 @@ impl Diagnostic for SpecError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Content { hint, .. } => hint.clone(),
-            Self::Inputs { count: 0 } => Some("for example `inputs: {trips: \"data/*.parquet\"}`".into()),
-            Self::Inputs { .. } => {
-                Some("join the sources before, or use a glob for files of one table".into())
-            }
+            Self::NoInputs => Some("for example `inputs: {trips: \"data/*.parquet\"}`".into()),
             Self::NoLabel => Some("for example `roles: {label: tips}`".into()),
             Self::SubsetColumn { .. } => {
                 Some("it is the same in all rows of a subset; name another column".into())

@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 use sluice_core::error::Result;
 use sluice_core::role::Roles;
 use sluice_evaluation::EvaluateOptions;
-use sluice_ingest::SubsetOptions;
+use sluice_ingest::{SpanSelection, SubsetOptions};
 use sluice_quality::validation::ValidateOptions;
 use sluice_source::{CsvOptions, Format, SourceOptions};
 use sluice_training::RidgeOptions;
 use sluice_transform::TransformSpec;
+
+use crate::step;
+use crate::step::ingest::InputOptions;
 
 pub use error::SpecError;
 pub use parse::from_yaml;
@@ -50,8 +53,15 @@ pub struct PipelineSpec {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSpec {
-    /// Names of sources and where they are: a file, a glob or a folder, relative to the pipeline file.
+    /// Names of sources and where they are: a file, a glob or a folder, relative to the pipeline file; `{SPAN}`,
+    /// `{VERSION}` and dates in a path number the pieces in which data arrive.
     pub inputs: BTreeMap<String, String>,
+    /// The spans that are read; the latest without.
+    #[serde(default)]
+    pub spans: Option<SpanSelection>,
+    /// SQL over the inputs by their names.
+    #[serde(default)]
+    pub query: Option<String>,
     /// The format of the files, where their names do not tell.
     #[serde(default)]
     pub format: Option<Format>,
@@ -171,9 +181,11 @@ impl PipelineFile {
         let spec = &self.spec;
         // The name becomes a folder of the registry.
         sluice_delivery::FileRegistry::new("registry", &spec.pipeline)?;
-        if spec.data.inputs.len() != 1 {
-            return Err(SpecError::Inputs { count: spec.data.inputs.len() }.into());
+        if spec.data.inputs.is_empty() {
+            return Err(SpecError::NoInputs.into());
         }
+        step::ingest::check_query(&self.inputs(), &spec.data.roles.key)
+            .map_err(|error| error.in_place("`data.query`"))?;
         if spec.data.roles.label.is_none() {
             return Err(SpecError::NoLabel.into());
         }
@@ -216,13 +228,18 @@ impl PipelineFile {
 
     /// Where the rows come from.
     #[must_use]
-    pub fn input(&self) -> &str {
-        self.spec.data.inputs.values().next().map_or("", String::as_str)
+    pub fn inputs(&self) -> InputOptions {
+        InputOptions {
+            inputs: self.spec.data.inputs.clone(),
+            base: self.base().to_owned(),
+            source: self.source_options(),
+            query: self.spec.data.query.clone(),
+            spans: self.spec.data.spans.clone(),
+        }
     }
 
-    /// How the input is read.
-    #[must_use]
-    pub fn source_options(&self) -> SourceOptions {
+    /// How the inputs are read.
+    fn source_options(&self) -> SourceOptions {
         SourceOptions {
             format: self.spec.data.format,
             csv: self.spec.data.csv.clone(),

@@ -1,30 +1,152 @@
-//! Ingest: source → subsets → Parquet.
+//! Ingest: named inputs, their spans and a query over them → subsets → Parquet.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
-use sluice_ingest::{Dataset, IngestOptions};
-use sluice_source::{FileSource, SourceOptions};
+use sluice_core::role::Lineage;
+use sluice_core::seam::BatchSource;
+use sluice_ingest::{
+    Dataset, FoundSpan, IngestOptions, NamedSource, Query, QueryError, SpanSelection, select_spans,
+};
+use sluice_source::{FileSource, SourceOptions, SpanLocation};
 
 use crate::spec::PipelineFile;
 use crate::step::{EVAL, TRAIN};
 
-/// Reads `location` (relative to `base`) and writes its subsets to `target`.
+/// What is read.
+#[derive(Clone, Debug)]
+pub struct InputOptions {
+    /// Where each input is, by its name.
+    pub inputs: BTreeMap<String, String>,
+    /// The folder that relative locations start from.
+    pub base: PathBuf,
+    /// How files are read.
+    pub source: SourceOptions,
+    /// SQL over the inputs.
+    pub query: Option<String>,
+    /// The spans that are read; the latest without.
+    pub spans: Option<SpanSelection>,
+}
+
+/// Inputs that were opened, ready to be ingested.
+#[derive(Debug)]
+pub struct Inputs {
+    sources: Vec<NamedSource>,
+    query: Option<Query>,
+}
+
+/// Parses the query and sees that its answer has an order; several inputs need one.
 ///
 /// # Errors
-/// What reading, sharing out and writing meet.
-pub fn ingest(
-    location: &str,
-    base: &Path,
-    source: &SourceOptions,
-    options: &IngestOptions,
-    target: &Path,
-    execution: &Execution,
-) -> Result<Dataset> {
-    let source = sluice_source::open(location, base, source, execution)?;
-    let notes = notes(&source);
-    sluice_ingest::ingest(&source, notes, options, target, execution)
+/// [`QueryError`].
+pub fn check_query(options: &InputOptions, key: &[String]) -> Result<Option<Query>> {
+    let names: Vec<String> = options.inputs.keys().cloned().collect();
+    match &options.query {
+        Some(text) => {
+            let query = Query::parse(text, &names)?;
+            query.check_key(key)?;
+            Ok(Some(query))
+        }
+        None if names.len() > 1 => Err(QueryError::NoQuery { count: names.len() }.into()),
+        None => Ok(None),
+    }
+}
+
+/// Names and lineage of the columns that steps after ingest meet, from the headers of the inputs alone; `None` where
+/// only the data tell.
+///
+/// # Errors
+/// What opening headers meets.
+pub fn outline(options: &InputOptions, key: &[String]) -> Result<Option<(Vec<String>, Lineage)>> {
+    let query = check_query(options, key)?;
+    let spans = select_spans(&options.inputs, &options.base, options.spans.as_ref())?;
+    let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, location) in &options.inputs {
+        if query.as_ref().is_some_and(|query| !query.reads(name)) {
+            continue;
+        }
+        let location = match spans.get(name).and_then(|spans| spans.last()) {
+            Some(span) => &span.location,
+            None => location,
+        };
+        headers.insert(name.clone(), sluice_source::header(location, &options.base, &options.source)?);
+    }
+    Ok(match query {
+        Some(query) => query.outline(&headers),
+        None => {
+            let columns: Vec<String> = headers.values().flatten().cloned().collect();
+            let lineage = headers.iter().flat_map(|(name, columns)| {
+                columns.iter().map(move |column| (column.clone(), Some([format!("{name}.{column}")].into())))
+            });
+            Some((columns, lineage.collect()))
+        }
+    })
+}
+
+impl Inputs {
+    /// Opens the inputs that are read.
+    ///
+    /// # Errors
+    /// [`QueryError`], [`sluice_ingest::SpanError`], and what opening meets.
+    pub fn open(options: &InputOptions, key: &[String], execution: &Execution) -> Result<Self> {
+        let query = check_query(options, key)?;
+        let spans = select_spans(&options.inputs, &options.base, options.spans.as_ref())?;
+        let mut sources = Vec::new();
+        for (name, location) in &options.inputs {
+            if query.as_ref().is_some_and(|query| !query.reads(name)) {
+                continue;
+            }
+            let source = match spans.get(name) {
+                None => sluice_source::open(location, &options.base, &options.source, execution)?,
+                Some(spans) => {
+                    let spans: Vec<SpanLocation> = spans.iter().map(location_of).collect();
+                    sluice_source::open_spans(location, &spans, &options.base, &options.source, execution)?
+                }
+            };
+            sources.push(NamedSource { name: name.clone(), source });
+        }
+        Ok(Self { sources, query })
+    }
+
+    /// The digest of each input's plan, by its name.
+    #[must_use]
+    pub fn digests(&self) -> Vec<(&str, &str)> {
+        self.sources.iter().map(|input| (input.name.as_str(), input.source.plan().digest.as_str())).collect()
+    }
+
+    /// Rows of all inputs.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.sources.iter().map(|input| input.source.plan().rows()).sum()
+    }
+
+    /// Reads the inputs and writes their subsets to `target`.
+    ///
+    /// # Errors
+    /// What reading, the query, sharing out and writing meet.
+    pub fn ingest(self, options: &IngestOptions, target: &Path, execution: &Execution) -> Result<Dataset> {
+        let several = self.sources.len() > 1;
+        let mut all_notes = Vec::new();
+        for input in &self.sources {
+            let of = if several { format!("`{}`: ", input.name) } else { String::new() };
+            all_notes.extend(notes(&input.source).into_iter().map(|note| format!("{of}{note}")));
+        }
+        match self.query {
+            Some(query) => {
+                sluice_ingest::ingest_query(query, self.sources, all_notes, options, target, execution)
+            }
+            None => match self.sources.first() {
+                Some(input) => sluice_ingest::ingest(&input.source, all_notes, options, target, execution),
+                None => Err(QueryError::NoQuery { count: 0 }.into()),
+            },
+        }
+    }
+}
+
+fn location_of(span: &FoundSpan) -> SpanLocation {
+    SpanLocation { span: span.span, version: span.version, location: span.location.clone() }
 }
 
 /// What the reader inferred that may surprise.
@@ -44,5 +166,6 @@ pub fn options(file: &PipelineFile) -> IngestOptions {
         subsets: file.spec.data.subsets.clone(),
         key: file.spec.data.roles.key.clone(),
         required: vec![TRAIN.into(), EVAL.into()],
+        time: file.spec.data.roles.time.clone(),
     }
 }

@@ -5,14 +5,17 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft};
-use sluice_core::error::Result;
+use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
+use sluice_core::fold::{State, fold};
 use sluice_core::plan::PlanOptions;
+use sluice_core::role::Roles;
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::Dataset;
+use sluice_transform::{Analysis, Transform, TransformSpec};
 
-use crate::step::made_from;
+use crate::step::{TRAIN, made_from};
 
 /// The artifact's kind.
 pub const STATISTICS_KIND: &str = "statistics";
@@ -38,6 +41,41 @@ pub fn of_dataset(dataset: &Dataset, execution: &Execution) -> Result<Statistics
         subsets.push(sluice_quality::statistics::compute(name, &source, execution)?);
     }
     Ok(StatisticsRecord { subsets })
+}
+
+/// The statistics of every subset and the fitted transform: the training rows are read once for both. The results
+/// are those of the steps alone, bit by bit.
+///
+/// # Errors
+/// What reading and fitting meet; which of the two steps it concerns, only running them alone tells.
+pub fn with_transform(
+    dataset: &Dataset,
+    spec: &TransformSpec,
+    roles: &Roles,
+    execution: &Execution,
+) -> Result<(StatisticsRecord, Transform)> {
+    use sluice_quality::statistics::{compute, finish, profiles};
+    let mut subsets = Vec::new();
+    let mut transform = None;
+    for name in dataset.record().subsets.keys() {
+        let source = dataset.subset(name, PlanOptions::default(), execution)?;
+        if name != TRAIN {
+            subsets.push(compute(name, &source, execution)?);
+            continue;
+        }
+        let columns = &source.plan().columns;
+        let both = (profiles(&source), Analysis::new(spec, columns, roles)?);
+        execution.progress.begin("statistics of train, transform", source.plan().rows());
+        let State { groups, rows, accumulator: (profiles, analysis) } = fold(&source, &both, execution)?;
+        execution.progress.end();
+        let profiles = State { groups: groups.clone(), rows, accumulator: profiles };
+        subsets.push(finish(name, profiles));
+        let analysis = State { groups, rows, accumulator: analysis };
+        transform = Some(sluice_transform::finish(spec, columns, roles, analysis)?);
+    }
+    let transform =
+        transform.ok_or_else(|| CommonError::Internal("the data set has no training rows".into()))?;
+    Ok((StatisticsRecord { subsets }, transform))
 }
 
 /// The statistics of a source that is not shared out: one subset, `all`.

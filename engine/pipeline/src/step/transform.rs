@@ -29,8 +29,30 @@ pub fn fit(
     target: &Path,
     execution: &Execution,
 ) -> Result<(Transform, Artifact)> {
+    check_lineage(spec, dataset, roles)?;
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
     let transform = sluice_transform::fit(spec, &source, roles, execution)?;
+    publish(transform, dataset, target)
+}
+
+/// Refuses features that leak the label, as the lineage of the data set's columns shows it.
+///
+/// # Errors
+/// `TransformError::Leakage`.
+pub fn check_lineage(spec: &TransformSpec, dataset: &Dataset, roles: &Roles) -> Result<()> {
+    if let Some(query) = &dataset.record().query {
+        for column in spec.0.iter().flat_map(|operation| operation.columns()) {
+            sluice_transform::check_lineage(column, roles, &query.lineage)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a fitted transform.
+///
+/// # Errors
+/// What writing meets.
+pub fn publish(transform: Transform, dataset: &Dataset, target: &Path) -> Result<(Transform, Artifact)> {
     let mut draft = Draft::new(target)?;
     draft.write_json(FILE, &transform)?;
     let made_from = made_from([("dataset", dataset.artifact().digest())]);

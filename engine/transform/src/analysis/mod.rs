@@ -15,10 +15,11 @@ use sluice_core::column::{Column, ColumnKind};
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 use sluice_core::features::{FeatureKind, FeatureSpace, FeatureSpec};
-use sluice_core::fold::fold;
+use sluice_core::fold::{State, fold};
 use sluice_core::group::{GroupMap, GroupTables, Grouping, KeyPart};
+use sluice_core::options::quoted;
 use sluice_core::plan::PlannedColumn;
-use sluice_core::role::{Role, Roles};
+use sluice_core::role::{Lineage, Role, Roles};
 use sluice_core::seam::{BatchSource, CountedColumn};
 use sluice_core::statistics::Presence;
 use sluice_summaries::{
@@ -48,14 +49,25 @@ pub fn fit(
     roles: &Roles,
     execution: &Execution,
 ) -> Result<Transform> {
-    let chains = chains(spec, &source.plan().columns, roles)?;
-    let analysis = Analysis {
-        columns: chains.iter().map(|chain| OfColumn::new(&chain.column.name, analysis_of(chain))).collect(),
-        groupings: chains.iter().filter(|chain| chain.is_one_hot()).map(Chain::grouping).collect(),
-    };
+    let columns = &source.plan().columns;
+    let analysis = Analysis::new(spec, columns, roles)?;
     execution.progress.begin("transform", source.plan().rows());
     let state = fold(source, &analysis, execution)?;
     execution.progress.end();
+    finish(spec, columns, roles, state)
+}
+
+/// The transform that a folded state of [`Analysis`], made for the same columns and roles, answers.
+///
+/// # Errors
+/// [`TransformError`] when the rows leave an operation nothing to learn from, or too many levels.
+pub fn finish(
+    spec: &TransformSpec,
+    columns: &[PlannedColumn],
+    roles: &Roles,
+    state: State<Analysis>,
+) -> Result<Transform> {
+    let chains = chains(spec, columns, roles)?;
     let mut nodes = Vec::new();
     let mut space = FeatureSpace::default();
     for (chain, analyzed) in chains.iter().zip(state.accumulator.columns) {
@@ -93,6 +105,21 @@ pub fn check_role(operation: &Operation, column: &str, roles: &Roles) -> Result<
             operation: operation.name(),
             column: column.into(),
             role: role_name(role),
+        }),
+    }
+}
+
+/// Refuses a feature that is made from source columns that the label is made from too, unless the roles allow it.
+///
+/// # Errors
+/// [`TransformError::Leakage`].
+pub fn check_lineage(column: &str, roles: &Roles, lineage: &Lineage) -> Result<(), TransformError> {
+    match roles.leak(column, lineage) {
+        None => Ok(()),
+        Some(shared) => Err(TransformError::Leakage {
+            column: column.into(),
+            label: roles.label.clone().unwrap_or_default(),
+            shared: quoted(shared.iter().map(String::as_str)),
         }),
     }
 }
@@ -339,11 +366,29 @@ impl ColumnAnalysis {
     }
 }
 
-/// The summaries of all columns, and the groupings that find levels.
+/// What the operations of a transform must know of the training rows: the summaries of all columns, and the
+/// groupings that find levels. An accumulator, so that it can share a scan with others.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Analysis {
+pub struct Analysis {
     columns: Vec<OfColumn<ColumnAnalysis>>,
     groupings: Vec<Grouping>,
+}
+
+impl Analysis {
+    /// The analysis that a transform of these columns needs.
+    ///
+    /// # Errors
+    /// [`TransformError`] when an operation does not fit its column.
+    pub fn new(spec: &TransformSpec, columns: &[PlannedColumn], roles: &Roles) -> Result<Self> {
+        let chains = chains(spec, columns, roles)?;
+        Ok(Self {
+            columns: chains
+                .iter()
+                .map(|chain| OfColumn::new(&chain.column.name, analysis_of(chain)))
+                .collect(),
+            groupings: chains.iter().filter(|chain| chain.is_one_hot()).map(Chain::grouping).collect(),
+        })
+    }
 }
 
 impl Accumulator for Analysis {
