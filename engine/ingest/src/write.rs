@@ -15,7 +15,7 @@ use sluice_core::artifact::Draft;
 use sluice_core::batch::{Batch, Inputs, RowIdentity};
 use sluice_core::column::ColumnKind;
 use sluice_core::error::{CommonError, Result};
-use sluice_core::execution::Execution;
+use sluice_core::execution::{Execution, Extent};
 use sluice_core::fold::in_order;
 use sluice_core::group::GroupTables;
 use sluice_core::plan::{PlannedColumn, Split};
@@ -54,7 +54,7 @@ pub fn ingest(
     }
     let layout = Layout::new(source, options, rule)?;
     let mut draft = Draft::new(target)?;
-    execution.progress.begin("ingest", source.plan().rows());
+    execution.progress.begin("ingest", source.plan().extent());
     let mut writers: BTreeMap<String, ParquetWriter> = BTreeMap::new();
     in_order(
         &source.plan().splits,
@@ -75,11 +75,12 @@ pub fn ingest(
             Ok(())
         },
     )?;
-    execution.progress.end();
+    execution.progress.begin("writing", Extent::default());
     let mut subsets = BTreeMap::new();
     for (name, writer) in writers {
         subsets.insert(name, writer.finish(&mut draft)?);
     }
+    execution.progress.end();
     for name in &options.required {
         if subsets.get(name).copied().unwrap_or(0) == 0 {
             let found = subsets.into_iter().collect();
@@ -192,8 +193,8 @@ impl Layout {
                     None => error,
                 }
             })?;
+            execution.advance(source.plan(), split, first_row, rows);
             first_row += rows;
-            execution.progress.advance(rows);
             Ok(())
         })?;
         Ok(sorted)

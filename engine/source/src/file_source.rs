@@ -5,6 +5,7 @@ use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
 
+use sluice_core::execution::Extent;
 use sluice_core::plan::{Plan, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
 use sluice_core::{Execution, Result};
@@ -66,6 +67,12 @@ pub fn open(
 ) -> Result<FileSource> {
     let dialect = options.dialect()?;
     let (files, format) = list(location, base, options.format)?;
+    // Parquet is known by its footers; the others are read through, which may take long.
+    let bytes = match format {
+        Format::Parquet => None,
+        Format::Csv | Format::Jsonl | Format::Arrow => files.iter().map(ListedFile::size_bytes).sum(),
+    };
+    execution.progress.begin("looking through", Extent { rows: None, bytes });
     let (plan, reader) = match format {
         Format::Csv => {
             let found = csv::survey(&files, &dialect, options, execution)?;
@@ -88,6 +95,7 @@ pub fn open(
             (plan, Reader::Arrow(found.files))
         }
     };
+    execution.progress.end();
     check_row_hash(&files[0].shown, &plan.columns)?;
     Ok(FileSource { location: location.into(), files, plan, reader })
 }

@@ -33,6 +33,8 @@ pub(super) struct Runner<'a> {
     finished: &'a mut dyn FnMut(&StepReport),
     store: Store,
     earlier: BTreeMap<StepName, KeyParts>,
+    /// The step that runs, and since when.
+    current: Option<(StepName, Instant)>,
     report: RunReport,
 }
 
@@ -61,6 +63,7 @@ impl<'a> Runner<'a> {
             finished,
             store: Store::new(&options.out),
             earlier: latest_parts(&options.out.join("runs"), number),
+            current: None,
             report: RunReport {
                 pipeline: file.spec.pipeline.clone(),
                 folder,
@@ -80,6 +83,21 @@ impl<'a> Runner<'a> {
     fn tell(&mut self, step: StepReport) {
         (self.finished)(&step);
         self.report.steps.push(step);
+    }
+
+    /// A step begins with the first thing that is done for it, such as reading through its input; answers when.
+    fn begin(&mut self, name: StepName) -> Instant {
+        match self.current {
+            Some((current, started)) if current == name => started,
+            _ => {
+                if !self.options.dry_run {
+                    self.options.execution.progress.step(name.name());
+                }
+                let started = Instant::now();
+                self.current = Some((name, started));
+                started
+            }
+        }
     }
 
     fn is_forced(&self, step: StepName) -> bool {
@@ -108,7 +126,7 @@ impl<'a> Runner<'a> {
     ) -> Result<Option<T>> {
         let Work { name, parts, rows, open, make, summary } = work;
         self.options.execution.cancel.check()?;
-        let started = Instant::now();
+        let started = self.begin(name);
         let path = self.store.path(name, &parts.key()?);
         let at_step = |error: Error| error.in_place(format!("step `{name}`"));
         let found = if path.exists() && !self.is_forced(name) { Some(open(&path)) } else { None };
@@ -195,6 +213,7 @@ impl<'a> Runner<'a> {
     }
 
     fn walk(&mut self) -> Result<()> {
+        let _ = self.begin(StepName::Ingest);
         // A column that is not there is found before the first row is read, not after the training.
         crate::check::check(self.file)
             .map_err(|error| error.in_place(format!("step `{}`", StepName::Ingest)))?;
@@ -295,6 +314,7 @@ impl<'a> Runner<'a> {
         digest: &str,
     ) -> Result<Option<(SchemaFile, String)>> {
         let file = self.file;
+        let _ = self.begin(StepName::Schema);
         let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Schema));
         let given = match &file.spec.schema {
             Some(path) => Some((step::schema::read(&file.resolve(path)).map_err(at_step)?, path)),
@@ -382,6 +402,7 @@ impl<'a> Runner<'a> {
 
     fn evaluated(&mut self, dataset: &Dataset, model: &ModelPackage) -> Result<Option<Evaluated>> {
         let file = self.file;
+        let _ = self.begin(StepName::Evaluate);
         let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Evaluate));
         let (baseline, compared) = self.baseline().map_err(at_step)?;
         let options = &file.spec.evaluate.options;
@@ -434,7 +455,7 @@ impl<'a> Runner<'a> {
 
     /// Registers the model; it is idempotent, so it is never cached.
     fn pushed(&mut self, model: &ModelPackage, evaluated: &Evaluated) -> Result<()> {
-        let started = Instant::now();
+        let started = self.begin(StepName::Push);
         let mut report = StepReport {
             name: StepName::Push,
             state: StepState::WouldRun,

@@ -53,7 +53,7 @@ pub fn fit(
         columns: chains.iter().map(|chain| OfColumn::new(&chain.column.name, analysis_of(chain))).collect(),
         groupings: chains.iter().filter(|chain| chain.is_one_hot()).map(Chain::grouping).collect(),
     };
-    execution.progress.begin("transform", source.plan().rows());
+    execution.progress.begin("transform", source.plan().extent());
     let state = fold(source, &analysis, execution)?;
     execution.progress.end();
     let mut nodes = Vec::new();
