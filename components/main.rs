@@ -107,9 +107,8 @@ fn component(component: &Component, session: &Session) -> Result<Exit> {
 /// The arguments without a second `sluice` in front: an image whose entrypoint is the binary, started by a
 /// runner that names the binary again, would otherwise see it as its first argument.
 fn without_own_path(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let is_own = |argument: &OsString| {
-        std::path::Path::new(argument).file_name().is_some_and(|name| name == "sluice")
-    };
+    let is_own =
+        |argument: &OsString| std::path::Path::new(argument).file_name().is_some_and(|name| name == "sluice");
     if arguments.len() > 1 && is_own(&arguments[0]) && is_own(&arguments[1]) {
         arguments.remove(1);
     }

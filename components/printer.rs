@@ -112,7 +112,8 @@ impl Printer {
         match self.format {
             LogFormat::Json => {
                 let message = error.to_string();
-                let event = Event { level: Level::Error, name: "error", message: &message, ..Event::default() };
+                let event =
+                    Event { level: Level::Error, name: "error", message: &message, ..Event::default() };
                 Event { error: Some(log::error_value(error)), ..event }.write();
             }
             LogFormat::Text => self.error_text(error),

@@ -85,15 +85,11 @@ mod tests {
 
     #[test]
     fn figures_and_the_rest_follow_from_what_is_known() {
-        let begun = Pace { rows_total: Some(40_000_000), bytes_total: Some(3_100_000_000), ..Pace::default() };
+        let begun =
+            Pace { rows_total: Some(40_000_000), bytes_total: Some(3_100_000_000), ..Pace::default() };
         assert_eq!(begun.figures(), "0 of 40 M rows");
         assert_eq!(begun.left_in_words(), "");
-        let quarter = Pace {
-            rows: 10_000_000,
-            bytes: 775_000_000,
-            elapsed: Duration::from_secs(5),
-            ..begun
-        };
+        let quarter = Pace { rows: 10_000_000, bytes: 775_000_000, elapsed: Duration::from_secs(5), ..begun };
         assert_eq!(quarter.figures(), "10 M of 40 M rows  2.0 M rows/s  155 MB/s");
         assert_eq!(quarter.left(), Some(Duration::from_secs(15)));
         assert_eq!(quarter.left_in_words(), "15 s left");
@@ -109,7 +105,8 @@ mod tests {
     /// A scan that is repeated passes its total; it has nothing left, and nothing is negative.
     #[test]
     fn more_than_all_is_all() {
-        let pace = Pace { rows: 12, rows_total: Some(10), elapsed: Duration::from_secs(1), ..Pace::default() };
+        let pace =
+            Pace { rows: 12, rows_total: Some(10), elapsed: Duration::from_secs(1), ..Pace::default() };
         assert_eq!(pace.position(), Some((10, 10)));
         assert_eq!(pace.left_in_words(), "0 s left");
     }

@@ -213,6 +213,9 @@ impl<'a> Runner<'a> {
     }
 
     fn walk(&mut self) -> Result<()> {
+        if !self.options.dry_run {
+            self.store.sweep();
+        }
         let _ = self.begin(StepName::Ingest);
         // A column that is not there is found before the first row is read, not after the training.
         crate::check::check(self.file)
