@@ -132,13 +132,17 @@ impl Error {
         any.downcast_ref::<D>()
     }
 
-    /// The messages of the causes, outermost first.
+    /// The messages of the causes, outermost first; one that only repeats what the one before ends with is left
+    /// out.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
-        let mut causes = Vec::new();
+        let mut causes: Vec<String> = Vec::new();
         let mut cause = self.0.diagnostic.source();
         while let Some(error) = cause {
-            causes.push(error.to_string());
+            let text = error.to_string();
+            if !causes.last().is_some_and(|last| last.ends_with(&text)) {
+                causes.push(text);
+            }
             cause = error.source();
         }
         causes

@@ -50,7 +50,7 @@ impl Claim {
                 Ok(lock) => lock,
                 // Another container's, or one left behind that cannot be told yet.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
-                Err(error) => return Err(CommonError::file("create", &lock_path, error).into()),
+                Err(error) => return Err(CommonError::file("create", parent.join(name), error).into()),
             };
             if flock(&lock, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK) {
                 // Someone sweeps it in the moment between making and locking it.
@@ -60,9 +60,9 @@ impl Claim {
             if !is_at(&lock, &lock_path) {
                 continue;
             }
-            let claim =
-                Self { path, lock_path, _lock: lock.try_clone().map_err(CommonError::on("open", parent))? };
-            lock.write_all(boot().as_bytes()).map_err(CommonError::on("write", &claim.lock_path))?;
+            let written = lock.write_all(boot().as_bytes());
+            let claim = Self { path, lock_path, _lock: lock };
+            written.map_err(CommonError::on("write", parent.join(name)))?;
             if !claim.path.exists() {
                 return Ok(claim);
             }

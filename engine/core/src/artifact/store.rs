@@ -135,7 +135,8 @@ impl Draft {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(CommonError::on("create", parent_of(&shown)))?;
         }
-        let file = fs::File::create(&path).map_err(CommonError::on("create", &shown))?;
+        // The errors of `fs_err` would name the draft, which is gone when they are read.
+        let file = fs::File::create(&path).map_err(CommonError::on("create", &shown))?.into_file();
         Ok(DraftFile {
             name: name.into(),
             shown,
@@ -167,7 +168,7 @@ impl Draft {
     }
 
     /// Writes the manifest, flushes everything to disk and renames into place. What was at the target is
-    /// removed only after the new artifact stands there.
+    /// removed only after the new artifact stands there; the same artifact is left as it is.
     ///
     /// # Errors
     /// [`CommonError::File`]; the target is then as it was.
@@ -187,14 +188,20 @@ impl Draft {
         let mut bytes =
             serde_json::to_vec_pretty(&manifest).map_err(|error| CommonError::Internal(error.to_string()))?;
         bytes.push(b'\n');
+        let artifact = Artifact { folder: self.target.clone(), manifest, digest: hex_digest(&bytes) };
+        if artifact.is_there() {
+            // Others may be reading it: the same bytes are not put in its place once more.
+            return Ok(artifact);
+        }
         let path = self.claim.path().join(MANIFEST_FILE);
         let shown = self.target.join(MANIFEST_FILE);
         let mut file = fs::File::create(&path).map_err(CommonError::on("create", &shown))?;
         file.write_all(&bytes).map_err(CommonError::on("write", &shown))?;
         file.sync_all().map_err(CommonError::on("write", &shown))?;
-        sync_folders(self.claim.path())?;
+        sync_folders(self.claim.path(), &self.target)?;
         let aside = self.replace()?;
-        if let Err(error) = sync_folder(parent_of(&self.target)) {
+        let parent = parent_of(&self.target);
+        if let Err(error) = sync_folder(parent, parent) {
             self.undo(aside.as_deref());
             return Err(error);
         }
@@ -203,7 +210,7 @@ impl Draft {
             // The new artifact stands; a rest of the old one is swept by the next draft.
             let _ = fs::remove_dir_all(aside);
         }
-        Ok(Artifact { folder: self.target.clone(), manifest, digest: hex_digest(&bytes) })
+        Ok(artifact)
     }
 
     /// Puts the draft at the target, whatever others publish there meanwhile: by a rename that replaces nothing, or
@@ -317,23 +324,24 @@ fn name_of(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn sync_folder(folder: &Path) -> Result<()> {
-    let opened = fs::File::open(folder).map_err(CommonError::on("open", folder))?;
+/// Flushes a folder; errors name `shown`.
+fn sync_folder(folder: &Path, shown: &Path) -> Result<()> {
+    let opened = fs::File::open(folder).map_err(CommonError::on("open", shown))?;
     match opened.sync_all() {
         // Some file systems refuse to flush a folder; the rename is then as safe as they make it.
         Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
-        other => Ok(other.map_err(CommonError::on("write", folder))?),
+        other => Ok(other.map_err(CommonError::on("write", shown))?),
     }
 }
 
-fn sync_folders(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder).map_err(CommonError::on("read", folder))? {
-        let entry = entry.map_err(CommonError::on("read", folder))?;
-        if entry.file_type().map_err(CommonError::on("read", &entry.path()))?.is_dir() {
-            sync_folders(&entry.path())?;
+fn sync_folders(folder: &Path, shown: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(CommonError::on("read", shown))? {
+        let entry = entry.map_err(CommonError::on("read", shown))?;
+        if entry.file_type().map_err(CommonError::on("read", shown))?.is_dir() {
+            sync_folders(&entry.path(), &shown.join(entry.file_name()))?;
         }
     }
-    sync_folder(folder)
+    sync_folder(folder, shown)
 }
 
 /// A file of a draft, written piece by piece.
@@ -342,7 +350,7 @@ pub struct DraftFile {
     name: String,
     shown: PathBuf,
     written: u64,
-    writer: HashingWriter<BufWriter<fs::File>>,
+    writer: HashingWriter<BufWriter<std::fs::File>>,
 }
 
 impl DraftFile {
@@ -460,6 +468,16 @@ impl Artifact {
         Ok(Self { folder, manifest, digest: hex_digest(&bytes) })
     }
 
+    /// Whether this very artifact stands in its folder, sound and with nothing beside it.
+    fn is_there(&self) -> bool {
+        fn count(folder: &Path) -> usize {
+            let Ok(entries) = fs::read_dir(folder) else { return 0 };
+            entries.flatten().map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
+        }
+        Self::open_any(&self.folder).is_ok_and(|found| found.digest == self.digest)
+            && count(&self.folder) == self.manifest.files.len() + 1
+    }
+
     /// Where it is.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -531,6 +549,26 @@ mod tests {
         assert_eq!(Artifact::open(&target, "note", 1).unwrap().read("data/text.txt").unwrap(), b"two");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert_eq!(publish(&target, "one").digest(), first.digest());
+    }
+
+    #[test]
+    fn the_same_artifact_is_left_as_it_is_unless_it_is_damaged() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("note");
+        let inode = || fs::metadata(&target).unwrap().ino();
+        publish(&target, "one");
+        let first = inode();
+        publish(&target, "one");
+        assert_eq!(inode(), first);
+        for damage in ["data/text.txt", "data/stray.txt"] {
+            fs::write(target.join(damage), b"else").unwrap();
+            publish(&target, "one");
+            assert_ne!(inode(), first);
+            assert_eq!(Artifact::open(&target, "note", 1).unwrap().read("data/text.txt").unwrap(), b"one");
+            assert!(!target.join("data/stray.txt").exists());
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
