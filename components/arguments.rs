@@ -8,6 +8,7 @@ use sluice_core::Result;
 use sluice_source::{CsvOptions, CsvType, Format, SourceOptions};
 
 use crate::failure::ArgumentError;
+use crate::log::LogFormat;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -41,6 +42,10 @@ pub(crate) struct Common {
     /// Print nothing but results and errors.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// How messages on stderr are written: for people, or one JSON object per line. The variable
+    /// `SLUICE_LOG_FORMAT` says it where the option does not; text unless either does.
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
     /// Threads to use; all cores unless given. Results are the same bits for any number.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,

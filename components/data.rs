@@ -31,7 +31,7 @@ impl Data {
         }
         let files = sluice_source::open(location, Path::new("."), &source.options()?, &session.execution)?;
         for note in sluice_pipeline::step::ingest::notes(&files) {
-            session.printer.message(&format!("note: {note}"));
+            session.printer.note(&note);
         }
         Ok(Self::Files(Box::new(files)))
     }

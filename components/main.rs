@@ -9,9 +9,11 @@ mod data;
 mod evaluate;
 mod failure;
 mod ingest;
+mod log;
 mod panics;
 mod predict;
 mod printer;
+mod progress;
 mod push;
 mod run;
 mod schema;
@@ -22,24 +24,72 @@ mod train;
 mod transform;
 mod validate;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
+use sluice_core::Result;
 
 use arguments::{Arguments, Component};
+use failure::ArgumentError;
+use log::LogFormat;
+use printer::Printer;
 use session::{Exit, Session};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse_from(without_own_path(std::env::args_os().collect()));
-    let session = Session::new(&arguments.common);
-    panics::told(|| component(&arguments.component, &session)).unwrap_or_else(|error| {
-        session.printer.error(&error);
-        ExitCode::from(error.kind().exit_code())
-    })
+    let given = without_own_path(std::env::args_os().collect());
+    let parsed = Arguments::command().try_get_matches_from(&given).and_then(|matches| {
+        let command = matches.subcommand_name().unwrap_or_default().to_owned();
+        Ok((command, Arguments::from_arg_matches(&matches)?))
+    });
+    let (command, arguments) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return unparsed(&error, &given),
+    };
+    let common = &arguments.common;
+    let format = match LogFormat::choose(common.log_format) {
+        Ok(format) => format,
+        Err(error) => {
+            Printer::new(common.json, common.quiet, LogFormat::Text).error(&error);
+            return ExitCode::from(error.kind().exit_code());
+        }
+    };
+    let started = Instant::now();
+    let printer = Printer::new(common.json, common.quiet, format);
+    printer.begun(&command);
+    let session = Session::new(common, printer);
+    let outcome = panics::told(|| component(&arguments.component, &session)).and_then(|outcome| outcome);
+    let code = match outcome {
+        Ok(Exit::Done) => 0,
+        Ok(Exit::Rejected) => 1,
+        Err(error) => {
+            // A bar of the scan that failed would stand in the way of the message.
+            session.execution.progress.end();
+            printer.error(&error);
+            error.kind().exit_code()
+        }
+    };
+    printer.finished(code, started.elapsed());
+    ExitCode::from(code)
 }
 
-fn component(component: &Component, session: &Session) -> ExitCode {
-    let outcome = match component {
+/// Help and version as asked for, or what is wrong with the arguments.
+fn unparsed(error: &clap::Error, given: &[OsString]) -> ExitCode {
+    if !error.use_stderr() || LogFormat::guess(given) == LogFormat::Text {
+        // A closed pipe is the reader's choice, not an error.
+        let _ = error.print();
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    }
+    let text = error.render().to_string();
+    let (message, hint) = text.trim().split_once("\n\n").unwrap_or((text.trim(), "see `sluice --help`"));
+    let error = ArgumentError::new(message.strip_prefix("error: ").unwrap_or(message), hint).into();
+    Printer::new(false, false, LogFormat::Json).error(&error);
+    ExitCode::from(error.kind().exit_code())
+}
+
+fn component(component: &Component, session: &Session) -> Result<Exit> {
+    match component {
         Component::Run(arguments) => run::run(arguments, session),
         Component::Check(arguments) => check::run(arguments, session),
         Component::Ingest(arguments) => ingest::run(arguments, session),
@@ -51,25 +101,14 @@ fn component(component: &Component, session: &Session) -> ExitCode {
         Component::Evaluate(arguments) => evaluate::run(arguments, session),
         Component::Push(arguments) => push::run(arguments, session),
         Component::Predict(arguments) => predict::run(arguments, session),
-    };
-    match outcome {
-        Ok(Exit::Done) => ExitCode::SUCCESS,
-        Ok(Exit::Rejected) => ExitCode::from(1),
-        Err(error) => {
-            // A bar of the scan that failed would stand in the way of the message.
-            session.execution.progress.end();
-            session.printer.error(&error);
-            ExitCode::from(error.kind().exit_code())
-        }
     }
 }
 
 /// The arguments without a second `sluice` in front: an image whose entrypoint is the binary, started by a
 /// runner that names the binary again, would otherwise see it as its first argument.
-fn without_own_path(mut arguments: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
-    let is_own = |argument: &std::ffi::OsString| {
-        std::path::Path::new(argument).file_name().is_some_and(|name| name == "sluice")
-    };
+fn without_own_path(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let is_own =
+        |argument: &OsString| std::path::Path::new(argument).file_name().is_some_and(|name| name == "sluice");
     if arguments.len() > 1 && is_own(&arguments[0]) && is_own(&arguments[1]) {
         arguments.remove(1);
     }

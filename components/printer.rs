@@ -1,10 +1,13 @@
-//! The only place that prints: results to stdout, messages and errors to stderr.
+//! The only place that prints: results to stdout, messages and errors to stderr, as text or as JSON lines.
 
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
 use sluice_core::Error;
+
+use crate::log::{self, Event, Level, LogFormat};
 
 /// What is printed, and how.
 #[derive(Clone, Copy, Debug)]
@@ -12,19 +15,28 @@ pub(crate) struct Printer {
     json: bool,
     quiet: bool,
     color: bool,
+    format: LogFormat,
 }
 
 impl Printer {
-    pub(crate) fn new(json: bool, quiet: bool) -> Self {
+    pub(crate) fn new(json: bool, quiet: bool, format: LogFormat) -> Self {
         let color = std::io::stderr().is_terminal()
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        Self { json, quiet, color }
+        Self { json, quiet, color, format }
     }
 
-    /// Whether progress may be shown.
-    pub(crate) fn shows_progress(self) -> bool {
-        !self.quiet && std::io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+    /// Whether a bar may be shown.
+    pub(crate) fn shows_bar(self) -> bool {
+        !self.quiet
+            && self.format == LogFormat::Text
+            && std::io::stderr().is_terminal()
+            && std::env::var_os("CI").is_none_or(|value| value.is_empty())
+    }
+
+    /// Whether messages are lines of JSON.
+    pub(crate) fn logs_json(self) -> bool {
+        self.format == LogFormat::Json
     }
 
     /// Prints the result: as JSON when asked for, else as text.
@@ -43,9 +55,47 @@ impl Printer {
 
     /// Prints a message, unless quiet.
     pub(crate) fn message(self, text: &str) {
-        if !self.quiet {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+        self.event(&Event { name: "message", message: text, ..Event::default() }, text);
+    }
+
+    /// Prints what the reader of results should know, unless quiet.
+    pub(crate) fn note(self, text: &str) {
+        self.event(&Event { name: "note", message: text, ..Event::default() }, &format!("note: {text}"));
+    }
+
+    /// Prints an event, unless quiet: as `text`, or as a line of JSON.
+    pub(crate) fn event(self, event: &Event<'_>, text: &str) {
+        match self.format {
+            _ if self.quiet => {}
+            LogFormat::Json => event.write(),
+            LogFormat::Text => {
+                let _ = writeln!(std::io::stderr().lock(), "{text}");
+            }
         }
+    }
+
+    /// Notes the beginning of the command in the log.
+    pub(crate) fn begun(self, command: &str) {
+        log::enter_command(command);
+        if self.logs_json() && !self.quiet {
+            let message = format!("sluice {} {command}", env!("CARGO_PKG_VERSION"));
+            Event { name: "command_begun", message: &message, ..Event::default() }.write();
+        }
+    }
+
+    /// Notes the end of the command in the log.
+    pub(crate) fn finished(self, exit_code: u8, duration: Duration) {
+        if !self.logs_json() || self.quiet {
+            return;
+        }
+        log::leave_step();
+        let (level, message) = match exit_code {
+            0 => (Level::Info, "done"),
+            1 => (Level::Warning, "rejected: data or model failed a check"),
+            _ => (Level::Error, "failed"),
+        };
+        let (exit_code, seconds) = (Some(exit_code), Some(duration.as_secs_f64()));
+        Event { level, name: "command_finished", message, exit_code, seconds, ..Event::default() }.write();
     }
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -57,8 +107,24 @@ impl Printer {
         self.paint(if passed { "1;32" } else { "1;31" }, text)
     }
 
-    /// Prints an error with where it happened, why, and what to do; as JSON too when results are JSON.
+    /// Prints an error with where it happened, why, and what to do; as JSON on stdout too when results are JSON.
     pub(crate) fn error(self, error: &Error) {
+        match self.format {
+            LogFormat::Json => {
+                let message = error.to_string();
+                let event =
+                    Event { level: Level::Error, name: "error", message: &message, ..Event::default() };
+                Event { error: Some(log::error_value(error)), ..event }.write();
+            }
+            LogFormat::Text => self.error_text(error),
+        }
+        if self.json {
+            let value = json!({"error": log::error_value(error)});
+            let _ = writeln!(std::io::stdout().lock(), "{value:#}");
+        }
+    }
+
+    fn error_text(self, error: &Error) {
         let mut text = format!("{} {error}\n", self.paint("1;31", "error:"));
         for place in error.places() {
             text.push_str(&format!("  in {place}\n"));
@@ -70,16 +136,5 @@ impl Printer {
             text.push_str(&format!("{} {hint}\n", self.paint("1", "hint:")));
         }
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
-        if self.json {
-            let value = json!({"error": {
-                "kind": error.kind().name(),
-                "exit_code": error.kind().exit_code(),
-                "message": error.to_string(),
-                "places": error.places(),
-                "causes": error.causes(),
-                "hint": error.hint(),
-            }});
-            let _ = writeln!(std::io::stdout().lock(), "{value:#}");
-        }
     }
 }

@@ -5,7 +5,9 @@
 mod architecture;
 mod bad_data;
 mod bad_settings;
+mod concurrent;
 mod executor;
+mod full_disk;
 mod output;
 mod predict;
 mod queries;

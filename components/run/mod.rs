@@ -9,6 +9,7 @@ use sluice_pipeline::{
 };
 use sluice_report::{duration, rate};
 
+use crate::log::Event;
 use crate::session::{Exit, Session};
 use crate::tables;
 
@@ -68,9 +69,24 @@ pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Exit> {
         dry_run: arguments.dry_run,
         execution: session.execution.clone(),
     };
-    let report = run_pipeline(&file, &options, &mut |step| printer.message(&line(step)))?;
+    let report = run_pipeline(&file, &options, &mut |step| printer.event(&event(step), &line(step)))?;
     printer.result(&report, || text(&report, session));
     Ok(if report.accepted() { Exit::Done } else { Exit::Rejected })
+}
+
+/// What a step did, for the log.
+fn event(step: &StepReport) -> Event<'_> {
+    let planned = step.state == StepState::WouldRun;
+    Event {
+        name: if planned { "step_planned" } else { "step_finished" },
+        message: if planned { "would run" } else { &step.summary },
+        step: Some(step.name.name()),
+        state: serde_json::to_value(step.state).ok(),
+        reason: Some(step.reason.as_str()).filter(|reason| !reason.is_empty()),
+        rows: (step.rows > 0).then_some(step.rows),
+        seconds: (!planned).then_some(step.duration.as_secs_f64()),
+        ..Event::default()
+    }
 }
 
 /// What a step did, in one line.

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<Ex
     // A schema inferred from these very statistics has no authority over them: see `ValidationRecord::new`.
     let inferred = inferred_from.as_deref() == Some(artifact.digest());
     for rule in file.unchecked_rules() {
-        session.printer.message(&format!("note: the schema's {rule} is not checked by this version"));
+        session.printer.note(&format!("the schema's {rule} is not checked by this version"));
     }
     let options = ValidateOptions { new_columns: arguments.new_columns };
     let validation = ValidationRecord::new(&statistics, &file, inferred, &options);

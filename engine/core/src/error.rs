@@ -86,7 +86,18 @@ impl Error {
     /// What the reader can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        self.0.diagnostic.hint()
+        self.0.diagnostic.hint().or_else(|| {
+            // A full disk comes through the writers of other crates as well.
+            let mut cause = self.0.diagnostic.source();
+            while let Some(error) = cause {
+                let hint = error.downcast_ref::<std::io::Error>().and_then(|error| hint_of(error.kind()));
+                if hint.is_some() {
+                    return hint;
+                }
+                cause = error.source();
+            }
+            None
+        })
     }
 
     /// Where it happened, innermost first.
@@ -121,13 +132,17 @@ impl Error {
         any.downcast_ref::<D>()
     }
 
-    /// The messages of the causes, outermost first.
+    /// The messages of the causes, outermost first; one that only repeats what the one before ends with is left
+    /// out.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
-        let mut causes = Vec::new();
+        let mut causes: Vec<String> = Vec::new();
         let mut cause = self.0.diagnostic.source();
         while let Some(error) = cause {
-            causes.push(error.to_string());
+            let text = error.to_string();
+            if !causes.last().is_some_and(|last| last.ends_with(&text)) {
+                causes.push(text);
+            }
             cause = error.source();
         }
         causes
@@ -232,6 +247,28 @@ impl CommonError {
     }
 }
 
+/// What can be done about an answer of the system.
+fn hint_of(kind: std::io::ErrorKind) -> Option<String> {
+    use std::io::ErrorKind as Kind;
+    let hint = match kind {
+        Kind::NotFound => "check the path",
+        Kind::PermissionDenied => "check the permissions of the file and its folder",
+        Kind::NotADirectory | Kind::AlreadyExists => {
+            "a part of the path is a file, not a folder; choose another place"
+        }
+        Kind::StorageFull => {
+            "the disk is full: free some space, then run again; nothing was left half written"
+        }
+        Kind::QuotaExceeded => "the quota is used up: free some space, then run again",
+        Kind::FileTooLarge => {
+            "raise the limit of file sizes (`ulimit -f`), or choose a file system that holds such files"
+        }
+        Kind::ReadOnlyFilesystem => "choose a place that can be written",
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
 impl Diagnostic for CommonError {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -244,17 +281,7 @@ impl Diagnostic for CommonError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::File { source, .. } => match source.kind() {
-                std::io::ErrorKind::NotFound => Some("check the path".into()),
-                std::io::ErrorKind::PermissionDenied => {
-                    Some("check the permissions of the file and its folder".into())
-                }
-                std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
-                    Some("a part of the path is a file, not a folder; choose another place".into())
-                }
-                std::io::ErrorKind::StorageFull => Some("free some space, then run again".into()),
-                _ => None,
-            },
+            Self::File { source, .. } => hint_of(source.kind()),
             Self::ColumnMissing { column, available, .. } => {
                 crate::options::suggest(column, available.iter().map(String::as_str))
             }
@@ -281,6 +308,22 @@ mod tests {
         assert_eq!(ErrorKind::Interrupted(2).exit_code(), 130);
         assert_eq!(ErrorKind::Interrupted(15).exit_code(), 143);
         assert_eq!(ErrorKind::Internal.exit_code(), 101);
+    }
+
+    #[test]
+    fn a_full_disk_is_known_behind_another_writer() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot write")]
+        struct Outer(#[source] std::io::Error);
+        impl Diagnostic for Outer {
+            fn kind(&self) -> ErrorKind {
+                ErrorKind::Unavailable
+            }
+        }
+        let full = std::io::Error::from_raw_os_error(28);
+        let shown = std::io::Error::new(full.kind(), "cannot write `a`");
+        assert!(Error::from(Outer(shown)).hint().unwrap().contains("the disk is full"));
+        assert_eq!(Error::from(Outer(std::io::Error::other("else"))).hint(), None);
     }
 
     #[test]

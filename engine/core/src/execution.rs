@@ -6,14 +6,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::error::{CommonError, Result};
+use crate::plan::{Plan, Split};
 
-/// Told about rows as they are read; must be cheap and may be called from any thread.
+/// How much there is to do, as far as it is known beforehand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Rows.
+    pub rows: Option<u64>,
+    /// Bytes of the files.
+    pub bytes: Option<u64>,
+}
+
+/// Told how far the work is; must be cheap and may be called from any thread.
 pub trait Progress: Send + Sync {
-    /// A scan begins over this many rows.
-    fn begin(&self, what: &str, rows: u64);
-    /// So many more rows are done.
-    fn advance(&self, rows: u64);
-    /// The scan is over.
+    /// A step of a pipeline begins; what follows is part of it.
+    fn step(&self, _name: &str) {}
+    /// A scan or another long phase begins, in place of the one before.
+    fn begin(&self, what: &str, total: Extent);
+    /// So many more rows, and bytes of the files that they come from, are done.
+    fn advance(&self, rows: u64, bytes: u64);
+    /// The phase is over.
     fn end(&self);
 }
 
@@ -22,8 +34,8 @@ pub trait Progress: Send + Sync {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn begin(&self, _what: &str, _rows: u64) {}
-    fn advance(&self, _rows: u64) {}
+    fn begin(&self, _what: &str, _total: Extent) {}
+    fn advance(&self, _rows: u64, _bytes: u64) {}
     fn end(&self) {}
 }
 
@@ -54,7 +66,7 @@ pub struct Execution {
     pub threads: NonZeroUsize,
     /// Looked at once per batch.
     pub cancel: Cancel,
-    /// Told about rows.
+    /// Told how far the work is.
     pub progress: Arc<dyn Progress>,
 }
 
@@ -77,5 +89,14 @@ impl Execution {
     #[must_use]
     pub fn with_threads(threads: usize) -> Self {
         Self { threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN), ..Self::default() }
+    }
+
+    /// Tells that `rows` rows of a split are done, from `first_row` on, with their share of its bytes.
+    pub fn advance(&self, plan: &Plan, split: &Split, first_row: u64, rows: u64) {
+        let until = |row: u64| {
+            let share = u128::from(plan.bytes_of(split)) * u128::from(row);
+            u64::try_from(share / u128::from(std::cmp::max(split.rows(), 1))).unwrap_or(u64::MAX)
+        };
+        self.progress.advance(rows, until(first_row + rows).saturating_sub(until(first_row)));
     }
 }

@@ -366,8 +366,8 @@ impl<'a> Scan<'a> {
                             .derive(&self.inputs, &mut state.groups)
                             .and_then(|batch| state.accumulator.update(Input::Rows(&batch)));
                     outcome.map_err(|error| self.locate(error, split, first_row))?;
+                    execution.advance(plan, split, first_row, rows);
                     first_row += rows;
-                    execution.progress.advance(rows);
                     Ok(())
                 }
             }

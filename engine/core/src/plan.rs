@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::column::ColumnKind;
+use crate::execution::Extent;
 
 /// A file of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +185,28 @@ impl Plan {
         self.spans[..self.spans.partition_point(|span| span.first_file <= file)].last()
     }
 
+    /// Rows and bytes of all files; no bytes where there are no files.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        let bytes = self.files.iter().map(|file| file.size_bytes).sum();
+        Extent { rows: Some(self.rows()), bytes: Some(bytes).filter(|&bytes| bytes > 0) }
+    }
+
+    /// The bytes of a split: those between its bounds, or its rows' share of their file.
+    #[must_use]
+    pub fn bytes_of(&self, split: &Split) -> u64 {
+        let share = |piece: &Piece| match (piece.bytes, self.files.get(piece.file)) {
+            (Some((start, end)), _) => end.saturating_sub(start),
+            (None, Some(file)) => {
+                let share = u128::from(file.size_bytes) * u128::from(piece.rows)
+                    / u128::from(std::cmp::max(file.rows, 1));
+                u64::try_from(share).unwrap_or(u64::MAX)
+            }
+            (None, None) => 0,
+        };
+        split.pieces.iter().map(share).sum()
+    }
+
     /// The column of this name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&PlannedColumn> {
@@ -322,6 +345,27 @@ mod tests {
         assert_eq!(plan.splits.len(), 2);
         assert_eq!(plan.splits[0].pieces, [bytes(0, 8, 0, 80)]);
         assert_eq!(plan.splits[1].pieces, [bytes(8, 9, 80, 170)]);
+    }
+
+    #[test]
+    fn bytes_are_those_between_bounds_or_the_rows_share() {
+        let file = |size_bytes| PlannedFile {
+            path: String::new(),
+            size_bytes,
+            rows: 10,
+            fingerprint: String::new(),
+        };
+        let bounded = Piece { bytes: Some((40, 90)), ..piece(1, 4, 6) };
+        let plan = Plan::new(
+            vec![file(1000), file(90)],
+            vec![],
+            [piece(0, 0, 3), piece(0, 3, 7), bounded],
+            PlanOptions { split_rows: 3 },
+        );
+        let bytes: Vec<u64> = plan.splits.iter().map(|split| plan.bytes_of(split)).collect();
+        assert_eq!(bytes, [300, 700, 50]);
+        assert_eq!(plan.extent(), Extent { rows: Some(16), bytes: Some(1090) });
+        assert_eq!(Plan::new(vec![], vec![], [], PlanOptions::default()).extent().bytes, None);
     }
 
     #[test]

@@ -85,16 +85,19 @@ pub(crate) fn stage(
     let shown = path.display().to_string();
     let schema = plain_schema(schema);
     let mut writer = ParquetWriter::over(file, &shown, &schema)?;
-    execution.progress.begin(&format!("stage {name}"), plan.rows());
+    execution.progress.begin(&format!("stage {name}"), plan.extent());
     in_order(
         &plan.splits,
         execution,
         |split| {
             let mut encoder = RowGroupEncoder::new(&shown, &schema);
+            let mut first_row = 0;
             source.read(split, &request, &mut |delivery| {
                 execution.cancel.check()?;
                 if let Delivery::Rows(batch) = delivery {
-                    execution.progress.advance(batch.num_rows() as u64);
+                    let rows = batch.num_rows() as u64;
+                    execution.advance(plan, split, first_row, rows);
+                    first_row += rows;
                     encoder.push(&plain_batch(&batch, &schema)?)?;
                 }
                 Ok(())

@@ -17,7 +17,7 @@ use sluice_core::artifact::Draft;
 use sluice_core::batch::{Batch, Inputs, RowIdentity};
 use sluice_core::column::ColumnKind;
 use sluice_core::error::{CommonError, Result};
-use sluice_core::execution::Execution;
+use sluice_core::execution::{Execution, Extent};
 use sluice_core::fold::in_order;
 use sluice_core::group::GroupTables;
 use sluice_core::plan::{PlannedColumn, Split};
@@ -92,7 +92,7 @@ fn write(
         return Err(IngestError::NoRows { source_name: source.name() }.into());
     }
     let layout = Layout::new(source, options)?;
-    execution.progress.begin("ingest", plan.rows());
+    execution.progress.begin("ingest", plan.extent());
     let mut writers: BTreeMap<(Option<u64>, String), ParquetWriter> = BTreeMap::new();
     let mut left_out = 0;
     in_order(
@@ -117,7 +117,7 @@ fn write(
             Ok(())
         },
     )?;
-    execution.progress.end();
+    execution.progress.begin("writing", Extent::default());
     let mut subsets: BTreeMap<String, u64> = BTreeMap::new();
     let mut spans: Vec<SpanRecord> = plan
         .spans
@@ -131,6 +131,7 @@ fn write(
             record.subsets.insert(name.clone(), rows);
         }
     }
+    execution.progress.end();
     for name in &options.required {
         if subsets.get(name).copied().unwrap_or(0) == 0 {
             let found = subsets.into_iter().collect();
@@ -264,8 +265,8 @@ impl<'a> Layout<'a> {
                 }
             })?;
             left_out += rows - kept;
+            execution.advance(source.plan(), split, first_row, rows);
             first_row += rows;
-            execution.progress.advance(rows);
             Ok(())
         })?;
         self.delivered.fetch_add(first_row, Ordering::Relaxed);
@@ -274,7 +275,6 @@ impl<'a> Layout<'a> {
     }
 
     /// Sorts the rows of a batch; answers how many belong to a subset.
-
     fn sort_batch(
         &self,
         record_batch: &RecordBatch,

@@ -2,7 +2,11 @@
 //! A stage returns data; this crate lays them out; the binary prints.
 
 mod number;
+mod pace;
 mod table;
+mod time;
 
-pub use number::{count, duration, rate, rows, significant};
+pub use number::{bytes, count, duration, rate, rows, short, significant};
+pub use pace::Pace;
 pub use table::{Alignment, Table};
+pub use time::timestamp;

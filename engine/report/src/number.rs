@@ -65,6 +65,31 @@ pub fn duration(value: Duration) -> String {
     }
 }
 
+/// A count in three digits or so: `950`, `12.3 k`, `40 M`.
+#[must_use]
+pub fn short(value: u64) -> String {
+    scaled(value, &["", " k", " M", " G", " T"])
+}
+
+/// Bytes: `512 B`, `1.2 MB`, `3.1 GB`, by powers of 1000.
+#[must_use]
+pub fn bytes(value: u64) -> String {
+    scaled(value, &[" B", " KB", " MB", " GB", " TB"])
+}
+
+fn scaled(value: u64, units: &[&str; 5]) -> String {
+    let mut scale = 0;
+    let mut rest = value as f64;
+    // 999.5 would be shown as 1000.
+    while rest >= 999.5 && scale + 1 < units.len() {
+        rest /= 1000.0;
+        scale += 1;
+    }
+    let decimals = usize::from(scale > 0 && rest < 99.95);
+    let number = format!("{rest:.decimals$}");
+    format!("{}{}", number.strip_suffix(".0").unwrap_or(&number), units[scale])
+}
+
 /// Rows per second: `2.1 M rows/s`; nothing for no rows.
 #[must_use]
 pub fn rate(rows: u64, value: Duration) -> String {
@@ -93,6 +118,14 @@ mod tests {
         assert_eq!(count(12), "12");
         assert_eq!(duration(Duration::from_millis(1240)), "1.24 s");
         assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
+        assert_eq!(
+            [0, 999, 1000, 12_345, 999_499, 999_600, 40_000_000].map(short),
+            ["0", "999", "1 k", "12.3 k", "999 k", "1 M", "40 M"]
+        );
+        assert_eq!(
+            [512, 1_234_567, 3_100_000_000, u64::MAX].map(bytes),
+            ["512 B", "1.2 MB", "3.1 GB", "18446744 TB"]
+        );
         assert_eq!(rate(2_100_000, Duration::from_secs(1)), "2.1 M rows/s");
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
 
+use sluice_core::execution::Extent;
 use sluice_core::plan::{Plan, PlannedSpan, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
 use sluice_core::{Execution, Result};
@@ -128,6 +129,12 @@ fn open_files(
     execution: &Execution,
 ) -> Result<FileSource> {
     let dialect = options.dialect()?;
+    // Parquet is known by its footers; the others are read through, which may take long.
+    let bytes = match format {
+        Format::Parquet => None,
+        Format::Csv | Format::Jsonl | Format::Arrow => files.iter().map(ListedFile::size_bytes).sum(),
+    };
+    execution.progress.begin("looking through", Extent { rows: None, bytes });
     let (plan, reader) = match format {
         Format::Csv => {
             let found = csv::survey(&files, &dialect, options, execution)?;
@@ -150,6 +157,7 @@ fn open_files(
             (plan, Reader::Arrow(found.files))
         }
     };
+    execution.progress.end();
     check_row_hash(&files[0].shown, &plan.columns)?;
     Ok(FileSource { location: location.into(), files, plan, reader })
 }

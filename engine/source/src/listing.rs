@@ -24,6 +24,13 @@ pub(crate) struct ListedFile {
     pub(crate) shown: String,
 }
 
+impl ListedFile {
+    /// Its length, if the system says it.
+    pub(crate) fn size_bytes(&self) -> Option<u64> {
+        fs_err::metadata(&self.path).ok().map(|metadata| metadata.len())
+    }
+}
+
 /// The files of a location, and their one format.
 pub(crate) fn list(location: &str, base: &Path, format: Option<Format>) -> Result<(Vec<ListedFile>, Format)> {
     let path = base.join(location);

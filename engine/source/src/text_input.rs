@@ -1,11 +1,13 @@
 //! The bytes of text files, plain or unpacked on the way: gzip and zstd, told by the first bytes.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use sluice_core::error::CommonError;
+use sluice_core::execution::Progress;
 use sluice_core::{Error, Result};
 
 use crate::error::SourceError;
@@ -111,10 +113,13 @@ pub(crate) fn open_text(file: &ListedFile) -> Result<TextInput<std::fs::File>> {
     TextInput::new(input, packing).map_err(|error| read_error(file, packing, error))
 }
 
-/// The text of a file from its beginning, hashing the file as it stands.
-pub(crate) fn open_hashed(file: &ListedFile) -> Result<(TextInput<Hashing<std::fs::File>>, Packing)> {
+/// The text of a file from its beginning, hashing the file as it stands and telling `progress` of its bytes.
+pub(crate) fn open_hashed(
+    file: &ListedFile,
+    progress: Option<&Arc<dyn Progress>>,
+) -> Result<(TextInput<Hashing<std::fs::File>>, Packing)> {
     let (input, packing) = open_file(file)?;
-    let input = TextInput::new(Hashing::new(input), packing);
+    let input = TextInput::new(Hashing::new(input).telling(progress), packing);
     Ok((input.map_err(|error| read_error(file, packing, error))?, packing))
 }
 
@@ -155,11 +160,17 @@ pub(crate) struct Hashing<R> {
     input: R,
     hasher: Xxh3Default,
     bytes: u64,
+    progress: Option<Arc<dyn Progress>>,
 }
 
 impl<R: Read> Hashing<R> {
     pub(crate) fn new(input: R) -> Self {
-        Self { input, hasher: Xxh3Default::new(), bytes: 0 }
+        Self { input, hasher: Xxh3Default::new(), bytes: 0, progress: None }
+    }
+
+    /// Tells of the bytes as they pass.
+    pub(crate) fn telling(self, progress: Option<&Arc<dyn Progress>>) -> Self {
+        Self { progress: progress.cloned(), ..self }
     }
 
     /// Reads the rest; answers the length, and the hash of all bytes and of how they are read.
@@ -175,6 +186,9 @@ impl<R: Read> Read for Hashing<R> {
         let bytes = self.input.read(buffer)?;
         self.hasher.update(&buffer[..bytes]);
         self.bytes += bytes as u64;
+        if let Some(progress) = &self.progress {
+            progress.advance(0, bytes as u64);
+        }
         Ok(bytes)
     }
 }

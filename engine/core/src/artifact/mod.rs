@@ -5,10 +5,11 @@
 //! is and what it was made from; time, host and thread count stand in the record of the run, so that the same
 //! inputs give the same bytes.
 
+mod claim;
 mod digest;
 mod manifest;
 mod store;
 
 pub use digest::{HashingWriter, hex_digest};
 pub use manifest::{EngineRecord, FileRecord, MANIFEST_FILE, Manifest};
-pub use store::{Artifact, ArtifactError, Draft, DraftFile, write_whole};
+pub use store::{Artifact, ArtifactError, Draft, DraftFile, sweep_drafts, write_whole};

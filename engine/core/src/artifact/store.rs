@@ -1,17 +1,19 @@
 //! Writing beside the target, renaming at the end; verifying on the way in.
 
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use fs_err as fs;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::claim::{Claim, sweep};
 use super::digest::{HashingWriter, hex_digest};
 use super::manifest::{EngineRecord, FileRecord, MANIFEST_FILE, Manifest};
-use crate::error::{CommonError, Diagnostic, ErrorKind, Result};
+use crate::error::{self, CommonError, Diagnostic, Result};
 
 /// What is wrong with an artifact.
 #[derive(Debug, thiserror::Error)]
@@ -59,11 +61,13 @@ pub enum ArtifactError {
 }
 
 impl Diagnostic for ArtifactError {
-    fn kind(&self) -> ErrorKind {
+    fn kind(&self) -> error::ErrorKind {
         match self {
-            Self::Absent { .. } => ErrorKind::Unavailable,
-            Self::OtherKind { .. } | Self::OtherVersion { .. } | Self::NotOurs { .. } => ErrorKind::Usage,
-            Self::Damaged { .. } => ErrorKind::Malformed,
+            Self::Absent { .. } => error::ErrorKind::Unavailable,
+            Self::OtherKind { .. } | Self::OtherVersion { .. } | Self::NotOurs { .. } => {
+                error::ErrorKind::Usage
+            }
+            Self::Damaged { .. } => error::ErrorKind::Malformed,
         }
     }
 
@@ -81,7 +85,7 @@ impl Diagnostic for ArtifactError {
 /// An artifact that is being written. Dropped without publishing, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Draft {
-    folder: PathBuf,
+    claim: Claim,
     target: PathBuf,
     files: BTreeMap<String, FileRecord>,
     published: bool,
@@ -89,8 +93,6 @@ pub struct Draft {
 
 /// The folder of a draft that is not published.
 const SCRATCH: &str = ".scratch";
-
-static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
 impl Draft {
     /// Begins a folder beside `target`, whose parent is made if need be.
@@ -104,17 +106,11 @@ impl Draft {
         if target.exists() && !target.join(MANIFEST_FILE).is_file() && !empty() {
             return Err(ArtifactError::NotOurs { path: target.display().to_string() }.into());
         }
-        let parent = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        fs::create_dir_all(&parent).map_err(CommonError::on("create", &parent))?;
-        let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        sweep(&parent, &name);
-        let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
-        let folder = parent.join(format!(".{name}.draft.{}.{number}", std::process::id()));
-        fs::create_dir(&folder).map_err(CommonError::on("create", &folder))?;
-        Ok(Self { folder, target, files: BTreeMap::new(), published: false })
+        let parent = parent_of(&target);
+        fs::create_dir_all(parent).map_err(CommonError::on("create", parent))?;
+        let claim = Claim::new(parent, &name_of(&target))?;
+        fs::create_dir(claim.path()).map_err(CommonError::on("create", &target))?;
+        Ok(Self { claim, target, files: BTreeMap::new(), published: false })
     }
 
     /// A folder for what is needed only while the draft is written; it goes with the draft, and is not published.
@@ -122,7 +118,7 @@ impl Draft {
     /// # Errors
     /// [`CommonError::File`].
     pub fn scratch(&self) -> Result<PathBuf> {
-        let folder = self.folder.join(SCRATCH);
+        let folder = self.claim.path().join(SCRATCH);
         fs::create_dir_all(&folder).map_err(CommonError::on("create", &folder))?;
         Ok(folder)
     }
@@ -147,14 +143,17 @@ impl Draft {
     /// # Errors
     /// [`CommonError::File`].
     pub fn create_file(&mut self, name: &str) -> Result<DraftFile> {
-        let path = self.folder.join(name);
+        let path = self.claim.path().join(name);
+        let shown = self.target.join(name);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(CommonError::on("create", parent))?;
+            fs::create_dir_all(parent).map_err(CommonError::on("create", parent_of(&shown)))?;
         }
-        let file = fs::File::create(&path).map_err(CommonError::on("create", &path))?;
+        // The errors of `fs_err` would name the draft, which is gone when they are read.
+        let file = fs::File::create(&path).map_err(CommonError::on("create", &shown))?.into_file();
         Ok(DraftFile {
             name: name.into(),
-            shown: self.target.join(name),
+            shown,
+            written: 0,
             writer: HashingWriter::new(BufWriter::with_capacity(1 << 16, file)),
         })
     }
@@ -182,7 +181,7 @@ impl Draft {
     }
 
     /// Writes the manifest, flushes everything to disk and renames into place. What was at the target is
-    /// removed only after the new artifact stands there.
+    /// removed only after the new artifact stands there; the same artifact is left as it is.
     ///
     /// # Errors
     /// [`CommonError::File`]; the target is then as it was.
@@ -192,7 +191,7 @@ impl Draft {
         format_version: u32,
         made_from: BTreeMap<String, String>,
     ) -> Result<Artifact> {
-        let scratch = self.folder.join(SCRATCH);
+        let scratch = self.claim.path().join(SCRATCH);
         if scratch.exists() {
             fs::remove_dir_all(&scratch).map_err(CommonError::on("remove", &scratch))?;
         }
@@ -206,43 +205,93 @@ impl Draft {
         let mut bytes =
             serde_json::to_vec_pretty(&manifest).map_err(|error| CommonError::Internal(error.to_string()))?;
         bytes.push(b'\n');
-        let path = self.folder.join(MANIFEST_FILE);
-        let mut file = fs::File::create(&path).map_err(CommonError::on("create", &path))?;
-        file.write_all(&bytes).map_err(CommonError::on("write", &path))?;
-        file.sync_all().map_err(CommonError::on("write", &path))?;
-        sync_folders(&self.folder)?;
-        let aside = self.replace()?;
-        self.published = true;
-        if let Some(parent) = self.target.parent() {
-            sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
+        let artifact = Artifact { folder: self.target.clone(), manifest, digest: hex_digest(&bytes) };
+        if artifact.is_there() {
+            // Others may be reading it: the same bytes are not put in its place once more.
+            return Ok(artifact);
         }
+        let path = self.claim.path().join(MANIFEST_FILE);
+        let shown = self.target.join(MANIFEST_FILE);
+        let mut file = fs::File::create(&path).map_err(CommonError::on("create", &shown))?;
+        file.write_all(&bytes).map_err(CommonError::on("write", &shown))?;
+        file.sync_all().map_err(CommonError::on("write", &shown))?;
+        sync_folders(self.claim.path(), &self.target)?;
+        let aside = self.replace()?;
+        let parent = parent_of(&self.target);
+        if let Err(error) = sync_folder(parent, parent) {
+            self.undo(aside.as_deref());
+            return Err(error);
+        }
+        self.published = true;
         if let Some(aside) = aside {
             // The new artifact stands; a rest of the old one is swept by the next draft.
             let _ = fs::remove_dir_all(aside);
         }
-        Ok(Artifact { folder: self.target.clone(), manifest, digest: hex_digest(&bytes) })
+        Ok(artifact)
     }
 
-    /// Puts the draft at the target: by exchange where something is there, so that there is no moment without
-    /// an artifact; by two renames where the file system cannot exchange. Answers where the old one now lies.
+    /// Puts the draft at the target, whatever others publish there meanwhile: by a rename that replaces nothing, or
+    /// by exchange where something is there, so that there is no moment without an artifact; by plain renames
+    /// where the file system has neither. Answers where the old one now lies.
     fn replace(&self) -> Result<Option<PathBuf>> {
-        if !self.target.exists() {
-            fs::rename(&self.folder, &self.target).map_err(CommonError::on("write", &self.target))?;
-            return Ok(None);
+        let (draft, target) = (self.claim.path(), &self.target);
+        loop {
+            match renameat_with(CWD, draft, CWD, target, RenameFlags::NOREPLACE) {
+                Ok(()) => return Ok(None),
+                Err(Errno::EXIST | Errno::NOTEMPTY) => {}
+                Err(_) => return self.replace_by_renames(),
+            }
+            match renameat_with(CWD, draft, CWD, target, RenameFlags::EXCHANGE) {
+                Ok(()) => return Ok(Some(draft.to_owned())),
+                // What was there is gone in the meantime.
+                Err(Errno::NOENT) => {}
+                Err(_) => return self.replace_by_renames(),
+            }
         }
-        let cwd = rustix::fs::CWD;
-        let exchange = rustix::fs::RenameFlags::EXCHANGE;
-        if rustix::fs::renameat_with(cwd, &self.folder, cwd, &self.target, exchange).is_ok() {
-            return Ok(Some(self.folder.clone()));
+    }
+
+    fn replace_by_renames(&self) -> Result<Option<PathBuf>> {
+        let (draft, target, aside) = (self.claim.path(), &self.target, self.claim.aside());
+        let is_taken = |error: &std::io::Error| {
+            matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty)
+        };
+        loop {
+            // An empty folder is replaced by this too.
+            match fs::rename(draft, target) {
+                Ok(()) => return Ok(None),
+                Err(error) if is_taken(&error) => {}
+                Err(error) => return Err(CommonError::file("write", target, error).into()),
+            }
+            match fs::rename(target, &aside) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(CommonError::file("replace", target, error).into()),
+            }
+            match fs::rename(draft, target) {
+                Ok(()) => return Ok(Some(aside)),
+                // Another has published in between; what was there before is replaced twice.
+                Err(error) if is_taken(&error) => {
+                    let _ = fs::remove_dir_all(&aside);
+                }
+                Err(error) => {
+                    // Put back what was there; the first error is the one to report.
+                    let _ = fs::rename(&aside, target);
+                    return Err(CommonError::file("write", target, error).into());
+                }
+            }
         }
-        let aside = self.folder.with_extension("previous");
-        fs::rename(&self.target, &aside).map_err(CommonError::on("replace", &self.target))?;
-        if let Err(error) = fs::rename(&self.folder, &self.target) {
-            // Put back what was there; the first error is the one to report.
-            let _ = fs::rename(&aside, &self.target);
-            return Err(CommonError::file("write", &self.target, error).into());
+    }
+
+    /// Takes the draft back from the target, as far as the file system lets it.
+    fn undo(&self, aside: Option<&Path>) {
+        let (draft, target) = (self.claim.path(), &self.target);
+        if aside == Some(draft) {
+            let _ = renameat_with(CWD, draft, CWD, target, RenameFlags::EXCHANGE);
+        } else if fs::rename(target, draft).is_ok()
+            && let Some(aside) = aside
+        {
+            let _ = fs::rename(aside, target);
         }
-        Ok(Some(aside))
     }
 }
 
@@ -250,7 +299,7 @@ impl Drop for Draft {
     fn drop(&mut self) {
         if !self.published {
             // Nothing more can be done about a folder that cannot be removed; the next draft sweeps it.
-            let _ = fs::remove_dir_all(&self.folder);
+            let _ = fs::remove_dir_all(self.claim.path());
         }
     }
 }
@@ -260,65 +309,56 @@ impl Drop for Draft {
 /// # Errors
 /// [`CommonError::File`]; what was there is then as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(CommonError::on("create", parent))?;
-    }
-    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    if let Some(parent) = path.parent() {
-        sweep(parent, &name);
-    }
-    let beside = path.with_file_name(format!(".{name}.draft.{}.{number}", std::process::id()));
-    let written = fs::File::create(&beside).and_then(|mut file| {
+    let parent = parent_of(path);
+    fs::create_dir_all(parent).map_err(CommonError::on("create", parent))?;
+    let claim = Claim::new(parent, &name_of(path))?;
+    let beside = claim.path();
+    let written = fs::File::create(beside).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
     });
-    written.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
+    written.and_then(|()| fs::rename(beside, path)).map_err(|error| {
         // The first error is the one to report.
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(beside);
         CommonError::file("write", path, error)
     })?;
     Ok(())
 }
 
-/// Removes the drafts of this target that processes no longer alive have left.
-fn sweep(parent: &Path, name: &str) {
-    let prefix = format!(".{name}.draft.");
-    let Ok(entries) = fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
-        let entry_name = entry.file_name().to_string_lossy().into_owned();
-        let Some(rest) = entry_name.strip_prefix(&prefix) else { continue };
-        let owner = rest.split('.').next().and_then(|pid| pid.parse::<i32>().ok());
-        let alive = owner
-            .and_then(rustix::process::Pid::from_raw)
-            .is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
-        if !alive {
-            // What cannot be removed now is tried again by the next.
-            let _ = match entry.file_type() {
-                Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
-                _ => fs::remove_file(entry.path()),
-            };
-        }
+/// Removes the drafts of any artifact that killed processes have left in a folder; those in use stay.
+pub fn sweep_drafts(folder: &Path) {
+    sweep(folder, None);
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 
-fn sync_folder(folder: &Path) -> Result<()> {
-    let opened = fs::File::open(folder).map_err(CommonError::on("open", folder))?;
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Flushes a folder; errors name `shown`.
+fn sync_folder(folder: &Path, shown: &Path) -> Result<()> {
+    let opened = fs::File::open(folder).map_err(CommonError::on("open", shown))?;
     match opened.sync_all() {
         // Some file systems refuse to flush a folder; the rename is then as safe as they make it.
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => Ok(()),
-        other => Ok(other.map_err(CommonError::on("write", folder))?),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        other => Ok(other.map_err(CommonError::on("write", shown))?),
     }
 }
 
-fn sync_folders(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder).map_err(CommonError::on("read", folder))? {
-        let entry = entry.map_err(CommonError::on("read", folder))?;
-        if entry.file_type().map_err(CommonError::on("read", &entry.path()))?.is_dir() {
-            sync_folders(&entry.path())?;
+fn sync_folders(folder: &Path, shown: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(CommonError::on("read", shown))? {
+        let entry = entry.map_err(CommonError::on("read", shown))?;
+        if entry.file_type().map_err(CommonError::on("read", shown))?.is_dir() {
+            sync_folders(&entry.path(), &shown.join(entry.file_name()))?;
         }
     }
-    sync_folder(folder)
+    sync_folder(folder, shown)
 }
 
 /// A file of a draft, written piece by piece.
@@ -326,7 +366,8 @@ fn sync_folders(folder: &Path) -> Result<()> {
 pub struct DraftFile {
     name: String,
     shown: PathBuf,
-    writer: HashingWriter<BufWriter<fs::File>>,
+    written: u64,
+    writer: HashingWriter<BufWriter<std::fs::File>>,
 }
 
 impl DraftFile {
@@ -344,13 +385,31 @@ impl DraftFile {
     }
 }
 
+/// A write that failed; who hands the file to another crate's writer gets to know which it was.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write `{path}` beyond its first {written} bytes")]
+struct WriteError {
+    path: String,
+    written: u64,
+    source: std::io::Error,
+}
+
+impl DraftFile {
+    fn failed(&self, source: std::io::Error) -> std::io::Error {
+        let path = self.shown.display().to_string();
+        std::io::Error::new(source.kind(), WriteError { path, written: self.written, source })
+    }
+}
+
 impl Write for DraftFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.writer.write(bytes)
+        let count = self.writer.write(bytes).map_err(|error| self.failed(error))?;
+        self.written += count as u64;
+        Ok(count)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.writer.flush()
+        self.writer.flush().map_err(|error| self.failed(error))
     }
 }
 
@@ -398,7 +457,7 @@ impl Artifact {
         let path = folder.join(MANIFEST_FILE);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(ArtifactError::Absent { path: folder.display().to_string() }.into());
             }
             Err(error) => return Err(CommonError::on("read", &path)(error).into()),
@@ -424,6 +483,16 @@ impl Artifact {
             }
         }
         Ok(Self { folder, manifest, digest: hex_digest(&bytes) })
+    }
+
+    /// Whether this very artifact stands in its folder, sound and with nothing beside it.
+    fn is_there(&self) -> bool {
+        fn count(folder: &Path) -> usize {
+            let Ok(entries) = fs::read_dir(folder) else { return 0 };
+            entries.flatten().map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
+        }
+        Self::open_any(&self.folder).is_ok_and(|found| found.digest == self.digest)
+            && count(&self.folder) == self.manifest.files.len() + 1
     }
 
     /// Where it is.
@@ -500,6 +569,26 @@ mod tests {
     }
 
     #[test]
+    fn the_same_artifact_is_left_as_it_is_unless_it_is_damaged() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("note");
+        let inode = || fs::metadata(&target).unwrap().ino();
+        publish(&target, "one");
+        let first = inode();
+        publish(&target, "one");
+        assert_eq!(inode(), first);
+        for damage in ["data/text.txt", "data/stray.txt"] {
+            fs::write(target.join(damage), b"else").unwrap();
+            publish(&target, "one");
+            assert_ne!(inode(), first);
+            assert_eq!(Artifact::open(&target, "note", 1).unwrap().read("data/text.txt").unwrap(), b"one");
+            assert!(!target.join("data/stray.txt").exists());
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn what_changed_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("note");
@@ -508,10 +597,13 @@ mod tests {
         assert!(Artifact::open(&target, "note", 2).unwrap_err().to_string().contains("format version 1"));
         fs::write(target.join("data/text.txt"), b"new").unwrap();
         let error = Artifact::open(&target, "note", 1).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Malformed);
+        assert_eq!(error.kind(), error::ErrorKind::Malformed);
         fs::remove_file(target.join("data/text.txt")).unwrap();
         assert!(Artifact::open(&target, "note", 1).unwrap_err().to_string().contains("it is missing"));
-        assert_eq!(Artifact::open(folder.path(), "note", 1).unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(
+            Artifact::open(folder.path(), "note", 1).unwrap_err().kind(),
+            error::ErrorKind::Unavailable
+        );
     }
 
     #[test]
@@ -523,11 +615,53 @@ mod tests {
     }
 
     #[test]
-    fn drafts_of_dead_processes_are_swept() {
+    fn many_may_publish_at_one_place_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let stale = folder.path().join(".note.draft.999999999.0");
-        fs::create_dir(&stale).unwrap();
-        publish(&folder.path().join("note"), "one");
-        assert!(!stale.exists());
+        let target = folder.path().join("note");
+        let (made, others) = (publish(&target, "one"), ["two", "three"]);
+        let digests: Vec<String> =
+            others.iter().map(|text| publish(&target, text).digest().to_owned()).collect();
+        assert_ne!(digests[0], made.digest());
+        std::thread::scope(|scope| {
+            for text in others {
+                scope.spawn(|| {
+                    for round in 0..40 {
+                        publish(&target, text);
+                        if round % 8 == 0 {
+                            // As `rm -r` would, in the midst of it.
+                            let gone = Draft::new(&target).unwrap();
+                            let _ = fs::rename(&target, gone.claim.path().join("gone"));
+                        }
+                    }
+                    publish(&target, text);
+                });
+            }
+        });
+        let last = Artifact::open(&target, "note", 1).unwrap();
+        assert!(digests.contains(&last.digest().to_owned()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Where the file system cannot exchange.
+    #[test]
+    fn renames_replace_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("note");
+        publish(&target, "one");
+        let mut draft = Draft::new(&target).unwrap();
+        draft.write_bytes("text.txt", b"two").unwrap();
+        let aside = draft.replace_by_renames().unwrap().unwrap();
+        assert_eq!(fs::read(target.join("text.txt")).unwrap(), b"two");
+        assert!(aside.join(MANIFEST_FILE).exists());
+        draft.undo(Some(&aside));
+        drop(draft);
+        assert_eq!(Artifact::open(&target, "note", 1).unwrap().read("data/text.txt").unwrap(), b"one");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        fs::remove_dir_all(&target).unwrap();
+        let draft = Draft::new(&target).unwrap();
+        assert_eq!(draft.replace_by_renames().unwrap(), None);
+        draft.undo(None);
+        drop(draft);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -9,7 +9,7 @@ use fs_err as fs;
 use serde::Serialize;
 use serde_json::Value;
 
-use sluice_core::artifact::{EngineRecord, hex_digest};
+use sluice_core::artifact::{EngineRecord, hex_digest, sweep_drafts};
 use sluice_core::error::{CommonError, Result};
 
 use super::step_name::StepName;
@@ -72,6 +72,13 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn new(out: &Path) -> Self {
         Self { root: out.join("artifacts") }
+    }
+
+    /// Removes what killed runs have left of artifacts, whatever their keys; runs at work keep theirs.
+    pub(super) fn sweep(&self) {
+        for step in StepName::ALL {
+            sweep_drafts(&self.root.join(step.folder().unwrap_or(step.name())));
+        }
     }
 
     /// Where the artifact of a step with this key is, or will be.

@@ -36,6 +36,8 @@ pub(super) struct Runner<'a> {
     earlier: BTreeMap<StepName, KeyParts>,
     /// The transform that was fitted in the scan of the statistics, until its step comes.
     fitted: Option<Transform>,
+    /// The step that runs, and since when.
+    current: Option<(StepName, Instant)>,
     report: RunReport,
 }
 
@@ -65,6 +67,7 @@ impl<'a> Runner<'a> {
             store: Store::new(&options.out),
             earlier: latest_parts(&options.out.join("runs"), number),
             fitted: None,
+            current: None,
             report: RunReport {
                 pipeline: file.spec.pipeline.clone(),
                 folder,
@@ -84,6 +87,21 @@ impl<'a> Runner<'a> {
     fn tell(&mut self, step: StepReport) {
         (self.finished)(&step);
         self.report.steps.push(step);
+    }
+
+    /// A step begins with the first thing that is done for it, such as reading through its input; answers when.
+    fn begin(&mut self, name: StepName) -> Instant {
+        match self.current {
+            Some((current, started)) if current == name => started,
+            _ => {
+                if !self.options.dry_run {
+                    self.options.execution.progress.step(name.name());
+                }
+                let started = Instant::now();
+                self.current = Some((name, started));
+                started
+            }
+        }
     }
 
     fn is_forced(&self, step: StepName) -> bool {
@@ -124,7 +142,7 @@ impl<'a> Runner<'a> {
     ) -> Result<Option<T>> {
         let Work { name, parts, rows, open, make, summary } = work;
         self.options.execution.cancel.check()?;
-        let started = Instant::now();
+        let started = self.begin(name);
         let path = self.store.path(name, &parts.key()?);
         let at_step = |error: Error| error.in_place(format!("step `{name}`"));
         let found = if path.exists() && !self.is_forced(name) { Some(open(&path)) } else { None };
@@ -211,6 +229,10 @@ impl<'a> Runner<'a> {
     }
 
     fn walk(&mut self) -> Result<()> {
+        if !self.options.dry_run {
+            self.store.sweep();
+        }
+        let _ = self.begin(StepName::Ingest);
         // A column that is not there is found before the first row is read, not after the training.
         crate::check::check(self.file)
             .map_err(|error| error.in_place(format!("step `{}`", StepName::Ingest)))?;
@@ -351,6 +373,7 @@ impl<'a> Runner<'a> {
         digest: &str,
     ) -> Result<Option<(SchemaFile, String)>> {
         let file = self.file;
+        let _ = self.begin(StepName::Schema);
         let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Schema));
         let given = match &file.spec.schema {
             Some(path) => Some((step::schema::read(&file.resolve(path)).map_err(at_step)?, path)),
@@ -446,6 +469,7 @@ impl<'a> Runner<'a> {
 
     fn evaluated(&mut self, dataset: &Dataset, model: &ModelPackage) -> Result<Option<Evaluated>> {
         let file = self.file;
+        let _ = self.begin(StepName::Evaluate);
         let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Evaluate));
         let (baseline, compared) = self.baseline().map_err(at_step)?;
         let options = &file.spec.evaluate.options;
@@ -498,7 +522,7 @@ impl<'a> Runner<'a> {
 
     /// Registers the model; it is idempotent, so it is never cached.
     fn pushed(&mut self, model: &ModelPackage, evaluated: &Evaluated) -> Result<()> {
-        let started = Instant::now();
+        let started = self.begin(StepName::Push);
         let mut report = StepReport {
             name: StepName::Push,
             state: StepState::WouldRun,

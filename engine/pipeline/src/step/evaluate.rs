@@ -53,7 +53,7 @@ pub fn evaluate(
         Some(model) => Baseline::Model(Arc::new(model.clone())),
         None => Baseline::None,
     };
-    execution.progress.begin("evaluate", source.plan().rows());
+    execution.progress.begin("evaluate", source.plan().extent());
     let evaluated = sluice_evaluation::evaluate(source, &shared, &compared, &options, execution);
     execution.progress.end();
     let mut draft = Draft::new(target)?;

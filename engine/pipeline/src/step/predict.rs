@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::batch::Batch;
 use sluice_core::error::{CommonError, Result};
-use sluice_core::execution::Execution;
+use sluice_core::execution::{Execution, Extent};
 use sluice_core::fold::in_order;
 use sluice_core::options::OptionsError;
 use sluice_core::plan::Split;
@@ -56,7 +56,7 @@ pub fn predict(
     let mut draft = Draft::new(target)?;
     let mut writer = ParquetWriter::new(&mut draft, FILE, &layout.schema)?;
     let mut rows_without_prediction = 0;
-    execution.progress.begin("predict", source.plan().rows());
+    execution.progress.begin("predict", source.plan().extent());
     in_order(
         &source.plan().splits,
         execution,
@@ -66,8 +66,9 @@ pub fn predict(
             writer.append(scored)
         },
     )?;
-    execution.progress.end();
+    execution.progress.begin("writing", Extent::default());
     let rows = writer.finish(&mut draft)?;
+    execution.progress.end();
     let columns = layout.schema.fields().iter().map(|field| field.name().clone()).collect();
     let record = PredictionsRecord { rows, rows_without_prediction, columns };
     draft.write_json(RECORD_FILE, &record)?;
@@ -135,7 +136,7 @@ impl Layout {
         split: &Split,
         execution: &Execution,
     ) -> Result<(EncodedRows, u64)> {
-        let (mut encoder, mut without) = (RowGroupEncoder::new(FILE, &self.schema), 0);
+        let (mut encoder, mut without, mut first_row) = (RowGroupEncoder::new(FILE, &self.schema), 0, 0);
         source.read(split, &self.request, &mut |delivery| {
             execution.cancel.check()?;
             let Delivery::Rows(record_batch) = delivery else { return Ok(()) };
@@ -150,7 +151,9 @@ impl Layout {
             columns.push(Arc::new(predictions));
             let scored = RecordBatch::try_new(Arc::clone(&self.schema), columns)
                 .map_err(|error| CommonError::Internal(error.to_string()))?;
-            execution.progress.advance(batch.rows() as u64);
+            let rows = batch.rows() as u64;
+            execution.advance(source.plan(), split, first_row, rows);
+            first_row += rows;
             encoder.push(&scored)
         })?;
         Ok((encoder.finish()?, without))

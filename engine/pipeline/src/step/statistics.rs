@@ -65,7 +65,7 @@ pub fn with_transform(
         }
         let columns = &source.plan().columns;
         let both = (profiles(&source), Analysis::new(spec, columns, roles)?);
-        execution.progress.begin("statistics of train, transform", source.plan().rows());
+        execution.progress.begin("statistics of train, transform", source.plan().extent());
         let State { groups, rows, accumulator: (profiles, analysis) } = fold(&source, &both, execution)?;
         execution.progress.end();
         let profiles = State { groups: groups.clone(), rows, accumulator: profiles };

@@ -46,7 +46,7 @@ pub fn finish(name: &str, state: State<Vec<OfColumn<ColumnProfile>>>) -> Dataset
 /// # Errors
 /// What reading meets.
 pub fn compute(name: &str, source: &dyn BatchSource, execution: &Execution) -> Result<DatasetStatistics> {
-    execution.progress.begin(&format!("statistics of {name}"), source.plan().rows());
+    execution.progress.begin(&format!("statistics of {name}"), source.plan().extent());
     let state = fold(source, &profiles(source), execution)?;
     execution.progress.end();
     Ok(finish(name, state))

@@ -102,7 +102,7 @@ struct State<'a> {
 
 impl State<'_> {
     fn read_names(&self, file: &ListedFile) -> Result<Vec<String>> {
-        let (input, packing) = open_hashed(file)?;
+        let (input, packing) = open_hashed(file, None)?;
         let mut reader = RowReader::new(input, 0, self.dialect.delimiter);
         let failed = |error| row_error(file, packing, error, None, &[]);
         check_magic(file, reader.peek().map_err(failed)?)?;
@@ -159,7 +159,7 @@ impl State<'_> {
         names: &[String],
         order: &[usize],
     ) -> Result<(PlannedFile, Vec<Piece>)> {
-        let (input, packing) = open_hashed(file)?;
+        let (input, packing) = open_hashed(file, Some(&self.execution.progress))?;
         let mut reader = RowReader::new(input, 0, self.dialect.delimiter);
         let at = |error: RowError, row: Option<u64>| row_error(file, packing, error, row, names);
         if self.dialect.header {

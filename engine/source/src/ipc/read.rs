@@ -70,7 +70,7 @@ impl IpcFile {
             Body::Rows { rows, .. } => rows,
         });
         // The headers say nothing of the values.
-        let (size_bytes, fingerprint) = fingerprint(listed)?;
+        let (size_bytes, fingerprint) = fingerprint(listed, execution)?;
         let planned =
             PlannedFile { path: listed.relative.clone(), size_bytes, rows: rows.sum(), fingerprint };
         let file = Self {
@@ -193,9 +193,9 @@ fn learn(
     )?)
 }
 
-fn fingerprint(listed: &ListedFile) -> Result<(u64, String)> {
+fn fingerprint(listed: &ListedFile, execution: &Execution) -> Result<(u64, String)> {
     let unreadable = |error| CommonError::file("read", &listed.shown, error);
     let file = fs_err::File::open(&listed.path).map_err(unreadable)?;
     let reader = std::io::BufReader::with_capacity(1 << 18, file);
-    Ok(Hashing::new(reader).finish("").map_err(unreadable)?)
+    Ok(Hashing::new(reader).telling(Some(&execution.progress)).finish("").map_err(unreadable)?)
 }

@@ -80,7 +80,7 @@ pub(crate) fn survey(files: &[ListedFile], options: &SourceOptions, execution: &
 
 impl State<'_> {
     fn scan(&mut self, number: usize, file: &ListedFile) -> Result<(PlannedFile, Vec<Piece>)> {
-        let (input, packing) = open_hashed(file)?;
+        let (input, packing) = open_hashed(file, Some(&self.execution.progress))?;
         let mut reader = LineReader::new(input, 0);
         check_magic(file, reader.peek().map_err(|error| line_error(file, packing, error, 1))?)?;
         let mut bounds = Vec::new();

@@ -59,6 +59,7 @@ pub(super) fn solve(
     let width = design.width();
     let alphas = search.alphas();
     let design = FoldedDesign::new(design, identity, search.folds);
+    execution.progress.begin("train", data.source.plan().extent());
     match fold(data.source, &design, execution)?.accumulator.gathered() {
         FoldsGathered::Whole { rows, fold_of_row } => {
             let labels: Vec<f64> = rows.chunks_exact(width + 1).map(|row| row[width]).collect();

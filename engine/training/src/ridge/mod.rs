@@ -77,7 +77,6 @@ pub fn fit_ridge<'a>(
 ) -> Result<LinearModel> {
     options.check()?;
     let FitInputs { label, identity } = inputs.into();
-    execution.progress.begin("train", source.plan().rows());
     let data = Data { source, transform, label };
     let design = Design::new(source, transform, label)?;
     let (solved, cross_validation) = match &options.alpha {
@@ -115,6 +114,8 @@ struct Solved {
 
 fn solve(data: Data<'_>, alpha: f64, design: Design, execution: &Execution) -> Result<Solved> {
     let width = design.width();
+    // An ill-conditioned matrix takes one more scan, which is a phase of its own.
+    execution.progress.begin("train", data.source.plan().extent());
     match fold(data.source, &design, execution)?.accumulator.gathered() {
         Gathered::Whole(rows) => solve_whole(data, &rows, width, alpha),
         Gathered::Blocked(gram) => {

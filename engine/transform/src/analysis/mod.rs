@@ -51,7 +51,7 @@ pub fn fit(
 ) -> Result<Transform> {
     let columns = &source.plan().columns;
     let analysis = Analysis::new(spec, columns, roles)?;
-    execution.progress.begin("transform", source.plan().rows());
+    execution.progress.begin("transform", source.plan().extent());
     let state = fold(source, &analysis, execution)?;
     execution.progress.end();
     finish(spec, columns, roles, state)
