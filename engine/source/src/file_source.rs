@@ -70,6 +70,7 @@ pub fn open(
         Format::Csv => {
             let found = csv::survey(&files, &dialect, options, execution)?;
             let plan = Plan::new(found.files, found.columns, found.pieces, options.plan);
+            let dialect = Dialect { is_trusting: found.is_trusting, ..dialect };
             (plan, Reader::Csv { dialect, inference: found.inference, orders: found.orders })
         }
         Format::Jsonl => {
