@@ -29,8 +29,8 @@ use arrow::array::{
 };
 use arrow::compute::kernels::cast::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Field, Float64Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampNanosecondType, UInt64Type,
+    DECIMAL128_MAX_PRECISION, DataType, Date32Type, Decimal128Type, Field, Float64Type, Int32Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType, TimestampNanosecondType, UInt64Type,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,10 @@ impl ColumnKind {
             DataType::Decimal32(precision, scale)
             | DataType::Decimal64(precision, scale)
             | DataType::Decimal128(precision, scale) => {
+                Self::Decimal { precision: *precision, scale: *scale }
+            }
+            // Wider than it needs to be.
+            DataType::Decimal256(precision, scale) if *precision <= DECIMAL128_MAX_PRECISION => {
                 Self::Decimal { precision: *precision, scale: *scale }
             }
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,

@@ -135,7 +135,7 @@ fn encoder<'a>(name: &str, array: &'a ArrayRef) -> Result<Encoder<'a>> {
         CommonError::ColumnKind {
             column: name.into(),
             found: ColumnKind::of(array.data_type()).to_string(),
-            expected: "a value with an encoding, which this type has not",
+            expected: "a type with an encoding",
             purpose: "the identity of a row".into(),
         }
         .into()
