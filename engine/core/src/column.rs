@@ -13,7 +13,12 @@
 //! | date | `Date32` | |
 //! | timestamp | `Timestamp(Microsecond)`, `Timestamp(Nanosecond)` | coarser units become microseconds |
 //! | null | `Null` | columns in which nothing was ever seen |
-//! | nested and everything else | as it comes | lists, structs, maps, times of day, intervals |
+//! | list | `List` of the normal form | lists of any layout and size |
+//! | struct, map | as it comes, of the normal form | |
+//! | everything else | as it comes | times of day, durations, intervals, decimals of more than 38 digits |
+//!
+//! What nested columns hold is never coded, may always be null, and has Arrow's usual names (`item`, `entries`,
+//! `keys`, `values`), so that two writers of the same data lead to the same type.
 
 use std::sync::Arc;
 
@@ -24,8 +29,8 @@ use arrow::array::{
 };
 use arrow::compute::kernels::cast::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampNanosecondType, UInt64Type,
+    DECIMAL128_MAX_PRECISION, DataType, Date32Type, Decimal128Type, Field, Float64Type, Int32Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType, TimestampNanosecondType, UInt64Type,
 };
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +81,17 @@ impl ColumnKind {
     #[must_use]
     pub fn of(data_type: &DataType) -> Self {
         match data_type {
+            DataType::Dictionary(_, values) => Self::of(values),
+            DataType::RunEndEncoded(_, values) => Self::of(values.data_type()),
+            other => {
+                Self::of_scalar(other).unwrap_or_else(|| Self::Other(plain_normal_type(other).to_string()))
+            }
+        }
+    }
+
+    /// The same for a type that is not made of others; `None` where it has no kind of its own.
+    fn of_scalar(data_type: &DataType) -> Option<Self> {
+        Some(match data_type {
             DataType::Null => Self::Null,
             DataType::Boolean => Self::Boolean,
             DataType::Int8
@@ -92,6 +108,10 @@ impl ColumnKind {
             | DataType::Decimal128(precision, scale) => {
                 Self::Decimal { precision: *precision, scale: *scale }
             }
+            // Wider than it needs to be.
+            DataType::Decimal256(precision, scale) if *precision <= DECIMAL128_MAX_PRECISION => {
+                Self::Decimal { precision: *precision, scale: *scale }
+            }
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
             DataType::Binary
             | DataType::LargeBinary
@@ -102,9 +122,8 @@ impl ColumnKind {
                 zone: zone.as_ref().map(ToString::to_string),
                 nanoseconds: matches!(unit, TimeUnit::Nanosecond),
             },
-            DataType::Dictionary(_, values) => Self::of(values),
-            other => Self::Other(other.to_string()),
-        }
+            _ => return None,
+        })
     }
 
     /// The Arrow type of the normal form (text without codes); `None` for what has none.
@@ -169,6 +188,38 @@ impl Diagnostic for NormalizeError {
     }
 }
 
+/// The Arrow type of the normal form of a type, text without codes.
+#[must_use]
+pub fn plain_normal_type(data_type: &DataType) -> DataType {
+    let inner = |name: &str, field: &Field, nullable| {
+        Arc::new(Field::new(name, plain_normal_type(field.data_type()), nullable))
+    };
+    match data_type {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _) => DataType::List(inner("item", item, true)),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| inner(field.name(), field, true)).collect())
+        }
+        DataType::Map(entries, is_sorted) => match entries.data_type() {
+            DataType::Struct(fields) if fields.len() == 2 => {
+                let pair = vec![inner("keys", &fields[0], false), inner("values", &fields[1], true)];
+                let entries = Field::new("entries", DataType::Struct(pair.into()), false);
+                DataType::Map(Arc::new(entries), *is_sorted)
+            }
+            _ => data_type.clone(),
+        },
+        DataType::Dictionary(_, values) => plain_normal_type(values),
+        DataType::RunEndEncoded(_, values) => plain_normal_type(values.data_type()),
+        other => match ColumnKind::of_scalar(other) {
+            Some(kind) => kind.normal_type().unwrap_or_else(|| other.clone()),
+            None => other.clone(),
+        },
+    }
+}
+
 /// Brings an array into normal form; free when it is already there.
 ///
 /// # Errors
@@ -178,10 +229,7 @@ pub fn normalize(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::Dictionary(_, values) if ColumnKind::of(values) == ColumnKind::Text => {
             DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
         }
-        other => match ColumnKind::of(other).normal_type() {
-            Some(target) => target,
-            None => return Ok(Arc::clone(array)),
-        },
+        other => plain_normal_type(other),
     };
     if *array.data_type() == target {
         return Ok(Arc::clone(array));
@@ -307,7 +355,11 @@ pub fn numbers(name: &str, array: &ArrayRef, purpose: &str) -> Result<Float64Arr
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{DictionaryArray, Int16Array, LargeStringArray};
+    use arrow::array::{
+        DictionaryArray, FixedSizeListArray, Int16Array, LargeListArray, LargeStringArray, MapArray,
+        StructArray,
+    };
+    use arrow::buffer::{NullBuffer, OffsetBuffer};
 
     use super::*;
 
@@ -321,6 +373,40 @@ mod tests {
         );
         let text: ArrayRef = Arc::new(LargeStringArray::from(vec!["007"]));
         assert_eq!(Column::view(&normalize(&text).unwrap()).text(0), Some("007"));
+    }
+
+    #[test]
+    fn nested_columns_hold_the_normal_form() {
+        let item = |data_type| Arc::new(Field::new("element", data_type, false));
+        let narrow: ArrayRef = Arc::new(Int16Array::from(vec![1, 2, 3, 4]));
+        let offsets = OffsetBuffer::new(vec![0, 2, 2, 4].into());
+        let nulls = NullBuffer::from(vec![true, false, true]);
+        let lists: ArrayRef = Arc::new(LargeListArray::new(
+            item(DataType::Int16),
+            OffsetBuffer::new(vec![0_i64, 2, 2, 4].into()),
+            Arc::clone(&narrow),
+            Some(nulls.clone()),
+        ));
+        let fixed: ArrayRef =
+            Arc::new(FixedSizeListArray::new(item(DataType::Int16), 2, Arc::clone(&narrow), None));
+        let normal = normalize(&lists).unwrap();
+        assert_eq!(ColumnKind::of(lists.data_type()), ColumnKind::Other("List(Int64)".into()));
+        assert_eq!(ColumnKind::of(normal.data_type()), ColumnKind::of(fixed.data_type()));
+        assert_eq!(normal.data_type(), normalize(&fixed).unwrap().data_type());
+        assert!(normal.is_null(1) && normal.as_list::<i32>().value(2).len() == 2);
+        let keys: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a", "c"]));
+        let pair = vec![("key", DataType::Utf8), ("value", DataType::Int16)];
+        let fields: Vec<Field> = pair.into_iter().map(|(n, t)| Field::new(n, t, n == "value")).collect();
+        let entries = StructArray::new(fields.into(), vec![keys, narrow], None);
+        let map = MapArray::new(item(entries.data_type().clone()), offsets, entries, Some(nulls), false);
+        let normal = normalize(&(Arc::new(map) as ArrayRef)).unwrap();
+        let map = normal.as_map();
+        assert_eq!(
+            (map.keys().data_type(), map.values().data_type()),
+            (&DataType::Utf8View, &DataType::Int64)
+        );
+        assert_eq!(map.entries().column_names(), ["keys", "values"]);
+        assert_eq!(normalize(&normal).unwrap().data_type(), normal.data_type());
     }
 
     #[test]

@@ -17,33 +17,55 @@
 //! | 7 | date | 4, days since 1970-01-01 |
 //! | 8 | timestamp | 8 for the second since 1970-01-01 (floored), 4 for the nanosecond within |
 //! | 9 | decimal | 16 for the unscaled value without trailing zeros, 1 for its scale |
+//! | 10 | list | 8 for the number of items, then the items |
+//! | 11 | struct | 8 for the number of fields; for each, by name: 8 for the length of the name, the name, the value |
+//! | 12 | map | 8 for the number of entries, then key and value of each, by the bytes of the key |
+//! | 13 | time of day | 8, nanoseconds since midnight |
+//! | 14 | duration | 16, nanoseconds |
+//! | 15 | interval | 4 for months, 4 for days, 8 for nanoseconds |
+//! | 16 | decimal beyond 128 bits | 32 for the unscaled value without trailing zeros, 1 for its scale |
 
 use arrow::array::{Array, ArrayRef};
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::nested::Nested;
+
 use crate::column::{Column, ColumnKind};
 use crate::error::{CommonError, Result};
 
-/// Appends the bytes of one value.
+mod nested;
+
+/// Appends the bytes of one value of a column that is not nested.
 ///
 /// # Errors
-/// [`CommonError::ColumnKind`] for nested columns, which have no encoding yet.
+/// [`CommonError::ColumnKind`] for columns without a view.
 pub fn encode(name: &str, array: &ArrayRef, row: usize, bytes: &mut Vec<u8>) -> Result<()> {
-    encode_view(name, array, Column::view(array), row, bytes)
+    let view = Column::view(array);
+    if matches!(view, Column::Other(_)) {
+        return Err(CommonError::ColumnKind {
+            column: name.into(),
+            found: ColumnKind::of(array.data_type()).to_string(),
+            expected: "a scalar",
+            purpose: "a grouping".into(),
+        }
+        .into());
+    }
+    encode_view(array, view, None, row, bytes);
+    Ok(())
 }
 
-/// As [`encode`], with the view of the column found once for many rows.
+/// As [`encode`], with the view of the column found once for many rows; of one that has none, `nested` has it.
 #[inline]
 fn encode_view(
-    name: &str,
     array: &ArrayRef,
     view: Column<'_>,
+    nested: Option<&Nested<'_>>,
     row: usize,
     bytes: &mut Vec<u8>,
-) -> Result<()> {
+) {
     if array.is_null(row) {
         bytes.push(0);
-        return Ok(());
+        return;
     }
     match view {
         Column::Null(_) => bytes.push(0),
@@ -63,35 +85,61 @@ fn encode_view(
         Column::TimestampMicrosecond(values) => timestamp(bytes, values.value(row), 1_000_000),
         Column::TimestampNanosecond(values) => timestamp(bytes, values.value(row), 1_000_000_000),
         Column::Decimal(values) => decimal(bytes, values.value(row), values.scale()),
-        Column::Other(_) => {
-            return Err(CommonError::ColumnKind {
-                column: name.into(),
-                found: ColumnKind::of(array.data_type()).to_string(),
-                expected: "a scalar",
-                purpose: "the identity of a row".into(),
-            }
-            .into());
-        }
+        // Who has no view was given one, or refused.
+        Column::Other(_) => nested.into_iter().for_each(|nested| nested.encode(row, bytes)),
     }
-    Ok(())
 }
 
-/// The hash of each row over `columns`, which the caller has sorted by name.
+/// A column ready to be encoded row by row.
+struct Encoder<'a> {
+    array: &'a ArrayRef,
+    view: Column<'a>,
+    nested: Option<Nested<'a>>,
+}
+
+impl<'a> Encoder<'a> {
+    /// `None` for types that have no encoding.
+    fn new(array: &'a ArrayRef) -> Option<Self> {
+        let view = Column::view(array);
+        let nested = match view {
+            Column::Other(_) => Some(Nested::new(array)?),
+            _ => None,
+        };
+        Some(Self { array, view, nested })
+    }
+
+    fn encode(&self, row: usize, bytes: &mut Vec<u8>) {
+        encode_view(self.array, self.view, self.nested.as_ref(), row, bytes);
+    }
+}
+
+/// The hash of each row over `columns` in normal form, which the caller has sorted by name.
 ///
 /// # Errors
-/// [`CommonError::ColumnKind`] for nested columns.
+/// [`CommonError::ColumnKind`] for columns of a type that has no encoding, such as unions.
 pub fn hash_rows(columns: &[(&str, &ArrayRef)], rows: usize) -> Result<Vec<u64>> {
-    let views: Vec<Column<'_>> = columns.iter().map(|(_, array)| Column::view(array)).collect();
+    let encoders: Vec<Encoder<'_>> =
+        columns.iter().map(|(name, array)| encoder(name, array)).collect::<Result<_>>()?;
     let mut bytes = Vec::with_capacity(columns.len() * 16);
-    (0..rows)
+    Ok((0..rows)
         .map(|row| {
             bytes.clear();
-            for ((name, array), view) in columns.iter().zip(&views) {
-                encode_view(name, array, *view, row, &mut bytes)?;
-            }
-            Ok(xxh3_64(&bytes))
+            encoders.iter().for_each(|encoder| encoder.encode(row, &mut bytes));
+            xxh3_64(&bytes)
         })
-        .collect()
+        .collect())
+}
+
+fn encoder<'a>(name: &str, array: &'a ArrayRef) -> Result<Encoder<'a>> {
+    Encoder::new(array).ok_or_else(|| {
+        CommonError::ColumnKind {
+            column: name.into(),
+            found: ColumnKind::of(array.data_type()).to_string(),
+            expected: "a type with an encoding",
+            purpose: "the identity of a row".into(),
+        }
+        .into()
+    })
 }
 
 /// The bits of a float with one zero and one NaN.
@@ -142,9 +190,13 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
-        StringViewArray, TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
+        BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Decimal256Array,
+        DurationMillisecondArray, DurationSecondArray, Float64Array, Int64Array, Int64Builder,
+        IntervalMonthDayNanoArray, IntervalYearMonthArray, ListArray, MapBuilder, StringArray, StringBuilder,
+        StringViewArray, StructArray, Time32SecondArray, Time64NanosecondArray, TimestampMicrosecondArray,
+        TimestampNanosecondArray, UInt64Array,
     };
+    use arrow::datatypes::{DataType, Field, Int32Type, IntervalMonthDayNano, i256};
 
     use super::*;
 
@@ -181,6 +233,96 @@ mod tests {
         let mut bytes = vec![9, 12];
         bytes.extend([0; 16]);
         assert_eq!(bytes_of(twelve), bytes);
+    }
+
+    fn hash_of(array: impl Array + 'static) -> Vec<u64> {
+        let array = crate::column::normalize(&(Arc::new(array) as ArrayRef)).unwrap();
+        hash_rows(&[("c", &array)], array.len()).unwrap()
+    }
+
+    fn nested_bytes(array: impl Array + 'static, row: usize) -> Vec<u8> {
+        let array = crate::column::normalize(&(Arc::new(array) as ArrayRef)).unwrap();
+        let mut bytes = Vec::new();
+        Encoder::new(&array).unwrap().encode(row, &mut bytes);
+        bytes
+    }
+
+    fn lists(rows: Vec<Option<Vec<Option<i32>>>>) -> ListArray {
+        ListArray::from_iter_primitive::<Int32Type, _, _>(rows)
+    }
+
+    #[test]
+    fn the_encoding_of_nested_values_is_frozen() {
+        let eight = |value: u8| [value, 0, 0, 0, 0, 0, 0, 0];
+        let column = lists(vec![Some(vec![Some(7), None]), Some(vec![]), None]);
+        let expected = [&[10][..], &eight(2), &[2], &eight(7), &[0]].concat();
+        assert_eq!(nested_bytes(column.clone(), 0), expected);
+        assert_eq!(nested_bytes(column.clone(), 1), [&[10][..], &eight(0)].concat());
+        assert_eq!(nested_bytes(column.clone(), 2), [0]);
+        assert_eq!(nested_bytes(column.slice(1, 2), 0), nested_bytes(column, 1));
+        let field = |name: &str, data_type| Arc::new(Field::new(name, data_type, true));
+        let b: ArrayRef = Arc::new(Int64Array::from(vec![7]));
+        let a: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+        let fields = [(field("b", DataType::Int64), b), (field("a", DataType::Utf8), a)];
+        let mut expected =
+            [&[11][..], &eight(2), &eight(1), b"a", &[0], &eight(1), b"b", &[2], &eight(7)].concat();
+        assert_eq!(nested_bytes(StructArray::from(fields.to_vec()), 0), expected);
+        let [b, a] = fields;
+        assert_eq!(nested_bytes(StructArray::from(vec![a, b]), 0), expected, "fields in any order");
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
+        for keys in [["k", "j"], ["j", "k"]] {
+            for key in keys {
+                maps.keys().append_value(key);
+                maps.values().append_option((key == "k").then_some(7));
+            }
+            maps.append(true).unwrap();
+        }
+        let maps = maps.finish();
+        let text = |text: &[u8]| [&[5][..], &eight(1), text].concat();
+        expected = [&[12][..], &eight(2), &text(b"j"), &[0], &text(b"k"), &[2], &eight(7)].concat();
+        assert_eq!(nested_bytes(maps.clone(), 0), expected);
+        assert_eq!(nested_bytes(maps, 1), expected, "entries in any order");
+    }
+
+    #[test]
+    fn the_encoding_of_times_and_wide_decimals_is_frozen() {
+        let wide = |value: i128, scale| {
+            Decimal256Array::from(vec![i256::from_i128(value)]).with_precision_and_scale(76, scale).unwrap()
+        };
+        let narrow = Decimal128Array::from(vec![12_i128]).with_precision_and_scale(10, 0).unwrap();
+        assert_eq!(nested_bytes(wide(1200, 2), 0), bytes_of(narrow));
+        let beyond = i256::from_i128(i128::MAX).wrapping_mul(i256::from_i128(4));
+        let beyond = Decimal256Array::from(vec![beyond]).with_precision_and_scale(76, 3).unwrap();
+        let mut expected = vec![16, 0xFC];
+        expected.extend([0xFF; 15]);
+        expected.extend([1]);
+        expected.extend([0; 15]);
+        expected.extend([3]);
+        assert_eq!(nested_bytes(beyond, 0), expected);
+        let second = [&[13][..], &1_000_000_000_i64.to_le_bytes()].concat();
+        assert_eq!(nested_bytes(Time32SecondArray::from(vec![1]), 0), second);
+        assert_eq!(nested_bytes(Time64NanosecondArray::from(vec![1_000_000_000]), 0), second);
+        let second = [&[14][..], &1_000_000_000_i128.to_le_bytes()].concat();
+        assert_eq!(nested_bytes(DurationSecondArray::from(vec![1]), 0), second);
+        assert_eq!(nested_bytes(DurationMillisecondArray::from(vec![1000]), 0), second);
+        let parts = IntervalMonthDayNanoArray::from(vec![IntervalMonthDayNano::new(14, 3, 5)]);
+        let expected =
+            [&[15][..], &14_i32.to_le_bytes(), &3_i32.to_le_bytes(), &5_i64.to_le_bytes()].concat();
+        assert_eq!(nested_bytes(parts, 0), expected);
+        let months = IntervalYearMonthArray::from(vec![14]);
+        let expected = [&[15][..], &14_i32.to_le_bytes(), &[0; 12]].concat();
+        assert_eq!(nested_bytes(months, 0), expected);
+    }
+
+    #[test]
+    fn nested_rows_have_hashes() {
+        let column = lists(vec![Some(vec![Some(1)]), Some(vec![Some(1), None]), None, Some(vec![Some(1)])]);
+        let hashes = hash_of(column);
+        assert!(hashes[0] == hashes[3] && hashes[0] != hashes[1] && hashes[1] != hashes[2]);
+        let expected = [&[10][..], &1_u64.to_le_bytes(), &[2], &1_i64.to_le_bytes()].concat();
+        assert_eq!(hashes[0], xxh3_64(&expected));
+        let error = encode("l", &(Arc::new(lists(vec![None, None])) as ArrayRef), 0, &mut Vec::new());
+        assert_eq!(error.unwrap_err().to_string(), "column `l` is List(Int64), a grouping needs a scalar");
     }
 
     #[test]

@@ -299,6 +299,16 @@ pub enum SourceError {
         /// What the reader said.
         source: ::parquet::errors::ParquetError,
     },
+    /// A type that cannot be read without losing something.
+    #[error("column `{column}` of `{file}` is {found}, which is not supported")]
+    UnsupportedType {
+        /// The file.
+        file: String,
+        /// The column, with the fields that lead to it.
+        column: String,
+        /// Its type, as the format calls it.
+        found: &'static str,
+    },
     /// Something else under the name of Arrow IPC.
     #[error("`{file}` is not an Arrow IPC file: {reason}")]
     NotArrow {
@@ -357,6 +367,7 @@ impl Diagnostic for SourceError {
             | Self::NotParquet { .. }
             | Self::Damaged { .. }
             | Self::Parquet { .. }
+            | Self::UnsupportedType { .. }
             | Self::NotArrow { .. }
             | Self::DamagedArrow { .. }
             | Self::Arrow { .. } => ErrorKind::Malformed,
@@ -410,6 +421,9 @@ impl Diagnostic for SourceError {
                 format!("raise `infer_rows`, or give the type of {}", quoted([column.as_str()]))
             }
             Self::Changed { .. } => "read it again once nobody writes to it".into(),
+            Self::UnsupportedType { .. } => {
+                "write it as a number of months, days or seconds, or leave the column out".into()
+            }
             Self::NotParquet { .. } => "check the file; if it holds CSV, set the format to `csv`".into(),
             Self::NotArrow { .. } => "check the file; write it as Arrow IPC (Feather V2) or Parquet".into(),
             Self::Packed { .. }

@@ -139,6 +139,7 @@ fn open_files(
         Format::Csv => {
             let found = csv::survey(&files, &dialect, options, execution)?;
             let plan = Plan::with_spans(found.files, found.columns, spans, found.pieces, options.plan);
+            let dialect = Dialect { is_trusting: found.is_trusting, ..dialect };
             (plan, Reader::Csv { dialect, inference: found.inference, orders: found.orders })
         }
         Format::Jsonl => {

@@ -1,10 +1,11 @@
 //! How a source is read: format, CSV dialect, size of its splits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use sluice_core::column::ColumnKind;
 use sluice_core::options::OptionsError;
 use sluice_core::plan::PlanOptions;
 
@@ -77,10 +78,17 @@ pub struct SourceOptions {
     /// For CSV.
     pub csv: CsvOptions,
     /// Types of CSV columns follow from so many rows at the beginning of the first files; a later cell that does
-    /// not fit is an error when it is read. `None` looks at all rows. Columns whose type is given are always
-    /// checked throughout.
+    /// not fit is an error when it is read. `None` looks at all rows. Columns whose type is given beside others
+    /// that are inferred are always checked throughout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub infer_rows: Option<u64>,
+    /// Types of CSV columns that a schema gives; those in `csv.types` go before, and columns that the files lack
+    /// are passed over. It comes from code, not from configuration.
+    ///
+    /// Where the types of all columns are given, by whichever of the two, and none is a timestamp, nothing is
+    /// inferred: the pre-pass only counts rows, and a cell that does not fit is an error when it is read.
+    #[serde(skip)]
+    pub schema_types: BTreeMap<String, CsvType>,
     /// Size of splits; a constant of the plan that tests lower.
     #[serde(skip)]
     pub plan: PlanOptions,
@@ -93,7 +101,11 @@ impl SourceOptions {
             let (name, range) = ("infer_rows".into(), "at least 1".into());
             return Err(OptionsError::OutOfRange { name, value: "0".into(), range });
         }
-        Ok(Dialect { infer_rows: self.infer_rows, ..self.csv.check()? })
+        let mut dialect = Dialect { infer_rows: self.infer_rows, ..self.csv.check()? };
+        for (column, given) in &self.schema_types {
+            dialect.given.entry(column.clone()).or_insert(*given);
+        }
+        Ok(dialect)
     }
 }
 
@@ -124,8 +136,10 @@ impl Default for CsvOptions {
 pub enum CsvType {
     /// As it stands.
     Text,
-    /// 64-bit integers; leading zeros and a plus sign are accepted.
+    /// Signed 64-bit integers; leading zeros and a plus sign are accepted.
     Integer,
+    /// Unsigned 64-bit integers, likewise.
+    Unsigned,
     /// Double precision.
     Float,
     /// `true`, `false`, `1`, `0`.
@@ -137,12 +151,27 @@ pub enum CsvType {
 }
 
 impl CsvType {
+    /// The kind of a column of this type; of timestamps the cells say more: the zone, and how fine they are.
+    #[must_use]
+    pub fn kind(self) -> ColumnKind {
+        match self {
+            Self::Text => ColumnKind::Text,
+            Self::Integer => ColumnKind::Integer,
+            Self::Unsigned => ColumnKind::Unsigned,
+            Self::Float => ColumnKind::Float,
+            Self::Boolean => ColumnKind::Boolean,
+            Self::Date => ColumnKind::Date,
+            Self::Timestamp => ColumnKind::Timestamp { zone: None, nanoseconds: false },
+        }
+    }
+
     /// With its article, for messages.
     #[must_use]
     pub fn with_article(self) -> &'static str {
         match self {
             Self::Text => "a text",
             Self::Integer => "an integer",
+            Self::Unsigned => "an unsigned integer",
             Self::Float => "a float",
             Self::Boolean => "a boolean",
             Self::Date => "a date",
@@ -156,11 +185,13 @@ impl CsvType {
 pub(crate) struct Dialect {
     pub(crate) delimiter: u8,
     pub(crate) header: bool,
-    nulls: Vec<String>,
+    pub(crate) nulls: Vec<String>,
     /// Rows that types follow from, unless it is all.
     pub(crate) infer_rows: Option<u64>,
-    /// Columns whose types are given.
-    pub(crate) forced: BTreeSet<String>,
+    /// Types that are given, not inferred.
+    pub(crate) given: BTreeMap<String, CsvType>,
+    /// Whether the types of all columns are given, so that cells are first looked at when they are read.
+    pub(crate) is_trusting: bool,
 }
 
 impl CsvOptions {
@@ -179,12 +210,18 @@ impl CsvOptions {
         if !nulls.iter().any(String::is_empty) {
             nulls.push(String::new());
         }
-        let forced = self.types.keys().cloned().collect();
-        Ok(Dialect { delimiter, header: self.header, nulls, infer_rows: None, forced })
+        let given = self.types.clone();
+        Ok(Dialect { delimiter, header: self.header, nulls, infer_rows: None, given, is_trusting: false })
     }
 }
 
 impl Dialect {
+    /// Whether nothing about the types of these columns is left to be found out.
+    pub(crate) fn gives_all(&self, names: &[String]) -> bool {
+        let is_known = |name| self.given.get(name).is_some_and(|given| *given != CsvType::Timestamp);
+        names.iter().all(is_known)
+    }
+
     /// What sets it apart from the default; states of files read in other dialects must not be merged.
     pub(crate) fn mark(&self) -> String {
         let default = self.delimiter == b',' && self.header && self.nulls == [""];

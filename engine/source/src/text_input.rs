@@ -173,12 +173,17 @@ impl<R: Read> Hashing<R> {
         Self { progress: progress.cloned(), ..self }
     }
 
-    /// Reads the rest; answers the length, and the hash of all bytes and of how they are read.
+    /// Reads the rest; answers the length and the [`fingerprint`].
     pub(crate) fn finish(mut self, mark: &str) -> io::Result<(u64, String)> {
         io::copy(&mut self, &mut io::sink())?;
-        self.hasher.update(mark.as_bytes());
-        Ok((self.bytes, format!("{:032x}", self.hasher.digest128())))
+        Ok((self.bytes, fingerprint(&mut self.hasher, mark)))
     }
+}
+
+/// The hash of all bytes of a file, and of how they are read.
+pub(crate) fn fingerprint(hasher: &mut Xxh3Default, mark: &str) -> String {
+    hasher.update(mark.as_bytes());
+    format!("{:032x}", hasher.digest128())
 }
 
 impl<R: Read> Read for Hashing<R> {

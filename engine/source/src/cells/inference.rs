@@ -24,7 +24,7 @@ pub struct ColumnInference {
 }
 
 /// Cells after a first one of plain text in which a number is still worth a note.
-const WATCHED_CELLS: u32 = 1000;
+pub(super) const WATCHED_CELLS: u32 = 1000;
 
 #[derive(Debug)]
 enum State {
@@ -75,15 +75,16 @@ impl Inference {
         self.forced.is_some()
     }
 
-    /// Takes in a cell that is not null, spaces around it removed; `place` says where it is.
+    /// Takes in a cell that is not null, spaces around it removed, perhaps shortened; `place` says where it is.
     ///
     /// # Errors
-    /// The type given for the column, when the cell does not fit it.
-    pub(crate) fn observe(&mut self, text: &str, place: impl Fn() -> String) -> Result<(), CsvType> {
-        let class = match self.forced {
-            Some(forced) => forced_class(text, forced).ok_or(forced)?,
-            None => classify(text),
-        };
+    /// The type given for the column, when the cell does not fit it together with those before.
+    pub(crate) fn take(
+        &mut self,
+        text: &str,
+        class: Class,
+        place: impl Fn() -> String,
+    ) -> Result<(), CsvType> {
         if let Err(problem) = self.advance(text, class, &place) {
             if let Some(forced) = self.forced {
                 return Err(forced);
@@ -92,6 +93,16 @@ impl Inference {
             self.state = State::Decided;
         }
         Ok(())
+    }
+
+    /// Takes in so many further cells of plain text.
+    pub(crate) fn skip_texts(&mut self, count: u32) {
+        if let State::Text { left, .. } = &mut self.state {
+            match left.checked_sub(count) {
+                Some(remaining) => *left = remaining,
+                None => self.state = State::Decided,
+            }
+        }
     }
 
     /// Takes in a value of a format that tells strings from others.
@@ -157,8 +168,9 @@ impl Inference {
     /// The kind of the column, and the note.
     pub(crate) fn finish(self) -> (ColumnKind, Option<String>) {
         let kind = match self.state {
-            State::Nothing => ColumnKind::Null,
+            State::Nothing => self.forced.map_or(ColumnKind::Null, CsvType::kind),
             State::Boolean => ColumnKind::Boolean,
+            State::Integer { .. } if self.forced == Some(CsvType::Unsigned) => ColumnKind::Unsigned,
             State::Integer { beyond_signed: false, .. } => ColumnKind::Integer,
             State::Integer { beyond_signed: true, .. } => ColumnKind::Unsigned,
             State::Float => ColumnKind::Float,
@@ -169,6 +181,17 @@ impl Inference {
             State::Text { .. } | State::Decided => ColumnKind::Text,
         };
         (kind, self.note)
+    }
+}
+
+/// The class of a cell that is not null, spaces around it removed.
+///
+/// # Errors
+/// The type given for the column, when the cell does not fit it.
+pub(crate) fn class_of(text: &str, forced: Option<CsvType>) -> Result<Class, CsvType> {
+    match forced {
+        Some(forced) => forced_class(text, forced).ok_or(forced),
+        None => Ok(classify(text)),
     }
 }
 
@@ -259,7 +282,8 @@ mod tests {
         let mut inference = Inference::new(forced);
         for (row, cell) in cells.iter().enumerate() {
             if inference.is_open() {
-                inference.observe(cell, || format!("row {}", row + 1))?;
+                let class = class_of(cell, forced)?;
+                inference.take(cell, class, || format!("row {}", row + 1))?;
             }
         }
         Ok(inference.finish())
@@ -325,6 +349,14 @@ mod tests {
             ColumnKind::Timestamp { zone: None, nanoseconds: false }
         );
         assert_eq!(infer(&["1", "x"], Some(CsvType::Integer)), Err(CsvType::Integer));
-        assert_eq!(infer(&["-1", "18446744073709551615"], Some(CsvType::Integer)), Err(CsvType::Integer));
+        assert_eq!(infer(&["9223372036854775808"], Some(CsvType::Integer)), Err(CsvType::Integer));
+        assert_eq!(
+            infer(&["1", "+18446744073709551615"], Some(CsvType::Unsigned)).unwrap().0,
+            ColumnKind::Unsigned
+        );
+        assert_eq!(infer(&["-1"], Some(CsvType::Unsigned)), Err(CsvType::Unsigned));
+        assert_eq!(infer(&[], Some(CsvType::Date)).unwrap().0, ColumnKind::Date);
+        let zones = ["2020-01-01", "2020-01-01 10:00:00Z"];
+        assert_eq!(infer(&zones, Some(CsvType::Timestamp)), Err(CsvType::Timestamp));
     }
 }

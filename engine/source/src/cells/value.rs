@@ -20,10 +20,13 @@ use crate::options::CsvType;
 pub(super) fn forced_class(text: &str, forced: CsvType) -> Option<Class> {
     match forced {
         CsvType::Text => Some(Class::Text),
-        CsvType::Integer => match text.parse::<i64>() {
-            Ok(value) => Some(Class::Integer { negative: value < 0, magnitude: value.unsigned_abs() }),
-            Err(_) => text.parse::<u64>().ok().map(|magnitude| Class::Integer { negative: false, magnitude }),
-        },
+        CsvType::Integer => text
+            .parse::<i64>()
+            .ok()
+            .map(|value| Class::Integer { negative: value < 0, magnitude: value.unsigned_abs() }),
+        CsvType::Unsigned => {
+            text.parse::<u64>().ok().map(|magnitude| Class::Integer { negative: false, magnitude })
+        }
         CsvType::Float => text.parse::<f64>().ok().map(|_| Class::Float),
         CsvType::Boolean => truth(text).map(|_| Class::Boolean),
         CsvType::Date => time::date(text.as_bytes()).map(|_| Class::Date),

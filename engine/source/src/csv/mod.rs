@@ -1,11 +1,17 @@
 //! CSV files: a pre-pass that plans them, and the reading of a split by its byte range.
 //!
+//! The pre-pass reads a file in parts on all threads ([`part`]) and joins what they tell in order ([`survey`](self::survey)).
+//!
 //! There is no way into the middle of a file packed with gzip or zstd: it is one piece, read by one thread.
 
+mod part;
+mod quotes;
 mod read;
 mod row_reader;
 mod survey;
 
+#[cfg(test)]
+mod survey_tests;
 #[cfg(test)]
 mod tests;
 

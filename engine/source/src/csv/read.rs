@@ -12,8 +12,8 @@ use sluice_core::error::CommonError;
 use sluice_core::plan::{Piece, Plan};
 use sluice_core::seam::BATCH_ROWS;
 
-use super::line_of;
 use super::row_reader::{Row, RowProblem, RowReader};
+use super::{line_of, row_error};
 use crate::batches::{Sink, schema_of};
 use crate::cells::{Builder, fits, shorten};
 use crate::error::{CsvPlace, SourceError};
@@ -41,9 +41,20 @@ pub(crate) fn read(
         return Err(changed().into());
     }
     let mut left = piece.rows;
+    let place =
+        |row, offset| CsvPlace { file: file.shown.clone(), row: Some(row), line: line_of(file, offset) };
     while left > 0 {
+        let number = piece.first_row + (piece.rows - left) + 1;
         let row = match reader.next_row() {
             Ok(Some(row)) if row.len() == plan.columns.len() => row,
+            // Rows were only counted.
+            Ok(Some(row)) if dialect.is_trusting => {
+                let (place, expected) = (place(number, row.offset), plan.columns.len());
+                return Err(SourceError::Ragged { place, expected, found: row.len() }.into());
+            }
+            Err(error) if dialect.is_trusting => {
+                return Err(row_error(file, packing, error, Some(number), &names_in(plan, order)));
+            }
             Ok(_) => return Err(changed().into()),
             Err(error) => match error.problem {
                 RowProblem::Unreadable(error) if !is_damage(packing, &error) => {
@@ -53,15 +64,8 @@ pub(crate) fn read(
             },
         };
         if let Err(misfit) = table.append(&row) {
-            let Misfit::BeyondInference { column, cell, infer_rows } = misfit else {
-                return Err(changed().into());
-            };
-            let number = piece.first_row + (piece.rows - left) + 1;
-            let place =
-                CsvPlace { file: file.shown.clone(), row: Some(number), line: line_of(file, row.offset) };
-            let planned = &plan.columns[columns[column]];
-            let (column, expected) = (planned.name.clone(), planned.kind.to_string().into());
-            return Err(SourceError::CellBeyondInference { place, column, cell, expected, infer_rows }.into());
+            let place = || place(number, row.offset);
+            return Err(misfit.told(plan, columns, dialect, place, changed).into());
         }
         left -= 1;
         if (left == 0 || table.rows == BATCH_ROWS) && sink(table.finish()?)?.is_break() {
@@ -71,12 +75,52 @@ pub(crate) fn read(
     Ok(ControlFlow::Continue(()))
 }
 
-/// Why a row is not taken in.
+/// The names of the cells of a file's rows, of which `order` says which holds which column.
+fn names_in(plan: &Plan, order: &[usize]) -> Vec<String> {
+    let mut names = vec![String::new(); order.len()];
+    for (column, &cell) in plan.columns.iter().zip(order) {
+        names[cell].clone_from(&column.name);
+    }
+    names
+}
+
+/// Why a row is not taken in: a cell of one of the columns asked for.
 enum Misfit {
-    /// It is not what the pre-pass saw.
-    Changed,
-    /// A cell of one of the columns asked for, which the pre-pass did not look at.
+    /// It does not fit its type.
+    Cell { column: usize, cell: String },
+    /// It does not fit the type that the first rows show.
     BeyondInference { column: usize, cell: String, infer_rows: u64 },
+}
+
+impl Misfit {
+    /// The error, if it is not that the file changed since the pre-pass looked at it.
+    fn told(
+        self,
+        plan: &Plan,
+        columns: &[usize],
+        dialect: &Dialect,
+        place: impl Fn() -> CsvPlace,
+        changed: impl Fn() -> SourceError,
+    ) -> SourceError {
+        match self {
+            Self::Cell { column, cell } => {
+                let column = plan.columns[columns[column]].name.clone();
+                match dialect.given.get(&column) {
+                    Some(&forced) if dialect.is_trusting => {
+                        let (place, expected) = (place(), forced.with_article());
+                        SourceError::CellType { place, column, cell, expected, forced }
+                    }
+                    _ => changed(),
+                }
+            }
+            Self::BeyondInference { column, cell, infer_rows } => {
+                let planned = &plan.columns[columns[column]];
+                let (place, column, expected) =
+                    (place(), planned.name.clone(), planned.kind.to_string().into());
+                SourceError::CellBeyondInference { place, column, cell, expected, infer_rows }
+            }
+        }
+    }
 }
 
 /// The batch in the making.
@@ -97,7 +141,7 @@ impl<'a> Table<'a> {
             columns.iter().map(|&index| (order[index], Builder::new(&plan.columns[index].kind, capacity)));
         let is_unsure = |index: &usize| {
             let column = &plan.columns[*index];
-            (!dialect.forced.contains(&column.name)).then_some(&column.kind)
+            (!dialect.given.contains_key(&column.name)).then_some(&column.kind)
         };
         let unsure =
             if dialect.infer_rows.is_some() { columns.iter().map(is_unsure).collect() } else { Vec::new() };
@@ -126,7 +170,9 @@ impl<'a> Table<'a> {
             {
                 return Err(Misfit::BeyondInference { column: number, cell: shorten(text), infer_rows });
             }
-            builder.append(text).ok_or(Misfit::Changed)?;
+            if builder.append(text).is_none() {
+                return Err(Misfit::Cell { column: number, cell: shorten(text) });
+            }
         }
         self.rows += 1;
         Ok(())

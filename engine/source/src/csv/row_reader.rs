@@ -106,8 +106,10 @@ enum Scan {
         start: usize,
     },
     End,
+    /// The row that begins at `start` cannot be read beyond `at`.
     Problem {
         start: usize,
+        at: usize,
         problem: RowProblem,
     },
 }
@@ -134,6 +136,11 @@ impl<R: Read> RowReader<R> {
         self
     }
 
+    /// Where in the file the next row begins, or the blank lines before it.
+    pub(super) fn position(&self) -> u64 {
+        self.offset + self.start as u64
+    }
+
     /// The source of bytes, once all rows are read.
     pub(super) fn into_input(self) -> R {
         self.input
@@ -157,6 +164,9 @@ impl<R: Read> RowReader<R> {
             {
                 Scan::Row { start, end, next } => {
                     self.start = next;
+                    if end - start > MAX_ROW_BYTES {
+                        return Err(self.error(start, RowProblem::TooLong));
+                    }
                     return self.row(start, end).map(Some);
                 }
                 Scan::More { start } => {
@@ -164,7 +174,10 @@ impl<R: Read> RowReader<R> {
                     self.refill()?;
                 }
                 Scan::End => return Ok(None),
-                Scan::Problem { start, problem } => return Err(self.error(start, problem)),
+                Scan::Problem { start, at, problem } => {
+                    let too_long = at - start > MAX_ROW_BYTES;
+                    return Err(self.error(start, if too_long { RowProblem::TooLong } else { problem }));
+                }
             }
         }
     }
@@ -235,7 +248,7 @@ fn scan(buffer: &[u8], from: usize, finished: bool, delimiter: u8, fields: &mut 
             if quoted { quoted_field(buffer, at + 1) } else { Some(plain_field(buffer, at, delimiter)) };
         let Some(field) = field else {
             return if finished {
-                Scan::Problem { start, problem: RowProblem::UnterminatedQuote }
+                Scan::Problem { start, at: buffer.len(), problem: RowProblem::UnterminatedQuote }
             } else {
                 Scan::More { start }
             };
@@ -248,6 +261,7 @@ fn scan(buffer: &[u8], from: usize, finished: bool, delimiter: u8, fields: &mut 
             Some(_) => {
                 return Scan::Problem {
                     start,
+                    at,
                     problem: RowProblem::TextAfterQuote { cell: fields.len() - 1 },
                 };
             }

@@ -211,11 +211,52 @@ fn types_may_follow_from_the_first_rows() {
     let types = [("a".to_owned(), CsvType::Integer)].into();
     let given =
         SourceOptions { infer_rows: Some(1), ..options(2, CsvOptions { types, ..CsvOptions::default() }) };
-    let error = open_text(b"a\n1\n007\nx\n", &given).map(|_| ()).unwrap_err();
+    let error = open_text(b"a,b\n1,1\n007,2\nx,3\n", &given).map(|_| ()).unwrap_err();
     assert_eq!(error.to_string(), "`t.csv`, row 3 (line 4): `x` in column `a` is not an integer");
     let error = open_text(b"a,b\n1,2\n3\n", &first(1)).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("expected 2 cells"), "rows are still counted: {error}");
     assert_eq!(open_text(b"a\n", &first(0)).map(|_| ()).unwrap_err().kind(), ErrorKind::Usage);
+}
+
+#[test]
+fn given_types_of_all_columns_are_trusted_until_read() {
+    let given = |types: &[(&str, CsvType)], schema: &[(&str, CsvType)]| {
+        let named = |types: &[(&str, CsvType)]| types.iter().map(|(n, t)| ((*n).to_owned(), *t)).collect();
+        let csv = CsvOptions { types: named(types), ..CsvOptions::default() };
+        SourceOptions { schema_types: named(schema), ..options(2, csv) }
+    };
+    let schema = [("i", CsvType::Integer), ("t", CsvType::Text), ("elsewhere", CsvType::Date)];
+    let all = given(&[], &schema);
+    let good = "i,t\n007,\"a\nb\"\n\n,2\n-3,\n";
+    let (_folder, source) = open_text(good.as_bytes(), &all).unwrap();
+    assert_eq!(source.plan().splits.len(), 2);
+    assert_eq!(strings(&read_all(&source).unwrap()), [["7", "a\nb"], ["", "2"], ["-3", ""]]);
+    let (_folder, checked) = open_text(good.as_bytes(), &given(&[("i", CsvType::Integer)], &[])).unwrap();
+    assert_eq!(source.plan().digest, checked.plan().digest, "one plan, whoever says the types");
+    let (_folder, source) = open_text(b"i,t\n,1\n", &all).unwrap();
+    assert_eq!(source.plan().columns[0].kind, ColumnKind::Integer, "also without a value");
+    let (_folder, source) = open_text(good.as_bytes(), &given(&[("i", CsvType::Text)], &schema)).unwrap();
+    assert_eq!(strings(&read_all(&source).unwrap())[0][0], "007", "`csv.types` goes first");
+    for (rows, message) in [
+        ("1,a\n2,b\n\n0.5,c\n", "`t.csv`, row 3 (line 5): `0.5` in column `i` is not an integer"),
+        (
+            "1,a\n9223372036854775808,b\n",
+            "`t.csv`, row 2 (line 3): `9223372036854775808` in column `i` is not an integer",
+        ),
+        ("1,a\n2\n", "`t.csv`, row 2 (line 3): expected 2 cells, found 1"),
+        ("1,a\n2,\"b\n", "`t.csv`, row 2 (line 3): the quote opened in this row is never closed"),
+        ("1,a\n2,\"b\"c\n", "`t.csv`, row 2 (line 3): text follows the closing quote of cell 2"),
+        ("1,a\n2,\0\n", "`t.csv`, row 2 (line 3): NUL byte in column `t` (byte offset 10)"),
+    ] {
+        let (_folder, source) = open_text(format!("i,t\n{rows}").as_bytes(), &all).unwrap();
+        let error = read_all(&source).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Malformed, message));
+    }
+    let error = open_text(b"i,t\nx,1\n", &given(&[("i", CsvType::Integer)], &[])).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("`x` in column `i`"), "beside an inferred one it is checked at once");
+    let zoned = given(&[("i", CsvType::Timestamp), ("t", CsvType::Text)], &[]);
+    let (_folder, source) = open_text(b"i,t\n2020-01-01T00:00:00Z,\n", &zoned).unwrap();
+    assert_eq!(source.plan().columns[0].kind.to_string(), "timestamp in +00:00", "cells tell the zone");
 }
 
 #[test]

@@ -75,7 +75,14 @@ pub(crate) fn survey(files: &[ListedFile], options: &SourceOptions, execution: &
         columns.push(PlannedColumn { name: name.clone(), kind: kind.clone() });
         inference.push(ColumnInference { column: name, kind, note });
     }
-    Ok(Survey { files: planned, columns, pieces: all_pieces, inference, orders: Vec::new() })
+    Ok(Survey {
+        files: planned,
+        columns,
+        pieces: all_pieces,
+        inference,
+        orders: Vec::new(),
+        is_trusting: false,
+    })
 }
 
 impl State<'_> {

@@ -15,6 +15,7 @@ use sluice_core::column::ColumnKind;
 use sluice_core::error::CommonError;
 use sluice_core::plan::{PlannedColumn, PlannedFile};
 
+use super::hints::{Text, hinted_schema, texts};
 use super::{damaged, guarded};
 use crate::columns::check_names;
 use crate::error::SourceError;
@@ -44,11 +45,13 @@ pub(crate) struct ParquetFile {
     pub(crate) listed: ListedFile,
     pub(crate) size_bytes: u64,
     pub(crate) metadata: Arc<ParquetMetaData>,
-    /// As the file itself means it.
+    /// As the file itself means it, with the types of [`hinted_schema`].
     pub(crate) schema: SchemaRef,
     pub(crate) groups: Vec<RowGroup>,
     /// For each column of the file, the one leaf it has when it is flat.
     pub(crate) leaves: Vec<Option<usize>>,
+    /// For each column of the file, what its text needs.
+    pub(super) texts: Vec<Text>,
     /// For each column of the table, where it stands in the file.
     pub(crate) order: Vec<usize>,
 }
@@ -64,20 +67,27 @@ impl ParquetFile {
             let metadata = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
             Ok::<_, ParquetError>(Arc::clone(metadata.schema()))
         })?;
+        let schema = hinted_schema(shown, &metadata, &schema)?;
+        let leaves = leaves(&metadata, schema.fields().len());
+        let texts = texts(&metadata, &leaves);
         let columns: Vec<PlannedColumn> = schema
             .fields()
             .iter()
-            .map(|field| PlannedColumn {
+            .zip(&texts)
+            .map(|(field, text)| PlannedColumn {
                 name: field.name().clone(),
-                kind: ColumnKind::of(field.data_type()),
+                kind: match text {
+                    Text::Bytes => ColumnKind::Text,
+                    Text::Checked | Text::Unchecked => ColumnKind::of(field.data_type()),
+                },
             })
             .collect();
         check_names(shown, &columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>())?;
-        let leaves = leaves(&metadata, columns.len());
         let groups = groups(shown, &metadata, &leaves)?;
         let rows = groups.last().map_or(0, RowGroup::end);
-        if i64::try_from(rows) != Ok(metadata.file_metadata().num_rows()) {
-            let claimed = metadata.file_metadata().num_rows();
+        let claimed = metadata.file_metadata().num_rows();
+        // Some writers leave the sum out.
+        if claimed != 0 && i64::try_from(rows) != Ok(claimed) {
             return Err(damaged(
                 shown,
                 format!("its footer says {claimed} rows, its row groups hold {rows}"),
@@ -88,7 +98,7 @@ impl ParquetFile {
         let planned = PlannedFile { path: listed.relative.clone(), size_bytes, rows, fingerprint };
         let order = (0..columns.len()).collect();
         let listed = listed.clone();
-        Ok((Self { listed, size_bytes, metadata, schema, groups, leaves, order }, planned, columns))
+        Ok((Self { listed, size_bytes, metadata, schema, groups, leaves, texts, order }, planned, columns))
     }
 
     /// Whether a column of the table is dictionary-encoded throughout in a row group.

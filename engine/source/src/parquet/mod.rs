@@ -7,10 +7,13 @@ mod codes;
 mod counted;
 mod dictionary;
 mod footer;
+mod hints;
 mod read;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod type_tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -10,14 +10,17 @@ use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use ::parquet::errors::ParquetError;
+use arrow::array::{Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use sluice_core::Result;
 use sluice_core::column::ColumnKind;
+use sluice_core::error::CommonError;
 use sluice_core::plan::Piece;
 use sluice_core::seam::BATCH_ROWS;
 
 use super::footer::{ParquetFile, RowGroup};
+use super::hints::{Text, checked};
 use super::{damaged, guarded};
 use crate::batches::{Sink, normal, order_within};
 
@@ -60,6 +63,7 @@ impl ParquetFile {
         let mut left = take;
         while let Some(batch) = guarded(shown, part, || reader.next().transpose())? {
             left = left.saturating_sub(batch.num_rows() as u64);
+            let batch = self.checked(batch, number, columns)?;
             let batch =
                 normal(&batch, &order).map_err(|error| error.in_place(format!("`{shown}`, {}", part())))?;
             if sink(batch)?.is_break() {
@@ -70,6 +74,30 @@ impl ParquetFile {
             return Err(damaged(shown, format!("row group {number} ends {left} rows early")).into());
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// The rows with their text checked, where the reader does not.
+    fn checked(&self, batch: RecordBatch, group: usize, columns: &[usize]) -> Result<RecordBatch> {
+        let mut places: Vec<usize> = columns.iter().map(|&column| self.order[column]).collect();
+        places.sort_unstable();
+        if places.iter().all(|&place| self.texts.get(place) == Some(&Text::Checked)) {
+            return Ok(batch);
+        }
+        let mut fields = Vec::with_capacity(places.len());
+        let mut arrays = Vec::with_capacity(places.len());
+        for ((&place, field), array) in places.iter().zip(batch.schema().fields()).zip(batch.columns()) {
+            let contradiction = || {
+                let problem = format!("text in column `{}` of row group {group} is not UTF-8", field.name());
+                damaged(&self.listed.shown, problem)
+            };
+            let text = self.texts.get(place).copied().unwrap_or(Text::Checked);
+            let array = checked(text, array, contradiction)?;
+            fields.push(field.as_ref().clone().with_data_type(array.data_type().clone()));
+            arrays.push(array);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+            .map_err(|error| CommonError::Internal(error.to_string()).into())
     }
 
     fn reader(
@@ -84,7 +112,7 @@ impl ParquetFile {
             usize::try_from(rows)
                 .map_err(|_| ParquetError::General(format!("{rows} rows do not fit this machine")))
         };
-        let options = ArrowReaderOptions::new().with_schema(self.hinted_schema(group));
+        let options = ArrowReaderOptions::new().with_schema(self.coded_schema(group));
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options)?;
         let places = columns.iter().map(|&column| self.order[column]);
         let mask = ProjectionMask::roots(metadata.parquet_schema(), places);
@@ -98,22 +126,17 @@ impl ParquetFile {
         builder.build()
     }
 
-    /// The schema in which strings are codes or views.
-    fn hinted_schema(&self, group: &RowGroup) -> SchemaRef {
-        let hinted = |(index, field): (usize, &Arc<Field>)| {
-            let data_type = match ColumnKind::of(field.data_type()) {
-                ColumnKind::Text if group.coded.get(index) == Some(&true) => {
-                    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
-                }
-                ColumnKind::Text => DataType::Utf8View,
-                ColumnKind::Binary if !matches!(field.data_type(), DataType::FixedSizeBinary(_)) => {
-                    DataType::BinaryView
-                }
-                _ => return Arc::clone(field),
-            };
-            Arc::new(field.as_ref().clone().with_data_type(data_type))
+    /// The schema in which strings are codes where the chunk has nothing else.
+    fn coded_schema(&self, group: &RowGroup) -> SchemaRef {
+        let coded = |(index, field): (usize, &Arc<Field>)| {
+            if ColumnKind::of(field.data_type()) != ColumnKind::Text || group.coded.get(index) != Some(&true)
+            {
+                return Arc::clone(field);
+            }
+            let codes = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Arc::new(field.as_ref().clone().with_data_type(codes))
         };
-        let fields: Vec<_> = self.schema.fields().iter().enumerate().map(hinted).collect();
+        let fields: Vec<_> = self.schema.fields().iter().enumerate().map(coded).collect();
         Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()))
     }
 }
