@@ -48,29 +48,29 @@ fn main() -> ExitCode {
         Err(error) => return unparsed(&error, &given),
     };
     let common = &arguments.common;
-    let format = match LogFormat::choose(common.log_format) {
-        Ok(format) => format,
+    match Session::new(common, &command) {
+        Ok(session) => end(&session, || component(&arguments.component, &session)),
         Err(error) => {
             Printer::new(common.json, common.quiet, LogFormat::Text).error(&error);
-            return ExitCode::from(error.kind().exit_code());
+            ExitCode::from(error.kind().exit_code())
         }
-    };
+    }
+}
+
+/// Does the work and turns what comes of it into an exit code.
+fn end(session: &Session, work: impl FnOnce() -> Result<Exit>) -> ExitCode {
     let started = Instant::now();
-    let printer = Printer::new(common.json, common.quiet, format);
-    printer.begun(&command);
-    let session = Session::new(common, printer);
-    let outcome = panics::told(|| component(&arguments.component, &session)).and_then(|outcome| outcome);
-    let code = match outcome {
+    let code = match panics::told(work).and_then(|outcome| outcome) {
         Ok(Exit::Done) => 0,
         Ok(Exit::Rejected) => 1,
         Err(error) => {
             // A bar of the scan that failed would stand in the way of the message.
             session.execution.progress.end();
-            printer.error(&error);
+            session.printer.error(&error);
             error.kind().exit_code()
         }
     };
-    printer.finished(code, started.elapsed());
+    session.printer.finished(code, started.elapsed());
     ExitCode::from(code)
 }
 
@@ -83,7 +83,7 @@ fn unparsed(error: &clap::Error, given: &[OsString]) -> ExitCode {
     }
     let text = error.render().to_string();
     let (message, hint) = text.trim().split_once("\n\n").unwrap_or((text.trim(), "see `sluice --help`"));
-    let error = ArgumentError::new(message.strip_prefix("error: ").unwrap_or(message), hint).into();
+    let error = ArgumentError::new(message.strip_prefix("error: ").unwrap_or(message), hint.trim()).into();
     Printer::new(false, false, LogFormat::Json).error(&error);
     ExitCode::from(error.kind().exit_code())
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use sluice_core::Result;
 use sluice_core::execution::{Cancel, Execution, Progress, Silent};
 
 use crate::arguments::Common;
+use crate::log::LogFormat;
 use crate::printer::Printer;
 use crate::progress::{Bar, Lines};
 
@@ -28,7 +30,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(common: &Common, printer: Printer) -> Self {
+    /// Begins the command of this name.
+    ///
+    /// # Errors
+    /// When the environment names a format of messages that there is not.
+    pub(crate) fn new(common: &Common, command: &str) -> Result<Self> {
+        let printer = Printer::new(common.json, common.quiet, LogFormat::choose(common.log_format)?);
+        printer.begun(command);
         let cancel = Cancel::default();
         listen(&cancel);
         let progress: Arc<dyn Progress> = if printer.logs_json() {
@@ -43,7 +51,7 @@ impl Session {
             .threads
             .and_then(|threads| NonZeroUsize::new(usize::from(threads)))
             .unwrap_or(default.threads);
-        Self { printer, execution: Execution { threads, cancel, progress } }
+        Ok(Self { printer, execution: Execution { threads, cancel, progress } })
     }
 }
 

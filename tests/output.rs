@@ -217,7 +217,8 @@ fn the_log_has_notes_rejections_and_errors() {
     let json = ["--log-format", "json"];
     let noted = place.sluice(&[&["statistics", &data("leading_zeros.csv")], &json[..]].concat()).exits(0);
     let log = log_of(&noted);
-    let is_note = |line: &&Value| line["event"] == "note" && line["message"].as_str().unwrap().starts_with("`code`");
+    let is_note =
+        |line: &&Value| line["event"] == "note" && line["message"].as_str().unwrap().starts_with("`code`");
     let note = log.iter().find(is_note).unwrap();
     assert_eq!(note["message"], "`code`: kept as text: \"007\" has a leading zero (row 1)");
 

@@ -111,7 +111,7 @@ fn boot() -> String {
 pub(super) fn sweep(folder: &Path, name: Option<&str>) {
     let is_meant = |entry: &str| match name {
         Some(name) => entry.strip_prefix('.').and_then(|rest| rest.strip_prefix(name)).is_some_and(is_draft),
-        None => entry.starts_with('.') && entry.find(DRAFT_MARK).is_some_and(|at| is_draft(&entry[at..])),
+        None => entry.starts_with('.') && entry.rfind(DRAFT_MARK).is_some_and(|at| is_draft(&entry[at..])),
     };
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
