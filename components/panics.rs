@@ -2,7 +2,6 @@
 //! becomes an error there, so the hook itself says nothing; what nobody caught ends here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
-use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use sluice_core::error::{CommonError, Error};
@@ -10,7 +9,7 @@ use sluice_core::error::{CommonError, Error};
 static LAST: Mutex<String> = Mutex::new(String::new());
 
 /// Runs the program; a panic becomes an internal error with its place.
-pub(crate) fn told(work: impl FnOnce() -> ExitCode) -> Result<ExitCode, Error> {
+pub(crate) fn told<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
     set_hook(Box::new(|panic| {
         *LAST.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string();
     }));
