@@ -5,7 +5,7 @@
 mod architecture;
 mod bad_data;
 mod bad_settings;
-mod executor;
+mod container;
 mod output;
 mod predict;
 mod readme;

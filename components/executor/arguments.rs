@@ -20,6 +20,7 @@ pub(super) fn arguments(
     input: &ExecutorInput,
 ) -> Result<Vec<String>, DeliveryError> {
     check_names(contract, command, input)?;
+    fails_on_reject(contract, input)?;
     let mut list = ArgumentList::default();
     for port in contract.inputs {
         let argument = find(command, port.argument)?;

@@ -11,7 +11,7 @@ mod definition;
 
 use std::ffi::OsString;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind as ParserErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use fs_err as fs;
 use serde_json::Value;
@@ -241,12 +241,17 @@ fn of_parser(error: &clap::Error, contract: &Contract) -> DeliveryError {
         Some(ContextValue::Strings(options)) => options.first().cloned().unwrap_or_default(),
         _ => String::new(),
     };
+    let problem = match error.kind() {
+        // One of several that will do; the hint leads to them.
+        ParserErrorKind::MissingRequiredArgument => "is missing".to_owned(),
+        _ => format!("is refused: {told}"),
+    };
     let long = option.strip_prefix("--").and_then(|rest| rest.split([' ', '=']).next());
     match long {
         Some(long) => {
             let path = format!("inputs.parameterValues.{}", long.replace('-', "_"));
-            DeliveryError::executor_value(path, format!("is refused: {told}"), Some(hint))
+            DeliveryError::executor_value(path, problem, Some(hint))
         }
-        None => DeliveryError::executor_value("inputs", format!("is refused: {told}"), Some(hint)),
+        None => DeliveryError::executor_value("inputs", problem, Some(hint)),
     }
 }
