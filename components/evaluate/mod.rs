@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
-use sluice_delivery::ModelPackage;
 use sluice_delivery::kubeflow::ArtifactType;
+use sluice_delivery::{FileRegistry, ModelPackage};
 use sluice_evaluation::EvaluateOptions;
 use sluice_evaluation::gate::{Columns, RequirementOptions};
 use sluice_pipeline::spec::from_yaml;
@@ -50,7 +50,7 @@ Examples:
   sluice evaluate dataset --model model --out evaluation --require '{metric: rmse, at_most: 60}'
   sluice evaluate dataset --model model --baseline old-model --out evaluation \\
       --slice sex --require '{metric: rmse, block_if_worse: 0.0, every: sex}'
-  sluice evaluate dataset --model model --pipeline pipeline.yaml --out evaluation
+  sluice evaluate dataset --model model --pipeline pipeline.yaml --registry registry --name tips --out evaluation
 
 Rules of `--require`: at_most, at_least (the value), block_if_worse (blocks on proof of harm, Holm-corrected over
 slices), prove_not_worse (passes on proof only). Metrics: rmse, mse, mae, r2, mean_error.";
@@ -71,6 +71,12 @@ pub(crate) struct EvaluateArguments {
     /// The model package to compare with.
     #[arg(long)]
     baseline: Option<PathBuf>,
+    /// Compare with the model in production instead: the one that this registry has as `latest-blessed`, if any.
+    #[arg(long, value_name = "FOLDER", requires = "name", conflicts_with = "baseline")]
+    registry: Option<PathBuf>,
+    /// The name of the model in the registry.
+    #[arg(long, requires = "registry")]
+    name: Option<String>,
     #[command(flatten)]
     out: OutArgument,
     /// The subset of a data set to judge on; `eval` unless given.
@@ -120,6 +126,21 @@ impl EvaluateArguments {
     }
 }
 
+impl EvaluateArguments {
+    /// The model to compare with.
+    fn baseline(&self, session: &Session) -> Result<Option<ModelPackage>> {
+        let (Some(registry), Some(name)) = (&self.registry, &self.name) else {
+            return self.baseline.as_deref().map(ModelPackage::open).transpose();
+        };
+        let Some((version, model)) = FileRegistry::new(registry, name)?.latest_blessed()? else {
+            session.printer.message("no baseline yet: the registry has no version of this model");
+            return Ok(None);
+        };
+        session.printer.message(&format!("against version {version}"));
+        Ok(Some(model))
+    }
+}
+
 /// The columns of a slice. A list tells apart what commas cannot: names with a comma in them.
 fn slice(text: &str) -> Result<Columns> {
     if text.trim_start().starts_with('[') {
@@ -132,7 +153,7 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
     let options = arguments.options()?;
     options.check()?;
     let candidate = ModelPackage::open(&arguments.model)?;
-    let baseline = arguments.baseline.as_deref().map(ModelPackage::open).transpose()?;
+    let baseline = arguments.baseline(session)?;
     let (source, digest) = Data::open(&arguments.input, &arguments.source, session)?
         .rows(arguments.subset.as_deref(), session)?;
     let evaluated = step::evaluate::evaluate(

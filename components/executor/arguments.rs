@@ -26,7 +26,8 @@ pub(super) fn arguments(
         let argument = find(command, port.argument)?;
         let is_optional = port.or_parameter || !argument.is_required_set();
         let mut paths = input_paths(port, input)?;
-        paths.retain(|path| !is_optional || has_content(Path::new(path)));
+        let is_only = port.or_parameter && input.parameter(port.argument).is_none_or(is_nothing);
+        paths.retain(|path| !is_optional || is_only || has_content(Path::new(path)));
         if port.or_parameter {
             one_of_two(port, !paths.is_empty(), input)?;
         } else if paths.is_empty() && !is_optional {
@@ -156,7 +157,7 @@ fn local_paths<'a>(
         .collect()
 }
 
-/// Whether something is there: an optional input that was not given arrives as an artifact without content.
+/// Whether something is there: an optional input that was not given may arrive as an artifact without content.
 fn has_content(path: &Path) -> bool {
     match fs_err::read_dir(path) {
         Ok(mut entries) => entries.next().is_some(),
@@ -171,7 +172,8 @@ fn input_paths(port: &Input, input: &ExecutorInput) -> Result<Vec<String>, Deliv
         let path = format!("inputs.artifacts.{}.artifacts", port.name);
         return Err(DeliveryError::executor_value(path, problem, None));
     }
-    local_paths(port.name, artifacts)
+    let is_named = |artifact: &&RuntimeArtifact| !artifact.uri.is_empty() || artifact.custom_path.is_some();
+    local_paths(port.name, artifacts.iter().filter(is_named))
 }
 
 fn one_of_two(port: &Input, has_artifact: bool, input: &ExecutorInput) -> Result<(), DeliveryError> {

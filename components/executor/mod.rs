@@ -249,7 +249,11 @@ fn of_parser(error: &clap::Error, contract: &Contract) -> DeliveryError {
     let long = option.strip_prefix("--").and_then(|rest| rest.split([' ', '=']).next());
     match long {
         Some(long) => {
-            let path = format!("inputs.parameterValues.{}", long.replace('-', "_"));
+            let id = long.replace('-', "_");
+            let path = match contract.inputs.iter().find(|port| port.argument == id) {
+                Some(port) => format!("inputs.artifacts.{}", port.name),
+                None => format!("inputs.parameterValues.{id}"),
+            };
             DeliveryError::executor_value(path, problem, Some(hint))
         }
         None => DeliveryError::executor_value("inputs", problem, Some(hint)),

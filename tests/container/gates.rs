@@ -76,6 +76,25 @@ fn a_baseline_is_compared_on_the_same_rows_and_an_empty_one_is_none() {
 }
 
 #[test]
+fn the_model_in_production_is_the_baseline_once_there_is_one() {
+    let place = place_with_run();
+    let judge = |registry: &str| {
+        evaluate(&place, &json!([{"metric": "rmse", "block_if_worse": 0.0}]))
+            .parameter("registry", place.path(registry).display().to_string())
+            .parameter("name", "diabetes")
+    };
+    let answer = judge("done/empty").answers(&place, &[], 0);
+    assert_eq!(answer["parameterValues"]["comparison"], "no-baseline");
+    assert!(!place.path("done/empty").exists(), "looking for a baseline must not make a registry");
+    assert_eq!(judge("done/registry").answers(&place, &[], 0)["parameterValues"]["comparison"], "compared");
+    let digest = place.json("task/evaluate/deep/evaluation/verdict.json")["baseline_digest"].clone();
+    assert_eq!(digest, place.json("done/registry/diabetes/versions/0001.json")["digest"]);
+    let both = judge("done/registry").artifact("baseline", &of_run(&place, "model"));
+    let outcome = both.run(&place, &[]);
+    place.assert_failure(&outcome, 2, &["`inputs.artifacts.baseline` is refused", "cannot be used with"]);
+}
+
+#[test]
 fn data_that_break_the_schema_exit_0_and_stand_in_the_parameters() {
     let place = place_with_run();
     let schema = fs_err::read_to_string(of_run(&place, "schema").join("schema.pbtxt")).unwrap();

@@ -6,6 +6,7 @@ this machine. Beside what the runner checks, each answer is parsed as strictly a
 
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -94,7 +95,8 @@ def train_if_blessed(blessing: str, registry: str, at_most: float, require: list
             dataset=dataset, transform=fitted.outputs["transform"], label="target", alpha=0.4, threads=1
         )
         judged = sluice["evaluate"](
-            dataset=dataset, model=trained.outputs["model"], metric=["rmse", "r2"], slice=[["sex"]], require=require
+            dataset=dataset, model=trained.outputs["model"], metric=["rmse", "r2"], slice=[["sex"]], require=require,
+            registry=registry, name="diabetes",
         )
         sluice["predict"](model=trained.outputs["model"], dataset=dataset, keep=["age"])
         push_if_blessed(
@@ -154,6 +156,13 @@ def ran():
     executed.clear()
     return done
 
+
+# The example of the documentation compiles as it stands there.
+example = (REPOSITORY / "docs" / "kubeflow.md").read_text().split("```python\n")[1].split("```")[0]
+names = {}
+os.chdir(REPOSITORY)
+exec(compile(example, "docs/kubeflow.md", "exec"), names)
+compiler.Compiler().compile(names["tips"], str(arguments.work / "example.yaml"))
 
 compiled = arguments.work / "direct.yaml"
 compiler.Compiler().compile(direct, str(compiled))
