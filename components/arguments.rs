@@ -75,6 +75,8 @@ pub(crate) enum Component {
     Push(crate::push::PushArguments),
     /// Score rows in bulk with a model package.
     Predict(crate::predict::PredictArguments),
+    /// Write the component files for Kubeflow Pipelines and Vertex.
+    Components(crate::components::ComponentsArguments),
 }
 
 /// How files are read.

@@ -3,14 +3,18 @@
 //! One folder per component, named like its command. A component turns arguments into a call of
 //! `sluice_pipeline` and prints what comes back; it computes nothing itself.
 
+mod answer;
 mod arguments;
 mod check;
+mod components;
 mod data;
 mod evaluate;
+mod executor;
 mod failure;
 mod ingest;
 mod log;
 mod panics;
+mod pipeline_argument;
 mod predict;
 mod printer;
 mod progress;
@@ -23,15 +27,18 @@ mod tables;
 mod train;
 mod transform;
 mod validate;
+mod verdict;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 use sluice_core::Result;
 
-use arguments::{Arguments, Component};
+use answer::Answer;
+use arguments::{Arguments, Common, Component};
+use executor::Task;
 use failure::ArgumentError;
 use log::LogFormat;
 use printer::Printer;
@@ -39,7 +46,17 @@ use session::{Exit, Session};
 
 fn main() -> ExitCode {
     let given = without_own_path(std::env::args_os().collect());
-    let parsed = Arguments::command().try_get_matches_from(&given).and_then(|matches| {
+    if let Some(task) = Task::of(&given) {
+        let arguments = task.arguments();
+        let common = arguments.as_ref().map_or(task.common(), |arguments| &arguments.common);
+        return match begin(common, task.command()) {
+            Ok(session) => end(&session, || {
+                task.answer(arguments.and_then(|arguments| component(&arguments.component, &session)))
+            }),
+            Err(code) => code,
+        };
+    }
+    let parsed = executor::command().try_get_matches_from(&given).and_then(|matches| {
         let command = matches.subcommand_name().unwrap_or_default().to_owned();
         Ok((command, Arguments::from_arg_matches(&matches)?))
     });
@@ -47,14 +64,18 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return unparsed(&error, &given),
     };
-    let common = &arguments.common;
-    match Session::new(common, &command) {
-        Ok(session) => end(&session, || component(&arguments.component, &session)),
-        Err(error) => {
-            Printer::new(common.json, common.quiet, LogFormat::Text).error(&error);
-            ExitCode::from(error.kind().exit_code())
-        }
+    match begin(&arguments.common, &command) {
+        Ok(session) => end(&session, || component(&arguments.component, &session).map(|answer| answer.exit)),
+        Err(code) => code,
     }
+}
+
+/// Begins a command; without a session there is only an exit code.
+fn begin(common: &Common, command: &str) -> Result<Session, ExitCode> {
+    Session::new(common, command).map_err(|error| {
+        Printer::new(common.json, common.quiet, LogFormat::Text).error(&error);
+        ExitCode::from(error.kind().exit_code())
+    })
 }
 
 /// Does the work and turns what comes of it into an exit code.
@@ -88,7 +109,7 @@ fn unparsed(error: &clap::Error, given: &[OsString]) -> ExitCode {
     ExitCode::from(error.kind().exit_code())
 }
 
-fn component(component: &Component, session: &Session) -> Result<Exit> {
+fn component(component: &Component, session: &Session) -> Result<Answer> {
     match component {
         Component::Run(arguments) => run::run(arguments, session),
         Component::Check(arguments) => check::run(arguments, session),
@@ -101,6 +122,7 @@ fn component(component: &Component, session: &Session) -> Result<Exit> {
         Component::Evaluate(arguments) => evaluate::run(arguments, session),
         Component::Push(arguments) => push::run(arguments, session),
         Component::Predict(arguments) => predict::run(arguments, session),
+        Component::Components(arguments) => components::run(arguments, session),
     }
 }
 

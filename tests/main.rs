@@ -6,7 +6,7 @@ mod architecture;
 mod bad_data;
 mod bad_settings;
 mod concurrent;
-mod executor;
+mod container;
 mod full_disk;
 mod output;
 mod predict;

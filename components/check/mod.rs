@@ -6,6 +6,7 @@ use clap::Args;
 use sluice_core::Result;
 use sluice_pipeline::{PipelineFile, check as check_pipeline};
 
+use crate::answer::Answer;
 use crate::session::{Exit, Session};
 
 /// Check a pipeline file against the header of its data, without reading the rows.
@@ -19,7 +20,7 @@ pub(crate) struct CheckArguments {
     file: PathBuf,
 }
 
-pub(crate) fn run(arguments: &CheckArguments, session: &Session) -> Result<Exit> {
+pub(crate) fn run(arguments: &CheckArguments, session: &Session) -> Result<Answer> {
     let file = PipelineFile::read(&arguments.file)?;
     let report = check_pipeline(&file)?;
     session.printer.result(&report, || {
@@ -30,5 +31,5 @@ pub(crate) fn run(arguments: &CheckArguments, session: &Session) -> Result<Exit>
             report.features.len()
         )
     });
-    Ok(Exit::Done)
+    Ok(Answer::new(Exit::Done))
 }

@@ -1,30 +1,56 @@
 //! `sluice evaluate`: metrics, slices, and the gate.
 
-mod executor;
-
 use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
-use sluice_delivery::ModelPackage;
+use sluice_delivery::kubeflow::ArtifactType;
+use sluice_delivery::{FileRegistry, ModelPackage};
 use sluice_evaluation::EvaluateOptions;
-use sluice_evaluation::gate::{Columns, Outcome, RequirementOptions};
+use sluice_evaluation::gate::{Columns, RequirementOptions};
 use sluice_pipeline::spec::from_yaml;
-use sluice_pipeline::{PipelineFile, step};
+use sluice_pipeline::step;
 
-use crate::arguments::SourceArguments;
+use crate::answer::Answer;
+use crate::arguments::{OutArgument, SourceArguments};
 use crate::data::Data;
-use crate::failure::ArgumentError;
-use crate::session::{Exit, Session};
-use crate::tables;
+use crate::executor::{Contract, Input, Output};
+use crate::pipeline_argument::PipelineArgument;
+use crate::session::Session;
+use crate::{tables, verdict};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    command: "evaluate",
+    inputs: &[
+        Input { name: "dataset", kind: ArtifactType::Dataset, argument: "input", or_parameter: false },
+        Input { name: "model", kind: ArtifactType::Model, argument: "model", or_parameter: false },
+        Input { name: "baseline", kind: ArtifactType::Model, argument: "baseline", or_parameter: false },
+    ],
+    outputs: &[
+        Output {
+            name: "evaluation",
+            kind: ArtifactType::Artifact,
+            argument: Some("out"),
+            help: "Metrics, slices and verdict",
+        },
+        METRICS,
+    ],
+    results: &[verdict::BLESSED, verdict::BLESSING, verdict::OUTCOME, verdict::COMPARISON, verdict::REASONS],
+    demands: &[],
+    omits: &[],
+    on_error: Some(verdict::of_error),
+};
+
+/// The overall metrics of an evaluation.
+pub(crate) const METRICS: Output =
+    Output { name: "metrics", kind: ArtifactType::Metrics, argument: None, help: "The overall metrics" };
 
 const EXAMPLES: &str = "\
 Examples:
   sluice evaluate dataset --model model --out evaluation --require '{metric: rmse, at_most: 60}'
   sluice evaluate dataset --model model --baseline old-model --out evaluation \\
       --slice sex --require '{metric: rmse, block_if_worse: 0.0, every: sex}'
-  sluice evaluate dataset --model model --pipeline pipeline.yaml --out evaluation
-  sluice evaluate --executor-input '{{$}}'      (as a Kubeflow component)
+  sluice evaluate dataset --model model --pipeline pipeline.yaml --registry registry --name tips --out evaluation
 
 Rules of `--require`: at_most, at_least (the value), block_if_worse (blocks on proof of harm, Holm-corrected over
 slices), prove_not_worse (passes on proof only). Metrics: rmse, mse, mae, r2, mean_error.";
@@ -37,27 +63,32 @@ slices), prove_not_worse (passes on proof only). Metrics: rmse, mse, mae, r2, me
 #[command(after_help = EXAMPLES)]
 pub(crate) struct EvaluateArguments {
     /// A data set made by `ingest`, or files with the label.
-    #[arg(value_name = "INPUT", required_unless_present = "executor_input")]
-    input: Option<String>,
+    #[arg(value_name = "INPUT")]
+    input: String,
     /// The model package to judge.
-    #[arg(long, required_unless_present = "executor_input")]
-    model: Option<PathBuf>,
+    #[arg(long)]
+    model: PathBuf,
     /// The model package to compare with.
     #[arg(long)]
     baseline: Option<PathBuf>,
-    /// The folder of the artifact.
-    #[arg(long, value_name = "FOLDER", required_unless_present = "executor_input")]
-    out: Option<PathBuf>,
+    /// Compare with the model in production instead: the one that this registry has as `latest-blessed`, if any.
+    #[arg(long, value_name = "FOLDER", requires = "name", conflicts_with = "baseline")]
+    registry: Option<PathBuf>,
+    /// The name of the model in the registry.
+    #[arg(long, requires = "registry")]
+    name: Option<String>,
+    #[command(flatten)]
+    out: OutArgument,
     /// The subset of a data set to judge on; `eval` unless given.
     #[arg(long)]
     subset: Option<String>,
-    /// Take metrics, slices and requirements of this pipeline file.
+    /// Take metrics, slices and requirements of this pipeline file: its path, or its text.
     #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "alpha"])]
-    pipeline: Option<PathBuf>,
+    pipeline: Option<PipelineArgument>,
     /// A metric to report; all of them unless given.
     #[arg(long)]
     metric: Vec<String>,
-    /// A slice to report: a column, or several joined by commas; may be given several times.
+    /// A slice to report: a column, several joined by commas, or a YAML list of them; may be given several times.
     #[arg(long, value_name = "COLUMNS")]
     slice: Vec<String>,
     /// A requirement, as in `evaluate.require` of a pipeline file; may be given several times.
@@ -69,31 +100,19 @@ pub(crate) struct EvaluateArguments {
     /// Let a baseline that cannot be compared not block, for this recorded reason.
     #[arg(long, value_name = "REASON")]
     force: Option<String>,
-    /// Kubeflow's executor input: read inputs from it, write artifacts, output parameters and the executor
-    /// output where it says. A model that fails then exits 0 and stands in the output parameters `blessed` and
-    /// `blessing`, because a task that fails loses its outputs.
-    #[arg(long, value_name = "JSON", conflicts_with_all = ["input", "model", "baseline", "out", "pipeline", "metric", "slice", "require", "alpha", "force"])]
-    executor_input: Option<String>,
-    /// With `--executor-input`: exit 1 when the model fails all the same.
-    #[arg(long, requires = "executor_input")]
-    fail_on_reject: bool,
     #[command(flatten)]
     source: SourceArguments,
 }
 
 impl EvaluateArguments {
     fn options(&self) -> Result<EvaluateOptions> {
-        if let Some(path) = &self.pipeline {
-            let options = PipelineFile::read(path)?.spec.evaluate.options;
+        if let Some(pipeline) = &self.pipeline {
+            let options = pipeline.read()?.spec.evaluate.options;
             return Ok(EvaluateOptions { force: self.force.clone().or(options.force.clone()), ..options });
         }
         let mut options = EvaluateOptions {
             metrics: self.metric.clone(),
-            slices: self
-                .slice
-                .iter()
-                .map(|columns| Columns(columns.split(',').map(|column| column.trim().to_owned()).collect()))
-                .collect(),
+            slices: self.slice.iter().map(|text| slice(text)).collect::<Result<_>>()?,
             force: self.force.clone(),
             ..EvaluateOptions::default()
         };
@@ -107,32 +126,48 @@ impl EvaluateArguments {
     }
 }
 
-pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<Exit> {
-    if let Some(text) = &arguments.executor_input {
-        return executor::run(text, arguments, session);
+impl EvaluateArguments {
+    /// The model to compare with.
+    fn baseline(&self, session: &Session) -> Result<Option<ModelPackage>> {
+        let (Some(registry), Some(name)) = (&self.registry, &self.name) else {
+            return self.baseline.as_deref().map(ModelPackage::open).transpose();
+        };
+        let Some((version, model)) = FileRegistry::new(registry, name)?.latest_blessed()? else {
+            session.printer.message("no baseline yet: the registry has no version of this model");
+            return Ok(None);
+        };
+        session.printer.message(&format!("against version {version}"));
+        Ok(Some(model))
     }
-    let (Some(input), Some(model), Some(out)) = (&arguments.input, &arguments.model, &arguments.out) else {
-        let hint = "see `sluice evaluate --help`";
-        return Err(ArgumentError::new("input, `--model` and `--out` are needed", hint).into());
-    };
+}
+
+/// The columns of a slice. A list tells apart what commas cannot: names with a comma in them.
+fn slice(text: &str) -> Result<Columns> {
+    if text.trim_start().starts_with('[') {
+        return Ok(Columns(from_yaml::<Vec<String>>(text, "--slice")?));
+    }
+    Ok(Columns(text.split(',').map(|column| column.trim().to_owned()).collect()))
+}
+
+pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<Answer> {
     let options = arguments.options()?;
     options.check()?;
-    let candidate = ModelPackage::open(model)?;
-    let baseline = arguments.baseline.as_deref().map(ModelPackage::open).transpose()?;
-    let (source, digest) =
-        Data::open(input, &arguments.source, session)?.rows(arguments.subset.as_deref(), session)?;
+    let candidate = ModelPackage::open(&arguments.model)?;
+    let baseline = arguments.baseline(session)?;
+    let (source, digest) = Data::open(&arguments.input, &arguments.source, session)?
+        .rows(arguments.subset.as_deref(), session)?;
     let evaluated = step::evaluate::evaluate(
         &source,
         &digest,
         &candidate,
         baseline.as_ref(),
         &options,
-        out,
+        &arguments.out.out,
         &session.execution,
     )?;
     let evaluation = &evaluated.evaluation;
     session.printer.result(evaluation, || {
         format!("{}\n{}", tables::metrics(evaluation), tables::verdict(&evaluation.verdict, session.printer))
     });
-    Ok(if evaluation.verdict.outcome == Outcome::Pass { Exit::Done } else { Exit::Rejected })
+    Ok(verdict::of_evaluation(evaluation))
 }

@@ -5,12 +5,30 @@ use std::path::Path;
 
 use clap::Args;
 use sluice_core::Result;
+use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_ingest::{IngestOptions, SubsetOptions};
 use sluice_pipeline::step;
 
+use crate::answer::Answer;
 use crate::arguments::{OutArgument, SourceArguments};
+use crate::executor::{Contract, Input, Outcome, Output};
 use crate::failure::ArgumentError;
 use crate::session::{Exit, Session};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    command: "ingest",
+    inputs: &[Input { name: "files", kind: ArtifactType::Artifact, argument: "input", or_parameter: true }],
+    outputs: &[Output {
+        name: "dataset",
+        kind: ArtifactType::Dataset,
+        argument: Some("out"),
+        help: "The data set: Parquet per subset",
+    }],
+    results: &[Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows read" }],
+    demands: &[],
+    omits: &[],
+    on_error: None,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,7 +78,7 @@ fn shares(pairs: &[String]) -> Result<BTreeMap<String, f64>> {
     Ok(shares)
 }
 
-pub(crate) fn run(arguments: &IngestArguments, session: &Session) -> Result<Exit> {
+pub(crate) fn run(arguments: &IngestArguments, session: &Session) -> Result<Answer> {
     let subsets = match &arguments.subset_column {
         Some(column) => SubsetOptions { by: column.clone(), seed: arguments.seed, shares: BTreeMap::new() },
         None => SubsetOptions { by: "hash".into(), seed: arguments.seed, shares: shares(&arguments.share)? },
@@ -87,5 +105,9 @@ pub(crate) fn run(arguments: &IngestArguments, session: &Session) -> Result<Exit
         text.push_str(&format!("data set in {}\n", arguments.out.out.display()));
         text
     });
-    Ok(Exit::Done)
+    let answer = Answer::new(Exit::Done).parameter("rows", record.rows_read);
+    Ok(record
+        .subsets
+        .iter()
+        .fold(answer, |answer, (name, rows)| answer.metadata("dataset", format!("rows_{name}"), *rows)))
 }

@@ -5,12 +5,40 @@ use std::path::PathBuf;
 use clap::Args;
 use sluice_core::Result;
 use sluice_delivery::ModelPackage;
+use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::predict::predict;
 use sluice_report::rows;
 
+use crate::answer::Answer;
 use crate::arguments::{OutArgument, SourceArguments};
 use crate::data::Data;
+use crate::executor::{Contract, Input, Outcome, Output};
 use crate::session::{Exit, Session};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    command: "predict",
+    inputs: &[
+        Input { name: "model", kind: ArtifactType::Model, argument: "model", or_parameter: false },
+        Input { name: "dataset", kind: ArtifactType::Dataset, argument: "input", or_parameter: true },
+    ],
+    outputs: &[Output {
+        name: "predictions",
+        kind: ArtifactType::Dataset,
+        argument: Some("out"),
+        help: "The predictions, as Parquet",
+    }],
+    results: &[
+        Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows scored" },
+        Outcome {
+            name: "rows_without_prediction",
+            kind: ParameterType::Integer,
+            help: "Rows among them in which a feature is missing",
+        },
+    ],
+    demands: &[],
+    omits: &[],
+    on_error: None,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,7 +70,7 @@ pub(crate) struct PredictArguments {
     source: SourceArguments,
 }
 
-pub(crate) fn run(arguments: &PredictArguments, session: &Session) -> Result<Exit> {
+pub(crate) fn run(arguments: &PredictArguments, session: &Session) -> Result<Answer> {
     let model = ModelPackage::open(&arguments.model)?;
     let (source, _) = Data::open(&arguments.input, &arguments.source, session)?
         .rows(arguments.subset.as_deref(), session)?;
@@ -54,5 +82,8 @@ pub(crate) fn run(arguments: &PredictArguments, session: &Session) -> Result<Exi
         };
         format!("{} scored{without}\npredictions in {}", rows(record.rows), arguments.out.out.display())
     });
-    Ok(Exit::Done)
+    Ok(Answer::new(Exit::Done)
+        .parameter("rows", record.rows)
+        .parameter("rows_without_prediction", record.rows_without_prediction)
+        .metadata("predictions", "rows", record.rows))
 }

@@ -4,14 +4,51 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
-use sluice_pipeline::{
-    PipelineFile, RunOptions, RunReport, StepName, StepReport, StepState, run as run_pipeline,
-};
+use sluice_delivery::Pushed;
+use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
+use sluice_pipeline::{RunOptions, RunReport, StepName, StepReport, StepState, run as run_pipeline};
 use sluice_report::{duration, rate};
 
+use crate::answer::{Answer, Content};
+use crate::executor::{Contract, Outcome, Output};
 use crate::log::Event;
+use crate::pipeline_argument::PipelineArgument;
 use crate::session::{Exit, Session};
-use crate::tables;
+use crate::{evaluate, push, tables, verdict};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    command: "run",
+    inputs: &[],
+    outputs: &[
+        made("statistics", ArtifactType::Artifact, "The statistics of every subset"),
+        made("validation", ArtifactType::Artifact, "Every finding, and TFDV's anomalies"),
+        made("model", ArtifactType::Model, "The model package, with its transform"),
+        made("evaluation", ArtifactType::Artifact, "Metrics, slices and verdict"),
+        evaluate::METRICS,
+    ],
+    results: &[
+        verdict::BLESSED,
+        verdict::BLESSING,
+        verdict::OUTCOME,
+        verdict::REASONS,
+        Outcome {
+            name: "rejected_by",
+            kind: ParameterType::Text,
+            help: "The step that turned data or model down; empty when none did",
+        },
+        push::PUSHED,
+        push::VERSION,
+        push::PATH,
+    ],
+    // A folder that ends with the container would lose the baseline, and with it the gate.
+    demands: &["out"],
+    omits: &["dry_run"],
+    on_error: Some(|error| with_push(verdict::of_error(error), None, None)),
+};
+
+const fn made(name: &'static str, kind: ArtifactType, help: &'static str) -> Output {
+    Output { name, kind, argument: None, help }
+}
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,9 +67,9 @@ with it on the same rows.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RunArguments {
-    /// The pipeline file (YAML); paths in it are relative to it.
+    /// The pipeline file (YAML): its path, which paths in it are relative to, or its text.
     #[arg(value_name = "PIPELINE")]
-    file: PathBuf,
+    pipeline: PipelineArgument,
     /// The folder of artifacts, runs and registry; `sluice-runs/NAME` unless given.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -54,8 +91,8 @@ fn step(text: &str) -> Result<StepName, String> {
     })
 }
 
-pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Exit> {
-    let file = PipelineFile::read(&arguments.file)?;
+pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Answer> {
+    let file = arguments.pipeline.read()?;
     let out = match &arguments.out {
         Some(out) => out.clone(),
         None => PathBuf::from("sluice-runs").join(&file.spec.pipeline),
@@ -71,7 +108,30 @@ pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Exit> {
     };
     let report = run_pipeline(&file, &options, &mut |step| printer.event(&event(step), &line(step)))?;
     printer.result(&report, || text(&report, session));
-    Ok(if report.accepted() { Exit::Done } else { Exit::Rejected })
+    Ok(answer(&report))
+}
+
+/// What an orchestrator is told: the last verdict there is, what was registered, and the artifacts of the run.
+fn answer(report: &RunReport) -> Answer {
+    let Some(folder) = &report.folder else { return Answer::new(Exit::Done) };
+    let verdict = match (&report.evaluation, &report.validation) {
+        (Some(evaluation), _) => verdict::of_evaluation(evaluation),
+        (None, Some(validation)) => verdict::of_validation(validation),
+        (None, None) => Answer::new(Exit::Done),
+    };
+    let mut answer = with_push(verdict, report.rejected_by, report.pushed.as_ref());
+    answer.exit = if report.accepted() { Exit::Done } else { Exit::Rejected };
+    for output in CONTRACT.outputs {
+        let made = folder.join(output.name);
+        if made.is_dir() {
+            answer = answer.content(output.name, Content::Folder(made));
+        }
+    }
+    answer
+}
+
+fn with_push(answer: Answer, rejected_by: Option<StepName>, pushed: Option<&Pushed>) -> Answer {
+    push::told(answer, pushed).parameter("rejected_by", rejected_by.map_or("", StepName::name))
 }
 
 /// What a step did, for the log.

@@ -5,13 +5,36 @@ use std::path::PathBuf;
 use clap::Args;
 use sluice_core::Result;
 use sluice_core::statistics::DatasetStatistics;
+use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::statistics::StatisticsRecord;
 use sluice_pipeline::step::{TRAIN, schema};
 use sluice_quality::schema::write_schema;
 
+use crate::answer::Answer;
 use crate::arguments::OutArgument;
+use crate::executor::{Contract, Input, Outcome, Output};
 use crate::failure::ArgumentError;
 use crate::session::{Exit, Session};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    command: "schema",
+    inputs: &[Input {
+        name: "statistics",
+        kind: ArtifactType::Artifact,
+        argument: "statistics",
+        or_parameter: false,
+    }],
+    outputs: &[Output {
+        name: "schema",
+        kind: ArtifactType::Artifact,
+        argument: Some("out"),
+        help: "The schema, in TFDV's text format",
+    }],
+    results: &[Outcome { name: "columns", kind: ParameterType::Integer, help: "Columns that it describes" }],
+    demands: &[],
+    omits: &[],
+    on_error: None,
+};
 
 /// Infer a schema that TFDV reads too.
 ///
@@ -44,11 +67,11 @@ fn subset<'a>(record: &'a StatisticsRecord, name: Option<&str>) -> Result<&'a Da
     })
 }
 
-pub(crate) fn run(arguments: &SchemaArguments, session: &Session) -> Result<Exit> {
+pub(crate) fn run(arguments: &SchemaArguments, session: &Session) -> Result<Answer> {
     let (record, artifact) = StatisticsRecord::open(&arguments.statistics)?;
     let statistics = subset(&record, arguments.subset.as_deref())?;
     let file = schema::infer(statistics);
     schema::publish(&file, ("inferred-from", artifact.digest()), &arguments.out.out)?;
     session.printer.result(file.schema(), || write_schema(&file));
-    Ok(Exit::Done)
+    Ok(Answer::new(Exit::Done).parameter("columns", file.schema().features.len()))
 }

@@ -5,12 +5,30 @@ use std::path::PathBuf;
 use clap::Args;
 use sluice_core::Result;
 use sluice_core::seam::BatchSource;
+use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::statistics::{of_dataset, of_source};
 
+use crate::answer::Answer;
 use crate::arguments::SourceArguments;
 use crate::data::Data;
+use crate::executor::{Contract, Input, Outcome, Output};
 use crate::session::{Exit, Session};
 use crate::tables;
+
+pub(crate) const CONTRACT: Contract = Contract {
+    command: "statistics",
+    inputs: &[Input { name: "dataset", kind: ArtifactType::Dataset, argument: "input", or_parameter: false }],
+    outputs: &[Output {
+        name: "statistics",
+        kind: ArtifactType::Artifact,
+        argument: Some("out"),
+        help: "The statistics of every subset",
+    }],
+    results: &[Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows of all subsets" }],
+    demands: &[],
+    omits: &[],
+    on_error: None,
+};
 
 /// Compute the statistics of a data set or of files.
 ///
@@ -29,7 +47,7 @@ pub(crate) struct StatisticsArguments {
     source: SourceArguments,
 }
 
-pub(crate) fn run(arguments: &StatisticsArguments, session: &Session) -> Result<Exit> {
+pub(crate) fn run(arguments: &StatisticsArguments, session: &Session) -> Result<Answer> {
     let (record, digest) = match Data::open(&arguments.input, &arguments.source, session)? {
         Data::Dataset(dataset) => {
             (of_dataset(&dataset, &session.execution)?, dataset.artifact().digest().to_owned())
@@ -40,5 +58,6 @@ pub(crate) fn run(arguments: &StatisticsArguments, session: &Session) -> Result<
         record.publish(&digest, out)?;
     }
     session.printer.result(&record, || tables::statistics(&record));
-    Ok(Exit::Done)
+    let rows: u64 = record.subsets.iter().map(|subset| subset.num_rows).sum();
+    Ok(Answer::new(Exit::Done).parameter("rows", rows).metadata("statistics", "rows", rows))
 }

@@ -4,15 +4,44 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
+use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_ingest::Dataset;
 use sluice_pipeline::spec::TrainSpec;
+use sluice_pipeline::step;
 use sluice_pipeline::step::train::TrainInputs;
-use sluice_pipeline::{PipelineFile, step};
 use sluice_report::{Table, significant};
 use sluice_training::{LinearModel, RidgeOptions};
 
+use crate::answer::Answer;
 use crate::arguments::OutArgument;
+use crate::executor::{Contract, Input, Outcome, Output};
+use crate::pipeline_argument::PipelineArgument;
 use crate::session::{Exit, Session};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    command: "train",
+    inputs: &[
+        Input { name: "dataset", kind: ArtifactType::Dataset, argument: "dataset", or_parameter: false },
+        Input { name: "transform", kind: ArtifactType::Artifact, argument: "transform", or_parameter: false },
+    ],
+    outputs: &[Output {
+        name: "model",
+        kind: ArtifactType::Model,
+        argument: Some("out"),
+        help: "The model package, with its transform",
+    }],
+    results: &[
+        Outcome {
+            name: "chosen_alpha",
+            kind: ParameterType::Number,
+            help: "The penalty that it was fitted with",
+        },
+        Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows that it was fitted on" },
+    ],
+    demands: &[],
+    omits: &[],
+    on_error: None,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,9 +63,9 @@ pub(crate) struct TrainArguments {
     transform: PathBuf,
     #[command(flatten)]
     out: OutArgument,
-    /// Take the model and the label of this pipeline file.
+    /// Take the model and the label of this pipeline file: its path, or its text.
     #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["label", "alpha"], required_unless_present_all = ["label", "alpha"])]
-    pipeline: Option<PathBuf>,
+    pipeline: Option<PipelineArgument>,
     /// The column to predict.
     #[arg(long, value_name = "COLUMN", requires = "alpha")]
     label: Option<String>,
@@ -45,10 +74,10 @@ pub(crate) struct TrainArguments {
     alpha: Option<f64>,
 }
 
-pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Exit> {
+pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Answer> {
     let (spec, label, key) = match &arguments.pipeline {
-        Some(path) => {
-            let file = PipelineFile::read(path)?;
+        Some(pipeline) => {
+            let file = pipeline.read()?;
             (file.spec.train.clone(), file.label().to_owned(), file.spec.data.roles.key.clone())
         }
         // The parser has made sure that both are there.
@@ -64,7 +93,14 @@ pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Exit>
     let package = step::train::train(&spec, &dataset, inputs, &arguments.out.out, &session.execution)?;
     let model = package.model();
     session.printer.result(model, || format!("{}model in {}", text(model), arguments.out.out.display()));
-    Ok(Exit::Done)
+    let (alpha, rows) = (model.diagnostics.alpha, model.diagnostics.rows);
+    Ok(Answer::new(Exit::Done)
+        .parameter("chosen_alpha", alpha)
+        .parameter("rows", rows)
+        .metadata("model", "family", model.family.as_str())
+        .metadata("model", "label", model.label.as_str())
+        .metadata("model", "alpha", alpha)
+        .metadata("model", "rows", rows))
 }
 
 fn text(model: &LinearModel) -> String {

@@ -6,13 +6,40 @@ use clap::Args;
 use sluice_core::Result;
 use sluice_core::role::Roles;
 use sluice_core::seam::BatchTransform;
+use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_ingest::Dataset;
 use sluice_pipeline::spec::from_yaml;
-use sluice_pipeline::{PipelineFile, step};
+use sluice_pipeline::step;
 use sluice_transform::{Operation, TransformSpec};
 
+use crate::answer::Answer;
 use crate::arguments::OutArgument;
+use crate::executor::{Contract, Input, Outcome, Output};
+use crate::pipeline_argument::PipelineArgument;
 use crate::session::{Exit, Session};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    command: "transform",
+    inputs: &[Input {
+        name: "dataset",
+        kind: ArtifactType::Dataset,
+        argument: "dataset",
+        or_parameter: false,
+    }],
+    outputs: &[Output {
+        name: "transform",
+        kind: ArtifactType::Artifact,
+        argument: Some("out"),
+        help: "The fitted transform",
+    }],
+    results: &[
+        Outcome { name: "features", kind: ParameterType::Integer, help: "Features" },
+        Outcome { name: "width", kind: ParameterType::Integer, help: "Columns that the features make" },
+    ],
+    demands: &[],
+    omits: &[],
+    on_error: None,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,9 +60,9 @@ pub(crate) struct TransformArguments {
     dataset: PathBuf,
     #[command(flatten)]
     out: OutArgument,
-    /// Take the operations and roles of this pipeline file.
+    /// Take the operations and roles of this pipeline file: its path, or its text.
     #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["operation", "label"], required_unless_present = "operation")]
-    pipeline: Option<PathBuf>,
+    pipeline: Option<PipelineArgument>,
     /// An operation, as in the section `transform:` of a pipeline file; may be given several times.
     #[arg(long, value_name = "YAML")]
     operation: Vec<String>,
@@ -44,10 +71,10 @@ pub(crate) struct TransformArguments {
     label: Option<String>,
 }
 
-pub(crate) fn run(arguments: &TransformArguments, session: &Session) -> Result<Exit> {
+pub(crate) fn run(arguments: &TransformArguments, session: &Session) -> Result<Answer> {
     let (spec, roles) = match &arguments.pipeline {
-        Some(path) => {
-            let file = PipelineFile::read(path)?;
+        Some(pipeline) => {
+            let file = pipeline.read()?;
             (file.spec.transform.clone(), file.spec.data.roles.clone())
         }
         None => {
@@ -72,5 +99,6 @@ pub(crate) fn run(arguments: &TransformArguments, session: &Session) -> Result<E
             arguments.out.out.display()
         )
     });
-    Ok(Exit::Done)
+    let space = transform.space();
+    Ok(Answer::new(Exit::Done).parameter("features", space.features.len()).parameter("width", space.width()))
 }

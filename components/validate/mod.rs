@@ -5,14 +5,47 @@ use std::path::PathBuf;
 use clap::Args;
 use sluice_core::Result;
 use sluice_core::artifact::hex_digest;
+use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::schema;
 use sluice_pipeline::step::statistics::StatisticsRecord;
 use sluice_pipeline::step::validate::ValidationRecord;
 use sluice_quality::schema::write_schema;
 use sluice_quality::validation::{NewColumns, ValidateOptions};
 
-use crate::session::{Exit, Session};
-use crate::tables;
+use crate::answer::Answer;
+use crate::executor::{Contract, Input, Outcome, Output};
+use crate::session::Session;
+use crate::{tables, verdict};
+
+pub(crate) const CONTRACT: Contract = Contract {
+    command: "validate",
+    inputs: &[
+        Input {
+            name: "statistics",
+            kind: ArtifactType::Artifact,
+            argument: "statistics",
+            or_parameter: false,
+        },
+        Input { name: "schema", kind: ArtifactType::Artifact, argument: "schema", or_parameter: false },
+    ],
+    outputs: &[Output {
+        name: "validation",
+        kind: ArtifactType::Artifact,
+        argument: Some("out"),
+        help: "Every finding, and TFDV's anomalies",
+    }],
+    results: &[
+        verdict::BLESSED,
+        verdict::BLESSING,
+        verdict::OUTCOME,
+        verdict::REASONS,
+        Outcome { name: "errors", kind: ParameterType::Integer, help: "Findings that stop the data" },
+        Outcome { name: "warnings", kind: ParameterType::Integer, help: "Findings that do not" },
+    ],
+    demands: &[],
+    omits: &[],
+    on_error: Some(|error| verdict::of_error(error).parameter("errors", 0).parameter("warnings", 0)),
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +77,7 @@ fn new_columns(text: &str) -> Result<NewColumns, String> {
     serde_json::from_value(text.into()).map_err(|_| "choose `warning`, `error` or `ignore`".into())
 }
 
-pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<Exit> {
+pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<Answer> {
     let (statistics, artifact) = StatisticsRecord::open(&arguments.statistics)?;
     let (file, schema_digest, inferred_from) = if arguments.schema.is_dir() {
         let (file, schema) = schema::open(&arguments.schema)?;
@@ -67,5 +100,8 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<Ex
         validation.publish(&file, made_of, out)?;
     }
     session.printer.result(&validation, || tables::validation(&validation, session.printer));
-    Ok(if validation.accepted { Exit::Done } else { Exit::Rejected })
+    let (errors, warnings) = validation.counts();
+    let answer =
+        verdict::of_validation(&validation).parameter("errors", errors).parameter("warnings", warnings);
+    Ok(answer)
 }

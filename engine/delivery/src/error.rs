@@ -1,7 +1,6 @@
 //! What can be wrong with packages, registries and what an orchestrator hands over.
 
 use sluice_core::error::{Diagnostic, ErrorKind};
-use sluice_core::options::quoted;
 
 /// An error of packaging, pushing or talking to an orchestrator.
 #[derive(Debug, thiserror::Error)]
@@ -66,15 +65,15 @@ pub enum DeliveryError {
         /// What is wrong.
         problem: String,
     },
-    /// The executor input lacks something that the component needs.
-    #[error("the executor input has no {what} `{name}`")]
-    ExecutorInputMissing {
-        /// `input artifact`, `parameter`, `output artifact`, …
-        what: &'static str,
-        /// Its name.
-        name: String,
-        /// The names there are.
-        available: Vec<String>,
+    /// A value of the executor input that is missing or not what it must be.
+    #[error("the executor input's `{path}` {problem}")]
+    ExecutorInputValue {
+        /// Its place in the JSON: `inputs.parameterValues.alpha`.
+        path: String,
+        /// What is wrong, continuing the sentence.
+        problem: String,
+        /// What to do.
+        hint: Option<String>,
     },
     /// A URI without a local path.
     #[error("artifact `{name}` is at `{uri}`, which has no local path")]
@@ -84,6 +83,14 @@ pub enum DeliveryError {
         /// Its URI.
         uri: String,
     },
+}
+
+impl DeliveryError {
+    /// A value of the executor input that is missing or not what it must be; `problem` continues the sentence.
+    #[must_use]
+    pub fn executor_value(path: impl Into<String>, problem: impl Into<String>, hint: Option<String>) -> Self {
+        Self::ExecutorInputValue { path: path.into(), problem: problem.into(), hint }
+    }
 }
 
 impl Diagnostic for DeliveryError {
@@ -96,7 +103,7 @@ impl Diagnostic for DeliveryError {
             | Self::NoSuchVersion { .. } => ErrorKind::Malformed,
             Self::Name { .. }
             | Self::ExecutorInput { .. }
-            | Self::ExecutorInputMissing { .. }
+            | Self::ExecutorInputValue { .. }
             | Self::NoLocalPath { .. } => ErrorKind::Usage,
         }
     }
@@ -120,10 +127,7 @@ impl Diagnostic for DeliveryError {
             Self::ExecutorInput { .. } => Some(
                 "pass `--executor-input '{{$}}'` in the component's arguments; Kubeflow fills it in".into(),
             ),
-            Self::ExecutorInputMissing { available, .. } if available.is_empty() => None,
-            Self::ExecutorInputMissing { available, .. } => {
-                Some(format!("there is {}", quoted(available.iter().map(String::as_str))))
-            }
+            Self::ExecutorInputValue { hint, .. } => hint.clone(),
             Self::NoLocalPath { .. } => {
                 Some("artifacts may live at a local path, gs://, s3://, minio:// or oci://".into())
             }

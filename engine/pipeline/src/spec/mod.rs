@@ -170,8 +170,17 @@ impl PipelineFile {
     /// [`SpecError`] with the place in the file; unavailable when it cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs_err::read_to_string(path).map_err(sluice_core::error::CommonError::on("read", path))?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks the text of a pipeline file as if it stood at `path`: messages name it, and paths in the text are
+    /// relative to its folder.
+    ///
+    /// # Errors
+    /// [`SpecError`] with the place in the text.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let shown = path.display().to_string();
-        let spec: PipelineSpec = from_yaml(&text, &shown)?;
+        let spec: PipelineSpec = from_yaml(text, &shown)?;
         let file = Self { path: path.to_owned(), spec };
         file.check().map_err(|error| error.in_place(format!("`{shown}`")))?;
         Ok(file)

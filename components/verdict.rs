@@ -1,0 +1,91 @@
+//! What gates answer to an orchestrator: one vocabulary for data and models, so that one condition fits all.
+
+use sluice_core::Error;
+use sluice_delivery::kubeflow::ParameterType;
+use sluice_evaluation::Evaluation;
+use sluice_evaluation::gate::Outcome as Decision;
+use sluice_pipeline::step::validate::ValidationRecord;
+use sluice_quality::validation::Severity;
+
+use crate::answer::{Answer, Content};
+use crate::executor::Outcome;
+use crate::session::Exit;
+
+pub(crate) const BLESSED: Outcome =
+    Outcome { name: "blessed", kind: ParameterType::Boolean, help: "Whether it passed" };
+pub(crate) const BLESSING: Outcome = Outcome {
+    name: "blessing",
+    kind: ParameterType::Text,
+    help: "BLESSED or NOT_BLESSED, for conditions on texts",
+};
+pub(crate) const OUTCOME: Outcome =
+    Outcome { name: "outcome", kind: ParameterType::Text, help: "pass, fail, or error" };
+pub(crate) const COMPARISON: Outcome = Outcome {
+    name: "comparison",
+    kind: ParameterType::Text,
+    help: "compared, no-baseline, or not-comparable",
+};
+pub(crate) const REASONS: Outcome =
+    Outcome { name: "reasons", kind: ParameterType::List, help: "Why it did not pass, one sentence each" };
+
+/// Reasons that are told at most: an orchestrator keeps parameters in a database. The artifact has all of them.
+const REASONS_TOLD: usize = 100;
+
+fn of(decision: Decision, reasons: impl ExactSizeIterator<Item = String>) -> Answer {
+    let blessed = decision == Decision::Pass;
+    let outcome = match decision {
+        Decision::Pass => "pass",
+        Decision::Fail => "fail",
+        Decision::Error => "error",
+    };
+    let rest = reasons.len().saturating_sub(REASONS_TOLD);
+    let mut reasons: Vec<String> = reasons.take(REASONS_TOLD).collect();
+    if rest > 0 {
+        reasons.push(format!("and {rest} more, in the artifact"));
+    }
+    Answer::new(if blessed { Exit::Done } else { Exit::Rejected })
+        .parameter(BLESSED.name, blessed)
+        .parameter(BLESSING.name, if blessed { "BLESSED" } else { "NOT_BLESSED" })
+        .parameter(OUTCOME.name, outcome)
+        .parameter(REASONS.name, reasons)
+}
+
+/// The answer of a command that failed, so that a condition on its parameters never sees nothing.
+pub(crate) fn of_error(error: &Error) -> Answer {
+    let places: String = error.places().iter().map(|place| format!(", in {place}")).collect();
+    of(Decision::Error, [format!("{error}{places}")].into_iter()).parameter(COMPARISON.name, "not-comparable")
+}
+
+/// The answer about data.
+pub(crate) fn of_validation(record: &ValidationRecord) -> Answer {
+    let findings = record.subsets.iter().flat_map(|report| {
+        let errors = report.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        errors.map(|finding| {
+            let column = finding.column.as_ref().map_or_else(String::new, |column| format!("`{column}`: "));
+            format!("{}: {column}{}", report.subset, finding.message)
+        })
+    });
+    let findings: Vec<String> = findings.collect();
+    let (errors, warnings) = record.counts();
+    of(if record.accepted { Decision::Pass } else { Decision::Fail }, findings.into_iter())
+        .metadata("validation", BLESSED.name, record.accepted)
+        .metadata("validation", "errors", errors)
+        .metadata("validation", "warnings", warnings)
+}
+
+/// The answer about a model: its verdict, and the overall metrics as a file and as metadata that pages show.
+pub(crate) fn of_evaluation(evaluation: &Evaluation) -> Answer {
+    let verdict = &evaluation.verdict;
+    let comparison = serde_json::to_value(verdict.comparison).unwrap_or_default();
+    let reasons: Vec<String> = verdict.failures().map(|reason| reason.text.clone()).collect();
+    let mut answer = of(verdict.outcome, reasons.into_iter())
+        .parameter(COMPARISON.name, comparison)
+        .metadata("evaluation", BLESSED.name, verdict.outcome == Decision::Pass)
+        .metadata("evaluation", "rows", verdict.rows);
+    let Some(overall) = evaluation.slices.first() else { return answer };
+    for (name, value) in &overall.candidate {
+        answer = answer.metadata("metrics", name, *value);
+    }
+    let file = serde_json::to_vec_pretty(&overall.candidate).unwrap_or_default();
+    answer.metadata("metrics", "rows", overall.rows).content("metrics", Content::Bytes(file))
+}
