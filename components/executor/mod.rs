@@ -169,7 +169,8 @@ impl Task {
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted(_)) => Err(error),
             Err(error) => {
                 if let Some(on_error) = self.contract.on_error {
-                    self.write(&input, &on_error(&error))?;
+                    // Where the answer cannot be written either, the first error is the one to report.
+                    let _ = self.write(&input, &on_error(&error));
                 }
                 Err(error)
             }

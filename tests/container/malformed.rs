@@ -225,3 +225,15 @@ fn a_runner_may_name_the_binary_again_and_options_may_stand_beside() {
     let outcome = twice.run(&place, &["--threads", "2"]);
     place.assert_failure(&outcome, 2, &["`inputs.parameterValues.threads` is refused"]);
 }
+
+#[test]
+fn where_the_answer_cannot_be_written_the_first_error_is_reported() {
+    let place = Place::new();
+    let mut task = Task::new(&place, "evaluate")
+        .artifact("dataset", &place.path("d"))
+        .artifact("model", &place.path("m"));
+    // A file where a folder would have to be.
+    let file = place.write("file", "");
+    task.input["outputs"]["outputFile"] = file.join("executor_output.json").display().to_string().into();
+    place.assert_failure(&task.run(&place, &[]), 3, &["there is no artifact at", "/m`"]);
+}
