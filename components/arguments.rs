@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use sluice_core::Result;
+use sluice_core::{Diagnostic, Result};
+use sluice_ingest::{SpanError, SpanSelection};
 use sluice_source::{CsvOptions, CsvType, Format, SourceOptions};
 
 use crate::failure::ArgumentError;
@@ -77,6 +78,14 @@ pub(crate) enum Component {
     Predict(crate::predict::PredictArguments),
     /// Write the component files for Kubeflow Pipelines and Vertex.
     Components(crate::components::ComponentsArguments),
+}
+
+/// Which spans are read, for `--spans`.
+pub(crate) fn parse_spans(text: &str) -> Result<SpanSelection, String> {
+    text.parse().map_err(|error: SpanError| match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
 }
 
 /// How files are read.

@@ -63,7 +63,8 @@ fn rows_of(place: &Place, subset: &str) -> u64 {
 #[test]
 fn a_row_wise_query_filters_and_derives_in_the_order_of_the_input() {
     let roles = "{ label: share, key: [id], allow: [fare] }";
-    let query = "SELECT id, fare, tips / fare AS share, CAST(zone AS VARCHAR) AS zone FROM trips WHERE zone < 4";
+    let query =
+        "SELECT id, fare, tips / fare AS share, CAST(zone AS VARCHAR) AS zone FROM trips WHERE zone < 4";
     let place = place_with(&data(query, roles), "fare");
     let _ = run(&place).exits(0).says(&["PASS"]);
     let record = dataset(&place);
@@ -170,12 +171,7 @@ fn wrong_queries_are_shown_with_the_place() {
         USAGE,
         &["table `trip`, which is not an input", "did you mean `trips`?", "line 1, column 28"],
     );
-    query_fails(
-        "SELECT id, fares AS fare, tips FROM trips",
-        roles,
-        USAGE,
-        &["fares", "line 1, column 12"],
-    );
+    query_fails("SELECT id, fares AS fare, tips FROM trips", roles, USAGE, &["fares", "line 1, column 12"]);
     query_fails("DELETE FROM trips", roles, USAGE, &["must be one SELECT, not `DELETE`"]);
     query_fails("SELECT id, fare, tips FROM trips LIMIT 10", roles, USAGE, &["LIMIT", "order"]);
     query_fails("SELECT * FROM read_csv('trips.csv')", roles, USAGE, &["not the name of an input"]);
@@ -191,9 +187,19 @@ fn wrong_queries_are_shown_with_the_place() {
 fn a_join_needs_a_key_that_is_unique_in_its_answer() {
     let join = "SELECT t.id, t.fare, t.tips, z.rate FROM trips AS t JOIN zones AS z ON t.zone = z.zone";
     query_fails(join, "{ label: tips }", USAGE, &["joins tables", "need a key", "roles: {key: [trip_id]}"]);
-    query_fails(join, "{ label: tips, key: [rate] }", MALFORMED, &["same key (rate: 1)", "a join multiplies rows"]);
+    query_fails(
+        join,
+        "{ label: tips, key: [rate] }",
+        MALFORMED,
+        &["same key (rate: 1)", "a join multiplies rows"],
+    );
     let twice = "SELECT t.id, t.fare, t.tips, z.rate FROM trips AS t JOIN zones AS z ON t.zone <= z.zone";
-    query_fails(twice, "{ label: tips, key: [id] }", MALFORMED, &["same key (id: t00000)", "multiplies rows"]);
+    query_fails(
+        twice,
+        "{ label: tips, key: [id] }",
+        MALFORMED,
+        &["same key (id: t00000)", "multiplies rows"],
+    );
     query_fails(
         "SELECT t.fare, t.tips FROM trips AS t JOIN zones AS z ON t.zone = z.zone",
         "{ label: tips, key: [id] }",
@@ -208,12 +214,16 @@ fn a_join_that_makes_more_rows_than_it_reads_says_so() {
     let place = place_with(&data(query, "{ label: tips, key: [id, name] }"), "fare");
     let _ = run(&place).exits(0);
     let notes = dataset(&place)["notes"].to_string();
-    assert!(notes.contains("the join multiplies rows: the answer has 800, the largest input, `trips`, 400"), "{notes}");
+    assert!(
+        notes.contains("the join multiplies rows: the answer has 800, the largest input, `trips`, 400"),
+        "{notes}"
+    );
 }
 
 #[test]
 fn several_inputs_need_a_query() {
-    let data = format!("  inputs: {{ trips: trips.csv, zones: zones.csv }}\n  roles: {{ label: tips }}\n  {HASH}");
+    let data =
+        format!("  inputs: {{ trips: trips.csv, zones: zones.csv }}\n  roles: {{ label: tips }}\n  {HASH}");
     let place = place_with(&data, "fare");
     place.assert_failure(&run(&place), USAGE, &["2 inputs but no query"]);
 }
@@ -255,7 +265,8 @@ fn the_latest_span_is_read_unless_others_are_chosen() {
     let bytes = |run: &str| fs_err::read(place.path(&format!("out/runs/{run}/dataset/{name}"))).unwrap();
     assert!(bytes("0001") == bytes("0002"), "the rows of span 3 differ");
     // Nothing changed, so nothing runs.
-    let again = place.sluice(&["run", "pipeline.yaml", "--out", "out", "--spans", "2..3", "--dry-run"]).exits(0);
+    let again =
+        place.sluice(&["run", "pipeline.yaml", "--out", "out", "--spans", "2..3", "--dry-run"]).exits(0);
     assert!(again.stderr.contains("ingest         cached"), "{again:#?}");
 }
 

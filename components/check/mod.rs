@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
+use sluice_ingest::SpanSelection;
 use sluice_pipeline::{PipelineFile, check as check_pipeline};
 
 use crate::answer::Answer;
+use crate::arguments::parse_spans;
 use crate::session::{Exit, Session};
 
 /// Check a pipeline file against the header of its data, without reading the rows.
@@ -18,10 +20,16 @@ pub(crate) struct CheckArguments {
     /// The pipeline file (YAML).
     #[arg(value_name = "PIPELINE")]
     file: PathBuf,
+    /// The spans whose header is looked at, in place of those that the file names.
+    #[arg(long, value_name = "SPANS", value_parser = parse_spans)]
+    spans: Option<SpanSelection>,
 }
 
 pub(crate) fn run(arguments: &CheckArguments, session: &Session) -> Result<Answer> {
-    let file = PipelineFile::read(&arguments.file)?;
+    let mut file = PipelineFile::read(&arguments.file)?;
+    if arguments.spans.is_some() {
+        file.spec.data.spans.clone_from(&arguments.spans);
+    }
     let report = check_pipeline(&file)?;
     session.printer.result(&report, || {
         format!(

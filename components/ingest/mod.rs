@@ -1,16 +1,16 @@
-//! `sluice ingest`: files to subsets.
+//! `sluice ingest`: files, or a query over several inputs, to subsets.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sluice_core::Result;
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
-use sluice_ingest::{IngestOptions, SubsetOptions};
-use sluice_pipeline::step;
+use sluice_ingest::{IngestOptions, IntervalOptions, Share, SpanSelection, SubsetOptions};
+use sluice_pipeline::step::ingest::{InputOptions, Inputs};
 
 use crate::answer::Answer;
-use crate::arguments::{OutArgument, SourceArguments};
+use crate::arguments::{OutArgument, SourceArguments, parse_spans};
 use crate::executor::{Contract, Input, Outcome, Output};
 use crate::failure::ArgumentError;
 use crate::session::{Exit, Session};
@@ -33,29 +33,48 @@ pub(crate) const CONTRACT: Contract = Contract {
 const EXAMPLES: &str = "\
 Examples:
   sluice ingest trips.csv --subset-column subset --out dataset
-  sluice ingest 'data/*.parquet' --share train=0.8 --share eval=0.2 --seed 7 --key trip_id --out dataset";
+  sluice ingest 'data/*.parquet' --share train=0.8 --share eval=0.2 --seed 7 --key trip_id --out dataset
+  sluice ingest trips='trips/*.parquet' zones=zones.csv --key id --share train=0.8 --share eval=0.2 --out dataset \\
+    --query 'SELECT t.id, t.fare, z.name FROM trips AS t JOIN zones AS z ON t.zone = z.id WHERE t.fare >= 0'
+  sluice ingest 'data/span-{SPAN}/*.parquet' --spans 'last 7' --time-column start \\
+    --interval train=..2014-06-01 --interval eval=2014-06-08.. --out dataset";
 
 /// Read CSV, JSON lines, Parquet or Arrow and share the rows out into subsets, as Parquet.
 ///
-/// A row belongs to the subset that a column names, or to the one that the hash of its key falls into: always
-/// the same one, whatever the order of rows, the file or the machine. Without a key, all columns identify a row.
+/// A row belongs to the subset that a column names, to the one that the hash of its key falls into, or to the one in
+/// whose interval its time lies: always the same one, whatever the order of rows, the file or the machine. Without a
+/// key, all columns identify a row. A query in SQL filters, derives, joins and aggregates before.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct IngestArguments {
-    /// A file, a glob or a folder.
-    #[arg(value_name = "INPUT")]
-    input: String,
+    /// A file, a glob or a folder; `{SPAN}`, `{VERSION}` or `{YYYY}`, `{MM}`, `{DD}` in its path number the pieces
+    /// in which data arrive. As `NAME=INPUT` an input of the query, which may be several.
+    #[arg(value_name = "INPUT", required = true)]
+    input: Vec<String>,
     #[command(flatten)]
     out: OutArgument,
     /// The column that names each row's subset.
-    #[arg(long, value_name = "COLUMN", conflicts_with = "share", required_unless_present = "share")]
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["share", "interval"], required_unless_present_any = ["share", "interval"])]
     subset_column: Option<String>,
     /// A subset and its share of the rows; the shares add up to 1.
-    #[arg(long, value_name = "NAME=SHARE")]
+    #[arg(long, value_name = "NAME=SHARE", conflicts_with = "interval")]
     share: Vec<String>,
     /// With `--share`: another seed gives other subsets; 0 unless given.
-    #[arg(long, value_name = "N", conflicts_with = "subset_column")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["subset_column", "interval"])]
     seed: Option<u64>,
+    /// A subset and its time, the second instant not included: dates, times or whole numbers; one of them may be
+    /// left out.
+    #[arg(long, value_name = "NAME=FROM..BEFORE", requires = "time_column")]
+    interval: Vec<String>,
+    /// With `--interval`: the column that says when a row happened.
+    #[arg(long, value_name = "COLUMN", requires = "interval")]
+    time_column: Option<String>,
+    /// SQL over the inputs by their names; the one input without a name is `data`.
+    #[arg(long, value_name = "SQL")]
+    query: Option<String>,
+    /// The spans that are read: `latest` (unless given), `3`, `3..5`, `last 7`, or dates.
+    #[arg(long, value_name = "SPANS", value_parser = parse_spans)]
+    spans: Option<SpanSelection>,
     /// A column that identifies a row; may be given several times.
     #[arg(long, value_name = "COLUMN")]
     key: Vec<String>,
@@ -63,41 +82,93 @@ pub(crate) struct IngestArguments {
     source: SourceArguments,
 }
 
-fn shares(pairs: &[String]) -> Result<BTreeMap<String, f64>> {
-    let hint = "for example `--share train=0.8 --share eval=0.2`";
-    let mut shares = BTreeMap::new();
-    for pair in pairs {
-        let parsed = pair.rsplit_once('=').and_then(|(name, share)| Some((name, share.parse::<f64>().ok()?)));
-        let (name, share) = parsed.ok_or_else(|| {
-            ArgumentError::new(format!("`--share {pair}` is not a name and a number"), hint)
-        })?;
-        if shares.insert(name.to_owned(), share).is_some() {
-            return Err(ArgumentError::new(format!("`--share {name}` is given twice"), hint).into());
+/// The inputs by name; the one that is given none is `data`. What stands before `=` is a name only if it can be one,
+/// and no file has the whole for its name.
+fn inputs(given: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut inputs = BTreeMap::new();
+    for text in given {
+        let is_name = |name: &str| {
+            name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        let named = text.split_once('=').filter(|(name, _)| is_name(name) && !Path::new(text).exists());
+        let (name, location) = named.unwrap_or(("data", text));
+        if inputs.insert(name.to_owned(), location.to_owned()).is_some() {
+            let hint = "for example `sluice ingest trips=trips.csv zones=zones.csv --query …`";
+            let message = match named {
+                Some(_) => format!("the input `{name}` is given twice"),
+                None => "several inputs need names".to_owned(),
+            };
+            return Err(ArgumentError::new(message, hint).into());
         }
     }
-    Ok(shares)
+    Ok(inputs)
+}
+
+/// Pairs `NAME=…` of an option, each name once.
+fn pairs<T>(
+    option: &str,
+    given: &[String],
+    hint: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<BTreeMap<String, T>> {
+    let mut pairs = BTreeMap::new();
+    for text in given {
+        let parsed = text.split_once('=').and_then(|(name, rest)| Some((name, parse(rest)?)));
+        let (name, value) =
+            parsed.ok_or_else(|| ArgumentError::new(format!("`{option} {text}` cannot be read"), hint))?;
+        if pairs.insert(name.to_owned(), value).is_some() {
+            return Err(ArgumentError::new(format!("`{option} {name}` is given twice"), hint).into());
+        }
+    }
+    Ok(pairs)
+}
+
+fn shares(given: &[String]) -> Result<BTreeMap<String, Share>> {
+    let hint = "for example `--share train=0.8 --share eval=0.2`";
+    pairs("--share", given, hint, |share| share.parse().ok().map(Share::Part))
+}
+
+fn intervals(given: &[String]) -> Result<BTreeMap<String, Share>> {
+    let hint = "for example `--interval train=..2014-06-01 --interval eval=2014-06-08..2014-07-01`";
+    pairs("--interval", given, hint, |interval| {
+        let (from, before) = interval.split_once("..")?;
+        let end = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Some(Share::Time(IntervalOptions { from: end(from), before: end(before) }))
+    })
 }
 
 pub(crate) fn run(arguments: &IngestArguments, session: &Session) -> Result<Answer> {
-    let subsets = match &arguments.subset_column {
-        Some(column) => SubsetOptions { by: column.clone(), seed: arguments.seed, shares: BTreeMap::new() },
-        None => SubsetOptions { by: "hash".into(), seed: arguments.seed, shares: shares(&arguments.share)? },
+    let (by, shares) = match &arguments.subset_column {
+        Some(column) => (column.as_str(), BTreeMap::new()),
+        None if !arguments.interval.is_empty() => ("time", intervals(&arguments.interval)?),
+        None => ("hash", shares(&arguments.share)?),
     };
+    let subsets = SubsetOptions { by: by.into(), seed: arguments.seed, shares };
     let required = subsets.shares.keys().cloned().collect();
-    let options = IngestOptions { subsets, key: arguments.key.clone(), required };
-    let dataset = step::ingest::ingest(
-        &arguments.input,
-        Path::new("."),
-        &arguments.source.options()?,
-        &options,
-        &arguments.out.out,
-        &session.execution,
-    )?;
+    let (key, time) = (arguments.key.clone(), arguments.time_column.clone());
+    let options = IngestOptions { subsets, key, required, time };
+    let inputs = InputOptions {
+        inputs: inputs(&arguments.input)?,
+        base: PathBuf::from("."),
+        source: arguments.source.options()?,
+        query: arguments.query.clone(),
+        spans: arguments.spans.clone(),
+    };
+    let opened = Inputs::open(&inputs, &options.key, &session.execution)?;
+    let dataset = opened.ingest(&options, &arguments.out.out, &session.execution)?;
     let record = dataset.record();
     session.printer.result(record, || {
-        let mut text = format!("{} read\n", sluice_report::rows(record.rows_read));
+        let mut text = format!("{} read", sluice_report::rows(record.rows_read));
+        if let Some(query) = &record.query {
+            text.push_str(&format!(", {} of the query", sluice_report::rows(query.rows)));
+        }
+        text.push('\n');
         for (name, rows) in &record.subsets {
             text.push_str(&format!("  {name}: {}\n", sluice_report::rows(*rows)));
+        }
+        if record.left_out > 0 {
+            text.push_str(&format!("  left out: {}\n", sluice_report::rows(record.left_out)));
         }
         for note in &record.notes {
             text.push_str(&format!("  note: {note}\n"));

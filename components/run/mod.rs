@@ -6,10 +6,12 @@ use clap::Args;
 use sluice_core::Result;
 use sluice_delivery::Pushed;
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
+use sluice_ingest::SpanSelection;
 use sluice_pipeline::{RunOptions, RunReport, StepName, StepReport, StepState, run as run_pipeline};
 use sluice_report::{duration, rate};
 
 use crate::answer::{Answer, Content};
+use crate::arguments::parse_spans;
 use crate::executor::{Contract, Outcome, Output};
 use crate::log::Event;
 use crate::pipeline_argument::PipelineArgument;
@@ -73,6 +75,9 @@ pub(crate) struct RunArguments {
     /// The folder of artifacts, runs and registry; `sluice-runs/NAME` unless given.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// The spans that are read, in place of those that the file names: `latest`, `3`, `3..5`, `last 7`, or dates.
+    #[arg(long, value_name = "SPANS", value_parser = parse_spans)]
+    spans: Option<SpanSelection>,
     /// Run this step and all after it, even if their artifacts are there.
     #[arg(long, value_name = "STEP", value_parser = step)]
     from: Option<StepName>,
@@ -92,7 +97,10 @@ fn step(text: &str) -> Result<StepName, String> {
 }
 
 pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Answer> {
-    let file = arguments.pipeline.read()?;
+    let mut file = arguments.pipeline.read()?;
+    if arguments.spans.is_some() {
+        file.spec.data.spans.clone_from(&arguments.spans);
+    }
     let out = match &arguments.out {
         Some(out) => out.clone(),
         None => PathBuf::from("sluice-runs").join(&file.spec.pipeline),

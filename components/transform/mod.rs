@@ -69,6 +69,9 @@ pub(crate) struct TransformArguments {
     /// The label, which must not become a feature.
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
+    /// A feature that may be made from source columns of the label; may be given several times.
+    #[arg(long, value_name = "COLUMN", requires = "label")]
+    allow: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &TransformArguments, session: &Session) -> Result<Answer> {
@@ -83,7 +86,8 @@ pub(crate) fn run(arguments: &TransformArguments, session: &Session) -> Result<A
                 .iter()
                 .map(|text| from_yaml::<Operation>(text, "--operation"))
                 .collect::<Result<Vec<_>, _>>()?;
-            (TransformSpec(operations), Roles { label: arguments.label.clone(), ..Roles::default() })
+            let (label, allow) = (arguments.label.clone(), arguments.allow.clone());
+            (TransformSpec(operations), Roles { label, allow, ..Roles::default() })
         }
     };
     let dataset = Dataset::open(&arguments.dataset)?;

@@ -62,7 +62,11 @@ impl IntervalOptions {
             value
                 .as_ref()
                 .map(|value| {
-                    instant(value).ok_or_else(|| IngestError::Instant { name: name.into(), end, value: value.clone() })
+                    instant(value).ok_or_else(|| IngestError::Instant {
+                        name: name.into(),
+                        end,
+                        value: value.clone(),
+                    })
                 })
                 .transpose()
         };
@@ -72,7 +76,9 @@ impl IntervalOptions {
             (Some((unit, from)), None) => (unit, from, i64::MAX),
             (None, Some((unit, before))) => (unit, i64::MIN, before),
             (Some((unit, from)), Some((other, before))) if unit == other => (unit, from, before),
-            (Some(_), Some(_)) => return Err(wrong("begins with a number and ends with a date, or the reverse")),
+            (Some(_), Some(_)) => {
+                return Err(wrong("begins with a number and ends with a date, or the reverse"));
+            }
         };
         if from >= before {
             return Err(IngestError::Backwards { name: name.into() });
@@ -109,7 +115,9 @@ fn instant(text: &str) -> Option<(Unit, i64)> {
 pub(crate) fn assign(column: &str, values: &ArrayRef, intervals: &[Interval]) -> Result<Vec<Option<usize>>> {
     let view = Column::view(values);
     let unit = match view {
-        Column::Date(_) | Column::TimestampMicrosecond(_) | Column::TimestampNanosecond(_) => Unit::Microseconds,
+        Column::Date(_) | Column::TimestampMicrosecond(_) | Column::TimestampNanosecond(_) => {
+            Unit::Microseconds
+        }
         Column::Integer(_) => Unit::Number,
         _ => return Err(wrong_kind(column, values, "dates, times or whole numbers").into()),
     };

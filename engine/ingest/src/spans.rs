@@ -93,7 +93,8 @@ impl Diagnostic for SpanError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Selection { .. } | Self::Backwards { .. } => {
-                "write `latest`, a span such as `3` or `2014-05-31`, a range such as `3..5`, or `last 7`".into()
+                "write `latest`, a span such as `3` or `2014-05-31`, a range such as `3..5`, or `last 7`"
+                    .into()
             }
             Self::Pattern { .. } => {
                 "for example `data/span-{SPAN}/*.parquet`, `data/{SPAN:4}/v{VERSION}/*.csv` or \
@@ -347,7 +348,9 @@ impl Pattern {
                     ("SPAN" | "VERSION", Some(width)) => format!("[0-9]{{{width}}}"),
                     ("SPAN" | "VERSION", None) => {
                         if after.starts_with(|next: char| next.is_ascii_digit() || "*?[{".contains(next)) {
-                            let problem = format!("where `{{{name}}}` ends cannot be told; give its width: `{{{name}:4}}`");
+                            let problem = format!(
+                                "where `{{{name}}}` ends cannot be told; give its width: `{{{name}:4}}`"
+                            );
                             return Err(wrong(problem));
                         }
                         "[0-9]{1,18}".to_owned()
@@ -384,7 +387,14 @@ impl Pattern {
         Ok(found)
     }
 
-    fn walk(&self, base: &Path, depth: usize, prefix: String, values: &Values, found: &mut Found) -> Result<()> {
+    fn walk(
+        &self,
+        base: &Path,
+        depth: usize,
+        prefix: String,
+        values: &Values,
+        found: &mut Found,
+    ) -> Result<()> {
         if depth == self.matched {
             return self.add(prefix, values, found);
         }
@@ -400,7 +410,10 @@ impl Pattern {
             // A wildcard may lead to a file where another leads to a folder.
             Err(error)
                 if depth > 0
-                    && matches!(error.kind(), std::io::ErrorKind::NotADirectory | std::io::ErrorKind::NotFound) =>
+                    && matches!(
+                        error.kind(),
+                        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::NotFound
+                    ) =>
             {
                 return Ok(());
             }
@@ -410,7 +423,8 @@ impl Pattern {
             let entry = entry.map_err(|error| CommonError::file("list", &folder, error))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let Some(groups) = matcher.captures(&name) else { continue };
-            let number = |group: &str| groups.name(group).and_then(|digits| digits.as_str().parse::<u64>().ok());
+            let number =
+                |group: &str| groups.name(group).and_then(|digits| digits.as_str().parse::<u64>().ok());
             let small = |group: &str| number(group).and_then(|number| u32::try_from(number).ok());
             let (year, month, day) = values.date;
             let values = Values {
@@ -425,7 +439,8 @@ impl Pattern {
             // Only the placeholders are filled in: what else varies stays a pattern.
             let mut filled = part.clone();
             for placeholder in PLACEHOLDERS {
-                if let (Some(digits), Some(start)) = (groups.name(placeholder), filled.find(&format!("{{{placeholder}")))
+                if let (Some(digits), Some(start)) =
+                    (groups.name(placeholder), filled.find(&format!("{{{placeholder}")))
                     && let Some(end) = filled[start..].find('}')
                 {
                     filled.replace_range(start..=start + end, digits.as_str());
@@ -486,10 +501,11 @@ impl Pattern {
             .into_iter()
             .filter(|(span, _)| (from..=to).contains(span))
             .filter_map(|(span, versions)| {
-                versions
-                    .into_iter()
-                    .next_back()
-                    .map(|(version, location)| FoundSpan { span, version, location })
+                versions.into_iter().next_back().map(|(version, location)| FoundSpan {
+                    span,
+                    version,
+                    location,
+                })
             })
             .collect())
     }
@@ -532,7 +548,10 @@ mod tests {
             "d/span-x/v-1/a.csv",
         ]);
         let pattern = "d/span-{SPAN}/v-{VERSION}/*.csv";
-        assert_eq!(select(place.path(), pattern, "latest").unwrap(), [one(10, Some(1), "d/span-10/v-1/*.csv")]);
+        assert_eq!(
+            select(place.path(), pattern, "latest").unwrap(),
+            [one(10, Some(1), "d/span-10/v-1/*.csv")]
+        );
         assert_eq!(
             select(place.path(), pattern, "1..2").unwrap(),
             [one(1, Some(1), "d/span-1/v-1/*.csv"), one(2, Some(10), "d/span-2/v-10/*.csv")]
@@ -545,12 +564,21 @@ mod tests {
 
     #[test]
     fn dates_and_spans_in_file_names() {
-        let place = folder(&["2014/05/31/a.csv", "2014/06/01/a.csv", "2014/13/01/a.csv", "t-003-a.csv", "t-003-b.csv"]);
+        let place = folder(&[
+            "2014/05/31/a.csv",
+            "2014/06/01/a.csv",
+            "2014/13/01/a.csv",
+            "t-003-a.csv",
+            "t-003-b.csv",
+        ]);
         assert_eq!(
             select(place.path(), "{YYYY}/{MM}/{DD}/a.csv", "last 2").unwrap(),
             [one(16_221, None, "2014/05/31/a.csv"), one(16_222, None, "2014/06/01/a.csv")]
         );
-        assert_eq!(select(place.path(), "{YYYY}/{MM}/{DD}", "2014-05-31").unwrap(), [one(16_221, None, "2014/05/31")]);
+        assert_eq!(
+            select(place.path(), "{YYYY}/{MM}/{DD}", "2014-05-31").unwrap(),
+            [one(16_221, None, "2014/05/31")]
+        );
         assert_eq!(select(place.path(), "t-{SPAN:3}-*.csv", "3").unwrap(), [one(3, None, "t-003-*.csv")]);
     }
 
@@ -588,7 +616,8 @@ mod tests {
         let inputs = |names: &[(&str, &str)]| {
             names.iter().map(|(name, location)| ((*name).to_owned(), (*location).to_owned())).collect()
         };
-        let both: BTreeMap<String, String> = inputs(&[("a", "a/{SPAN}/x.csv"), ("b", "b/{SPAN}/x.csv"), ("c", "c.csv")]);
+        let both: BTreeMap<String, String> =
+            inputs(&[("a", "a/{SPAN}/x.csv"), ("b", "b/{SPAN}/x.csv"), ("c", "c.csv")]);
         let error = select_spans(&both, place.path(), None).unwrap_err();
         assert_eq!(error.to_string(), "the latest span of input `a` is 2, but that of `b` is 1");
         let chosen = select_spans(&both, place.path(), Some(&SpanSelection::Range(1, 1))).unwrap();

@@ -116,7 +116,13 @@ impl SubsetOptions {
         for (name, share) in &self.shares {
             match share {
                 Share::Part(share) => shares.push((name, *share)),
-                Share::Time(_) => return Err(IngestError::NotAShare { name: name.clone(), by: BY_HASH, wants: "a share such as 0.8" }),
+                Share::Time(_) => {
+                    return Err(IngestError::NotAShare {
+                        name: name.clone(),
+                        by: BY_HASH,
+                        wants: "a share such as 0.8",
+                    });
+                }
             }
         }
         for (name, share) in shares.iter().copied() {

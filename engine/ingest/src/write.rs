@@ -143,7 +143,9 @@ fn write(
     // A query's own reader has counted what it read; its answer may have fewer rows, or more.
     let expected = if answer.is_some() { delivered } else { plan.rows() };
     if written + left_out != expected || delivered != expected {
-        let message = format!("{expected} rows were to be written, {delivered} came, {written} were written and {left_out} left out");
+        let message = format!(
+            "{expected} rows were to be written, {delivered} came, {written} were written and {left_out} left out"
+        );
         return Err(CommonError::Internal(message).into());
     }
     let record = DatasetRecord {
@@ -242,12 +244,7 @@ impl<'a> Layout<'a> {
     }
 
     /// Reads a split, sorts its rows into subsets and encodes them.
-    fn sort(
-        &self,
-        source: &dyn BatchSource,
-        split: &Split,
-        execution: &Execution,
-    ) -> Result<Sorted> {
+    fn sort(&self, source: &dyn BatchSource, split: &Split, execution: &Execution) -> Result<Sorted> {
         let mut sorted: BTreeMap<String, RowGroupEncoder> = BTreeMap::new();
         let mut left_out = 0;
         let mut names = Vec::new();
@@ -256,14 +253,15 @@ impl<'a> Layout<'a> {
             execution.cancel.check()?;
             let Delivery::Rows(batch) = delivery else { return Ok(()) };
             let rows = batch.num_rows() as u64;
-            let kept = self.sort_batch(&batch, split, first_row, &mut names, &mut sorted).map_err(|mut error| {
-                let plan = source.plan();
-                let row = error.take_row().map(|row| first_row + row);
-                match row.and_then(|row| plan.place(&source.name(), split.number, row)) {
-                    Some(place) => error.in_place(place),
-                    None => error,
-                }
-            })?;
+            let kept =
+                self.sort_batch(&batch, split, first_row, &mut names, &mut sorted).map_err(|mut error| {
+                    let plan = source.plan();
+                    let row = error.take_row().map(|row| first_row + row);
+                    match row.and_then(|row| plan.place(&source.name(), split.number, row)) {
+                        Some(place) => error.in_place(place),
+                        None => error,
+                    }
+                })?;
             left_out += rows - kept;
             execution.advance(source.plan(), split, first_row, rows);
             first_row += rows;

@@ -116,7 +116,9 @@ pub fn open_spans(
         before.0.append(&mut files);
     }
     let Some(files) = all else {
-        return Err(SourceError::NothingFound { location: name.into(), hint: "choose at least one span" }.into());
+        return Err(
+            SourceError::NothingFound { location: name.into(), hint: "choose at least one span" }.into()
+        );
     };
     open_files(name, files, planned, options, execution)
 }

@@ -143,7 +143,9 @@ impl Diagnostic for QueryError {
     }
 
     fn hint(&self) -> Option<String> {
-        let at = |position: &Option<Position>| position.as_ref().map(|position| format!("at {}", position.shown()));
+        let at = |position: &Option<Position>| {
+            position.as_ref().map(|position| format!("at {}", position.shown()))
+        };
         match self {
             Self::Syntax { position, .. } | Self::Failed { position, .. } => at(position),
             Self::NotSelect { .. } => Some("for example `SELECT * FROM trips WHERE fare >= 0`".into()),

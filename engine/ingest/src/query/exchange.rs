@@ -96,8 +96,12 @@ fn column_from_polars(column: &pl::Column) -> Result<ArrayRef, String> {
     // SAFETY: as above, the other way round.
     let (schema, exported) = unsafe {
         (
-            std::mem::transmute::<polars_ffi::ArrowSchema, FFI_ArrowSchema>(polars_ffi::export_field_to_c(&field)),
-            std::mem::transmute::<polars_ffi::ArrowArray, FFI_ArrowArray>(polars_ffi::export_array_to_c(chunk)),
+            std::mem::transmute::<polars_ffi::ArrowSchema, FFI_ArrowSchema>(polars_ffi::export_field_to_c(
+                &field,
+            )),
+            std::mem::transmute::<polars_ffi::ArrowArray, FFI_ArrowArray>(polars_ffi::export_array_to_c(
+                chunk,
+            )),
         )
     };
     // SAFETY: the two structs were just exported by polars, which writes valid ones.
@@ -113,8 +117,8 @@ fn column_from_polars(column: &pl::Column) -> Result<ArrayRef, String> {
 #[cfg(test)]
 mod tests {
     use arrow::array::{
-        BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array, StringViewArray,
-        TimestampMicrosecondArray, UInt64Array,
+        BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array,
+        StringViewArray, TimestampMicrosecondArray, UInt64Array,
     };
     use arrow::datatypes::Int32Type;
 
@@ -131,15 +135,25 @@ mod tests {
             (
                 "decimal",
                 Arc::new(
-                    Decimal128Array::from(vec![Some(12_345), None, Some(-1)]).with_precision_and_scale(10, 2).unwrap(),
+                    Decimal128Array::from(vec![Some(12_345), None, Some(-1)])
+                        .with_precision_and_scale(10, 2)
+                        .unwrap(),
                 ),
             ),
-            ("text", Arc::new(StringViewArray::from(vec![Some("007"), None, Some("a text of more than twelve bytes")]))),
+            (
+                "text",
+                Arc::new(StringViewArray::from(vec![
+                    Some("007"),
+                    None,
+                    Some("a text of more than twelve bytes"),
+                ])),
+            ),
             ("date", Arc::new(Date32Array::from(vec![Some(-1), None, Some(20_000)]))),
             (
                 "instant",
                 Arc::new(
-                    TimestampMicrosecondArray::from(vec![Some(-1), None, Some(1)]).with_timezone("Europe/Vienna"),
+                    TimestampMicrosecondArray::from(vec![Some(-1), None, Some(1)])
+                        .with_timezone("Europe/Vienna"),
                 ),
             ),
             ("wall", Arc::new(TimestampMicrosecondArray::from(vec![Some(-1), None, Some(1)]))),

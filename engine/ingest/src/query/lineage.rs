@@ -51,7 +51,10 @@ fn tables(inputs: &BTreeMap<String, Vec<String>>) -> Tables {
 }
 
 /// Names and lineage as the text alone tells them; `None` when a column has no name in it.
-pub(super) fn outline(query: &Query, inputs: &BTreeMap<String, Vec<String>>) -> Option<(Vec<String>, Lineage)> {
+pub(super) fn outline(
+    query: &Query,
+    inputs: &BTreeMap<String, Vec<String>>,
+) -> Option<(Vec<String>, Lineage)> {
     let derived = of_query(query, &tables(inputs), &[]);
     let names: Vec<String> = derived.iter().map(|column| column.name.clone()).collect::<Option<_>>()?;
     let lineage = names.iter().map(|name| (name.clone(), by_name(&derived, name))).collect();
@@ -191,7 +194,8 @@ fn of_select(select: &Select, tables: &Tables, outer: &[Relation]) -> Vec<Derive
                     SelectItemQualifiedWildcardKind::ObjectName(name) => last_name(name),
                     SelectItemQualifiedWildcardKind::Expr(_) => None,
                 };
-                let columns = scope[..inner].iter().filter(|relation| Some(&relation.alias) == alias.as_ref());
+                let columns =
+                    scope[..inner].iter().filter(|relation| Some(&relation.alias) == alias.as_ref());
                 let columns = columns.flat_map(|relation| relation.columns.iter().cloned()).collect();
                 answer.extend(resolver.wildcard(columns, options));
             }
@@ -259,10 +263,7 @@ impl Resolver<'_> {
         [inner, outer].into_iter().find_map(|relations| {
             let columns: Vec<Derived> =
                 relations.iter().flat_map(|relation| relation.columns.iter().cloned()).collect();
-            columns
-                .iter()
-                .any(|column| column.name.as_deref() == Some(name))
-                .then(|| by_name(&columns, name))
+            columns.iter().any(|column| column.name.as_deref() == Some(name)).then(|| by_name(&columns, name))
         })?
     }
 
@@ -398,13 +399,17 @@ mod tests {
 
     #[test]
     fn wildcards_with_all_they_can_carry() {
-        let text = "SELECT * EXCLUDE (at, zone) REPLACE (fare + tips AS fare) RENAME (tips AS tip) FROM trips";
+        let text =
+            "SELECT * EXCLUDE (at, zone) REPLACE (fare + tips AS fare) RENAME (tips AS tip) FROM trips";
         assert_eq!(
             of(text, &["id", "fare", "tip"]),
             ["fare=trips.fare,trips.tips", "id=trips.id", "tip=trips.tips"]
         );
         assert_eq!(
-            of("SELECT z.*, t.fare FROM trips AS t JOIN zones AS z ON t.zone = z.id", &["id", "name", "rate", "fare"]),
+            of(
+                "SELECT z.*, t.fare FROM trips AS t JOIN zones AS z ON t.zone = z.id",
+                &["id", "name", "rate", "fare"]
+            ),
             ["fare=trips.fare", "id=zones.id", "name=zones.name", "rate=zones.rate"]
         );
     }
@@ -414,10 +419,7 @@ mod tests {
         let text = "WITH dear AS (SELECT id AS trip, fare * rate AS cost FROM trips JOIN zones USING (id)), \
                          late(n, c) AS (SELECT trip, cost FROM dear) \
                     SELECT n, c + (SELECT MAX(tips) FROM trips) AS top FROM late";
-        assert_eq!(
-            of(text, &["n", "top"]),
-            ["n=trips.id,zones.id", "top=trips.fare,trips.tips,zones.rate"]
-        );
+        assert_eq!(of(text, &["n", "top"]), ["n=trips.id,zones.id", "top=trips.fare,trips.tips,zones.rate"]);
         let text = "SELECT zone, AVG(f) AS mean, COUNT(*) AS n FROM (SELECT zone, fare - tips AS f FROM trips) AS t GROUP BY zone";
         assert_eq!(of(text, &["zone", "mean", "n"]), ["mean=trips.fare,trips.tips", "n=", "zone=trips.zone"]);
     }

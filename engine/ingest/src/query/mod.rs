@@ -147,7 +147,8 @@ impl Query {
         let quoted = problem.split(['"', '\'', '`']).nth(1).unwrap_or_default();
         let position = parse::find_column(&self.parsed, quoted, &self.text);
         // Polars adds its plan, which means nothing to who wrote SQL.
-        let problem = problem.split("\n\nResolved plan until failure").next().unwrap_or(&problem).trim().to_owned();
+        let problem =
+            problem.split("\n\nResolved plan until failure").next().unwrap_or(&problem).trim().to_owned();
         QueryError::Failed { problem, position }
     }
 
@@ -177,7 +178,8 @@ impl Query {
         let (rows, lineage) = match &self.shape {
             Shape::RowWise { .. } => {
                 let rows = RowWise::new(&self, &mut sources, digest)?;
-                let lineage = lineage::lineage(&self.parsed, &rows.input_names(), &rows.plan().column_names());
+                let lineage =
+                    lineage::lineage(&self.parsed, &rows.input_names(), &rows.plan().column_names());
                 (Rows::RowWise(Box::new(rows)), lineage)
             }
             Shape::Whole { ordered, joins, .. } => {

@@ -108,7 +108,10 @@ pub(super) fn planned(schema: &Schema) -> Result<Vec<PlannedColumn>, QueryError>
     let mut columns: Vec<PlannedColumn> = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         if columns.iter().any(|column| column.name == *field.name()) {
-            return Err(QueryError::ColumnName { column: field.name().clone(), why: "and another of that name" });
+            return Err(QueryError::ColumnName {
+                column: field.name().clone(),
+                why: "and another of that name",
+            });
         }
         if field.name().is_empty() {
             return Err(QueryError::ColumnName { column: String::new(), why: "which is no name" });
@@ -123,7 +126,10 @@ fn used_columns(query: &Query, columns: &[PlannedColumn]) -> Vec<usize> {
     let all = || (0..columns.len()).collect();
     let SetExpr::Select(select) = &*query.parsed.body else { return all() };
     let wildcard = select.projection.iter().any(|item| {
-        matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) | SelectItem::ExprWithAliases { .. })
+        matches!(
+            item,
+            SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) | SelectItem::ExprWithAliases { .. }
+        )
     });
     if wildcard {
         return all();
@@ -172,9 +178,8 @@ impl BatchSource for RowWise {
                     None => error,
                 }
             })?;
-            let wanted = answer
-                .project(&request.rows)
-                .map_err(|error| CommonError::Internal(error.to_string()))?;
+            let wanted =
+                answer.project(&request.rows).map_err(|error| CommonError::Internal(error.to_string()))?;
             sink(Delivery::Rows(wanted))
         })?;
         if read != split.rows() {

@@ -18,6 +18,7 @@ use arrow::util::display::array_value_to_string;
 use polars::prelude as pl;
 use polars::prelude::PlanCallback;
 use polars::sql::SQLContext;
+use polars_plan::plans::IR;
 
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
@@ -125,10 +126,8 @@ fn table(input: &NamedSource, scratch: &Path, execution: &Execution) -> Result<p
         vec![path]
     };
     let schema = to_polars(&empty, &input.name)?.schema().clone();
-    let columns: Vec<pl::Expr> = schema
-        .iter()
-        .map(|(name, data_type)| pl::col(name.clone()).strict_cast(data_type.clone()))
-        .collect();
+    let columns: Vec<pl::Expr> =
+        schema.iter().map(|(name, data_type)| pl::col(name.clone()).strict_cast(data_type.clone())).collect();
     let tables = files
         .iter()
         .map(|path| {
@@ -212,13 +211,13 @@ fn in_memory(frame: pl::LazyFrame, sender: &Sender) -> pl::PolarsResult<()> {
 
 /// Tells an operation of a plan to keep the order of its rows. (A grouping that need not may be split up by the
 /// number of threads, and then rounds its sums accordingly.)
-fn keep_order(operation: &mut pl::IR) {
+fn keep_order(operation: &mut IR) {
     match operation {
-        pl::IR::GroupBy { maintain_order, .. } => *maintain_order = true,
-        pl::IR::Join { options, .. } => {
+        IR::GroupBy { maintain_order, .. } => *maintain_order = true,
+        IR::Join { options, .. } => {
             Arc::make_mut(options).args.maintain_order = pl::MaintainOrderJoin::LeftRight;
         }
-        pl::IR::Distinct { options, .. } => options.maintain_order = true,
+        IR::Distinct { options, .. } => options.maintain_order = true,
         _ => {}
     }
 }
@@ -242,7 +241,8 @@ impl Keys {
                 fields.push(SortField::new(schema.field(index).data_type().clone()));
             }
         }
-        let converter = RowConverter::new(fields).map_err(|error| CommonError::Internal(error.to_string()))?;
+        let converter =
+            RowConverter::new(fields).map_err(|error| CommonError::Internal(error.to_string()))?;
         Ok(Self { columns, converter, last: None, rows: 0, joins: how.joins })
     }
 

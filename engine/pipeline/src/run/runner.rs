@@ -282,14 +282,17 @@ impl<'a> Runner<'a> {
                 let record = dataset.record();
                 let subsets: Vec<String> =
                     record.subsets.iter().map(|(name, rows)| format!("{name} {}", count(*rows))).collect();
-                let mut summary = format!("{}: {}", sluice_report::rows(record.rows_read), subsets.join(", "));
+                let mut summary =
+                    format!("{}: {}", sluice_report::rows(record.rows_read), subsets.join(", "));
                 if record.left_out > 0 {
                     summary.push_str(&format!(", left out {}", count(record.left_out)));
                 }
                 match record.spans.as_slice() {
                     [] => {}
                     [span] => summary.push_str(&format!("; span {}", span.span)),
-                    [first, .., last] => summary.push_str(&format!("; spans {} to {}", first.span, last.span)),
+                    [first, .., last] => {
+                        summary.push_str(&format!("; spans {} to {}", first.span, last.span))
+                    }
                 }
                 summary
             },

@@ -171,7 +171,7 @@ impl Turn<'_> {
 
 /// Looks at all rows of a packed file.
 pub(super) fn read_packed(file: &ListedFile, layout: &Layout, common: &Common<'_>) -> Result<Findings> {
-    let (input, packing) = open_hashed(file)?;
+    let (input, packing) = open_hashed(file, Some(&common.execution.progress))?;
     let mut reader = RowReader::new(input, 0, common.dialect.delimiter);
     let mut look = Look::new(layout, common);
     let no_header = if common.dialect.header { reader.next_row().map(drop) } else { Ok(()) };
@@ -198,6 +198,7 @@ pub(super) fn read_range(
     let turn = chain.turn();
     let delimiter = common.dialect.delimiter;
     let (held, input) = held_bytes(file, range)?;
+    common.execution.progress.advance(0, range.end - range.start);
     let own = held.get(usize::from(range.start > 0)..).unwrap_or_default();
     let mark = if range.start == 0 && own.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     let text = &own[mark..];

@@ -34,7 +34,7 @@ fn from_end_to_end(files: &[ListedFile], dialect: &Dialect, options: &SourceOpti
     for (number, file) in files.iter().enumerate() {
         let (own_names, _) = read_names(file, dialect)?;
         let order = match_names(&files[0].shown, &names, &file.shown, &own_names)?;
-        let (input, packing) = open_hashed(file)?;
+        let (input, packing) = open_hashed(file, None)?;
         let mut reader = RowReader::new(input, 0, dialect.delimiter);
         let at = |error, row| row_error(file, packing, error, row, &own_names);
         if dialect.header {
