@@ -70,6 +70,8 @@ pub(crate) enum Component {
     Push(crate::push::PushArguments),
     /// Score rows in bulk with a model package.
     Predict(crate::predict::PredictArguments),
+    /// Make large synthetic tables with known properties.
+    Datasets(crate::datasets::DatasetsArguments),
 }
 
 /// How files are read.

@@ -6,6 +6,7 @@
 mod arguments;
 mod check;
 mod data;
+mod datasets;
 mod evaluate;
 mod failure;
 mod ingest;
@@ -51,6 +52,7 @@ fn component(component: &Component, session: &Session) -> ExitCode {
         Component::Evaluate(arguments) => evaluate::run(arguments, session),
         Component::Push(arguments) => push::run(arguments, session),
         Component::Predict(arguments) => predict::run(arguments, session),
+        Component::Datasets(arguments) => datasets::run(arguments, session),
     };
     match outcome {
         Ok(Exit::Done) => ExitCode::SUCCESS,
