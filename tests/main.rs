@@ -18,3 +18,4 @@ mod steps;
 mod subsets;
 mod support;
 mod tables;
+mod taxi;

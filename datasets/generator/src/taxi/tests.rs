@@ -116,7 +116,7 @@ fn columns_have_their_names_levels_and_missing_values() {
     assert!((700..=800).contains(&levels("pickup_census_tract")));
     assert_eq!(levels("dropoff_community_area"), 77);
     let range = |name: &str| {
-        let values = self::column(&table, name).as_primitive::<Int64Type>();
+        let values = column(&table, name).as_primitive::<Int64Type>();
         (arrow::compute::min(values).unwrap(), arrow::compute::max(values).unwrap())
     };
     assert_eq!(range("trip_start_hour"), (0, 23));

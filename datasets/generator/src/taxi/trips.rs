@@ -36,7 +36,7 @@ const FIRST_DAY: i64 = 19_723;
 const DAY: i64 = 86_400;
 const QUARTER: i64 = 900;
 
-/// Rows of the last span's number space: trip numbers of spans never meet.
+/// Bits of a row's number within its span; trip numbers of spans never meet.
 const SPAN_BITS: u32 = 40;
 
 /// What is drawn for a row; each has its own bits. The numbers are frozen: another one is another table.
@@ -64,8 +64,8 @@ enum Quantity {
 #[derive(Debug)]
 pub struct Taxi {
     schema: SchemaRef,
-    city: City,
-    names: Names,
+    city: Arc<City>,
+    names: Arc<Names>,
     seed: u64,
     span: u64,
     faults: Faults,
@@ -80,8 +80,10 @@ struct Names {
     subsets: ArrayRef,
 }
 
-/// Levels of a text column beyond those that it has, for drift.
+/// Levels beyond those that a column has, for drift.
 const NEW_LEVEL: &str = "New";
+const NEW_TRACT: i64 = 17_031_990_000;
+const NEW_AREA: i64 = 78;
 
 impl Names {
     fn new() -> Self {
@@ -118,21 +120,35 @@ struct Block {
     tips: Vec<i32>,
     tolls: Vec<i32>,
     extras: Vec<i32>,
-    /// Whether the places are known: a tract only where its area is.
-    pickup_tract_known: Option<NullBuffer>,
-    dropoff_tract_known: Option<NullBuffer>,
-    pickup_known: Option<NullBuffer>,
-    dropoff_known: Option<NullBuffer>,
+    known: KnownPlaces,
+}
+
+/// Whether the places are known: a tract only where its area is.
+struct KnownPlaces {
+    pickup: NullBuffer,
+    pickup_tract: NullBuffer,
+    dropoff: NullBuffer,
+    dropoff_tract: NullBuffer,
 }
 
 impl Taxi {
     /// The trips of span `span`, from 1. The options were checked.
     #[must_use]
     pub fn new(options: &TaxiOptions, span: u64) -> Self {
+        Self::in_city(options, span, &Arc::new(City::new()), &Arc::new(Names::new()))
+    }
+
+    /// The trips of all spans, in order, in one city.
+    pub(crate) fn spans(options: &TaxiOptions) -> Vec<Self> {
+        let (city, names) = (Arc::new(City::new()), Arc::new(Names::new()));
+        (1..=options.spans).map(|span| Self::in_city(options, span, &city, &names)).collect()
+    }
+
+    fn in_city(options: &TaxiOptions, span: u64, city: &Arc<City>, names: &Arc<Names>) -> Self {
         Self {
             schema: schema_of_table(),
-            city: City::new(),
-            names: Names::new(),
+            city: Arc::clone(city),
+            names: Arc::clone(names),
             seed: options.seed,
             span,
             faults: options.faults(span),
@@ -178,15 +194,8 @@ impl Taxi {
             each(Quantity::Subset).map(|bits| !falls(bits, eval)).collect()
         };
         let week_hour: Vec<u16> = each(Quantity::Start).map(|bits| self.city.week_hours.pick(bits)).collect();
-        let first_day = FIRST_DAY + SPAN_DAYS * (self.span.cast_signed() - 1);
-        let start = each(Quantity::Start)
-            .zip(&week_hour)
-            .map(|(bits, hour)| {
-                // The lower bits are free: the hour took the upper 16.
-                let (week, quarter) = ((bits & 3).cast_signed(), (bits >> 2 & 3).cast_signed());
-                first_day * DAY + (week * 168 + i64::from(*hour)) * 3600 + quarter * QUARTER
-            })
-            .collect();
+        let start =
+            each(Quantity::Start).zip(&week_hour).map(|(bits, hour)| self.start(bits, *hour)).collect();
         let miles: Vec<u32> =
             each(Quantity::Miles).map(|bits| self.city.miles[(bell(bits) >> 6) as usize]).collect();
         let seconds: Vec<i64> = each(Quantity::Speed)
@@ -214,31 +223,48 @@ impl Taxi {
         };
         let tolls = choice(Quantity::Tolls, &self.city.tolls, &TOLLS);
         let extras = choice(Quantity::Extras, &self.city.extras, &EXTRAS);
-        let missing: Vec<u64> = each(Quantity::PlaceMissing).collect();
-        // Sixteen bits for each end: below the first bound the place is unknown, below the second its tract.
-        let known = |shift: u32, share: f64| {
-            let bound = threshold(share) >> 16;
-            Some(NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| {
-                missing[row] >> shift & 0xffff >= bound
-            })))
-        };
+        let known = self.known_places(first, rows);
         Block {
             first,
             rows,
+            week_hour,
             start,
             train,
+            miles,
             seconds,
+            payment,
+            fare,
             tips,
             tolls,
             extras,
-            pickup_tract_known: known(0, NO_TRACT),
-            dropoff_tract_known: known(16, NO_TRACT),
-            pickup_known: known(0, NO_PICKUP),
-            dropoff_known: known(16, NO_DROPOFF),
-            week_hour,
-            miles,
-            payment,
-            fare,
+            known,
+        }
+    }
+
+    /// The first day of the span, since 1970-01-01.
+    fn first_day(&self) -> i64 {
+        FIRST_DAY + SPAN_DAYS * (self.span.cast_signed() - 1)
+    }
+
+    /// When a trip begins; the lower bits choose week and quarter, since the hour took the upper 16.
+    fn start(&self, bits: u64, week_hour: u16) -> i64 {
+        let (week, quarter) = ((bits & 3).cast_signed(), (bits >> 2 & 3).cast_signed());
+        self.first_day() * DAY + (week * 168 + i64::from(week_hour)) * 3600 + quarter * QUARTER
+    }
+
+    /// Sixteen bits for each end: below one bound the place is unknown, below another its tract.
+    fn known_places(&self, first: u64, rows: usize) -> KnownPlaces {
+        let stream = self.stream(Quantity::PlaceMissing);
+        let drawn: Vec<u64> = (first..first + rows as u64).map(|row| stream.bits(row)).collect();
+        let from = |shift: u32, share: f64| {
+            let bound = threshold(share) >> 16;
+            NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| drawn[row] >> shift & 0xffff >= bound))
+        };
+        KnownPlaces {
+            pickup: from(0, NO_PICKUP),
+            pickup_tract: from(0, NO_TRACT),
+            dropoff: from(16, NO_DROPOFF),
+            dropoff_tract: from(16, NO_TRACT),
         }
     }
 
@@ -283,7 +309,7 @@ impl Taxi {
             let exact = block.start[row] + block.seconds[row];
             micros((exact + QUARTER / 2) / QUARTER * QUARTER)
         };
-        let first_day = FIRST_DAY + SPAN_DAYS * (self.span.cast_signed() - 1);
+        let first_day = self.first_day();
         let months: Vec<i64> = (0..SPAN_DAYS).map(|day| month(first_day + day)).collect();
         Ok(vec![
             self.trip_ids(block),
@@ -363,41 +389,28 @@ impl Taxi {
     fn places(&self, block: &Block) -> Vec<ArrayRef> {
         let pickup = &self.tracts(Quantity::Pickup, block);
         let dropoff = &self.tracts(Quantity::Dropoff, block);
-        let codes = |column: &str, tracts: &[u16], of: &[i64], new: i64, known: &Option<NullBuffer>| {
+        let codes = |column: &str, tracts: &[u16], of: &[i64], new: i64, known: &NullBuffer| {
             let drifted = self.drifted(column);
             let values = block.collect(|row| {
                 if drifted(block.first + row as u64) { new } else { of[usize::from(tracts[row])] }
             });
-            integers(values, known.clone())
+            integers(values, Some(known.clone()))
         };
-        let degrees = |column: &str, tracts: &[u16], of: &[f64], known: &Option<NullBuffer>| -> ArrayRef {
+        let degrees = |column: &str, tracts: &[u16], of: &[f64], known: &NullBuffer| -> ArrayRef {
             let shift = self.faults.shift(column);
             let values = block.collect(|row| of[usize::from(tracts[row])] + shift);
-            Arc::new(Float64Array::new(values, known.clone()))
+            Arc::new(Float64Array::new(values, Some(known.clone())))
         };
-        let city = &self.city;
-        let (pickup_known, dropoff_known) = (&block.pickup_known, &block.dropoff_known);
+        let (city, known) = (&self.city, &block.known);
         vec![
-            codes(
-                "pickup_census_tract",
-                pickup,
-                &city.tract_codes,
-                17_031_990_000,
-                &block.pickup_tract_known,
-            ),
-            codes(
-                "dropoff_census_tract",
-                dropoff,
-                &city.tract_codes,
-                17_031_990_000,
-                &block.dropoff_tract_known,
-            ),
-            codes("pickup_community_area", pickup, &city.areas, 78, pickup_known),
-            codes("dropoff_community_area", dropoff, &city.areas, 78, dropoff_known),
-            degrees("pickup_latitude", pickup, &city.latitudes, pickup_known),
-            degrees("pickup_longitude", pickup, &city.longitudes, pickup_known),
-            degrees("dropoff_latitude", dropoff, &city.latitudes, dropoff_known),
-            degrees("dropoff_longitude", dropoff, &city.longitudes, dropoff_known),
+            codes("pickup_census_tract", pickup, &city.tract_codes, NEW_TRACT, &known.pickup_tract),
+            codes("dropoff_census_tract", dropoff, &city.tract_codes, NEW_TRACT, &known.dropoff_tract),
+            codes("pickup_community_area", pickup, &city.areas, NEW_AREA, &known.pickup),
+            codes("dropoff_community_area", dropoff, &city.areas, NEW_AREA, &known.dropoff),
+            degrees("pickup_latitude", pickup, &city.latitudes, &known.pickup),
+            degrees("pickup_longitude", pickup, &city.longitudes, &known.pickup),
+            degrees("dropoff_latitude", dropoff, &city.latitudes, &known.dropoff),
+            degrees("dropoff_longitude", dropoff, &city.longitudes, &known.dropoff),
         ]
     }
 
@@ -447,9 +460,9 @@ impl Taxi {
         self.known(Quantity::Speed, NO_DURATION, block)
     }
 
-    /// The rows that are not missing, by the lower bits of a quantity's upper sibling.
+    /// The rows in which a column is not missing.
     fn known(&self, quantity: Quantity, share: f64, block: &Block) -> Option<NullBuffer> {
-        // A key of its own: the bits of the quantity itself decide its value.
+        // A key of its own, since the quantity's bits decide the value.
         let stream = Stream::new(self.seed, self.span, 1000 + quantity as u64);
         let bound = threshold(share);
         let known = BooleanBuffer::collect_bool(block.rows, |row| {

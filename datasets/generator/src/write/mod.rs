@@ -124,7 +124,7 @@ pub fn write_taxi(
 ) -> Result<(TableRecord, Artifact)> {
     options.check()?;
     let mut draft = Draft::new(target)?;
-    let spans: Vec<Taxi> = (1..=options.spans).map(|span| Taxi::new(options, span)).collect();
+    let spans: Vec<Taxi> = Taxi::spans(options);
     let mut files = BTreeMap::new();
     let mut open: Option<OpenFile> = None;
     execution.progress.begin("taxi", options.rows * options.spans);
@@ -218,5 +218,70 @@ impl OpenFile {
             Target::Parquet(writer) => writer.finish(draft).map(drop),
             Target::Csv(file) => file.finish(draft),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::taxi::{Drift, Fault};
+
+    #[test]
+    fn chunks_cover_every_row_once_in_parts() {
+        let options = TaxiOptions::new(2 * PART_ROWS + 10, 2, 0);
+        for format in [Format::Parquet, Format::Csv] {
+            let all = chunks(&options, format);
+            let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
+            let mut next = (0, 0);
+            for chunk in &all {
+                if chunk.span != next.0 {
+                    next = (chunk.span, 0);
+                }
+                assert_eq!(chunk.first, next.1);
+                next.1 += chunk.rows;
+                *rows.entry(&chunk.file).or_insert(0) += chunk.rows;
+            }
+            let extension = format.extension();
+            let file = |span: u64, part: u64| format!("span-{span}/part-{part:05}.{extension}");
+            for span in [1, 2] {
+                let sizes = [0, 1, 2].map(|part| rows[file(span, part).as_str()]);
+                assert_eq!(sizes, [PART_ROWS, PART_ROWS, 10]);
+            }
+            assert_eq!(rows.len(), 6);
+        }
+    }
+
+    fn options(rows: u64) -> TaxiOptions {
+        TaxiOptions {
+            broken: vec![(Fault::Domain, 1)],
+            drift: vec![Drift { column: "fare".into(), amount: 1.0 }],
+            ..TaxiOptions::new(rows, 2, 3)
+        }
+    }
+
+    #[test]
+    fn any_number_of_threads_writes_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        // Each span is two chunks.
+        for (format, rows) in [(Format::Parquet, 270_000), (Format::Csv, 66_000)] {
+            let digest = |threads: usize| {
+                let target = folder.path().join(threads.to_string());
+                let execution = Execution::with_threads(threads);
+                let (_, artifact) = write_taxi(&options(rows), format, &target, &execution).unwrap();
+                artifact.digest().to_owned()
+            };
+            let expected = digest(1);
+            assert_eq!([digest(2), digest(7)], [expected.clone(), expected]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_an_interrupted_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let execution = Execution::default();
+        execution.cancel.cancel(2);
+        let target = folder.path().join("table");
+        assert!(write_taxi(&options(1000), Format::Parquet, &target, &execution).is_err());
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
