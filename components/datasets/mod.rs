@@ -13,25 +13,27 @@ const EXAMPLES: &str = "\
 Examples:
   sluice datasets taxi --rows 1000000 --out trips
   sluice ingest trips/span-1 --subset-column subset --key trip_id --out dataset
-  sluice datasets taxi --rows 50000 --spans 4 --broken presence@3,domain@3,range@3 --broken payment@4 --out trips
-  sluice datasets taxi --rows 50000 --spans 2 --drift fare=0.5 --drift payment_type=0.1 --out trips";
+  sluice datasets taxi --rows 50000 --spans 2 --drift fare=0.5,payment_type=0.1 --out trips
+  sluice datasets taxi --rows 50000 --spans 4 --broken range@3 --broken payment@4 --out trips";
 
 const DETAILS: &str = "\
-Columns: trip_id, taxi_id, company, payment_type, trip_start_timestamp, trip_end_timestamp, trip_start_hour,
-trip_start_day, trip_start_month, trip_seconds, trip_miles, pickup_ and dropoff_ census_tract, community_area,
-latitude and longitude, fare, tips, tolls, extras, trip_total, subset (`train` 80 %, `eval` 20 %).
-`datasets/taxi/README.md` says how each is made.
+Columns: trip_id, taxi_id, company, payment_type, trip_start_timestamp, trip_end_timestamp,
+trip_start_hour, trip_start_day, trip_start_month, trip_seconds, trip_miles, fare, tips, tolls,
+extras, trip_total, subset (`train` 80 %, `eval` 20 %), and of pickup_ and dropoff_ each
+census_tract, community_area, latitude, longitude. `datasets/taxi/README.md` says how each is made.
 
 Drift, in the last span:
-  numbers     AMOUNT standard deviations are added to every value; what depends on the column does not follow
+  numbers     AMOUNT standard deviations are added to every value; columns that depend on it
+              do not follow
   categories  a share AMOUNT (0 to 1) of the rows moves to a level that was never there
 
 Faults, each in the span after `@`, else in the last:
   presence  trip_miles, missing in 5 % of the rows, is missing in 45 %
   domain    3 % of payment_type are `Crypto` or `Voucher`
   range     one fare in 200 is negative, one trip in 200 is longer than 5,000 miles
-  payment   tips of `Mobile` trips are 2 dollars too low (0 at least) in the rows for training, right in those
-            for evaluation: no check of the data finds it, and the model is worse on `Mobile`";
+  payment   tips of `Mobile` trips are 2 dollars too low (0 at least) in the rows for training,
+            right in those for evaluation: no check of the data finds it, and the model is worse
+            on `Mobile`";
 
 /// Make large synthetic tables with known properties.
 #[derive(Debug, Args)]
