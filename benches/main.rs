@@ -26,6 +26,8 @@ use sluice_core::group::GroupMap;
 use sluice_core::plan::PlanOptions;
 use sluice_core::role::Roles;
 use sluice_core::{Batch, BatchSource, BatchTransform, Execution, Predictor, Result};
+use sluice_datasets::taxi::{Taxi, TaxiOptions};
+use sluice_datasets::{Format, write_taxi};
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_evaluation::{Baseline, EvaluateOptions, evaluate};
 use sluice_source::{SourceOptions, open};
@@ -47,6 +49,7 @@ fn main() {
     evaluation(&mut criterion);
     csv(&mut criterion);
     overhead(&mut criterion);
+    taxi(&mut criterion);
     criterion.final_summary();
 }
 
@@ -206,6 +209,27 @@ fn overhead(criterion: &mut Criterion) {
         let source = MemorySource::new(&table, ROWS as u64 / splits);
         group(criterion, &format!("fold_{splits}_splits"), ROWS)
             .bench_function(format!("{ROWS}x1/0"), |bencher| bencher.iter(|| touch(&source)));
+    }
+}
+
+/// Making taxi trips: the rows alone, on one thread, and the whole table as files, on all.
+fn taxi(criterion: &mut Criterion) {
+    const ROWS: usize = 1_000_000;
+    let id = format!("{ROWS}x25/0.08");
+    let options = TaxiOptions::new(ROWS as u64, 1, 0);
+    let trips = Taxi::new(&options, 1);
+    group(criterion, "taxi_rows", ROWS).bench_function(&id, |bencher| {
+        bencher.iter(|| {
+            let blocks = (0..ROWS as u64).step_by(10_000);
+            blocks.map(|first| trips.batch(first, 10_000).unwrap().num_rows()).sum::<usize>()
+        });
+    });
+    let folder = tempfile::tempdir().unwrap();
+    for (what, format) in [("taxi_parquet", Format::Parquet), ("taxi_csv", Format::Csv)] {
+        let target = folder.path().join(what);
+        group(criterion, what, ROWS).bench_function(&id, |bencher| {
+            bencher.iter(|| write_taxi(&options, format, &target, &Execution::default()).unwrap().0);
+        });
     }
 }
 

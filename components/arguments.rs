@@ -78,6 +78,8 @@ pub(crate) enum Component {
     Predict(crate::predict::PredictArguments),
     /// Write the component files for Kubeflow Pipelines and Vertex.
     Components(crate::components::ComponentsArguments),
+    /// Make large synthetic tables with known properties.
+    Datasets(crate::datasets::DatasetsArguments),
 }
 
 /// Which spans are read, for `--spans`.

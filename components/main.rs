@@ -8,6 +8,7 @@ mod arguments;
 mod check;
 mod components;
 mod data;
+mod datasets;
 mod evaluate;
 mod executor;
 mod failure;
@@ -123,6 +124,7 @@ fn component(component: &Component, session: &Session) -> Result<Answer> {
         Component::Push(arguments) => push::run(arguments, session),
         Component::Predict(arguments) => predict::run(arguments, session),
         Component::Components(arguments) => components::run(arguments, session),
+        Component::Datasets(arguments) => datasets::run(arguments, session),
     }
 }
 

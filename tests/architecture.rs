@@ -11,7 +11,7 @@ use sluice_testkit::datasets::repository;
 const MAX_LINES: usize = 600;
 
 /// What each crate may use, as `docs/architecture.md` draws it. `sluice-testkit` is everybody's in tests.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("sluice-core", &[]),
     ("sluice-summaries", &["core"]),
     ("sluice-source", &["core"]),
@@ -23,6 +23,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("sluice-training", &["core", "summaries", "report"]),
     ("sluice-evaluation", &["core", "summaries", "report"]),
     ("sluice-delivery", &["core", "summaries", "report", "transform", "training"]),
+    ("sluice-datasets", &["core", "ingest"]),
     ("sluice-pipeline", EVERYTHING_BELOW),
     ("sluicegate", EVERYTHING),
 ];
@@ -51,6 +52,7 @@ const EVERYTHING: &[&str] = &[
     "evaluation",
     "delivery",
     "pipeline",
+    "datasets",
 ];
 
 #[test]

@@ -21,3 +21,4 @@ mod steps;
 mod subsets;
 mod support;
 mod tables;
+mod taxi;
