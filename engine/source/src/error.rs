@@ -195,13 +195,13 @@ pub enum SourceError {
         /// Where.
         place: CsvPlace,
         /// The column, with the keys (`.key`) and lists (`[]`) that lead to it.
-        column: String,
+        column: Box<str>,
         /// What stands there.
         found: &'static str,
         /// What stood there before.
         expected: &'static str,
         /// The row of the first of those.
-        first: String,
+        first: Box<str>,
     },
     /// A key that an object has twice.
     #[error("{place}: key `{key}` stands twice in the object")]

@@ -26,7 +26,7 @@ impl From<Problem> for Mismatch {
 #[derive(Debug)]
 pub(super) enum Values {
     Single(Builder),
-    List { item: FieldRef, items: Box<Values>, ends: Vec<i32>, count: usize, nulls: NullBufferBuilder },
+    List { item: FieldRef, items: Box<Self>, ends: Vec<i32>, count: usize, nulls: NullBufferBuilder },
     Object(Object),
 }
 

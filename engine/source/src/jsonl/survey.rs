@@ -170,8 +170,8 @@ impl State<'_> {
         let place = place(file, row, line.offset);
         Err(match misfit {
             Misfit::Mixed { path, found, expected, first } => {
-                let column = format!("{}{path}", self.keys.names()[column]);
-                SourceError::MixedValues { place, column, found, expected, first }
+                let column = format!("{}{path}", self.keys.names()[column]).into();
+                SourceError::MixedValues { place, column, found, expected, first: first.into() }
             }
             Misfit::Duplicate(key) => SourceError::DuplicateKey { place, key },
             Misfit::TooManyKeys => SourceError::TooManyKeys { place, limit: MAX_KEYS },
