@@ -127,8 +127,6 @@ fn text(delimiter: char) -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn parts_and_threads_change_nothing(
         (delimiter, texts) in prop::sample::select(vec![',', ';'])
