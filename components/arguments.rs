@@ -109,7 +109,8 @@ pub(crate) struct SourceArguments {
     /// Infer the types of CSV columns from the first N rows only; a later cell that does not fit is an error.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     infer_rows: Option<u64>,
-    /// The type of a CSV column, instead of inferring it: text, integer, float, boolean, date or timestamp.
+    /// The type of a CSV column, instead of inferring it: text, integer, unsigned, float, boolean, date or
+    /// timestamp.
     #[arg(long, value_name = "COLUMN=TYPE")]
     column_type: Vec<String>,
 }
@@ -150,7 +151,7 @@ impl SourceArguments {
                 .rsplit_once('=')
                 .ok_or_else(|| ArgumentError::new(format!("`--column-type {pair}` has no `=`"), hint))?;
             let column_type: CsvType = serde_json::from_value(name.into()).map_err(|_| {
-                let hint = "choose text, integer, float, boolean, date or timestamp";
+                let hint = "choose text, integer, unsigned, float, boolean, date or timestamp";
                 ArgumentError::new(format!("`--column-type {pair}`: there is no type `{name}`"), hint)
             })?;
             types.insert(column.to_owned(), column_type);

@@ -6,6 +6,7 @@ mod architecture;
 mod bad_data;
 mod bad_settings;
 mod concurrent;
+mod conformance;
 mod container;
 mod full_disk;
 mod output;

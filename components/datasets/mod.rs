@@ -7,6 +7,7 @@ use sluice_core::Result;
 use sluice_datasets::taxi::{Drift, Fault, TaxiOptions};
 use sluice_datasets::{Format, TableRecord, write_taxi};
 
+use crate::answer::Answer;
 use crate::session::{Exit, Session};
 
 const EXAMPLES: &str = "\
@@ -85,7 +86,7 @@ enum TableFormat {
     Csv,
 }
 
-pub(crate) fn run(arguments: &DatasetsArguments, session: &Session) -> Result<Exit> {
+pub(crate) fn run(arguments: &DatasetsArguments, session: &Session) -> Result<Answer> {
     let Table::Taxi(arguments) = &arguments.table;
     let TaxiArguments { rows, out, spans, seed, drift, broken, format } = arguments;
     let mut options = TaxiOptions::new(*rows, *spans, *seed);
@@ -99,7 +100,7 @@ pub(crate) fn run(arguments: &DatasetsArguments, session: &Session) -> Result<Ex
     };
     let (record, _) = write_taxi(&options, format, out, &session.execution)?;
     session.printer.result(&record, || text(&record, &out.display().to_string()));
-    Ok(Exit::Done)
+    Ok(Answer::new(Exit::Done))
 }
 
 fn text(record: &TableRecord, out: &str) -> String {

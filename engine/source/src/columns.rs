@@ -54,25 +54,41 @@ pub(crate) fn match_names(
         return Ok((0..names.len()).collect());
     }
     check_names(other, others)?;
+    let (order, differences) = order_of(names, others);
+    agree(first, other, order, &differences)
+}
+
+/// For each of `names`, where it stands in `others`, and what is missing or extra there, in words.
+fn order_of(names: &[String], others: &[String]) -> (Vec<Option<usize>>, Vec<String>) {
     let places: HashMap<&str, usize> =
         others.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
     let known: HashSet<&str> = names.iter().map(String::as_str).collect();
     let missing: Vec<&str> =
         names.iter().map(String::as_str).filter(|name| !places.contains_key(name)).collect();
     let extra: Vec<&str> = others.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
-    let difference = match (told(&missing, "missing"), told(&extra, "extra")) {
-        (None, None) => {
-            return Ok(names.iter().filter_map(|name| places.get(name.as_str()).copied()).collect());
-        }
-        (Some(missing), Some(extra)) => format!("{missing}, {extra}"),
-        (Some(one), None) | (None, Some(one)) => one,
-    };
+    let differences = [told(&missing, "missing"), told(&extra, "extra")];
+    let order = names.iter().map(|name| places.get(name.as_str()).copied()).collect();
+    (order, differences.into_iter().flatten().collect())
+}
+
+fn agree(
+    first: &str,
+    other: &str,
+    order: Vec<Option<usize>>,
+    differences: &[String],
+) -> Result<Vec<usize>, SourceError> {
+    if differences.is_empty() {
+        return Ok(order.into_iter().flatten().collect());
+    }
+    let difference = differences.join(", ");
     Err(SourceError::ColumnsDiffer { first: first.into(), other: other.into(), difference })
 }
 
+/// Columns that are named in one message, at most.
+const TOLD: usize = 5;
+
 /// The first few of some columns in words.
 fn told(names: &[&str], what: &str) -> Option<String> {
-    const TOLD: usize = 5;
     let shown = quoted(names.iter().copied().take(TOLD));
     match (names.len(), names.len().saturating_sub(TOLD)) {
         (0, _) => None,
@@ -91,18 +107,20 @@ pub(crate) fn match_columns(
 ) -> Result<Vec<usize>, SourceError> {
     let names =
         |columns: &[PlannedColumn]| columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
-    let order = match_names(first, &names(columns), other, &names(others))?;
-    for (column, &place) in columns.iter().zip(&order) {
-        let also = &others[place].kind;
-        if column.kind != *also {
-            return Err(SourceError::ColumnsDiffer {
-                first: first.into(),
-                other: other.into(),
-                difference: format!("column `{}` is {also} instead of {}", column.name, column.kind),
-            });
-        }
+    let (order, mut differences) = order_of(&names(columns), &names(others));
+    let found =
+        columns.iter().zip(&order).filter_map(|(column, place)| Some((column, others.get((*place)?)?)));
+    let unlike: Vec<String> = found
+        .filter(|(column, found)| column.kind != found.kind)
+        .map(|(column, found)| {
+            format!("column `{}` is {} instead of {}", column.name, found.kind, column.kind)
+        })
+        .collect();
+    differences.extend(unlike.iter().take(TOLD).cloned());
+    if unlike.len() > TOLD {
+        differences.push(format!("{} more are of another type", unlike.len() - TOLD));
     }
-    Ok(order)
+    agree(first, other, order, &differences)
 }
 
 #[cfg(test)]
@@ -138,7 +156,26 @@ mod tests {
         let column = |kind| [PlannedColumn { name: "a".into(), kind }];
         let error =
             match_columns("1", &column(ColumnKind::Integer), "2", &column(ColumnKind::Text)).unwrap_err();
-        assert!(error.to_string().ends_with("column `a` is text instead of integer"));
+        assert_eq!(
+            error.to_string(),
+            "`2` and `1` do not have the same columns: column `a` is text instead of integer"
+        );
+        let table = |kinds: &[(&str, ColumnKind)]| -> Vec<PlannedColumn> {
+            kinds
+                .iter()
+                .map(|(name, kind)| PlannedColumn { name: (*name).into(), kind: kind.clone() })
+                .collect()
+        };
+        let first = [("a", ColumnKind::Integer), ("b", ColumnKind::Date), ("c", ColumnKind::Float)];
+        let other = [("c", ColumnKind::Boolean), ("d", ColumnKind::Text), ("a", ColumnKind::Text)];
+        let error = match_columns("1", &table(&first), "2", &table(&other)).unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "column `b` is missing, column `d` is extra, column `a` is text instead of integer, \
+                 column `c` is boolean instead of float"
+            ),
+            "{error}"
+        );
         assert!(
             check_row_hash("1", &[PlannedColumn { name: "__row_hash".into(), kind: ColumnKind::Integer }])
                 .is_err()

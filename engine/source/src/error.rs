@@ -189,6 +189,20 @@ pub enum SourceError {
         /// What is wrong.
         problem: String,
     },
+    /// Lists, objects and single values under one key.
+    #[error("{place}: `{column}` is {found}, but {expected} in {first}")]
+    MixedValues {
+        /// Where.
+        place: CsvPlace,
+        /// The column, with the keys (`.key`) and lists (`[]`) that lead to it.
+        column: Box<str>,
+        /// What stands there.
+        found: &'static str,
+        /// What stood there before.
+        expected: &'static str,
+        /// The row of the first of those.
+        first: Box<str>,
+    },
     /// A key that an object has twice.
     #[error("{place}: key `{key}` stands twice in the object")]
     DuplicateKey {
@@ -357,6 +371,7 @@ impl Diagnostic for SourceError {
             | Self::RowTooLong { .. }
             | Self::LineTooLong { .. }
             | Self::NotJson { .. }
+            | Self::MixedValues { .. }
             | Self::DuplicateKey { .. }
             | Self::TooManyKeys { .. }
             | Self::NotText { .. }
@@ -400,6 +415,9 @@ impl Diagnostic for SourceError {
             }
             Self::LineTooLong { .. } | Self::NotJson { .. } => {
                 "every line must hold one JSON object, such as {\"fare\": 12.5, \"code\": \"007\"}".into()
+            }
+            Self::MixedValues { .. } => {
+                "write lists, objects and single values under keys of their own, or all as strings".into()
             }
             Self::DuplicateKey { .. } => "rename one of them".into(),
             Self::TooManyKeys { .. } => {

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 
 use sluice_core::execution::Extent;
@@ -33,7 +34,7 @@ pub struct FileSource {
 #[derive(Debug)]
 enum Reader {
     Csv { dialect: Dialect, inference: Vec<ColumnInference>, orders: Vec<Vec<usize>> },
-    Jsonl { inference: Vec<ColumnInference> },
+    Jsonl { inference: Vec<ColumnInference>, types: Vec<DataType> },
     Parquet(Vec<ParquetFile>),
     Arrow(Vec<IpcFile>),
 }
@@ -145,9 +146,9 @@ fn open_files(
             (plan, Reader::Csv { dialect, inference: found.inference, orders: found.orders })
         }
         Format::Jsonl => {
-            let found = jsonl::survey(&files, options, execution)?;
+            let (found, types) = jsonl::survey(&files, options, execution)?;
             let plan = Plan::with_spans(found.files, found.columns, spans, found.pieces, options.plan);
-            (plan, Reader::Jsonl { inference: found.inference })
+            (plan, Reader::Jsonl { inference: found.inference, types })
         }
         Format::Parquet => {
             let found = parquet::survey(&files, options.plan, execution)?;
@@ -180,7 +181,7 @@ pub fn header(location: &str, base: &Path, options: &SourceOptions) -> Result<Ve
             Ok(found.columns.into_iter().map(|column| column.name).collect())
         }
         Format::Jsonl => {
-            let found = jsonl::survey(&files, options, &Execution::default())?;
+            let (found, _) = jsonl::survey(&files, options, &Execution::default())?;
             Ok(found.columns.into_iter().map(|column| column.name).collect())
         }
         Format::Arrow => ipc::header(&files),
@@ -192,7 +193,7 @@ impl FileSource {
     #[must_use]
     pub fn inference(&self) -> &[ColumnInference] {
         match &self.reader {
-            Reader::Csv { inference, .. } | Reader::Jsonl { inference } => inference,
+            Reader::Csv { inference, .. } | Reader::Jsonl { inference, .. } => inference,
             Reader::Parquet(_) | Reader::Arrow(_) => &[],
         }
     }
@@ -221,8 +222,8 @@ impl FileSource {
                     let how = (dialect, &orders[piece.file][..]);
                     csv::read(&self.files[piece.file], how, &self.plan, piece, columns, sink)?
                 }
-                Reader::Jsonl { .. } => {
-                    jsonl::read(&self.files[piece.file], &self.plan, piece, columns, sink)?
+                Reader::Jsonl { types, .. } => {
+                    jsonl::read(&self.files[piece.file], (&self.plan, types), piece, columns, sink)?
                 }
                 Reader::Parquet(files) => files[piece.file].read(piece, columns, sink)?,
                 Reader::Arrow(files) => files[piece.file].read(piece, columns, sink)?,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft, DraftFile, hex_digest};
 use sluice_core::error::{CommonError, Result};
-use sluice_core::execution::Execution;
+use sluice_core::execution::{Execution, Extent};
 use sluice_core::fold::in_order;
 use sluice_ingest::{EncodedRows, ParquetWriter, RowGroupEncoder};
 
@@ -127,7 +127,8 @@ pub fn write_taxi(
     let spans: Vec<Taxi> = Taxi::spans(options);
     let mut files = BTreeMap::new();
     let mut open: Option<OpenFile> = None;
-    execution.progress.begin("taxi", options.rows * options.spans);
+    let total = Extent { rows: Some(options.rows * options.spans), bytes: None };
+    execution.progress.begin("taxi", total);
     in_order(
         &chunks(options, format),
         execution,
@@ -170,7 +171,7 @@ fn encode(taxi: &Taxi, chunk: &Chunk, format: Format, execution: &Execution) -> 
             Format::Parquet => encoder.push(&batch)?,
             Format::Csv => csv::write(&batch, &mut text).map_err(bug)?,
         }
-        execution.progress.advance(rows);
+        execution.progress.advance(rows, 0);
         first += rows;
     }
     Ok(match format {

@@ -10,7 +10,7 @@ use sluice_core::artifact::hex_digest;
 use sluice_core::error::{CommonError, Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
-use sluice_core::seam::{BatchSource, BatchTransform};
+use sluice_core::seam::BatchTransform;
 use sluice_delivery::{FileRegistry, ModelPackage};
 use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;

@@ -118,12 +118,6 @@ impl Inference {
         }
     }
 
-    /// Takes in a list or an object.
-    pub(crate) fn keep_as_json(&mut self, place: impl Fn() -> String) {
-        self.note = Some(format!("kept as JSON text: a list or an object ({})", place()));
-        self.state = State::Decided;
-    }
-
     /// The next state, or why there is none but text.
     fn advance(
         &mut self,

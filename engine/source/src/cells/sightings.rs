@@ -1,7 +1,7 @@
 //! What one part of a text has to tell about the type of a column, so that parts can be looked at in any order.
 //!
 //! The type of a column is decided cell by cell ([`Inference`]), but a cell changes nothing if one of the same
-//! [sort](sort) came before it: sorts join like sets, and a conflict comes up at the first cell of a sort. So a
+//! [sort] came before it: sorts join like sets, and a conflict comes up at the first cell of a sort. So a
 //! part tells the first cell of each sort, in order, and taking these in, part after part, leads to the same
 //! type, the same note and the same error as taking in every cell. Cells of plain text are also counted, up to the
 //! first other one, because a number is worth a note only soon after the first of them.

@@ -1,6 +1,6 @@
 //! CSV files: a pre-pass that plans them, and the reading of a split by its byte range.
 //!
-//! The pre-pass reads a file in parts on all threads ([`part`]) and joins what they tell in order ([`survey`](self::survey)).
+//! The pre-pass reads a file in parts on all threads ([`part`]) and joins what they tell in order ([`mod@survey`]).
 //!
 //! There is no way into the middle of a file packed with gzip or zstd: it is one piece, read by one thread.
 

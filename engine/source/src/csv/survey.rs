@@ -332,7 +332,8 @@ impl Joined<'_> {
             Some(_) => self.pieces.extend(pieces(task.file, &bounds, rows, self.split_rows, size_bytes)),
             // There is no way into the middle of a packed file.
             None => {
-                self.pieces.push(Piece { file: task.file, first_row: 0, rows, bytes: Some((0, size_bytes)) })
+                let bytes = Some((0, size_bytes));
+                self.pieces.push(Piece { file: task.file, first_row: 0, rows, bytes });
             }
         }
     }

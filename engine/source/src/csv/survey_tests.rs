@@ -53,28 +53,19 @@ fn from_end_to_end(files: &[ListedFile], dialect: &Dialect, options: &SourceOpti
                 let (place, expected) = (place(), names.len());
                 return Err(SourceError::Ragged { place, expected, found: row.len() }.into());
             }
-            for (index, column) in columns.iter_mut().enumerate() {
-                let is_beyond = dialect.infer_rows.is_some_and(|limit| total > limit);
+            let shown = || {
+                let of = if files.len() > 1 { format!(" of `{}`", file.shown) } else { String::new() };
+                format!("row {rows}{of}")
+            };
+            let is_beyond = dialect.infer_rows.is_some_and(|limit| total > limit);
+            for (index, column) in columns.iter_mut().enumerate().filter(|(_, column)| column.is_open()) {
                 let cell = row.cell(order[index], &mut scratch);
                 let text = if cell.quoted { cell.text } else { trim(cell.text) };
-                if !column.is_open()
-                    || is_beyond && !column.is_forced()
-                    || !cell.quoted && dialect.is_null(text)
-                {
+                if is_beyond && !column.is_forced() || !cell.quoted && dialect.is_null(text) {
                     continue;
                 }
-                let shown = || {
-                    let of = if files.len() > 1 { format!(" of `{}`", file.shown) } else { String::new() };
-                    format!("row {rows}{of}")
-                };
                 let taken = class_of(text, forced[index]).and_then(|class| column.take(text, class, shown));
-                taken.map_err(|forced| SourceError::CellType {
-                    place: place(),
-                    column: names[index].clone(),
-                    cell: shorten(text),
-                    expected: forced.with_article(),
-                    forced,
-                })?;
+                taken.map_err(|forced| misfit(place(), &names[index], text, forced))?;
             }
         }
         let (size_bytes, fingerprint) = reader.into_input().into_raw().finish(&dialect.mark()).unwrap();
@@ -91,6 +82,11 @@ fn from_end_to_end(files: &[ListedFile], dialect: &Dialect, options: &SourceOpti
         (name, kind, note)
     });
     Ok((planned, columns.collect(), all_pieces, orders))
+}
+
+fn misfit(place: CsvPlace, column: &str, text: &str, forced: CsvType) -> SourceError {
+    let (column, cell, expected) = (column.to_owned(), shorten(text), forced.with_article());
+    SourceError::CellType { place, column, cell, expected, forced }
 }
 
 fn in_parts(
@@ -131,8 +127,6 @@ fn text(delimiter: char) -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn parts_and_threads_change_nothing(
         (delimiter, texts) in prop::sample::select(vec![',', ';'])

@@ -2,13 +2,16 @@
 //!
 //! Keys may come in any order; one that is missing is null; columns stand in the order in which their keys
 //! first appear. Numbers stay exact: what neither 64 bits nor a double can hold stays text, digit by digit.
-//! Strings stay strings, whatever they look like. Lists and objects are kept as JSON text.
+//! Strings stay strings, whatever they look like. Lists become lists, objects structs, with the types of what they
+//! hold, at any depth.
 //!
 //! There is no way into the middle of a file packed with gzip or zstd: it is one piece, read by one thread.
 
+mod build;
 mod keys;
 mod lines;
 mod read;
+mod shape;
 mod survey;
 mod token;
 

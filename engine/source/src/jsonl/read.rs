@@ -4,26 +4,26 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use sluice_core::Result;
 use sluice_core::error::CommonError;
 use sluice_core::plan::{Piece, Plan};
 use sluice_core::seam::BATCH_ROWS;
 
+use super::build::{Mismatch, Values};
 use super::keys::Keys;
 use super::lines::{LineProblem, LineReader};
-use super::token::{Problem, Value, members};
-use crate::batches::{Sink, schema_of};
-use crate::cells::Builder;
+use super::token::members;
+use crate::batches::Sink;
 use crate::error::SourceError;
 use crate::listing::ListedFile;
 use crate::text_input::{is_damage, open_range, read_error};
 
-/// Hands the rows of a piece to `sink` in batches, with the columns of these indices.
+/// Hands the rows of a piece to `sink` in batches, with the columns of these indices; `types` has those of all.
 pub(crate) fn read(
     file: &ListedFile,
-    plan: &Plan,
+    (plan, types): (&Plan, &[DataType]),
     piece: &Piece,
     columns: &[usize],
     sink: &mut Sink<'_>,
@@ -33,7 +33,7 @@ pub(crate) fn read(
     let size_bytes = plan.files.get(piece.file).map_or(0, |planned| planned.size_bytes);
     let (input, packing) = open_range(file, size_bytes, bytes)?;
     let mut reader = LineReader::new(input, bytes.0);
-    let mut table = Table::new(plan, columns, piece.rows);
+    let mut table = Table::new(plan, types, columns, piece.rows);
     let mut left = piece.rows;
     while left > 0 {
         let line = match reader.next_line() {
@@ -55,20 +55,11 @@ pub(crate) fn read(
     Ok(ControlFlow::Continue(()))
 }
 
-/// A row is not what the pre-pass saw.
-struct Mismatch;
-
-impl From<Problem> for Mismatch {
-    fn from(_: Problem) -> Self {
-        Self
-    }
-}
-
 /// The batch in the making.
 struct Table {
     keys: Keys,
     schema: SchemaRef,
-    builders: Vec<Builder>,
+    builders: Vec<Values>,
     /// For each column of the table, its builder.
     wanted: Vec<Option<usize>>,
     /// For each builder, how many rows it has.
@@ -78,16 +69,17 @@ struct Table {
 }
 
 impl Table {
-    fn new(plan: &Plan, columns: &[usize], rows: u64) -> Self {
+    fn new(plan: &Plan, types: &[DataType], columns: &[usize], rows: u64) -> Self {
         let capacity = usize::try_from(rows).map_or(BATCH_ROWS, |rows| std::cmp::min(rows, BATCH_ROWS));
         let mut wanted = vec![None; plan.columns.len()];
         for (builder, &column) in columns.iter().enumerate() {
             wanted[column] = Some(builder);
         }
-        let builders = columns.iter().map(|&column| Builder::new(&plan.columns[column].kind, capacity));
+        let builders = columns.iter().map(|&column| Values::new(&types[column], capacity));
+        let field = |&column: &usize| Field::new(&plan.columns[column].name, types[column].clone(), true);
         Self {
             keys: Keys::new(plan.column_names()),
-            schema: schema_of(plan, columns),
+            schema: Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>())),
             builders: builders.collect(),
             wanted,
             filled: vec![0; columns.len()],
@@ -106,18 +98,7 @@ impl Table {
                 return Err(Mismatch);
             }
             self.filled[number] += 1;
-            let builder = &mut self.builders[number];
-            let text = match value {
-                Value::Null => {
-                    builder.append_null();
-                    return Ok(());
-                }
-                Value::Boolean(text) | Value::Number(text) | Value::Nested(text) => text,
-                // A string only fits a text.
-                Value::Text(_) if !builder.is_verbatim() => return Err(Mismatch),
-                Value::Text(ref text) => text.text(&mut self.scratch),
-            };
-            builder.append(text).ok_or(Mismatch)
+            self.builders[number].append(value, &mut self.scratch)
         })?;
         self.rows += 1;
         for (builder, filled) in self.builders.iter_mut().zip(&mut self.filled) {
@@ -130,7 +111,7 @@ impl Table {
     }
 
     fn finish(&mut self) -> Result<RecordBatch> {
-        let arrays = self.builders.iter_mut().map(Builder::finish).collect();
+        let arrays = self.builders.iter_mut().map(Values::finish).collect();
         self.filled.fill(0);
         let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)

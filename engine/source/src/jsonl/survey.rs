@@ -1,15 +1,18 @@
 //! The pre-pass over JSON lines: columns in the order of their first appearance, their types, rows, split bounds
 //! and fingerprint. Memory does not grow with the files.
 
+use arrow::datatypes::DataType;
+
+use sluice_core::column::ColumnKind;
 use sluice_core::plan::{Piece, PlannedColumn, PlannedFile};
 use sluice_core::{Error, Execution, Result};
 
 use super::keys::Keys;
 use super::lines::{Line, LineReader};
+use super::shape::{MAX_KEYS, Misfit, Shape};
 use super::token::{Problem, Quoted, Value, members};
 use super::{line_error, place};
 use crate::ColumnInference;
-use crate::cells::{Class, Inference, classify};
 use crate::columns::check_names;
 use crate::csv::{Survey, check_magic, pieces};
 use crate::error::SourceError;
@@ -19,9 +22,6 @@ use crate::text_input::{Packing, open_hashed, read_error};
 
 /// Rows between two looks at the cancel flag.
 const ROWS_BETWEEN_CHECKS: u64 = 1 << 14;
-
-/// More keys than this are values in the place of keys.
-const MAX_COLUMNS: usize = 1 << 14;
 
 /// What stops the reading of a row.
 enum Stop {
@@ -40,21 +40,25 @@ struct State<'a> {
     split_rows: u64,
     several: bool,
     keys: Keys,
-    inference: Vec<Inference>,
+    shapes: Vec<Shape>,
     /// For each column, the number of the last row that had it, over all files.
     seen: Vec<u64>,
     rows: u64,
     scratch: String,
 }
 
-/// Reads all files once.
-pub(crate) fn survey(files: &[ListedFile], options: &SourceOptions, execution: &Execution) -> Result<Survey> {
+/// Reads all files once; answers also the Arrow type of each column.
+pub(crate) fn survey(
+    files: &[ListedFile],
+    options: &SourceOptions,
+    execution: &Execution,
+) -> Result<(Survey, Vec<DataType>)> {
     let mut state = State {
         execution,
         split_rows: std::cmp::max(options.plan.split_rows, 1),
         several: files.len() > 1,
         keys: Keys::default(),
-        inference: Vec::new(),
+        shapes: Vec::new(),
         seen: Vec::new(),
         rows: 0,
         scratch: String::new(),
@@ -69,20 +73,17 @@ pub(crate) fn survey(files: &[ListedFile], options: &SourceOptions, execution: &
         return Err(SourceError::EmptyFile { file: files[0].shown.clone() }.into());
     }
     check_names(&files[0].shown, state.keys.names())?;
-    let (mut columns, mut inference) = (Vec::new(), Vec::new());
-    for (name, column) in state.keys.into_names().into_iter().zip(state.inference) {
-        let (kind, note) = column.finish();
+    let (mut columns, mut inference, mut types) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, shape) in state.keys.into_names().into_iter().zip(state.shapes) {
+        let (data_type, notes) = shape.finish("");
+        let kind = ColumnKind::of(&data_type);
         columns.push(PlannedColumn { name: name.clone(), kind: kind.clone() });
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
         inference.push(ColumnInference { column: name, kind, note });
+        types.push(data_type);
     }
-    Ok(Survey {
-        files: planned,
-        columns,
-        pieces: all_pieces,
-        inference,
-        orders: Vec::new(),
-        is_trusting: false,
-    })
+    let (files, pieces, orders) = (planned, all_pieces, Vec::new());
+    Ok((Survey { files, columns, pieces, inference, orders, is_trusting: false }, types))
 }
 
 impl State<'_> {
@@ -129,8 +130,7 @@ impl State<'_> {
                 let place = place(file, row, line.offset);
                 return Err(Stop::Other(SourceError::DuplicateKey { place, key }.into()));
             }
-            self.take_in(file, column, value, row);
-            Ok(())
+            self.take_in(file, column, value, line, row).map_err(Stop::Other)
         });
         result.map_err(|stop| match stop {
             Stop::Other(error) => error,
@@ -144,30 +144,40 @@ impl State<'_> {
     fn add(&mut self, file: &ListedFile, key: Quoted<'_>, line: Line<'_>, row: u64) -> Result<usize> {
         let name = key.text(&mut self.scratch).to_owned();
         check_names(&file.shown, std::slice::from_ref(&name))?;
-        if self.keys.names().len() >= MAX_COLUMNS {
+        if self.keys.names().len() >= MAX_KEYS {
             let place = place(file, row, line.offset);
-            return Err(SourceError::TooManyKeys { place, limit: MAX_COLUMNS }.into());
+            return Err(SourceError::TooManyKeys { place, limit: MAX_KEYS }.into());
         }
-        self.inference.push(Inference::new(None));
+        self.shapes.push(Shape::new());
         self.seen.push(0);
         Ok(self.keys.add(name))
     }
 
-    fn take_in(&mut self, file: &ListedFile, column: usize, value: Value<'_>, row: u64) {
-        let inference = &mut self.inference[column];
-        if !inference.is_open() {
-            return;
-        }
+    fn take_in(
+        &mut self,
+        file: &ListedFile,
+        column: usize,
+        value: Value<'_>,
+        line: Line<'_>,
+        row: u64,
+    ) -> Result<()> {
         let several = self.several;
         let shown = || if several { format!("row {row} of `{}`", file.shown) } else { format!("row {row}") };
-        match value {
-            Value::Null => {}
-            Value::Boolean(text) => inference.observe_value(text, Class::Boolean, shown),
-            Value::Number(text) => inference.observe_value(text, classify(text), shown),
-            Value::Text(text) => {
-                inference.observe_value(text.text(&mut self.scratch), Class::Text, shown);
+        let misfit = match self.shapes[column].observe(value, &shown, &mut self.scratch) {
+            Ok(()) => return Ok(()),
+            Err(misfit) => misfit,
+        };
+        let place = place(file, row, line.offset);
+        Err(match misfit {
+            Misfit::Mixed { path, found, expected, first } => {
+                let column = format!("{}{path}", self.keys.names()[column]).into();
+                SourceError::MixedValues { place, column, found, expected, first: first.into() }
             }
-            Value::Nested(_) => inference.keep_as_json(shown),
+            Misfit::Duplicate(key) => SourceError::DuplicateKey { place, key },
+            Misfit::TooManyKeys => SourceError::TooManyKeys { place, limit: MAX_KEYS },
+            // The line was found sound before.
+            Misfit::Syntax(problem) => SourceError::NotJson { place, problem: problem.what.into() },
         }
+        .into())
     }
 }

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
+use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
 use proptest::prelude::*;
 
@@ -41,7 +42,13 @@ fn read_columns(source: &FileSource, columns: &[usize]) -> Result<RecordBatch, E
         })?;
         assert_eq!(rows, split.rows());
     }
-    Ok(concat_batches(&crate::batches::schema_of(source.plan(), columns), &batches).unwrap())
+    let Some(first) = batches.first() else {
+        return Ok(RecordBatch::new_empty(crate::batches::schema_of(source.plan(), columns)));
+    };
+    for (array, &column) in first.columns().iter().zip(columns) {
+        assert_eq!(ColumnKind::of(array.data_type()), source.plan().columns[column].kind);
+    }
+    Ok(concat_batches(&first.schema(), &batches).unwrap())
 }
 
 fn read_all(source: &FileSource) -> Result<RecordBatch, Error> {
@@ -62,31 +69,36 @@ fn kinds(source: &FileSource) -> Vec<String> {
 #[test]
 fn types_keys_and_nulls() {
     let text = r#"{"i": 1, "u": 18446744073709551615, "f": 1e-7, "b": true, "s": "007", "n": null}
-{"s": "2020-01-01", "i": -2, "late": [1, {"a": "x"}]}
+{"s": "2020-01-01", "i": -2, "late": ["1", "{"]}
 
-{"b": false, "f": -0, "s": "", "q\"": "\u00e9\n", "late": "x"}
+{"b": false, "f": -0, "s": "", "q\"": "\u00e9\n", "late": []}
 "#;
     for split_rows in 1..5 {
         let (_folder, source) = open_text(text.as_bytes(), split_rows).unwrap();
         assert_eq!(source.format(), Format::Jsonl);
         assert_eq!(source.plan().column_names(), ["i", "u", "f", "b", "s", "n", "late", "q\""]);
-        let expected =
-            ["integer", "unsigned integer", "float", "boolean", "text", "empty (only nulls)", "text", "text"];
+        let expected = [
+            "integer",
+            "unsigned integer",
+            "float",
+            "boolean",
+            "text",
+            "empty (only nulls)",
+            "List(Utf8View)",
+            "text",
+        ];
         assert_eq!(kinds(&source), expected);
         let table = read_all(&source).unwrap();
         assert_eq!(
             strings(&table),
             [
                 ["1", "18446744073709551615", "1e-7", "true", "007", "", "", ""],
-                ["-2", "", "", "", "2020-01-01", "", r#"[1, {"a": "x"}]"#, ""],
-                ["", "", "-0.0", "false", "", "", "x", "é\n"],
+                ["-2", "", "", "", "2020-01-01", "", "[1, {]", ""],
+                ["", "", "-0.0", "false", "", "", "[]", "é\n"],
             ]
         );
         assert!(!table.column(4).is_null(2) && table.column(0).is_null(2), "an empty string is no null");
-        assert_eq!(
-            strings(&read_columns(&source, &[4, 6]).unwrap())[1],
-            ["2020-01-01", r#"[1, {"a": "x"}]"#]
-        );
+        assert_eq!(strings(&read_columns(&source, &[4, 6]).unwrap())[1], ["2020-01-01", "[1, {]"]);
         assert_eq!(source.head(&[0], 2).unwrap().iter().map(RecordBatch::num_rows).sum::<usize>(), 2);
     }
 }
@@ -101,7 +113,7 @@ fn what_stays_text_says_why() {
             "kept as text: \"18446744073709551616\" does not fit 64 bits (row 1)",
         ),
         ("{\"x\":1e999}", "kept as text: \"1e999\" is beyond double precision (row 1)"),
-        ("{\"x\":[]}", "kept as JSON text: a list or an object (row 1)"),
+        ("{\"x\":{}}\n{\"x\":null}", "kept as JSON text: objects without keys (row 1)"),
         (
             "{\"x\":9007199254740993}\n{\"x\":0.5}",
             "kept as text: \"0.5\" is a float, beside it integers past 2^53",
@@ -120,6 +132,37 @@ fn what_stays_text_says_why() {
     }
     let (_folder, source) = open_text(b"{\"x\":\"1\"}\n{\"x\":\"2\"}", 9).unwrap();
     assert_eq!((kinds(&source)[0].as_str(), source.inference()[0].note.as_deref()), ("text", None));
+}
+
+#[test]
+fn lists_and_objects_are_lists_and_structs() {
+    let text = r#"{"p": {"name": "a", "at": [0.5, 1]}, "tags": [["x"], null, []], "e": []}
+{"p": null, "tags": null}
+{"p": {"at": [], "zip": "007", "o": {}}, "tags": [], "e": [null]}
+{"tags": [[null, "1"]], "p": {"at": [true, {"deep": 1}]}}
+"#;
+    let sound: String = text.lines().take(3).collect::<Vec<_>>().join("\n");
+    for split_rows in 1..5 {
+        let (_folder, source) = open_text(sound.as_bytes(), split_rows).unwrap();
+        let p = r#"Struct("name": Utf8View, "at": List(Float64), "zip": Utf8View, "o": Utf8View)"#;
+        assert_eq!(kinds(&source), [p, "List(List(Utf8View))", "List(Null)"]);
+        let note = "`.o` kept as JSON text: objects without keys (row 3)";
+        assert_eq!(source.inference()[0].note.as_deref(), Some(note));
+        let table = read_all(&source).unwrap();
+        assert_eq!(
+            strings(&table),
+            [
+                ["{name: a, at: [0.5, 1.0], zip: , o: }", "[[x], , []]", "[]"],
+                ["", "", ""],
+                ["{name: , at: [], zip: 007, o: {}}", "[]", "[]"],
+            ]
+        );
+        assert!(table.column(0).is_null(1) && table.column(1).is_null(1) && table.column(2).is_null(1));
+        assert_eq!(strings(&read_columns(&source, &[1]).unwrap())[0], ["[[x], , []]"]);
+    }
+    let error = open_text(text.as_bytes(), 2).map(|_| ()).unwrap_err();
+    let message = "`t.jsonl`, row 4 (line 4): `p.at[]` is an object, but a single value in row 1";
+    assert_eq!((error.to_string().as_str(), error.kind()), (message, ErrorKind::Malformed));
 }
 
 #[test]
@@ -171,6 +214,16 @@ fn messages_name_place_and_remedy() {
         ),
         (b"{\n\"a\":1}", "`t.jsonl`, row 1 (line 1): the line ends within the object (byte 2 of the line)"),
         (b"{\"a\":\"\xE9\"}", "`t.jsonl`, row 1 (line 1): byte 7 of the line is not UTF-8"),
+        (
+            b"{\"a\":[]}\n{\"a\":null}\n{\"a\":\"x\"}",
+            "`t.jsonl`, row 3 (line 3): `a` is a single value, but a list in row 1",
+        ),
+        (
+            b"{\"a\":{\"b\":[1]}}\n{\"a\":{\"b\":[2,{}]}}",
+            "`t.jsonl`, row 2 (line 2): `a.b[]` is an object, but a single value in row 1",
+        ),
+        (b"{\"a\":[[],{}]}", "`t.jsonl`, row 1 (line 1): `a[]` is an object, but a list in row 1"),
+        (b"{\"a\":{\"b\":1,\"b\":2}}", "`t.jsonl`, row 1 (line 1): key `b` stands twice in the object"),
         (b"{\"__x\":1}", "`t.jsonl` has a column `__x`, but names that begin with `__` are reserved"),
         (b"\xFF\xFEa\0", "`t.jsonl` is UTF-16, not UTF-8 text"),
     ] {
@@ -196,8 +249,14 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
         any::<u64>().prop_map(Into::into),
         any::<f64>().prop_map(Into::into),
         "[ -~\n\t\"\\\\é→😀\u{1}]{0,12}".prop_map(Into::into),
-        prop::collection::vec(any::<i8>(), 0..3).prop_map(Into::into),
     ]
+}
+
+/// Nested values of one shape.
+fn nested() -> impl Strategy<Value = serde_json::Value> {
+    let item = prop::option::of(prop::collection::vec(prop::option::of(any::<i8>()), 0..3));
+    prop::option::of((item, prop::option::of("[ -~é]{0,15}")))
+        .prop_map(|pair| pair.map(|(list, text)| serde_json::json!({"list": [list], "text": text})).into())
 }
 
 fn equal(table: &RecordBatch, column: usize, row: usize, value: Option<&serde_json::Value>) -> bool {
@@ -210,9 +269,32 @@ fn equal(table: &RecordBatch, column: usize, row: usize, value: Option<&serde_js
         Column::Unsigned(values) => value.as_u64() == Some(values.value(row)),
         Column::Float(values) => value.as_f64().map(f64::to_bits) == Some(values.value(row).to_bits()),
         Column::Boolean(values) => value.as_bool() == Some(values.value(row)),
+        Column::Other(_) => from_arrow(array, row) == *value,
         view => match value.as_str() {
             Some(text) => view.text(row) == Some(text),
             None => view.text(row) == Some(value.to_string().as_str()),
+        },
+    }
+}
+
+/// What an array holds, as JSON.
+fn from_arrow(array: &arrow::array::ArrayRef, row: usize) -> serde_json::Value {
+    if array.is_null(row) {
+        return serde_json::Value::Null;
+    }
+    match array.data_type() {
+        DataType::List(_) => {
+            let items = array.as_list::<i32>().value(row);
+            (0..items.len()).map(|item| from_arrow(&items, item)).collect()
+        }
+        DataType::Struct(fields) => {
+            let columns = fields.iter().zip(array.as_struct().columns());
+            columns.map(|(field, column)| (field.name().clone(), from_arrow(column, row))).collect()
+        }
+        _ => match Column::view(array) {
+            Column::Integer(values) => values.value(row).into(),
+            Column::Null(_) => serde_json::Value::Null,
+            view => view.text(row).into(),
         },
     }
 }
@@ -221,14 +303,15 @@ proptest! {
     #[test]
     fn what_was_written_is_read(
         uniform in any::<bool>(),
-        values in prop::collection::vec(prop::collection::vec((0..4_usize, value()), 1..4), 1..30),
+        values in prop::collection::vec(prop::collection::vec((0..4_usize, value(), nested()), 1..4), 1..30),
         split_rows in 1..9_u64,
     ) {
         let mut text = String::new();
         let mut rows = Vec::new();
         for row in values {
             let mut object = serde_json::Map::new();
-            for (key, value) in row {
+            for (key, value, nested) in row {
+                object.insert("nested".into(), nested);
                 let value = if uniform { serde_json::Value::from(key) } else { value };
                 object.insert(format!("k\"{key}"), value);
             }

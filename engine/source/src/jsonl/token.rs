@@ -111,6 +111,28 @@ pub(super) fn members<'a, E: From<Problem>>(
     Ok(())
 }
 
+/// Hands out each item of a list, in order.
+pub(super) fn items<'a, E: From<Problem>>(
+    list: &'a str,
+    mut visit: impl FnMut(Value<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut cursor = Cursor { line: list, bytes: list.as_bytes(), at: 0 };
+    if !cursor.take(b'[') {
+        return Err(cursor.problem("expected a list").into());
+    }
+    cursor.skip_space();
+    if !cursor.take(b']') {
+        loop {
+            let value = cursor.value(1)?;
+            visit(value)?;
+            if !cursor.goes_on(b']')? {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
 struct Cursor<'a> {
     line: &'a str,
     bytes: &'a [u8],
@@ -339,6 +361,20 @@ mod tests {
         assert_eq!(values, [&[Value::Number("1"), text, nested][..], &rest].concat());
         assert_eq!(parse(line).unwrap()[3].0, "d");
         assert!(parse("{}").unwrap().is_empty());
+    }
+
+    #[test]
+    fn lists_come_item_by_item() {
+        let mut found = Vec::new();
+        let visit = |value| {
+            found.push(value);
+            Ok::<(), Problem>(())
+        };
+        items(r#"[ 1,null , "a", [2,[]],{"b":[3]} ]"#, visit).unwrap();
+        let text = Value::Text(Quoted { raw: "a", escaped: false });
+        let nested = [Value::Nested("[2,[]]"), Value::Nested(r#"{"b":[3]}"#)];
+        assert_eq!(found, [&[Value::Number("1"), Value::Null, text][..], &nested].concat());
+        items("[ ]", |_| Err(Problem { at: 0, what: "no item" })).unwrap();
     }
 
     #[test]

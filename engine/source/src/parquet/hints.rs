@@ -67,10 +67,8 @@ pub(super) fn texts(metadata: &ParquetMetaData, flat: &[Option<usize>]) -> Vec<T
             continue;
         }
         match (leaf.logical_type_ref(), leaf.converted_type()) {
-            (Some(LogicalType::Enum), _) | (None, ConvertedType::ENUM) => {
-                if flat.contains(&Some(number)) {
-                    *text = Text::Bytes;
-                }
+            (Some(LogicalType::Enum), _) | (None, ConvertedType::ENUM) if flat.contains(&Some(number)) => {
+                *text = Text::Bytes;
             }
             (Some(LogicalType::String | LogicalType::Json), _) | (None, ConvertedType::JSON) => {
                 *text = Text::Unchecked;

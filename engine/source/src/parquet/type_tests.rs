@@ -88,59 +88,75 @@ fn put(writer: &mut ColumnWriter<'_>, value: i64, bytes: &[u8]) {
     .unwrap();
 }
 
+/// 18 bytes of one, which takes more than 128 bits.
+const WIDE: [u8; 32] = {
+    let mut bytes = [0; 32];
+    let mut at = 14;
+    while at < 32 {
+        bytes[at] = 1;
+        at += 1;
+    }
+    bytes
+};
+
+/// Column, number or bytes that are written; kind and text that are read.
+const COLUMNS: &[(&str, i64, &[u8], &str, &str)] = &[
+    ("boolean c", 1, b"", "boolean", "true"),
+    ("int32 c", -7, b"", "integer", "-7"),
+    ("int32 c (INTEGER(8,true))", -7, b"", "integer", "-7"),
+    ("int32 c (INTEGER(16,false))", 65_535, b"", "integer", "65535"),
+    ("int32 c (INTEGER(32,false))", 7, b"", "integer", "7"),
+    ("int64 c (INTEGER(64,false))", -1, b"", "unsigned integer", "18446744073709551615"),
+    ("int64 c", i64::MIN, b"", "integer", "-9223372036854775808"),
+    ("float c", 0, b"", "float", "0.5"),
+    ("double c", 0, b"", "float", "0.25"),
+    ("fixed_len_byte_array (2) c (FLOAT16)", 0, &[0, 0x3C], "float", "1.0"),
+    ("byte_array c", 0, &[0, 255], "binary", "00ff"),
+    ("byte_array c (STRING)", 0, "é".as_bytes(), "text", "é"),
+    ("byte_array c (UTF8)", 0, b"x", "text", "x"),
+    ("byte_array c (ENUM)", 0, b"RED", "text", "RED"),
+    ("byte_array c (JSON)", 0, b"{}", "text", "{}"),
+    ("byte_array c (BSON)", 0, &[5, 0, 0, 0, 0], "binary", "0500000000"),
+    (
+        "fixed_len_byte_array (16) c (UUID)",
+        0,
+        b"\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0A\x0B\x0C\x0D\x0E\x0F",
+        "binary",
+        "000102030405060708090a0b0c0d0e0f",
+    ),
+    ("fixed_len_byte_array (3) c", 0, b"abc", "binary", "616263"),
+    ("int32 c (DATE)", -1, b"", "date", "1969-12-31"),
+    ("int32 c (TIME(MILLIS,true))", 1, b"", "Time32(ms)", "00:00:00.001"),
+    ("int64 c (TIME(MICROS,false))", 1, b"", "Time64(µs)", "00:00:00.000001"),
+    ("int64 c (TIME(NANOS,false))", 1, b"", "Time64(ns)", "00:00:00.000000001"),
+    ("int64 c (TIMESTAMP(MILLIS,true))", -1, b"", "timestamp in UTC", "1969-12-31T23:59:59.999"),
+    ("int64 c (TIMESTAMP(MICROS,false))", 1, b"", "timestamp", "1970-01-01T00:00:00.000001"),
+    ("int64 c (TIMESTAMP(NANOS,true))", 1, b"", "timestamp in UTC", "1970-01-01T00:00:00.000000001"),
+    ("int64 c (TIMESTAMP_MILLIS)", 1, b"", "timestamp in UTC", "1970-01-01T00:00:00.001"),
+    ("int96 c", 0, b"", "timestamp", "9999-12-31T12:00:00"),
+    ("int32 c (DECIMAL(9,2))", -1234, b"", "decimal(9, 2)", "-12.34"),
+    ("int64 c (DECIMAL(18,0))", 5, b"", "decimal(18, 0)", "5"),
+    ("byte_array c (DECIMAL(20,1))", 0, &[0xFF], "decimal(20, 1)", "-0.1"),
+    (
+        "fixed_len_byte_array (16) c (DECIMAL(38,38))",
+        0,
+        &[0; 16],
+        "decimal(38, 38)",
+        "0.00000000000000000000000000000000000000",
+    ),
+    ("fixed_len_byte_array (20) c (DECIMAL(30,2))", 0, &[0xFF; 20], "decimal(30, 2)", "-0.01"),
+    (
+        "fixed_len_byte_array (32) c (DECIMAL(76,2))",
+        0,
+        &WIDE,
+        "Decimal256(76, 2)",
+        "874539027393357770256302677358759274744.33",
+    ),
+];
+
 #[test]
 fn all_types_are_read() {
-    let uuid: Vec<u8> = (0..16).collect();
-    let mut wide = [0; 32];
-    wide[14..].copy_from_slice(&[1; 18]);
-    let columns: &[(&str, i64, &[u8], &str, &str)] = &[
-        ("boolean c", 1, b"", "boolean", "true"),
-        ("int32 c", -7, b"", "integer", "-7"),
-        ("int32 c (INTEGER(8,true))", -7, b"", "integer", "-7"),
-        ("int32 c (INTEGER(16,false))", 65_535, b"", "integer", "65535"),
-        ("int32 c (INTEGER(32,false))", 7, b"", "integer", "7"),
-        ("int64 c (INTEGER(64,false))", -1, b"", "unsigned integer", "18446744073709551615"),
-        ("int64 c", i64::MIN, b"", "integer", "-9223372036854775808"),
-        ("float c", 0, b"", "float", "0.5"),
-        ("double c", 0, b"", "float", "0.25"),
-        ("fixed_len_byte_array (2) c (FLOAT16)", 0, &[0, 0x3C], "float", "1.0"),
-        ("byte_array c", 0, &[0, 255], "binary", "00ff"),
-        ("byte_array c (STRING)", 0, "é".as_bytes(), "text", "é"),
-        ("byte_array c (UTF8)", 0, b"x", "text", "x"),
-        ("byte_array c (ENUM)", 0, b"RED", "text", "RED"),
-        ("byte_array c (JSON)", 0, b"{}", "text", "{}"),
-        ("byte_array c (BSON)", 0, &[5, 0, 0, 0, 0], "binary", "0500000000"),
-        ("fixed_len_byte_array (16) c (UUID)", 0, &uuid, "binary", "000102030405060708090a0b0c0d0e0f"),
-        ("fixed_len_byte_array (3) c", 0, b"abc", "binary", "616263"),
-        ("int32 c (DATE)", -1, b"", "date", "1969-12-31"),
-        ("int32 c (TIME(MILLIS,true))", 1, b"", "Time32(ms)", "00:00:00.001"),
-        ("int64 c (TIME(MICROS,false))", 1, b"", "Time64(µs)", "00:00:00.000001"),
-        ("int64 c (TIME(NANOS,false))", 1, b"", "Time64(ns)", "00:00:00.000000001"),
-        ("int64 c (TIMESTAMP(MILLIS,true))", -1, b"", "timestamp in UTC", "1969-12-31T23:59:59.999"),
-        ("int64 c (TIMESTAMP(MICROS,false))", 1, b"", "timestamp", "1970-01-01T00:00:00.000001"),
-        ("int64 c (TIMESTAMP(NANOS,true))", 1, b"", "timestamp in UTC", "1970-01-01T00:00:00.000000001"),
-        ("int64 c (TIMESTAMP_MILLIS)", 1, b"", "timestamp in UTC", "1970-01-01T00:00:00.001"),
-        ("int96 c", 0, b"", "timestamp", "9999-12-31T12:00:00"),
-        ("int32 c (DECIMAL(9,2))", -1234, b"", "decimal(9, 2)", "-12.34"),
-        ("int64 c (DECIMAL(18,0))", 5, b"", "decimal(18, 0)", "5"),
-        ("byte_array c (DECIMAL(20,1))", 0, &[0xFF], "decimal(20, 1)", "-0.1"),
-        (
-            "fixed_len_byte_array (16) c (DECIMAL(38,38))",
-            0,
-            &[0; 16],
-            "decimal(38, 38)",
-            "0.00000000000000000000000000000000000000",
-        ),
-        ("fixed_len_byte_array (20) c (DECIMAL(30,2))", 0, &[0xFF; 20], "decimal(30, 2)", "-0.01"),
-        (
-            "fixed_len_byte_array (32) c (DECIMAL(76,2))",
-            0,
-            &wide,
-            "Decimal256(76, 2)",
-            "874539027393357770256302677358759274744.33",
-        ),
-    ];
-    for (column, value, bytes, kind, text) in columns {
+    for (column, value, bytes, kind, text) in COLUMNS {
         let found =
             one_row(&format!("message m {{ required {column}; }}"), |writer, _| put(writer, *value, bytes));
         assert_eq!(found.unwrap(), [((*kind).to_owned(), (*text).to_owned())], "{column}");
