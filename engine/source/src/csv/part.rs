@@ -156,7 +156,6 @@ impl Turn<'_> {
                 return Err(error);
             }
         }
-        self.is_passed = true;
         if link.is_broken {
             return Ok(None);
         }
@@ -164,6 +163,7 @@ impl Turn<'_> {
         link.hasher.update(bytes);
         link.quoting = effect(before);
         link.next += 1;
+        self.is_passed = true;
         let is_last = range.end == range.size_bytes;
         Ok(Some((before, is_last.then(|| fingerprint(&mut link.hasher, &common.dialect.mark())))))
     }
