@@ -51,7 +51,7 @@ fn row_groups_are_whole_and_the_same_for_any_number_of_threads() {
     // Splits of 60,000 rows: of the large subset 42,000 rows each, of the others less than a group.
     let source = MemorySource::new(&table, 60_000).with_batch_rows(9_001);
     let subsets = SubsetOptions { by: "subset".into(), seed: None, shares: BTreeMap::new() };
-    let options = IngestOptions { subsets, key: vec!["id".into()], required: Vec::new() };
+    let options = IngestOptions { subsets, key: vec!["id".into()], required: Vec::new(), time: None };
     for threads in [1, 2, 7] {
         let target = place.path(&format!("dataset{threads}"));
         let execution = Execution::with_threads(threads);
