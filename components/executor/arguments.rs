@@ -29,7 +29,7 @@ pub(super) fn arguments(
         let is_only = port.or_parameter && input.parameter(port.argument).is_none_or(is_nothing);
         paths.retain(|path| !is_optional || is_only || has_content(Path::new(path)));
         if port.or_parameter {
-            one_of_two(port, !paths.is_empty(), input)?;
+            one_of_two(port, !paths.is_empty(), argument.is_required_set(), input)?;
         } else if paths.is_empty() && !is_optional {
             return Err(missing_artifact("inputs", port.name, input.artifact_names()));
         }
@@ -176,7 +176,12 @@ fn input_paths(port: &Input, input: &ExecutorInput) -> Result<Vec<String>, Deliv
     local_paths(port.name, artifacts.iter().filter(is_named))
 }
 
-fn one_of_two(port: &Input, has_artifact: bool, input: &ExecutorInput) -> Result<(), DeliveryError> {
+fn one_of_two(
+    port: &Input,
+    has_artifact: bool,
+    is_required: bool,
+    input: &ExecutorInput,
+) -> Result<(), DeliveryError> {
     let has_parameter = input.parameter(port.argument).is_some_and(|value| !is_nothing(value));
     let path = format!("inputs.artifacts.{}", port.name);
     let other = format!("`inputs.parameterValues.{}`", port.argument);
@@ -185,7 +190,8 @@ fn one_of_two(port: &Input, has_artifact: bool, input: &ExecutorInput) -> Result
             let hint = Some("give the artifact or the parameter".into());
             Err(DeliveryError::executor_value(path, format!("and {other} are both given"), hint))
         }
-        (false, false) => {
+        // What else may stand in its place, the parser knows.
+        (false, false) if is_required => {
             Err(DeliveryError::executor_value(path, format!("and {other} are both missing"), None))
         }
         _ => Ok(()),

@@ -1,7 +1,7 @@
 //! `sluice ingest`: files, or a query over several inputs, to subsets.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
@@ -34,8 +34,8 @@ const EXAMPLES: &str = "\
 Examples:
   sluice ingest trips.csv --subset-column subset --out dataset
   sluice ingest 'data/*.parquet' --share train=0.8 --share eval=0.2 --seed 7 --key trip_id --out dataset
-  sluice ingest trips='trips/*.parquet' zones=zones.csv --key id --share train=0.8 --share eval=0.2 --out dataset \\
-    --query 'SELECT t.id, t.fare, z.name FROM trips AS t JOIN zones AS z ON t.zone = z.id WHERE t.fare >= 0'
+  sluice ingest --input trips='trips/*.parquet' --input zones=zones.csv --key id --share train=0.8 --share eval=0.2 \\
+    --out dataset --query 'SELECT t.id, t.fare, z.name FROM trips AS t JOIN zones AS z ON t.zone = z.id WHERE t.fare >= 0'
   sluice ingest 'data/span-{SPAN}/*.parquet' --spans 'last 7' --time-column start \\
     --interval train=..2014-06-01 --interval eval=2014-06-08.. --out dataset";
 
@@ -48,9 +48,12 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct IngestArguments {
     /// A file, a glob or a folder; `{SPAN}`, `{VERSION}` or `{YYYY}`, `{MM}`, `{DD}` in its path number the pieces
-    /// in which data arrive. As `NAME=INPUT` an input of the query, which may be several.
-    #[arg(value_name = "INPUT", required = true)]
-    input: Vec<String>,
+    /// in which data arrive. A query calls it `data`.
+    #[arg(value_name = "INPUT", required_unless_present = "inputs", conflicts_with = "inputs")]
+    input: Option<String>,
+    /// An input under the name that the query calls it by; may be given several times.
+    #[arg(long = "input", value_name = "NAME=INPUT")]
+    inputs: Vec<String>,
     #[command(flatten)]
     out: OutArgument,
     /// The column that names each row's subset.
@@ -69,7 +72,7 @@ pub(crate) struct IngestArguments {
     /// With `--interval`: the column that says when a row happened.
     #[arg(long, value_name = "COLUMN", requires = "interval")]
     time_column: Option<String>,
-    /// SQL over the inputs by their names; the one input without a name is `data`.
+    /// SQL over the inputs by their names.
     #[arg(long, value_name = "SQL")]
     query: Option<String>,
     /// The spans that are read: `latest` (unless given), `3`, `3..5`, `last 7`, or dates.
@@ -78,31 +81,12 @@ pub(crate) struct IngestArguments {
     /// A column that identifies a row; may be given several times.
     #[arg(long, value_name = "COLUMN")]
     key: Vec<String>,
+    /// A schema that gives the columns of CSV files their types (INT, FLOAT, BYTES), so that none are inferred; a
+    /// cell that does not fit is an error.
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
     #[command(flatten)]
     source: SourceArguments,
-}
-
-/// The inputs by name; the one that is given none is `data`. What stands before `=` is a name only if it can be one,
-/// and no file has the whole for its name.
-fn inputs(given: &[String]) -> Result<BTreeMap<String, String>> {
-    let mut inputs = BTreeMap::new();
-    for text in given {
-        let is_name = |name: &str| {
-            name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        };
-        let named = text.split_once('=').filter(|(name, _)| is_name(name) && !Path::new(text).exists());
-        let (name, location) = named.unwrap_or(("data", text));
-        if inputs.insert(name.to_owned(), location.to_owned()).is_some() {
-            let hint = "for example `sluice ingest trips=trips.csv zones=zones.csv --query …`";
-            let message = match named {
-                Some(_) => format!("the input `{name}` is given twice"),
-                None => "several inputs need names".to_owned(),
-            };
-            return Err(ArgumentError::new(message, hint).into());
-        }
-    }
-    Ok(inputs)
 }
 
 /// Pairs `NAME=…` of an option, each name once.
@@ -122,6 +106,11 @@ fn pairs<T>(
         }
     }
     Ok(pairs)
+}
+
+fn inputs(given: &[String]) -> Result<BTreeMap<String, String>> {
+    let hint = "for example `--input trips=trips.csv --input zones=zones.csv`";
+    pairs("--input", given, hint, |location| (!location.is_empty()).then(|| location.to_owned()))
 }
 
 fn shares(given: &[String]) -> Result<BTreeMap<String, Share>> {
@@ -149,9 +138,13 @@ pub(crate) fn run(arguments: &IngestArguments, session: &Session) -> Result<Answ
     let (key, time) = (arguments.key.clone(), arguments.time_column.clone());
     let options = IngestOptions { subsets, key, required, time };
     let inputs = InputOptions {
-        inputs: inputs(&arguments.input)?,
+        inputs: match &arguments.input {
+            Some(input) => BTreeMap::from([("data".to_owned(), input.clone())]),
+            None => inputs(&arguments.inputs)?,
+        },
         base: PathBuf::from("."),
         source: arguments.source.options()?,
+        schema: arguments.schema.clone(),
         query: arguments.query.clone(),
         spans: arguments.spans.clone(),
     };

@@ -72,8 +72,8 @@ fn what_is_missing_is_named() {
     refused(&place, &task, &["`inputs.artifacts.transform` is missing", "there is `dataset`"]);
     refused(
         &place,
-        &Task::new(&place, "ingest"),
-        &["`inputs.artifacts.files` and `inputs.parameterValues.input` are both missing"],
+        &Task::new(&place, "ingest").parameter("subset_column", "subset"),
+        &["input", "is missing", "sluice ingest --help"],
     );
     let task = Task::new(&place, "ingest").parameter("input", diabetes("diabetes.csv"));
     refused(&place, &task, &["`inputs.parameterValues.subset_column` is missing", "sluice ingest --help"]);

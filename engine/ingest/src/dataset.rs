@@ -27,7 +27,7 @@ pub(crate) const RECORD_FILE: &str = "dataset.json";
 pub struct DatasetRecord {
     /// The digest of the source's plan.
     pub source_digest: String,
-    /// The files that were read, with their rows.
+    /// The files that were read, with their rows; those of a query stand there, by input.
     pub files: BTreeMap<String, u64>,
     /// Rows read: those of the subsets and those left out, unless a query made other rows of them.
     pub rows_read: u64,

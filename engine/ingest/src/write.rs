@@ -150,8 +150,11 @@ fn write(
     }
     let record = DatasetRecord {
         source_digest: plan.digest.clone(),
-        files: plan.files.iter().map(|file| (file.path.clone(), file.rows)).collect(),
-        rows_read: plan.rows(),
+        files: match answer {
+            None => plan.files.iter().map(|file| (file.path.clone(), file.rows)).collect(),
+            Some(_) => BTreeMap::new(),
+        },
+        rows_read: answer.map_or(plan.rows(), Answer::rows_read),
         left_out,
         subsets,
         spans,

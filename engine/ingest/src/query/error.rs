@@ -30,6 +30,9 @@ pub enum QueryError {
         /// Where.
         position: Option<Position>,
     },
+    /// No `FROM`.
+    #[error("the query reads from no input")]
+    NoTable,
     /// A table function and whatever else is no table.
     #[error("the query reads from `{found}`, which is not the name of an input")]
     NotTable {
@@ -131,6 +134,7 @@ impl Diagnostic for QueryError {
             Self::Syntax { .. }
             | Self::NotSelect { .. }
             | Self::UnknownTable { .. }
+            | Self::NoTable
             | Self::NotTable { .. }
             | Self::Unordered { .. }
             | Self::NoQuery { .. }
@@ -157,6 +161,7 @@ impl Diagnostic for QueryError {
                     None => names,
                 })
             }
+            Self::NoTable => Some("say where from: `SELECT * FROM trips`".into()),
             Self::NotTable { .. } => Some("name files under `inputs` and select from their names".into()),
             Self::Unordered { .. } => {
                 Some("filter by a column instead, for example by the hash of the key with `subsets`".into())

@@ -72,6 +72,8 @@ pub struct InputRecord {
     pub digest: String,
     /// Its rows.
     pub rows: u64,
+    /// Its files, with their rows.
+    pub files: BTreeMap<String, u64>,
 }
 
 impl Query {
@@ -170,7 +172,8 @@ impl Query {
             .iter()
             .map(|input| {
                 let plan = input.source.plan();
-                (input.name.clone(), InputRecord { digest: plan.digest.clone(), rows: plan.rows() })
+                let files = plan.files.iter().map(|file| (file.path.clone(), file.rows)).collect();
+                (input.name.clone(), InputRecord { digest: plan.digest.clone(), rows: plan.rows(), files })
             })
             .collect();
         let identity = serde_json::to_vec(&(&self.text, key, &inputs)).unwrap_or_default();
@@ -226,6 +229,12 @@ impl Answer {
             rows,
             lineage: self.lineage.clone(),
         }
+    }
+
+    /// Rows of all inputs.
+    #[must_use]
+    pub fn rows_read(&self) -> u64 {
+        self.inputs.values().map(|input| input.rows).sum()
     }
 
     /// What surprises about the number of rows, in words: a join that multiplies them.

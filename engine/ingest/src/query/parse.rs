@@ -64,6 +64,7 @@ pub(super) fn parse(text: &str, inputs: &[String]) -> Result<Box<Query>, QueryEr
     let mut check = Check { text, inputs, named: Vec::new() };
     match query.visit(&mut check) {
         ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) if tables(&query).is_empty() => Err(QueryError::NoTable),
         ControlFlow::Continue(()) => Ok(query),
     }
 }
@@ -190,6 +191,7 @@ mod tests {
         assert!(matches!(error(""), QueryError::NotSelect { .. }));
         assert!(matches!(error("SELECT 1 FROM trips; SELECT 2 FROM trips"), QueryError::NotSelect { .. }));
         assert!(matches!(error("VALUES (1)"), QueryError::NotSelect { .. }));
+        assert!(matches!(error("SELECT 1 AS one, FORM trips"), QueryError::NoTable));
         assert!(matches!(error("SELECT * FROM read_csv('/etc/passwd')"), QueryError::NotTable { .. }));
         assert!(matches!(error("SELECT * FROM trips LIMIT 5"), QueryError::Unordered { .. }));
         assert!(matches!(

@@ -6,6 +6,7 @@
 //! grouping told to keep the order of the rows.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -152,8 +153,15 @@ fn collect(
     let running = std::thread::Builder::new()
         .name("query".into())
         .spawn(move || {
-            let answer = if ordered { in_memory(frame, &sender) } else { streaming(frame, &sender) };
-            if let Err(error) = answer {
+            let answer = catch_unwind(AssertUnwindSafe(|| {
+                if ordered { in_memory(frame, &sender) } else { streaming(frame, &sender) }
+            }));
+            let error = match answer {
+                Ok(answer) => answer.err(),
+                // What polars' engines do not do ends in a panic rather than an error.
+                Err(panic) => Some(pl::PolarsError::ComputeError(said(panic.as_ref()).into())),
+            };
+            if let Some(error) = error {
                 // Nobody listens any more when the query was given up.
                 let _ = sender.send(Err(error));
             }
@@ -162,6 +170,13 @@ fn collect(
     receive(query, &receiver, execution, sink)?;
     running.join().map_err(|_| CommonError::Internal("polars stopped in the middle of the query".into()))?;
     Ok(())
+}
+
+/// What a panic says.
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    format!("polars gave it up: {text}")
 }
 
 fn receive(

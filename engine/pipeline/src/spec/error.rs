@@ -26,6 +26,9 @@ pub enum SpecError {
     /// No input.
     #[error("`data.inputs` names no source")]
     NoInputs,
+    /// Types from a schema that is not named.
+    #[error("`data.types_from_schema` is true, but no `schema` is named")]
+    NoSchema,
     /// No label.
     #[error("`data.roles` names no label")]
     NoLabel,
@@ -54,6 +57,7 @@ impl Diagnostic for SpecError {
         match self {
             Self::Content { hint, .. } => hint.clone(),
             Self::NoInputs => Some("for example `inputs: {trips: \"data/*.parquet\"}`".into()),
+            Self::NoSchema => Some("name a file: `schema: trips.pbtxt`".into()),
             Self::NoLabel => Some("for example `roles: {label: tips}`".into()),
             Self::SubsetColumn { .. } => {
                 Some("it is the same in all rows of a subset; name another column".into())

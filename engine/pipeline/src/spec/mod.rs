@@ -68,6 +68,9 @@ pub struct DataSpec {
     /// The dialect of CSV files.
     #[serde(default)]
     pub csv: CsvOptions,
+    /// Whether the schema gives the columns of CSV files their types, so that none are inferred.
+    #[serde(default)]
+    pub types_from_schema: bool,
     /// Rows of CSV files that types are inferred from; all of them without.
     #[serde(default)]
     pub infer_rows: Option<u64>,
@@ -193,6 +196,12 @@ impl PipelineFile {
         if spec.data.inputs.is_empty() {
             return Err(SpecError::NoInputs.into());
         }
+        if spec.data.types_from_schema && spec.schema.is_none() {
+            return Err(SpecError::NoSchema.into());
+        }
+        if spec.data.subsets.by_time() && spec.data.roles.time.is_none() {
+            return Err(sluice_ingest::IngestError::NoTime.into());
+        }
         step::ingest::check_query(&self.inputs(), &spec.data.roles.key)
             .map_err(|error| error.in_place("`data.query`"))?;
         if spec.data.roles.label.is_none() {
@@ -242,6 +251,12 @@ impl PipelineFile {
             inputs: self.spec.data.inputs.clone(),
             base: self.base().to_owned(),
             source: self.source_options(),
+            schema: self
+                .spec
+                .schema
+                .as_ref()
+                .filter(|_| self.spec.data.types_from_schema)
+                .map(|path| self.resolve(path)),
             query: self.spec.data.query.clone(),
             spans: self.spec.data.spans.clone(),
         }

@@ -30,7 +30,7 @@ fn message(text: &str) -> String {
 #[test]
 fn a_sound_file_is_read() {
     let spec: PipelineSpec = from_yaml(SOUND, "p.yaml").unwrap();
-    assert_eq!(spec.data.subsets.shares["train"].to_bits(), 0.8_f64.to_bits());
+    assert_eq!(spec.data.subsets.shares["train"], sluice_ingest::Share::Part(0.8));
     assert_eq!(spec.data.subsets.seed, Some(7));
     assert_eq!(spec.transform.0.len(), 4);
     assert_eq!(spec.evaluate.options.require.len(), 2);

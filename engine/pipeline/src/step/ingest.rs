@@ -13,7 +13,7 @@ use sluice_ingest::{
 use sluice_source::{FileSource, SourceOptions, SpanLocation};
 
 use crate::spec::PipelineFile;
-use crate::step::{EVAL, TRAIN};
+use crate::step::{self, EVAL, TRAIN};
 
 /// What is read.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct InputOptions {
     pub base: PathBuf,
     /// How files are read.
     pub source: SourceOptions,
+    /// A schema that gives the columns of CSV files their types.
+    pub schema: Option<PathBuf>,
     /// SQL over the inputs.
     pub query: Option<String>,
     /// The spans that are read; the latest without.
@@ -35,6 +37,17 @@ pub struct InputOptions {
 pub struct Inputs {
     sources: Vec<NamedSource>,
     query: Option<Query>,
+}
+
+impl InputOptions {
+    /// How files are read, with the types that the schema gives.
+    fn source(&self) -> Result<SourceOptions> {
+        let mut source = self.source.clone();
+        if let Some(schema) = &self.schema {
+            source.schema_types = step::schema::column_types(&step::schema::read(schema)?);
+        }
+        Ok(source)
+    }
 }
 
 /// Parses the query and sees that its answer has an order; several inputs need one.
@@ -61,6 +74,7 @@ pub fn check_query(options: &InputOptions, key: &[String]) -> Result<Option<Quer
 /// What opening headers meets.
 pub fn outline(options: &InputOptions, key: &[String]) -> Result<Option<(Vec<String>, Lineage)>> {
     let query = check_query(options, key)?;
+    let source = options.source()?;
     let spans = select_spans(&options.inputs, &options.base, options.spans.as_ref())?;
     let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, location) in &options.inputs {
@@ -71,7 +85,7 @@ pub fn outline(options: &InputOptions, key: &[String]) -> Result<Option<(Vec<Str
             Some(span) => &span.location,
             None => location,
         };
-        headers.insert(name.clone(), sluice_source::header(location, &options.base, &options.source)?);
+        headers.insert(name.clone(), sluice_source::header(location, &options.base, &source)?);
     }
     Ok(match query {
         Some(query) => query.outline(&headers),
@@ -92,6 +106,7 @@ impl Inputs {
     /// [`QueryError`], [`sluice_ingest::SpanError`], and what opening meets.
     pub fn open(options: &InputOptions, key: &[String], execution: &Execution) -> Result<Self> {
         let query = check_query(options, key)?;
+        let how = options.source()?;
         let spans = select_spans(&options.inputs, &options.base, options.spans.as_ref())?;
         let mut sources = Vec::new();
         for (name, location) in &options.inputs {
@@ -99,10 +114,10 @@ impl Inputs {
                 continue;
             }
             let source = match spans.get(name) {
-                None => sluice_source::open(location, &options.base, &options.source, execution)?,
+                None => sluice_source::open(location, &options.base, &how, execution)?,
                 Some(spans) => {
                     let spans: Vec<SpanLocation> = spans.iter().map(location_of).collect();
-                    sluice_source::open_spans(location, &spans, &options.base, &options.source, execution)?
+                    sluice_source::open_spans(location, &spans, &options.base, &how, execution)?
                 }
             };
             sources.push(NamedSource { name: name.clone(), source });

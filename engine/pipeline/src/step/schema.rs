@@ -1,11 +1,14 @@
 //! Schema: read from a file, or inferred from the training rows.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::error::{CommonError, Result};
+use sluice_core::schema::{Domain, FeatureType};
 use sluice_core::statistics::DatasetStatistics;
 use sluice_quality::schema::{InferOptions, SchemaFile, infer_schema, read_schema, write_schema};
+use sluice_source::CsvType;
 
 use crate::step::made_from;
 
@@ -36,6 +39,25 @@ pub fn read(path: &Path) -> Result<SchemaFile> {
     };
     let text = fs_err::read_to_string(path).map_err(CommonError::on("read", path))?;
     Ok(read_schema(&text, &path.display().to_string())?)
+}
+
+/// The types that a schema gives the columns of text files: `INT` is an integer, `FLOAT` a float, `BYTES` text. A
+/// feature without a type, or of a boolean domain, which text files spell in several ways, is left to be inferred.
+#[must_use]
+pub fn column_types(schema: &SchemaFile) -> BTreeMap<String, CsvType> {
+    let features = schema.schema().features.iter();
+    features
+        .filter(|feature| !matches!(feature.domain, Some(Domain::Boolean { .. })))
+        .filter_map(|feature| {
+            let column_type = match feature.feature_type? {
+                FeatureType::Int => CsvType::Integer,
+                FeatureType::Float => CsvType::Float,
+                FeatureType::Bytes => CsvType::Text,
+                FeatureType::Struct => return None,
+            };
+            Some((feature.name.clone(), column_type))
+        })
+        .collect()
 }
 
 /// Opens a schema artifact.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use ::parquet::basic::Encoding;
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
+use ::parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataReader};
 use arrow::datatypes::SchemaRef;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -94,6 +94,7 @@ impl ParquetFile {
             )
             .into());
         }
+        let metadata = if claimed == 0 && rows > 0 { Arc::new(with_rows(&metadata, rows)) } else { metadata };
         let fingerprint = format!("{:032x}", xxh3_128(&footer));
         let planned = PlannedFile { path: listed.relative.clone(), size_bytes, rows, fingerprint };
         let order = (0..columns.len()).collect();
@@ -151,6 +152,20 @@ fn read_footer(listed: &ListedFile) -> Result<(Vec<u8>, u64)> {
     let mut footer = Vec::new();
     file.take(length).read_to_end(&mut footer).map_err(unreadable)?;
     Ok((footer, size))
+}
+
+/// The metadata with the sum of rows put in, by which the reader bounds its batches.
+fn with_rows(metadata: &ParquetMetaData, rows: u64) -> ParquetMetaData {
+    let file = metadata.file_metadata();
+    let file = FileMetaData::new(
+        file.version(),
+        i64::try_from(rows).unwrap_or(i64::MAX),
+        file.created_by().map(str::to_owned),
+        file.key_value_metadata().cloned(),
+        file.schema_descr_ptr(),
+        file.column_orders().cloned(),
+    );
+    ParquetMetaData::new(file, metadata.row_groups().to_vec())
 }
 
 /// Columns that are not nested have one leaf, whose path has one part.
