@@ -20,7 +20,7 @@ use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::{Execution, Extent};
 use sluice_core::fold::in_order;
 use sluice_core::group::GroupTables;
-use sluice_core::plan::{PlannedColumn, Split};
+use sluice_core::plan::{Plan, PlannedColumn, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
 
 use crate::dataset::{DATASET_KIND, DATASET_VERSION, Dataset, DatasetRecord, RECORD_FILE, SpanRecord};
@@ -80,6 +80,9 @@ pub fn ingest_query(
     write(draft, &answer, options, (notes, Some(&answer)), execution)
 }
 
+/// The files of the subsets, by span and name.
+type Writers = BTreeMap<(Option<u64>, String), ParquetWriter>;
+
 fn write(
     mut draft: Draft,
     source: &dyn BatchSource,
@@ -93,44 +96,9 @@ fn write(
     }
     let layout = Layout::new(source, options)?;
     execution.progress.begin("ingest", plan.extent());
-    let mut writers: BTreeMap<(Option<u64>, String), ParquetWriter> = BTreeMap::new();
-    let mut left_out = 0;
-    in_order(
-        &plan.splits,
-        execution,
-        |split| layout.sort(source, split, execution),
-        |split, sorted: Sorted| {
-            left_out += sorted.left_out;
-            let span = plan.span_of(split).map(|span| span.span);
-            for (name, part) in sorted.parts {
-                let writer = match writers.entry((span, name)) {
-                    Entry::Occupied(entry) => entry.into_mut(),
-                    Entry::Vacant(entry) => {
-                        let (span, subset) = entry.key();
-                        let name = file_of(subset, *span);
-                        let writer = ParquetWriter::new(&mut draft, &name, &layout.schema)?;
-                        entry.insert(writer)
-                    }
-                };
-                writer.append(part)?;
-            }
-            Ok(())
-        },
-    )?;
+    let (writers, left_out) = write_parts(&mut draft, source, &layout, execution)?;
     execution.progress.begin("writing", Extent::default());
-    let mut subsets: BTreeMap<String, u64> = BTreeMap::new();
-    let mut spans: Vec<SpanRecord> = plan
-        .spans
-        .iter()
-        .map(|span| SpanRecord { span: span.span, version: span.version, subsets: BTreeMap::new() })
-        .collect();
-    for ((span, name), writer) in writers {
-        let rows = writer.finish(&mut draft)?;
-        *subsets.entry(name.clone()).or_default() += rows;
-        for record in spans.iter_mut().filter(|record| Some(record.span) == span) {
-            record.subsets.insert(name.clone(), rows);
-        }
-    }
+    let (subsets, spans) = finish(writers, plan, &mut draft)?;
     execution.progress.end();
     for name in &options.required {
         if subsets.get(name).copied().unwrap_or(0) == 0 {
@@ -138,8 +106,8 @@ fn write(
             return Err(IngestError::Empty { name: name.clone(), found, rule: options.subsets.rule() }.into());
         }
     }
-    let written: u64 = subsets.values().sum();
     let delivered = layout.delivered.load(Ordering::Relaxed);
+    let written: u64 = subsets.values().sum();
     // A query's own reader has counted what it read; its answer may have fewer rows, or more.
     let expected = if answer.is_some() { delivered } else { plan.rows() };
     if written + left_out != expected || delivered != expected {
@@ -167,6 +135,63 @@ fn write(
     draft.write_json(RECORD_FILE, &record)?;
     let made_from = BTreeMap::from([("source".to_owned(), plan.digest.clone())]);
     Ok(Dataset::new(draft.publish(DATASET_KIND, DATASET_VERSION, made_from)?, record))
+}
+
+/// Reads all splits and appends their rows to the files of their subsets; answers how many rows belong to none.
+fn write_parts(
+    draft: &mut Draft,
+    source: &dyn BatchSource,
+    layout: &Layout<'_>,
+    execution: &Execution,
+) -> Result<(Writers, u64)> {
+    let plan = source.plan();
+    let mut writers = Writers::new();
+    let mut left_out = 0;
+    in_order(
+        &plan.splits,
+        execution,
+        |split| layout.sort(source, split, execution),
+        |split, sorted: Sorted| {
+            left_out += sorted.left_out;
+            let span = plan.span_of(split).map(|span| span.span);
+            for (name, part) in sorted.parts {
+                let writer = match writers.entry((span, name)) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => {
+                        let (span, subset) = entry.key();
+                        let name = file_of(subset, *span);
+                        let writer = ParquetWriter::new(draft, &name, &layout.schema)?;
+                        entry.insert(writer)
+                    }
+                };
+                writer.append(part)?;
+            }
+            Ok(())
+        },
+    )?;
+    Ok((writers, left_out))
+}
+
+/// Ends the files; answers the rows of each subset, and of each span by subset.
+fn finish(
+    writers: Writers,
+    plan: &Plan,
+    draft: &mut Draft,
+) -> Result<(BTreeMap<String, u64>, Vec<SpanRecord>)> {
+    let mut subsets: BTreeMap<String, u64> = BTreeMap::new();
+    let mut spans: Vec<SpanRecord> = plan
+        .spans
+        .iter()
+        .map(|span| SpanRecord { span: span.span, version: span.version, subsets: BTreeMap::new() })
+        .collect();
+    for ((span, name), writer) in writers {
+        let rows = writer.finish(draft)?;
+        *subsets.entry(name.clone()).or_default() += rows;
+        for record in spans.iter_mut().filter(|record| Some(record.span) == span) {
+            record.subsets.insert(name.clone(), rows);
+        }
+    }
+    Ok((subsets, spans))
 }
 
 /// The file of a subset, or of its part of a span; in byte order of their names the spans ascend.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use sluice_core::error::{CommonError, Result};
+use sluice_core::role::Roles;
 
 use crate::spec::{PipelineFile, SpecError};
 use crate::step;
@@ -40,19 +41,8 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         .into())
     };
     let roles = &spec.data.roles;
-    let label: Vec<String> = roles.label.iter().cloned().collect();
-    let time: Vec<String> = roles.time.iter().cloned().collect();
-    let named = [
-        ("label", &label),
-        ("key", &roles.key),
-        ("time", &time),
-        ("ignored", &roles.ignored),
-        ("allow", &roles.allow),
-    ];
-    for (role, columns) in named {
-        for column in columns {
-            require(column, &format!("data.roles.{role}"))?;
-        }
+    for (role, column) in named(roles) {
+        require(column, &format!("data.roles.{role}"))?;
     }
     if let Some(column) = spec.data.subsets.column() {
         require(column, "data.subsets.by")?;
@@ -90,4 +80,12 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         step::schema::read(&file.resolve(path))?;
     }
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
+}
+
+/// Every column that the roles name, with the role's key.
+fn named(roles: &Roles) -> impl Iterator<Item = (&'static str, &String)> {
+    let of = |role: &'static str| move |column| (role, column);
+    let single = roles.label.iter().map(of("label")).chain(roles.time.iter().map(of("time")));
+    let lists = [("key", &roles.key), ("ignored", &roles.ignored), ("allow", &roles.allow)];
+    single.chain(lists.into_iter().flat_map(move |(role, columns)| columns.iter().map(of(role))))
 }

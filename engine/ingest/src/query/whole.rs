@@ -126,9 +126,12 @@ fn table(input: &NamedSource, scratch: &Path, execution: &Execution) -> Result<p
         stage(&input.source, &input.name, empty.schema_ref(), &path, execution)?;
         vec![path]
     };
-    let schema = to_polars(&empty, &input.name)?.schema().clone();
-    let columns: Vec<pl::Expr> =
-        schema.iter().map(|(name, data_type)| pl::col(name.clone()).strict_cast(data_type.clone())).collect();
+    let empty = to_polars(&empty, &input.name)?;
+    let columns: Vec<pl::Expr> = empty
+        .schema()
+        .iter()
+        .map(|(name, data_type)| pl::col(name.clone()).strict_cast(data_type.clone()))
+        .collect();
     let tables = files
         .iter()
         .map(|path| {

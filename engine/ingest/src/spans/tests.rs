@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sluice_core::error::{Diagnostic, ErrorKind};
+use sluice_core::error::ErrorKind;
 
 use super::*;
 

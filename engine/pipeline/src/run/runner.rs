@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fs_err as fs;
 
-use sluice_core::artifact::hex_digest;
+use sluice_core::artifact::{Artifact, hex_digest};
 use sluice_core::error::{CommonError, Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
@@ -278,69 +278,14 @@ impl<'a> Runner<'a> {
             rows: opened.rows(),
             open: Dataset::open,
             make: |target: &Path, execution: &Execution| opened.ingest(&options, target, execution),
-            summary: |dataset: &Dataset| {
-                let record = dataset.record();
-                let subsets: Vec<String> =
-                    record.subsets.iter().map(|(name, rows)| format!("{name} {}", count(*rows))).collect();
-                let mut summary =
-                    format!("{}: {}", sluice_report::rows(record.rows_read), subsets.join(", "));
-                if record.left_out > 0 {
-                    summary.push_str(&format!(", left out {}", count(record.left_out)));
-                }
-                match record.spans.as_slice() {
-                    [] => {}
-                    [span] => summary.push_str(&format!("; span {}", span.span)),
-                    [first, .., last] => {
-                        summary.push_str(&format!("; spans {} to {}", first.span, last.span))
-                    }
-                }
-                summary
-            },
+            summary: dataset_summary,
         })
     }
 
     /// Statistics, schema and validation; whether the data may flow on.
     fn judged(&mut self, dataset: &Dataset) -> Result<Option<bool>> {
         let file = self.file;
-        let dataset_digest = dataset.artifact().digest();
-        let parts = KeyParts::new().with("dataset", dataset_digest);
-        // Both read the training rows, so both come from one scan, unless one of them is there already.
-        let shares = self.is_missing(StepName::Statistics, &parts)?
-            && self.is_missing(StepName::Transform, &self.transform_parts(dataset)?)?;
-        let mut fitted = None;
-        let statistics = self.step(Work {
-            name: StepName::Statistics,
-            parts,
-            rows: dataset.record().subsets.values().sum(),
-            open: StatisticsRecord::open,
-            make: |target: &Path, execution: &Execution| {
-                let (spec, roles) = (&file.spec.transform, &file.spec.data.roles);
-                let both = if shares {
-                    step::statistics::with_transform(dataset, spec, roles, execution)
-                        .map(|(statistics, transform)| (statistics, Some(transform)))
-                } else {
-                    step::statistics::of_dataset(dataset, execution).map(|statistics| (statistics, None))
-                };
-                let statistics = match both {
-                    Ok((statistics, transform)) => {
-                        fitted = transform;
-                        statistics
-                    }
-                    Err(error) if matches!(error.kind(), ErrorKind::Interrupted(_)) => return Err(error),
-                    // What is wrong with the transform is said when its turn comes, after the validation.
-                    Err(_) if shares => step::statistics::of_dataset(dataset, execution)?,
-                    Err(error) => return Err(error),
-                };
-                let artifact = statistics.publish(dataset_digest, target)?;
-                Ok((statistics, artifact))
-            },
-            summary: |(statistics, _): &(StatisticsRecord, _)| {
-                let columns = statistics.subsets.first().map_or(0, |subset| subset.columns.len());
-                format!("{columns} columns of {} subsets", statistics.subsets.len())
-            },
-        })?;
-        self.fitted = fitted;
-        let Some((statistics, statistics_artifact)) = statistics else { return Ok(None) };
+        let Some((statistics, statistics_artifact)) = self.statistics(dataset)? else { return Ok(None) };
         let digest = statistics_artifact.digest();
         let Some((schema, schema_digest)) = self.schema(&statistics, digest)? else { return Ok(None) };
         let inferred = file.spec.schema.is_none();
@@ -368,6 +313,49 @@ impl<'a> Runner<'a> {
         let accepted = validation.accepted;
         self.report.validation = Some(validation);
         Ok(Some(accepted))
+    }
+
+    /// The statistics, and the transform with them if neither is there already: both read the training rows, so both
+    /// come from one scan.
+    fn statistics(&mut self, dataset: &Dataset) -> Result<Option<(StatisticsRecord, Artifact)>> {
+        let file = self.file;
+        let dataset_digest = dataset.artifact().digest();
+        let parts = KeyParts::new().with("dataset", dataset_digest);
+        let shares = self.is_missing(StepName::Statistics, &parts)?
+            && self.is_missing(StepName::Transform, &self.transform_parts(dataset)?)?;
+        let mut fitted = None;
+        let statistics = self.step(Work {
+            name: StepName::Statistics,
+            parts,
+            rows: dataset.record().subsets.values().sum(),
+            open: StatisticsRecord::open,
+            make: |target: &Path, execution: &Execution| {
+                let (spec, roles) = (&file.spec.transform, &file.spec.data.roles);
+                let shared = match shares {
+                    true => Some(step::statistics::with_transform(dataset, spec, roles, execution)),
+                    false => None,
+                };
+                let statistics = match shared {
+                    Some(Ok((statistics, transform))) => {
+                        fitted = Some(transform);
+                        statistics
+                    }
+                    Some(Err(error)) if matches!(error.kind(), ErrorKind::Interrupted(_)) => {
+                        return Err(error);
+                    }
+                    // What is wrong with the transform is said when its turn comes, after the validation.
+                    Some(Err(_)) | None => step::statistics::of_dataset(dataset, execution)?,
+                };
+                let artifact = statistics.publish(dataset_digest, target)?;
+                Ok((statistics, artifact))
+            },
+            summary: |(statistics, _): &(StatisticsRecord, _)| {
+                let columns = statistics.subsets.first().map_or(0, |subset| subset.columns.len());
+                format!("{columns} columns of {} subsets", statistics.subsets.len())
+            },
+        })?;
+        self.fitted = fitted;
+        Ok(statistics)
     }
 
     fn schema(
@@ -552,6 +540,22 @@ impl<'a> Runner<'a> {
         self.tell(report);
         Ok(())
     }
+}
+
+fn dataset_summary(dataset: &Dataset) -> String {
+    let record = dataset.record();
+    let subsets: Vec<String> =
+        record.subsets.iter().map(|(name, rows)| format!("{name} {}", count(*rows))).collect();
+    let mut summary = format!("{}: {}", sluice_report::rows(record.rows_read), subsets.join(", "));
+    if record.left_out > 0 {
+        summary.push_str(&format!(", left out {}", count(record.left_out)));
+    }
+    match record.spans.as_slice() {
+        [] => {}
+        [span] => summary.push_str(&format!("; span {}", span.span)),
+        [first, .., last] => summary.push_str(&format!("; spans {} to {}", first.span, last.span)),
+    }
+    summary
 }
 
 fn train_summary(model: &ModelPackage) -> String {
