@@ -83,7 +83,10 @@ fn what_contradicts_itself_is_refused() {
     assert!(message(&SOUND.replace("key: [id]", "key: [y]")).contains("column `y` has two roles"));
     assert!(message(&SOUND.replace("label: y, ", "")).contains("names no label"));
     assert!(message(&SOUND.replace("alpha: 0.4", "alpha: -1")).contains("`ridge.alpha` is -1"));
-    assert!(message(&SOUND.replace("trips: trips.csv", "a: b.csv, c: d.csv")).contains("names 2 sources"));
+    assert!(
+        message(&SOUND.replace("trips: trips.csv", "a: b.csv, c: d.csv")).contains("2 inputs but no query")
+    );
+    assert!(message(&SOUND.replace("trips: trips.csv", "")).contains("names no source"));
     assert!(
         message(&SOUND.replace("pipeline: tips", "pipeline: ../tips"))
             .contains("cannot be the name of a model")
