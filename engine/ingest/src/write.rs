@@ -248,19 +248,13 @@ impl<'a> Layout<'a> {
         let adds_hash = options.key.is_empty() && identity != RowIdentity::Stored;
         let needs_hash = adds_hash || matches!(rule, Rule::Hash { .. });
         let inputs = if needs_hash { Inputs::default().with_identity(&identity) } else { Inputs::default() };
-        let mut columns: Vec<PlannedColumn> = plan
-            .columns
-            .iter()
-            .filter(|column| Some(column.name.as_str()) != subset_column)
-            .cloned()
-            .collect();
+        let mut columns: Vec<PlannedColumn> = Vec::new();
         let mut fields: Vec<Field> = Vec::new();
-        for column in &columns {
-            let data_type = match column.kind.normal_type() {
-                Some(data_type) => data_type,
-                None => nested_type(source, &column.name)?,
-            };
-            fields.push(Field::new(&column.name, data_type, true));
+        for (index, column) in plan.columns.iter().enumerate() {
+            if Some(column.name.as_str()) != subset_column {
+                fields.push(Field::new(&column.name, column_type(source, index)?, true));
+                columns.push(column.clone());
+            }
         }
         if adds_hash {
             fields.push(Field::new(ROW_HASH_COLUMN, DataType::UInt64, false));
@@ -349,9 +343,11 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The Arrow type of a nested column, which only the data tell.
-fn nested_type(source: &dyn BatchSource, column: &str) -> Result<DataType> {
-    let index = source.plan().columns.iter().position(|planned| planned.name == column).unwrap_or(0);
+/// The Arrow type of a column in normal form; of a nested one only the data tell it.
+pub(crate) fn column_type(source: &dyn BatchSource, index: usize) -> Result<DataType> {
+    if let Some(data_type) = source.plan().columns[index].kind.normal_type() {
+        return Ok(data_type);
+    }
     let head = source.head(&[index], 1)?;
     Ok(head.first().map_or(DataType::Null, |batch| batch.column(0).data_type().clone()))
 }

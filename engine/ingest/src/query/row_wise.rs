@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_empty_array};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{Field, Schema};
 use polars::prelude as pl;
 use polars::sql::SQLContext;
 use sqlparser::ast::{Expr, SelectItem, SetExpr};
@@ -20,6 +20,7 @@ use sluice_source::FileSource;
 use super::error::QueryError;
 use super::exchange::{from_polars, to_polars};
 use super::{NamedSource, Query};
+use crate::write::column_type;
 
 /// A row-wise query over its one input.
 #[derive(Debug)]
@@ -86,15 +87,6 @@ impl RowWise {
         }
         from_polars(&frame)
     }
-}
-
-/// The Arrow type of a column in normal form; of nested ones only the data tell it.
-pub(super) fn column_type(source: &FileSource, index: usize) -> Result<DataType> {
-    if let Some(data_type) = source.plan().columns[index].kind.normal_type() {
-        return Ok(data_type);
-    }
-    let head = source.head(&[index], 1)?;
-    Ok(head.first().map_or(DataType::Null, |batch| batch.column(0).data_type().clone()))
 }
 
 fn batch(fields: Vec<Field>, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {

@@ -29,9 +29,10 @@ use sluice_source::{FileSource, Format, SourceOptions};
 
 use super::error::QueryError;
 use super::exchange::{from_polars, to_polars};
-use super::row_wise::{column_type, planned};
+use super::row_wise::planned;
 use super::{InputRecord, NamedSource, Query};
 use crate::stage::{StagedFile, stage};
+use crate::write::column_type;
 
 /// How long a query may go on unasked before an interruption is looked for.
 const PATIENCE: Duration = Duration::from_millis(50);
