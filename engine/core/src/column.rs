@@ -72,7 +72,11 @@ pub enum ColumnKind {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         nanoseconds: bool,
     },
-    /// Lists, structs and whatever has no view yet; the Arrow type in words.
+    /// Lists of any layout; what they hold.
+    List(Box<Self>),
+    /// Structs; their fields in order.
+    Struct(Vec<(String, Self)>),
+    /// Maps and whatever has no view yet; the Arrow type in words.
     Other(String),
 }
 
@@ -83,9 +87,26 @@ impl ColumnKind {
         match data_type {
             DataType::Dictionary(_, values) => Self::of(values),
             DataType::RunEndEncoded(_, values) => Self::of(values.data_type()),
+            DataType::List(item)
+            | DataType::LargeList(item)
+            | DataType::ListView(item)
+            | DataType::LargeListView(item)
+            | DataType::FixedSizeList(item, _) => Self::List(Box::new(Self::of(item.data_type()))),
+            DataType::Struct(fields) => Self::Struct(
+                fields.iter().map(|field| (field.name().clone(), Self::of(field.data_type()))).collect(),
+            ),
             other => {
                 Self::of_scalar(other).unwrap_or_else(|| Self::Other(plain_normal_type(other).to_string()))
             }
+        }
+    }
+
+    /// What the innermost lists hold; the kind itself where it is no list.
+    #[must_use]
+    pub fn innermost(&self) -> &Self {
+        match self {
+            Self::List(item) => item.innermost(),
+            other => other,
         }
     }
 
@@ -126,7 +147,7 @@ impl ColumnKind {
         })
     }
 
-    /// The Arrow type of the normal form (text without codes); `None` for what has none.
+    /// The Arrow type of the normal form (text without codes); `None` for what is nested or has none.
     #[must_use]
     pub fn normal_type(&self) -> Option<DataType> {
         Some(match self {
@@ -143,7 +164,7 @@ impl ColumnKind {
                 let unit = if *nanoseconds { TimeUnit::Nanosecond } else { TimeUnit::Microsecond };
                 DataType::Timestamp(unit, zone.as_deref().map(Arc::from))
             }
-            Self::Other(_) => return None,
+            Self::List(_) | Self::Struct(_) | Self::Other(_) => return None,
         })
     }
 
@@ -168,6 +189,11 @@ impl std::fmt::Display for ColumnKind {
             Self::Date => formatter.write_str("date"),
             Self::Timestamp { zone: None, .. } => formatter.write_str("timestamp"),
             Self::Timestamp { zone: Some(zone), .. } => write!(formatter, "timestamp in {zone}"),
+            Self::List(item) => write!(formatter, "list of {item}"),
+            Self::Struct(fields) => {
+                let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+                write!(formatter, "struct of {}", names.join(", "))
+            }
             Self::Other(name) => formatter.write_str(name),
         }
     }
@@ -390,7 +416,7 @@ mod tests {
         let fixed: ArrayRef =
             Arc::new(FixedSizeListArray::new(item(DataType::Int16), 2, Arc::clone(&narrow), None));
         let normal = normalize(&lists).unwrap();
-        assert_eq!(ColumnKind::of(lists.data_type()), ColumnKind::Other("List(Int64)".into()));
+        assert_eq!(ColumnKind::of(lists.data_type()), ColumnKind::List(Box::new(ColumnKind::Integer)));
         assert_eq!(ColumnKind::of(normal.data_type()), ColumnKind::of(fixed.data_type()));
         assert_eq!(normal.data_type(), normalize(&fixed).unwrap().data_type());
         assert!(normal.is_null(1) && normal.as_list::<i32>().value(2).len() == 2);

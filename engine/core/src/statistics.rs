@@ -3,38 +3,83 @@
 //! Counts are exact. Every approximate figure says so: [`Quantiles::rank_error_fraction`],
 //! [`Distinct::relative_error`], [`TopValues::max_error`] are 0 where the figure is exact.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::column::ColumnKind;
 
-/// The statistics of one subset of a data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The statistics of one subset of a data set, or of one slice of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatasetStatistics {
-    /// The subset: `train`, `eval`, …
+    /// The subset (`train`, `eval`, …); of a slice its key as TFDV writes it (`payment_type_Cash`).
     pub name: String,
+    /// What the rows of a slice have in common; nothing for a whole subset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<SliceCondition>,
     /// Rows read.
     pub num_rows: u64,
-    /// One per column, in the order of the source.
+    /// How much the rows count, where a column says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<DatasetWeight>,
+    /// One per column, in the order of the source. The fields of a struct follow it, each with its path.
     pub columns: Vec<ColumnStatistics>,
+    /// Pairs of columns, where they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crosses: Vec<CrossStatistics>,
+    /// The slices of the subset, where they were asked for, in the order of their groupings and keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<DatasetStatistics>,
+}
+
+/// One thing that all rows of a slice have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceCondition {
+    /// The column, or the expression that was asked for.
+    pub column: String,
+    /// Its value as text; none for null.
+    #[serde(default)]
+    pub value: Option<String>,
+}
+
+/// How much the rows of a data set count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DatasetWeight {
+    /// The column that says so.
+    pub column: String,
+    /// The sum over all rows.
+    pub sum: f64,
 }
 
 impl DatasetStatistics {
-    /// The statistics of a column.
+    /// The statistics of a column of the source, not of a field of a struct.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&ColumnStatistics> {
-        self.columns.iter().find(|column| column.name == name)
+        self.columns.iter().find(|column| column.path.is_empty() && column.name == name)
+    }
+
+    /// The statistics of a column or a field of a struct, by its steps.
+    #[must_use]
+    pub fn at(&self, steps: &[String]) -> Option<&ColumnStatistics> {
+        self.columns.iter().find(|column| column.steps() == steps)
     }
 }
 
-/// The statistics of a column.
+/// The statistics of a column, or of a field of a struct.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ColumnStatistics {
-    /// Its name.
+    /// Its name; of a field of a struct its steps joined by points, as TFDV's schema writes paths.
     pub name: String,
-    /// What it holds.
+    /// The steps to a field of a struct, at least two; empty for a column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
+    /// What its values are; of lists what the innermost hold.
     pub kind: ColumnKind,
-    /// The kinds of nothing.
+    /// The kinds of nothing. For a field of a struct a "row" is one present struct.
     pub presence: Presence,
+    /// How many values rows have, for lists; every present row of another column has exactly one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valency: Option<Valency>,
     /// For numbers (booleans count as 0 and 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numeric: Option<NumericStatistics>,
@@ -50,9 +95,200 @@ pub struct ColumnStatistics {
     /// The most frequent values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_values: Option<TopValues>,
+    /// What changes when rows count by their weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighted: Option<WeightedStatistics>,
+    /// How much it tells about the label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub association: Option<Association>,
+    /// Figures beyond the above, by name: those that other programs wrote, and those that a schema asks for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom: BTreeMap<String, CustomStatistic>,
 }
 
-/// The kinds of nothing, counted apart. All counts are rows.
+impl ColumnStatistics {
+    /// Statistics that hold nothing yet but what the column is.
+    #[must_use]
+    pub fn new(name: impl Into<String>, kind: ColumnKind) -> Self {
+        Self {
+            name: name.into(),
+            path: Vec::new(),
+            kind,
+            presence: Presence::default(),
+            valency: None,
+            numeric: None,
+            text: None,
+            time: None,
+            distinct: None,
+            top_values: None,
+            weighted: None,
+            association: None,
+            custom: BTreeMap::new(),
+        }
+    }
+
+    /// The steps that lead to it: its name alone for a column of the source.
+    #[must_use]
+    pub fn steps(&self) -> &[String] {
+        if self.path.is_empty() { std::slice::from_ref(&self.name) } else { &self.path }
+    }
+
+    /// Values of all rows, NaN and infinities included, nulls not.
+    #[must_use]
+    pub fn num_values(&self) -> u64 {
+        self.valency.as_ref().map_or_else(|| self.presence.num_present(), Valency::num_values)
+    }
+}
+
+/// How many values the rows of a list column have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Valency {
+    /// From the outermost lists inwards; at least one.
+    pub levels: Vec<Level>,
+    /// Nulls inside the innermost lists, which are no values.
+    pub num_null_values: u64,
+    /// The number of values per present row, all levels together, in buckets of about equally many rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lengths: Option<Histogram>,
+}
+
+impl Valency {
+    /// Values in the innermost lists.
+    #[must_use]
+    pub fn num_values(&self) -> u64 {
+        self.levels.last().map_or(0, |level| level.num_elements.saturating_sub(self.num_null_values))
+    }
+}
+
+/// The lists of one level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    /// Lists, empty ones included.
+    pub num_present: u64,
+    /// Nulls where a list could be.
+    pub num_missing: u64,
+    /// Lists without an element.
+    pub num_empty: u64,
+    /// Elements of the shortest list.
+    pub min_length: u64,
+    /// Elements of the longest list.
+    pub max_length: u64,
+    /// Elements of all lists.
+    pub num_elements: u64,
+}
+
+/// A count of values by range; bounds are finite. The first bucket includes its lower bound, every one its upper.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Ascending.
+    pub buckets: Vec<Bucket>,
+    /// By how much a count may be off, in values; 0 when all are exact.
+    pub max_error: f64,
+}
+
+/// A range of values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Lower bound.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
+    /// Values; a fraction where a heavy value is shared between buckets, or where values weigh.
+    pub count: f64,
+}
+
+/// The two histograms of finite values that TFDV keeps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Histograms {
+    /// Buckets of equal width.
+    pub equal_width: Histogram,
+    /// Buckets of about equally many values.
+    pub equal_depth: Histogram,
+}
+
+/// Statistics in which every row counts by its weight.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WeightedStatistics {
+    /// The weight of rows with a value.
+    pub num_present: f64,
+    /// The weight of rows without.
+    pub num_missing: f64,
+    /// Values, each with the weight of its row.
+    pub num_values: f64,
+    /// For numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numeric: Option<WeightedNumericStatistics>,
+    /// The values of greatest weight, descending, then by value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub top_values: Vec<(String, f64)>,
+    /// A true weight exceeds the one shown by at most this; 0 when all values are known.
+    #[serde(default)]
+    pub top_values_max_error: f64,
+}
+
+/// Statistics of finite numbers in which every row counts by its weight.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WeightedNumericStatistics {
+    /// sum(w x) / sum(w).
+    pub mean: f64,
+    /// sqrt(sum(w (x - mean)^2) / sum(w)).
+    pub standard_deviation: f64,
+    /// Weighted quantiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantiles: Option<Quantiles>,
+    /// Weighted histograms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histograms: Option<Histograms>,
+}
+
+/// How much a column tells about the label.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Association {
+    /// The label.
+    pub label: String,
+    /// Rows in which both have a value.
+    pub num_rows: u64,
+    /// Mutual information in bits, after the chance level is taken off; at least 0.
+    pub adjusted_mutual_information: f64,
+    /// The same as a share of what there is to know of the label, from 0 to 1.
+    pub normalized_mutual_information: f64,
+    /// Pearson's correlation, where both are numbers that vary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<f64>,
+}
+
+/// How two numeric columns vary together, over the rows in which both have a finite value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CrossStatistics {
+    /// One column.
+    pub x: String,
+    /// The other.
+    pub y: String,
+    /// Rows in which both have one.
+    pub num_rows: u64,
+    /// Population covariance (divided by n).
+    pub covariance: f64,
+    /// Pearson's correlation; none where one does not vary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<f64>,
+}
+
+/// A figure with a name of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CustomStatistic {
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(String),
+    /// Counts by range.
+    Histogram(Histogram),
+    /// Counts by label.
+    Counts(Vec<(String, f64)>),
+}
+
+/// The kinds of nothing, counted apart. NaN, infinities and empty strings are values and counted as such, the others
+/// are counts of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
     /// Rows in all, present or not.
@@ -131,12 +367,16 @@ pub struct NumericStatistics {
     /// Quantiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantiles: Option<Quantiles>,
+    /// Histograms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histograms: Option<Histograms>,
 }
 
 /// Quantiles by inverted distribution function: the smallest value that at least q·n values do not exceed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
-    /// (q, value), ascending in q: the tenths, the quarters, 0.01, 0.05, 0.95 and 0.99.
+    /// (q, value), ascending in q: the tenths, the quarters, 0.01, 0.05, 0.95 and 0.99. A quantile of weights is the
+    /// smallest value that at least q of the weight does not exceed.
     pub values: Vec<(f64, f64)>,
     /// The true rank of each value lies within this share of the rows of q; 0 when exact.
     pub rank_error_fraction: f64,
@@ -162,13 +402,17 @@ pub struct Distinct {
 /// The most frequent values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TopValues {
-    /// By count descending, then by value.
+    /// By count descending, then by value descending, as TFDV has them; at most
+    /// [`MAX_TOP_VALUES`].
     pub values: Vec<(String, u64)>,
     /// A true count exceeds the one shown by at most this; 0 when exact.
     pub max_error: u64,
     /// Whether `values` are all there are.
     pub is_complete: bool,
 }
+
+/// The length of the longest list of most frequent values: TFDV's `num_rank_histogram_buckets`.
+pub const MAX_TOP_VALUES: usize = 1000;
 
 /// Statistics of text and bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -179,13 +423,40 @@ pub struct TextStatistics {
     pub min_length_bytes: u64,
     /// The longest.
     pub max_length_bytes: u64,
+    /// Values that should be text but are not UTF-8.
+    #[serde(default)]
+    pub num_invalid_utf8: u64,
 }
 
 /// Statistics of dates and timestamps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimeStatistics {
     /// The earliest, ISO 8601.
     pub earliest: String,
     /// The latest, ISO 8601.
     pub latest: String,
+    /// The coarsest unit that all values are whole numbers of: `day`, `hour`, `minute`, `second`, `millisecond`,
+    /// `microsecond` or `nanosecond`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
+    /// (q, instant), as [`Quantiles::values`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quantiles: Vec<(f64, String)>,
+    /// As [`Quantiles::rank_error_fraction`].
+    #[serde(default)]
+    pub rank_error_fraction: f64,
+    /// Counts in spans of equal length.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub histogram: Vec<TimeBucket>,
+}
+
+/// A span of time, with its end; the first also with its beginning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimeBucket {
+    /// Beginning, ISO 8601.
+    pub low: String,
+    /// End, ISO 8601.
+    pub high: String,
+    /// Values.
+    pub count: f64,
 }

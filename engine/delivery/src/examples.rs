@@ -133,7 +133,12 @@ fn from_json(kind: &ColumnKind, values: &[&Value]) -> std::result::Result<ArrayR
             Arc::new(StringViewArray::from(cells(values, |value| value.as_str().map(str::to_owned))?))
         }
         ColumnKind::Null => Arc::new(arrow::array::NullArray::new(values.len())),
-        ColumnKind::Binary | ColumnKind::Date | ColumnKind::Timestamp { .. } | ColumnKind::Other(_) => {
+        ColumnKind::Binary
+        | ColumnKind::Date
+        | ColumnKind::Timestamp { .. }
+        | ColumnKind::List(_)
+        | ColumnKind::Struct(_)
+        | ColumnKind::Other(_) => {
             return Err(0);
         }
     })

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sluice_core::column::ColumnKind;
 use sluice_core::schema::Schema;
+use sluice_core::schema::Shape;
 use sluice_core::statistics::{ColumnStatistics, NumericStatistics, TopValues};
 use sluice_testkit::datasets::external;
 
@@ -41,6 +42,7 @@ fn sample(name: &str, input: &Value, default_type: &str) -> Option<ColumnStatist
             max: number("max").or(Some(0.0)),
             exact_range: None,
             quantiles: None,
+            histograms: None,
         });
     }
     let labels = match (&input["rank_histogram"], &input["labels"]) {
@@ -117,7 +119,7 @@ fn check_inference(case: &Value) -> Option<()> {
     assert_eq!(feature.presence.min_count, presence["min_count"].as_i64(), "{case}");
     assert_eq!(feature.presence.min_fraction, presence["min_fraction"].as_f64(), "{case}");
     assert!(feature.domain.is_none() && expect["domain"].is_null(), "{case}");
-    assert_eq!(feature.is_scalar, presence.get("min_fraction").is_some(), "{case}");
+    assert_eq!(feature.shape == Shape::scalar(), presence.get("min_fraction").is_some(), "{case}");
     Some(())
 }
 

@@ -8,16 +8,7 @@ use sluice_core::statistics::{
 /// A column of `num_rows` rows, all present, without further figures.
 pub(crate) fn column(name: &str, kind: ColumnKind, num_rows: u64) -> ColumnStatistics {
     let presence = Presence { num_rows, ..Presence::default() };
-    ColumnStatistics {
-        name: name.into(),
-        kind,
-        presence,
-        numeric: None,
-        text: None,
-        time: None,
-        distinct: None,
-        top_values: None,
-    }
+    ColumnStatistics { presence, ..ColumnStatistics::new(name, kind) }
 }
 
 /// A text column with exactly these values.
@@ -43,6 +34,7 @@ pub(crate) fn numbers(name: &str, kind: ColumnKind, min: f64, max: f64) -> Colum
         max: Some(max),
         exact_range: None,
         quantiles: None,
+        histograms: None,
     });
     sample
 }
@@ -56,5 +48,5 @@ pub(crate) fn missing(mut column: ColumnStatistics, num_missing: u64) -> ColumnS
 /// A data set of these columns; as many rows as the first has.
 pub(crate) fn dataset(columns: Vec<ColumnStatistics>) -> DatasetStatistics {
     let num_rows = columns.first().map_or(10, |column| column.presence.num_rows);
-    DatasetStatistics { name: "eval".into(), num_rows, columns }
+    DatasetStatistics { name: "eval".into(), num_rows, columns, ..DatasetStatistics::default() }
 }

@@ -4,14 +4,22 @@
 use std::collections::BTreeMap;
 
 use prost_reflect::{DynamicMessage, Value};
-use sluice_core::schema::{Domain, Feature, FeatureType, PresenceConstraint, Schema};
+use sluice_core::schema::{Domain, Feature, FeatureType, Lifecycle, PresenceConstraint, Schema, Shape};
 
 use crate::error::QualityError;
 use crate::protobuf::{Fields, message};
 
-/// Life-cycle stages that are not validated: planned, alpha, deprecated, debug only, disabled.
-const IDLE_STAGES: [i32; 5] = [1, 2, 5, 6, 7];
-const DEPRECATED: i32 = 5;
+/// The stages of the format, by number.
+const STAGES: [(i32, Lifecycle); 8] = [
+    (1, Lifecycle::Planned),
+    (2, Lifecycle::Alpha),
+    (3, Lifecycle::Beta),
+    (4, Lifecycle::Production),
+    (5, Lifecycle::Deprecated),
+    (6, Lifecycle::DebugOnly),
+    (7, Lifecycle::Disabled),
+    (9, Lifecycle::ValidationDerived),
+];
 
 /// The string domains of a file, by name.
 type Lists = BTreeMap<String, Vec<String>>;
@@ -43,7 +51,12 @@ pub(crate) fn decode(schema: &DynamicMessage, file: &str) -> Result<Schema, Qual
     }
     let limits = schema.message("dataset_constraints");
     let limit = |name: &str| limits.as_ref().and_then(|limits| limits.integer(name));
-    Ok(Schema { features, min_rows: limit("min_examples_count"), max_rows: limit("max_examples_count") })
+    Ok(Schema {
+        features,
+        min_rows: limit("min_examples_count"),
+        max_rows: limit("max_examples_count"),
+        ..Schema::default()
+    })
 }
 
 fn decode_feature(
@@ -61,8 +74,8 @@ fn decode_feature(
             min_fraction: presence.double("min_fraction"),
             min_count: presence.integer("min_count"),
         });
-    let is_scalar = message.message("shape").is_some_and(|shape| {
-        shape.messages("dim").iter().all(|dimension| dimension.integer("size") == Some(1))
+    let shape = message.message("shape").map_or(Shape::Any, |shape| {
+        Shape::Fixed(shape.messages("dim").iter().map(|dim| dim.integer("size").unwrap_or(0)).collect())
     });
     let mass =
         message.message("distribution_constraints").and_then(|limits| limits.double("min_domain_mass"));
@@ -70,11 +83,15 @@ fn decode_feature(
     Ok(Feature {
         feature_type: message.number("type").and_then(decode_type),
         presence,
-        is_scalar,
+        shape,
         domain: decode_domain(message, &name, lists, file)?,
         min_domain_mass: mass.unwrap_or(1.0),
-        is_live: !message.truth("deprecated") && !IDLE_STAGES.contains(&stage),
-        name,
+        lifecycle: if message.truth("deprecated") {
+            Lifecycle::Deprecated
+        } else {
+            STAGES.iter().find(|(number, _)| *number == stage).map_or(Lifecycle::Unknown, |(_, stage)| *stage)
+        },
+        ..Feature::new(name)
     })
 }
 
@@ -109,14 +126,18 @@ fn decode_domain(
                 available,
             });
         };
-        return Ok(Some(Domain::Strings { name: domain, values: values.clone() }));
+        return Ok(Some(Domain::Strings { name: domain, values: values.clone(), is_categorical: None }));
     }
     if let Some(list) = feature.message("string_domain") {
         let name = list.text("name").unwrap_or_else(|| name.to_owned());
-        return Ok(Some(Domain::Strings { name, values: list.texts("value") }));
+        return Ok(Some(Domain::Strings { name, values: list.texts("value"), is_categorical: None }));
     }
     if let Some(range) = feature.message("int_domain") {
-        return Ok(Some(Domain::Int { min: range.integer("min"), max: range.integer("max") }));
+        return Ok(Some(Domain::Int {
+            min: range.integer("min"),
+            max: range.integer("max"),
+            is_categorical: range.truth("is_categorical"),
+        }));
     }
     if let Some(range) = feature.message("float_domain") {
         return Ok(Some(Domain::Float {
@@ -124,6 +145,7 @@ fn decode_domain(
             max: range.double("max"),
             disallow_nan: range.truth("disallow_nan"),
             disallow_inf: range.truth("disallow_inf"),
+            is_categorical: range.truth("is_categorical"),
         }));
     }
     Ok(feature.message("bool_domain").map(|words| Domain::Boolean {
@@ -169,11 +191,14 @@ fn encode_feature(feature: &Feature, lists: &mut Vec<(String, Vec<String>)>) -> 
         presence.put_integer("min_count", feature.presence.min_count);
         encoded.put("presence", Value::Message(presence));
     }
-    if feature.is_scalar {
-        let mut dimension = message("FixedShape.Dim");
-        dimension.put_integer("size", Some(1));
+    if let Shape::Fixed(sizes) = &feature.shape {
+        let dimension = |size: &i64| {
+            let mut dimension = message("FixedShape.Dim");
+            dimension.put_integer("size", Some(*size));
+            dimension
+        };
         let mut shape = message("FixedShape");
-        shape.put_messages("dim", vec![dimension]);
+        shape.put_messages("dim", sizes.iter().map(dimension).collect());
         encoded.put("shape", Value::Message(shape));
     }
     if feature.min_domain_mass.to_bits() != 1.0_f64.to_bits() {
@@ -181,8 +206,8 @@ fn encode_feature(feature: &Feature, lists: &mut Vec<(String, Vec<String>)>) -> 
         limits.put("min_domain_mass", Value::F64(feature.min_domain_mass));
         encoded.put("distribution_constraints", Value::Message(limits));
     }
-    if !feature.is_live {
-        encoded.put("lifecycle_stage", Value::EnumNumber(DEPRECATED));
+    if let Some((number, _)) = STAGES.iter().find(|(_, stage)| *stage == feature.lifecycle) {
+        encoded.put("lifecycle_stage", Value::EnumNumber(*number));
     }
     if let Some(domain) = &feature.domain {
         encode_domain(&mut encoded, domain, lists);
@@ -192,13 +217,16 @@ fn encode_feature(feature: &Feature, lists: &mut Vec<(String, Vec<String>)>) -> 
 
 fn encode_domain(feature: &mut DynamicMessage, domain: &Domain, lists: &mut Vec<(String, Vec<String>)>) {
     match domain {
-        Domain::Int { min, max } => {
+        Domain::Int { min, max, is_categorical } => {
             let mut range = message("IntDomain");
             range.put_integer("min", *min);
             range.put_integer("max", *max);
+            if *is_categorical {
+                range.put("is_categorical", Value::Bool(true));
+            }
             feature.put("int_domain", Value::Message(range));
         }
-        Domain::Float { min, max, disallow_nan, disallow_inf } => {
+        Domain::Float { min, max, disallow_nan, disallow_inf, is_categorical } => {
             let mut range = message("FloatDomain");
             for (name, bound) in [("min", min), ("max", max)] {
                 if let Some(bound) = bound {
@@ -206,25 +234,31 @@ fn encode_domain(feature: &mut DynamicMessage, domain: &Domain, lists: &mut Vec<
                     range.put(name, Value::F32(*bound as f32));
                 }
             }
-            for (name, is_set) in [("disallow_nan", disallow_nan), ("disallow_inf", disallow_inf)] {
+            for (name, is_set) in [
+                ("disallow_nan", disallow_nan),
+                ("disallow_inf", disallow_inf),
+                ("is_categorical", is_categorical),
+            ] {
                 if *is_set {
                     range.put(name, Value::Bool(true));
                 }
             }
             feature.put("float_domain", Value::Message(range));
         }
-        Domain::Strings { name, values } => match lists.iter().find(|(known, _)| known == name) {
-            // The same name for another list: it stands in the column itself.
-            Some((_, known)) if known != values => {
-                feature.put("string_domain", Value::Message(encode_list(name, values)));
-            }
-            known => {
-                if known.is_none() {
-                    lists.push((name.clone(), values.clone()));
+        Domain::Strings { name, values, is_categorical: _ } => {
+            match lists.iter().find(|(known, _)| known == name) {
+                // The same name for another list: it stands in the column itself.
+                Some((_, known)) if known != values => {
+                    feature.put("string_domain", Value::Message(encode_list(name, values)));
                 }
-                feature.put_text("domain", name);
+                known => {
+                    if known.is_none() {
+                        lists.push((name.clone(), values.clone()));
+                    }
+                    feature.put_text("domain", name);
+                }
             }
-        },
+        }
         Domain::Boolean { true_value, false_value } => {
             let mut words = message("BoolDomain");
             for (name, word) in [("true_value", true_value), ("false_value", false_value)] {
@@ -234,6 +268,8 @@ fn encode_domain(feature: &mut DynamicMessage, domain: &Domain, lists: &mut Vec<
             }
             feature.put("bool_domain", Value::Message(words));
         }
+        // Nothing infers these; a file that has them keeps its message.
+        Domain::Time { .. } | Domain::Semantic(_) => {}
     }
 }
 

@@ -71,7 +71,7 @@ pub fn write_schema(file: &SchemaFile) -> String {
 #[cfg(test)]
 mod tests {
     use sluice_core::Diagnostic;
-    use sluice_core::schema::{Domain, Feature, FeatureType};
+    use sluice_core::schema::{Domain, Feature, FeatureType, Lifecycle, Shape};
     use sluice_testkit::datasets::external;
 
     use super::*;
@@ -99,10 +99,20 @@ mod tests {
     #[test]
     fn what_the_plain_type_holds_comes_back() {
         let mut features: Vec<Feature> = [
-            Domain::Int { min: Some(-1), max: Some(i64::MAX) },
-            Domain::Float { min: Some(0.1), max: None, disallow_nan: true, disallow_inf: false },
-            Domain::Strings { name: "list".into(), values: vec!["a".into(), "\"ü\"\n".into()] },
-            Domain::Strings { name: "list".into(), values: vec!["other".into()] },
+            Domain::Int { min: Some(-1), max: Some(i64::MAX), is_categorical: false },
+            Domain::Float {
+                min: Some(0.1),
+                max: None,
+                disallow_nan: true,
+                disallow_inf: false,
+                is_categorical: false,
+            },
+            Domain::Strings {
+                name: "list".into(),
+                values: vec!["a".into(), "\"ü\"\n".into()],
+                is_categorical: None,
+            },
+            Domain::Strings { name: "list".into(), values: vec!["other".into()], is_categorical: None },
             Domain::Boolean { true_value: Some("yes".into()), false_value: None },
         ]
         .into_iter()
@@ -111,10 +121,10 @@ mod tests {
         .collect();
         features[0].feature_type = Some(FeatureType::Int);
         features[1].presence.min_fraction = Some(0.25);
-        features[2].is_scalar = true;
+        features[2].shape = Shape::scalar();
         features[3].min_domain_mass = 0.9;
-        features[4].is_live = false;
-        let schema = Schema { features, min_rows: Some(3), max_rows: None };
+        features[4].lifecycle = Lifecycle::Deprecated;
+        let schema = Schema { features, min_rows: Some(3), ..Schema::default() };
         let text = write_schema(&schema.clone().into());
         assert_eq!(*read_schema(&text, "schema.pbtxt").unwrap().schema(), schema, "{text}");
         assert_eq!(write_schema(&Schema::default().into()), "");
@@ -131,7 +141,7 @@ mod tests {
             ("lifecycle_stage: VALIDATION_DERIVED", true),
         ] {
             let file = read_schema(&format!("feature {{ name: 'a' {line} }}"), "s").unwrap();
-            assert_eq!(file.schema().features[0].is_live, is_live, "{line}");
+            assert_eq!(file.schema().features[0].is_live(), is_live, "{line}");
         }
     }
 

@@ -38,7 +38,7 @@ pub fn finish(name: &str, state: State<Vec<OfColumn<ColumnProfile>>>) -> Dataset
             statistics
         })
         .collect();
-    DatasetStatistics { name: name.into(), num_rows: state.rows, columns }
+    DatasetStatistics { name: name.into(), num_rows: state.rows, columns, ..DatasetStatistics::default() }
 }
 
 /// Computes the statistics of a source in one scan.

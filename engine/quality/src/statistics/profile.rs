@@ -88,7 +88,9 @@ impl ColumnProfile {
             ColumnKind::Text => Values::Texts(Box::new(Texts { is_text: true, ..Texts::default() })),
             ColumnKind::Binary => Values::Texts(Box::default()),
             ColumnKind::Date | ColumnKind::Timestamp { .. } => Values::Times(Box::default()),
-            ColumnKind::Null | ColumnKind::Other(_) => Values::Nothing,
+            ColumnKind::Null | ColumnKind::List(_) | ColumnKind::Struct(_) | ColumnKind::Other(_) => {
+                Values::Nothing
+            }
         };
         Self { kind, presence: Presence::default(), values }
     }
@@ -189,6 +191,7 @@ impl Numbers {
             max: self.range.map(|(_, high)| high),
             exact_range,
             quantiles,
+            histograms: None,
         };
         (statistics, distinct(&self.distinct))
     }
@@ -231,6 +234,7 @@ impl Texts {
             mean_length_bytes: self.total_length_bytes as f64 / self.num_values as f64,
             min_length_bytes,
             max_length_bytes,
+            num_invalid_utf8: 0,
         });
         let top = self.is_text.then(|| {
             let complete =
@@ -368,16 +372,8 @@ impl ColumnSummary for ColumnProfile {
     }
 
     fn finish(self) -> ColumnStatistics {
-        let mut statistics = ColumnStatistics {
-            name: String::new(),
-            kind: self.kind.clone(),
-            presence: self.presence,
-            numeric: None,
-            text: None,
-            time: None,
-            distinct: None,
-            top_values: None,
-        };
+        let mut statistics =
+            ColumnStatistics { presence: self.presence, ..ColumnStatistics::new("", self.kind.clone()) };
         match self.values {
             Values::Numbers(numbers) => {
                 let (numeric, distinct) = numbers.finish(&self.kind);
@@ -395,6 +391,10 @@ impl ColumnSummary for ColumnProfile {
                 statistics.time = times.range.map(|(earliest, latest)| TimeStatistics {
                     earliest: iso(&self.kind, earliest),
                     latest: iso(&self.kind, latest),
+                    resolution: None,
+                    quantiles: Vec::new(),
+                    rank_error_fraction: 0.0,
+                    histogram: Vec::new(),
                 });
             }
             Values::Nothing => {}

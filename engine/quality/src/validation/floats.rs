@@ -24,7 +24,7 @@ fn exceeds(value: f64, bound: f64) -> bool {
 
 /// A float column against its bounds and what it must not hold.
 pub(crate) fn check(domain: &Domain, column: &ColumnStatistics, findings: &mut Vec<Finding>) {
-    let Domain::Float { min, max, disallow_nan, disallow_inf } = domain else { return };
+    let Domain::Float { min, max, disallow_nan, disallow_inf, .. } = domain else { return };
     let presence = &column.presence;
     if *disallow_nan && presence.num_nan > 0 {
         findings.push(forbidden(FindingCode::HasNan, "float_domain.disallow_nan", presence.num_nan, column));

@@ -90,7 +90,7 @@ impl ValidationReport {
 /// use sluice_quality::validation::{ValidateOptions, validate};
 ///
 /// let file = read_schema("feature { name: 'fare' type: FLOAT presence { min_count: 1 } }", "schema.pbtxt")?;
-/// let statistics = DatasetStatistics { name: "eval".into(), num_rows: 3, columns: Vec::new() };
+/// let statistics = DatasetStatistics { name: "eval".into(), num_rows: 3, ..Default::default() };
 /// let report = validate(&statistics, file.schema(), &ValidateOptions::default());
 /// assert_eq!(report.findings[0].message, "column `fare` is required, but not in the data");
 /// assert!(!report.is_accepted());
@@ -108,7 +108,7 @@ pub fn validate(
     } else {
         let columns: BTreeMap<&str, &ColumnStatistics> =
             statistics.columns.iter().map(|column| (column.name.as_str(), column)).collect();
-        for feature in schema.features.iter().filter(|feature| feature.is_live) {
+        for feature in schema.features.iter().filter(|feature| feature.is_live()) {
             let column = columns.get(feature.name.as_str()).copied();
             check_feature(feature, column, statistics.num_rows, &mut findings);
         }
@@ -144,7 +144,9 @@ fn check_domain(feature: &Feature, column: &ColumnStatistics, findings: &mut Vec
     match (data_type, domain) {
         (Some(FeatureType::Bytes), _) => strings::check(feature, domain, column, findings),
         (Some(FeatureType::Int), Domain::Boolean { .. }) => integers::check_boolean(column, findings),
-        (Some(FeatureType::Int), Domain::Int { min, max }) => integers::check(*min, *max, column, findings),
+        (Some(FeatureType::Int), Domain::Int { min, max, .. }) => {
+            integers::check(*min, *max, column, findings)
+        }
         // Whole numbers where the schema says FLOAT: see `types`.
         (Some(FeatureType::Int), Domain::Float { .. })
             if feature.feature_type == Some(FeatureType::Float) =>
@@ -154,6 +156,8 @@ fn check_domain(feature: &Feature, column: &ColumnStatistics, findings: &mut Vec
         (Some(FeatureType::Float), Domain::Boolean { .. }) => floats::check_boolean(column, findings),
         (Some(FeatureType::Float), Domain::Float { .. }) => floats::check(domain, column, findings),
         // Only a column without a type in the schema comes here: `specification` refuses the others.
+        (Some(FeatureType::Int), Domain::Time { .. }) => {}
+        (_, Domain::Semantic(_)) => {}
         (None | Some(FeatureType::Int | FeatureType::Float | FeatureType::Struct), _) => {
             findings.push(specification::domain_invalid(feature, domain, data_type));
         }

@@ -1,7 +1,7 @@
 //! Whether columns are there and how often they have a value. NaN and infinities are values, nulls and rows of
 //! parts without the column are not.
 
-use sluice_core::schema::Feature;
+use sluice_core::schema::{Feature, Shape};
 use sluice_core::statistics::ColumnStatistics;
 
 use super::finding::{Finding, FindingCode, Words, change, rows};
@@ -72,7 +72,7 @@ pub(crate) fn check(feature: &Feature, column: &ColumnStatistics, findings: &mut
         };
         findings.push(Finding::column(FindingCode::LowNumberPresent, name, words));
     }
-    if feature.is_scalar && present < total && !is_rare {
+    if feature.shape == Shape::scalar() && present < total && !is_rare {
         let words = Words {
             rule: "shape",
             expected: "one value in each row".into(),

@@ -17,7 +17,7 @@ pub(crate) fn check(feature: &Feature, findings: &mut Vec<Finding>) -> bool {
     );
     let Some(domain) = &feature.domain else { return true };
     let reversed = match domain {
-        Domain::Int { min: Some(min), max: Some(max) } if min > max => {
+        Domain::Int { min: Some(min), max: Some(max), .. } if min > max => {
             Some(("int_domain", format!("{min} to {max}")))
         }
         Domain::Float { min: Some(min), max: Some(max), .. } if !(min <= max) => {
@@ -63,11 +63,12 @@ fn check_fraction(rule: &'static str, fraction: f64, column: &str, findings: &mu
 /// The table in TFDV: which domains a type may have.
 fn fits(domain: &Domain, feature_type: FeatureType) -> bool {
     match (domain, feature_type) {
-        (_, FeatureType::Bytes) => true,
+        (_, FeatureType::Bytes) | (Domain::Semantic(_), _) => true,
         (_, FeatureType::Struct) => false,
         (Domain::Boolean { .. }, FeatureType::Int | FeatureType::Float) => true,
         (Domain::Int { .. }, _) => feature_type == FeatureType::Int,
         (Domain::Float { .. }, _) => feature_type == FeatureType::Float,
+        (Domain::Time { .. }, _) => feature_type == FeatureType::Int,
         (Domain::Strings { .. }, _) => false,
     }
 }
@@ -83,6 +84,8 @@ pub(crate) fn domain_invalid(
         Domain::Float { .. } => ("float_domain", "FLOAT or BYTES"),
         Domain::Strings { .. } => ("domain", "BYTES"),
         Domain::Boolean { .. } => ("bool_domain", "INT, FLOAT or BYTES"),
+        Domain::Time { .. } => ("time_domain", "INT or BYTES"),
+        Domain::Semantic(_) => ("domain_info", "BYTES"),
     };
     let found = feature_type.map_or("a list or another nested type", FeatureType::name);
     let words = Words {

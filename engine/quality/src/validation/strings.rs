@@ -30,6 +30,7 @@ pub(crate) fn check(
         Domain::Boolean { .. } => "bool_domain",
         Domain::Int { .. } => "int_domain",
         Domain::Float { .. } => "float_domain",
+        Domain::Time { .. } | Domain::Semantic(_) => return,
     };
     let Some(top) = &column.top_values else {
         findings.push(integers::undecided(rule, column));
@@ -37,7 +38,7 @@ pub(crate) fn check(
     };
     let judged = Judged { rule, column, top };
     match domain {
-        Domain::Strings { name, values } => {
+        Domain::Strings { name, values, .. } => {
             judged.check_list(name, values, feature.min_domain_mass, findings);
         }
         Domain::Boolean { true_value, false_value } => {
@@ -47,7 +48,7 @@ pub(crate) fn check(
             let outside = judged.outside(|value| words.contains(&value));
             judged.report(FindingCode::TextNotBoolean, &expected, &outside, findings);
         }
-        Domain::Int { min, max } => {
+        Domain::Int { min, max, .. } => {
             let outside = judged.outside(|value| value.parse::<i64>().is_ok());
             judged.report(FindingCode::TextNotInteger, "integers as text", &outside, findings);
             let numbers =
@@ -59,6 +60,7 @@ pub(crate) fn check(
             }
         }
         Domain::Float { .. } => judged.check_floats(domain, findings),
+        Domain::Time { .. } | Domain::Semantic(_) => {}
     }
 }
 
@@ -132,7 +134,7 @@ impl Judged<'_> {
     }
 
     fn check_floats(&self, domain: &Domain, findings: &mut Vec<Finding>) {
-        let Domain::Float { min, max, disallow_nan, disallow_inf } = domain else { return };
+        let Domain::Float { min, max, disallow_nan, disallow_inf, .. } = domain else { return };
         let outside = self.outside(|value| value.parse::<f64>().is_ok());
         self.report(FindingCode::TextNotFloat, "numbers as text", &outside, findings);
         let count = |is_such: fn(f64) -> bool| -> u64 {

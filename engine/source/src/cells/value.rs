@@ -106,9 +106,12 @@ impl Builder {
                 let builder = TimestampNanosecondBuilder::with_capacity(rows);
                 Self::Nanoseconds(builder.with_timezone_opt(zone.as_deref()))
             }
-            ColumnKind::Text | ColumnKind::Decimal { .. } | ColumnKind::Binary | ColumnKind::Other(_) => {
-                Self::Text(StringViewBuilder::with_capacity(rows))
-            }
+            ColumnKind::Text
+            | ColumnKind::Decimal { .. }
+            | ColumnKind::Binary
+            | ColumnKind::List(_)
+            | ColumnKind::Struct(_)
+            | ColumnKind::Other(_) => Self::Text(StringViewBuilder::with_capacity(rows)),
         }
     }
 

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use sluice_core::RESERVED_PREFIX;
 use sluice_core::column::ColumnKind;
-use sluice_core::schema::{Domain, Feature, FeatureType, PresenceConstraint, Schema};
+use sluice_core::schema::{Domain, Feature, FeatureType, PresenceConstraint, Schema, Shape};
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 
 use super::path::serialized_path;
@@ -40,11 +40,9 @@ impl Default for InferOptions {
 /// use sluice_quality::schema::{InferOptions, infer_schema, write_schema};
 ///
 /// let presence = Presence { num_rows: 4, num_missing: 1, ..Presence::default() };
-/// let (numeric, text, time, distinct, top_values) = (None, None, None, None, None);
-/// let fare = ColumnStatistics {
-///     name: "fare".into(), kind: ColumnKind::Float, presence, numeric, text, time, distinct, top_values,
-/// };
-/// let statistics = DatasetStatistics { name: "train".into(), num_rows: 4, columns: vec![fare] };
+/// let fare = ColumnStatistics { presence, ..ColumnStatistics::new("fare", ColumnKind::Float) };
+/// let statistics =
+///     DatasetStatistics { name: "train".into(), num_rows: 4, columns: vec![fare], ..Default::default() };
 /// let schema = infer_schema(&statistics, &InferOptions::default());
 /// assert_eq!(
 ///     write_schema(&schema.into()),
@@ -63,13 +61,19 @@ pub(crate) fn infer_feature(column: &ColumnStatistics, options: &InferOptions) -
     feature.feature_type = feature_type(&column.kind);
     feature.presence = presence(column);
     let is_complete = feature.presence.min_fraction.is_some();
-    // Lists and structs have lengths of their own, which are not measured yet.
-    feature.is_scalar = is_complete && !matches!(column.kind, ColumnKind::Other(_));
+    // Lists and structs have lengths of their own.
+    if is_complete && !is_nested(&column.kind) {
+        feature.shape = Shape::scalar();
+    }
     feature.domain = domain(column, options);
     feature
 }
 
-/// TFDV's type for a kind; `None` for lists, which have the type of their elements there.
+fn is_nested(kind: &ColumnKind) -> bool {
+    matches!(kind, ColumnKind::List(_) | ColumnKind::Struct(_) | ColumnKind::Other(_))
+}
+
+/// TFDV's type for a kind; lists have the type of what they hold.
 pub(crate) fn feature_type(kind: &ColumnKind) -> Option<FeatureType> {
     match kind {
         ColumnKind::Boolean | ColumnKind::Integer | ColumnKind::Unsigned => Some(FeatureType::Int),
@@ -79,7 +83,8 @@ pub(crate) fn feature_type(kind: &ColumnKind) -> Option<FeatureType> {
         | ColumnKind::Binary
         | ColumnKind::Date
         | ColumnKind::Timestamp { .. } => Some(FeatureType::Bytes),
-        ColumnKind::Other(name) if name.starts_with("Struct") => Some(FeatureType::Struct),
+        ColumnKind::List(item) => feature_type(item),
+        ColumnKind::Struct(_) => Some(FeatureType::Struct),
         ColumnKind::Other(_) => None,
     }
 }
@@ -103,6 +108,8 @@ fn domain(column: &ColumnStatistics, options: &InferOptions) -> Option<Domain> {
         | ColumnKind::Binary
         | ColumnKind::Date
         | ColumnKind::Timestamp { .. }
+        | ColumnKind::List(_)
+        | ColumnKind::Struct(_)
         | ColumnKind::Other(_) => None,
     }
 }
@@ -121,14 +128,14 @@ fn domain_of_text(column: &ColumnStatistics, options: &InferOptions) -> Option<D
         return Some(domain);
     }
     if values.iter().all(|value| value.parse::<i64>().is_ok()) {
-        return Some(Domain::Int { min: None, max: None });
+        return Some(Domain::Int { min: None, max: None, is_categorical: false });
     }
     if values.len() > options.max_string_domain_size {
         return None;
     }
     let mut values: Vec<String> = values.into_iter().map(str::to_owned).collect();
     values.sort_unstable();
-    Some(Domain::Strings { name: serialized_path(&column.name), values })
+    Some(Domain::Strings { name: serialized_path(&column.name), values, is_categorical: None })
 }
 
 /// One spelling of true, one of false, or one of both.

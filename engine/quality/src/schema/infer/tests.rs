@@ -11,16 +11,16 @@ fn domain_for(column: &ColumnStatistics) -> Option<Domain> {
 fn presence_and_shape_follow_what_is_missing() {
     let full = infer_feature(&column("a", ColumnKind::Float, 4), &InferOptions::default());
     assert_eq!(full.presence, PresenceConstraint { min_fraction: Some(1.0), min_count: Some(1) });
-    assert!(full.is_scalar);
+    assert!(full.shape == Shape::scalar());
     let some = infer_feature(&missing(column("a", ColumnKind::Float, 4), 1), &InferOptions::default());
     assert_eq!(some.presence, PresenceConstraint { min_fraction: None, min_count: Some(1) });
-    assert!(!some.is_scalar);
+    assert!(some.shape == Shape::Any);
     let none = infer_feature(&missing(column("a", ColumnKind::Null, 4), 4), &InferOptions::default());
     assert_eq!(none.presence, PresenceConstraint { min_fraction: None, min_count: Some(0) });
-    assert!(!none.is_scalar && !none.is_required());
+    assert!(none.shape == Shape::Any && !none.is_required());
     assert_eq!(none.feature_type, Some(FeatureType::Bytes));
     let empty = infer_feature(&column("a", ColumnKind::Float, 0), &InferOptions::default());
-    assert!(!empty.is_scalar && !empty.is_required());
+    assert!(empty.shape == Shape::Any && !empty.is_required());
 }
 
 #[test]
@@ -30,8 +30,8 @@ fn kinds_become_types() {
         (ColumnKind::Unsigned, Some(FeatureType::Int)),
         (ColumnKind::Decimal { precision: 9, scale: 2 }, Some(FeatureType::Float)),
         (ColumnKind::Date, Some(FeatureType::Bytes)),
-        (ColumnKind::Other("Struct([…])".into()), Some(FeatureType::Struct)),
-        (ColumnKind::Other("List(Int64)".into()), None),
+        (ColumnKind::Struct(Vec::new()), Some(FeatureType::Struct)),
+        (ColumnKind::List(Box::new(ColumnKind::Integer)), Some(FeatureType::Int)),
     ] {
         assert_eq!(feature_type(&kind), wanted, "{kind}");
     }
@@ -58,10 +58,17 @@ fn text_is_boolean_then_integer_then_a_list() {
         domain_for(&text("a", &[("1", 5)])),
         Some(Domain::Boolean { true_value: Some("1".into()), false_value: None })
     );
-    assert_eq!(domain_for(&text("a", &[("12", 5), ("-7", 5)])), Some(Domain::Int { min: None, max: None }));
+    assert_eq!(
+        domain_for(&text("a", &[("12", 5), ("-7", 5)])),
+        Some(Domain::Int { min: None, max: None, is_categorical: false })
+    );
     assert_eq!(
         domain_for(&text("a.b", &[("y", 5), ("n", 2)])),
-        Some(Domain::Strings { name: "'a.b'".into(), values: vec!["n".into(), "y".into()] })
+        Some(Domain::Strings {
+            name: "'a.b'".into(),
+            values: vec!["n".into(), "y".into()],
+            is_categorical: None
+        })
     );
 }
 
