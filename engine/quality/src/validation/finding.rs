@@ -151,6 +151,30 @@ pub struct Finding {
     pub message: String,
     /// What to change in the schema if the data are right; protobuf text wherever that says it.
     pub suggestion: String,
+    /// Rows, or values of lists, that break the rule, where the count is exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub num_violations: Option<u64>,
+    /// The first rows that break the rule, where the data were at hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<RowExample>,
+}
+
+/// A row that breaks a rule, and where to find it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowExample {
+    /// The file, relative to the source.
+    pub file: String,
+    /// The row in the file, from 1, without a header.
+    pub row: u64,
+    /// The row group in the file, from 0, where it has row groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row_group: Option<u64>,
+    /// The values of the key columns, as text; none for null.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<(String, Option<String>)>,
+    /// What stands there, shortened; none for null.
+    #[serde(default)]
+    pub value: Option<String>,
 }
 
 /// The words of a finding.
@@ -183,6 +207,8 @@ impl Finding {
             observed,
             message,
             suggestion,
+            num_violations: None,
+            examples: Vec::new(),
         }
     }
 

@@ -23,7 +23,7 @@ use sluice_core::schema::{Domain, Feature, FeatureType, Schema};
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 
 pub use anomalies::write_anomalies;
-pub use finding::{Finding, FindingCode, Severity, TfdvType};
+pub use finding::{Finding, FindingCode, RowExample, Severity, TfdvType};
 
 /// What to do about columns that the schema does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
