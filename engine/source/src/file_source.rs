@@ -21,6 +21,7 @@ use crate::jsonl;
 use crate::listing::{ListedFile, list};
 use crate::options::{Dialect, Format, SourceOptions};
 use crate::parquet::{self, ParquetFile};
+use crate::whole_files;
 
 /// Files of one format and the same columns, planned and ready to be read.
 #[derive(Debug)]
@@ -151,12 +152,12 @@ fn open_files(
             (plan, Reader::Jsonl { inference: found.inference, types })
         }
         Format::Parquet => {
-            let found = parquet::survey(&files, options.plan, execution)?;
+            let found = whole_files::survey::<ParquetFile>(&files, options.plan, execution)?;
             let plan = Plan::with_spans(found.planned, found.columns, spans, found.pieces, options.plan);
             (plan, Reader::Parquet(found.files))
         }
         Format::Arrow => {
-            let found = ipc::survey(&files, options.plan, execution)?;
+            let found = whole_files::survey::<IpcFile>(&files, options.plan, execution)?;
             let plan = Plan::with_spans(found.planned, found.columns, spans, found.pieces, options.plan);
             (plan, Reader::Arrow(found.files))
         }
@@ -177,7 +178,7 @@ pub fn header(location: &str, base: &Path, options: &SourceOptions) -> Result<Ve
     match format {
         Format::Csv => csv::header(&files, &dialect),
         Format::Parquet => {
-            let found = parquet::survey(&files, options.plan, &Execution::default())?;
+            let found = whole_files::survey::<ParquetFile>(&files, options.plan, &Execution::default())?;
             Ok(found.columns.into_iter().map(|column| column.name).collect())
         }
         Format::Jsonl => {

@@ -10,6 +10,7 @@
 //! are read side by side.
 
 mod batches;
+mod blocks;
 mod cells;
 mod columns;
 mod csv;
@@ -21,6 +22,7 @@ mod listing;
 mod options;
 mod parquet;
 mod text_input;
+mod whole_files;
 
 pub use cells::ColumnInference;
 pub use error::{CsvPlace, SourceError};

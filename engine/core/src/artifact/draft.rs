@@ -347,10 +347,11 @@ impl Write for DraftFile {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn publish(target: &Path, text: &str) -> Artifact {
+    /// An artifact of one file with this text.
+    pub(in crate::artifact) fn publish(target: &Path, text: &str) -> Artifact {
         let mut draft = Draft::new(target).unwrap();
         draft.write_bytes("data/text.txt", text.as_bytes()).unwrap();
         draft.publish("note", 1, BTreeMap::from([("source".into(), "abc".into())])).unwrap()

@@ -203,17 +203,8 @@ impl Artifact {
 
 #[cfg(test)]
 mod tests {
-    use super::super::draft::Draft;
-    use std::collections::BTreeMap;
-    use std::path::Path;
-
+    use super::super::draft::tests::publish;
     use super::*;
-
-    fn publish(target: &Path, text: &str) -> Artifact {
-        let mut draft = Draft::new(target).unwrap();
-        draft.write_bytes("data/text.txt", text.as_bytes()).unwrap();
-        draft.publish("note", 1, BTreeMap::from([("source".into(), "abc".into())])).unwrap()
-    }
 
     #[test]
     fn what_changed_is_refused() {

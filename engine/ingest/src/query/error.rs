@@ -151,7 +151,12 @@ impl Diagnostic for QueryError {
             position.as_ref().map(|position| format!("at {}", position.shown()))
         };
         match self {
-            Self::Syntax { position, .. } | Self::Failed { position, .. } => at(position),
+            Self::Syntax { position, .. } => at(position),
+            Self::Failed { position, .. } => Some(at(position).unwrap_or_else(|| {
+                "what polars' SQL lacks, such as a subquery in place of a value, can often be written as a join; see \
+                 docs/queries.md"
+                    .into()
+            })),
             Self::NotSelect { .. } => Some("for example `SELECT * FROM trips WHERE fare >= 0`".into()),
             Self::UnknownTable { table, inputs, position } => {
                 let names = suggest(table, inputs.iter().map(String::as_str))

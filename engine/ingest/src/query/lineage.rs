@@ -57,6 +57,10 @@ pub(super) fn outline(
 ) -> Option<(Vec<String>, Lineage)> {
     let derived = of_query(query, &tables(inputs), &[]);
     let names: Vec<String> = derived.iter().map(|column| column.name.clone()).collect::<Option<_>>()?;
+    // Of two columns of a name polars renames the second, in a way that only its own plan tells.
+    if names.iter().collect::<BTreeSet<_>>().len() < names.len() {
+        return None;
+    }
     let lineage = names.iter().map(|name| (name.clone(), by_name(&derived, name))).collect();
     Some((names, lineage))
 }

@@ -19,7 +19,8 @@ use std::io::Read;
 
 use sluice_core::Error;
 
-use self::row_reader::{MAX_ROW_BYTES, RowError, RowProblem};
+use self::row_reader::{RowError, RowProblem};
+use crate::blocks::MAX_ROW_BYTES;
 use crate::error::{CsvPlace, SourceError};
 use crate::listing::ListedFile;
 use crate::text_input::{Packing, open_text, read_error};

@@ -6,11 +6,7 @@
 
 use std::io::{self, Read};
 
-/// Bytes read at a time.
-const BLOCK_BYTES: usize = 1 << 18;
-
-/// Longer rows are refused: one quote that is never closed would take the whole file into memory.
-pub(super) const MAX_ROW_BYTES: usize = 1 << 26;
+use crate::blocks::{BlockProblem, Blocks, MAX_ROW_BYTES};
 
 /// A cell within the buffer, without its quotes.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +69,15 @@ pub(super) enum RowProblem {
     TooLong,
 }
 
+impl From<BlockProblem> for RowProblem {
+    fn from(problem: BlockProblem) -> Self {
+        match problem {
+            BlockProblem::Unreadable(error) => Self::Unreadable(error),
+            BlockProblem::TooLong => Self::TooLong,
+        }
+    }
+}
+
 /// A problem and the offset at which its row begins.
 #[derive(Debug)]
 pub(super) struct RowError {
@@ -83,14 +88,8 @@ pub(super) struct RowError {
 /// Reads rows from `input`.
 #[derive(Debug)]
 pub(super) struct RowReader<R> {
-    input: R,
+    blocks: Blocks<R>,
     delimiter: u8,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Of the first byte of `buffer` in the file.
-    offset: u64,
-    finished: bool,
     fields: Vec<Field>,
 }
 
@@ -117,61 +116,49 @@ enum Scan {
 impl<R: Read> RowReader<R> {
     /// Rows of `input`, which begins at `offset` of its file. A byte order mark is passed over at offset 0.
     pub(super) fn new(input: R, offset: u64, delimiter: u8) -> Self {
-        Self {
-            input,
-            delimiter,
-            buffer: vec![0; BLOCK_BYTES],
-            start: 0,
-            end: 0,
-            offset,
-            finished: false,
-            fields: Vec::new(),
-        }
+        Self { blocks: Blocks::new(input, offset), delimiter, fields: Vec::new() }
     }
 
     /// With smaller blocks, for tests.
     #[cfg(test)]
-    pub(super) fn with_block(mut self, bytes: usize) -> Self {
-        self.buffer = vec![0; bytes];
-        self
+    pub(super) fn with_block(self, bytes: usize) -> Self {
+        Self { blocks: self.blocks.with_block(bytes), ..self }
     }
 
     /// Where in the file the next row begins, or the blank lines before it.
     pub(super) fn position(&self) -> u64 {
-        self.offset + self.start as u64
+        self.blocks.offset_of(self.blocks.start)
     }
 
     /// The source of bytes, once all rows are read.
     pub(super) fn into_input(self) -> R {
-        self.input
+        self.blocks.into_input()
     }
 
     /// The first bytes of the input, at most 4, without consuming them.
     pub(super) fn peek(&mut self) -> Result<&[u8], RowError> {
-        while self.end - self.start < 4 && !self.finished {
-            self.refill()?;
-        }
-        Ok(&self.buffer[self.start..std::cmp::min(self.end, self.start + 4)])
+        let offset = self.position();
+        self.blocks.peek().map_err(|problem| RowError { offset, problem: problem.into() })
     }
 
     /// The next row.
     pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, RowError> {
-        if self.offset == 0 && self.start == 0 && self.peek()?.starts_with(b"\xEF\xBB\xBF") {
-            self.start = 3;
-        }
+        let offset = self.position();
+        self.blocks.skip_mark().map_err(|problem| RowError { offset, problem: problem.into() })?;
         loop {
-            match scan(&self.buffer[..self.end], self.start, self.finished, self.delimiter, &mut self.fields)
-            {
+            let (from, is_finished) = (self.blocks.start, self.blocks.is_finished());
+            match scan(self.blocks.bytes(), from, is_finished, self.delimiter, &mut self.fields) {
                 Scan::Row { start, end, next } => {
-                    self.start = next;
+                    self.blocks.start = next;
                     if end - start > MAX_ROW_BYTES {
                         return Err(self.error(start, RowProblem::TooLong));
                     }
                     return self.row(start, end).map(Some);
                 }
                 Scan::More { start } => {
-                    self.start = start;
-                    self.refill()?;
+                    self.blocks.start = start;
+                    let offset = self.position();
+                    self.blocks.refill().map_err(|problem| RowError { offset, problem: problem.into() })?;
                 }
                 Scan::End => return Ok(None),
                 Scan::Problem { start, at, problem } => {
@@ -183,22 +170,22 @@ impl<R: Read> RowReader<R> {
     }
 
     fn row(&self, start: usize, end: usize) -> Result<Row<'_>, RowError> {
-        let bytes = &self.buffer[start..end];
+        let bytes = &self.blocks.bytes()[start..end];
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
                 let at = start + error.valid_up_to();
                 let problem =
-                    RowProblem::InvalidUtf8 { cell: self.cell_at(at), offset: self.offset + at as u64 };
+                    RowProblem::InvalidUtf8 { cell: self.cell_at(at), offset: self.blocks.offset_of(at) };
                 return Err(self.error(start, problem));
             }
         };
         if let Some(at) = memchr::memchr(0, bytes) {
             let at = start + at;
-            let problem = RowProblem::NulByte { cell: self.cell_at(at), offset: self.offset + at as u64 };
+            let problem = RowProblem::NulByte { cell: self.cell_at(at), offset: self.blocks.offset_of(at) };
             return Err(self.error(start, problem));
         }
-        Ok(Row { text, start, fields: &self.fields, offset: self.offset + start as u64 })
+        Ok(Row { text, start, fields: &self.fields, offset: self.blocks.offset_of(start) })
     }
 
     fn cell_at(&self, at: usize) -> usize {
@@ -206,30 +193,7 @@ impl<R: Read> RowReader<R> {
     }
 
     fn error(&self, start: usize, problem: RowProblem) -> RowError {
-        RowError { offset: self.offset + start as u64, problem }
-    }
-
-    /// Moves what is left to the front and fills the rest, in a larger buffer where a row needs it.
-    fn refill(&mut self) -> Result<(), RowError> {
-        let left = self.end - self.start;
-        if left > MAX_ROW_BYTES {
-            return Err(self.error(self.start, RowProblem::TooLong));
-        }
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.offset += self.start as u64;
-        (self.start, self.end) = (0, left);
-        if left * 2 > self.buffer.len() {
-            self.buffer.resize(std::cmp::max(self.buffer.len() * 2, 16), 0);
-        }
-        while self.end < self.buffer.len() && !self.finished {
-            match self.input.read(&mut self.buffer[self.end..]) {
-                Ok(0) => self.finished = true,
-                Ok(bytes) => self.end += bytes,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.error(self.start, RowProblem::Unreadable(error))),
-            }
-        }
-        Ok(())
+        RowError { offset: self.blocks.offset_of(start), problem }
     }
 }
 

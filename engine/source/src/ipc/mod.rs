@@ -17,49 +17,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::error::ArrowError;
 
-use sluice_core::plan::{Piece, PlanOptions, PlannedColumn, PlannedFile};
-use sluice_core::{Execution, Result};
+use sluice_core::Result;
+use sluice_core::plan::PlannedColumn;
 
 pub(crate) use self::read::IpcFile;
 use crate::columns::match_columns;
 use crate::error::SourceError;
 use crate::listing::ListedFile;
-
-/// What the headers say.
-#[derive(Debug)]
-pub(crate) struct Survey {
-    pub(crate) files: Vec<IpcFile>,
-    pub(crate) planned: Vec<PlannedFile>,
-    pub(crate) columns: Vec<PlannedColumn>,
-    pub(crate) pieces: Vec<Piece>,
-}
-
-/// More splits than this are not a table but a forged header.
-const MAX_SPLITS: u64 = 1 << 20;
-
-/// Reads all files once to identify them, and the headers of their messages.
-pub(crate) fn survey(files: &[ListedFile], options: PlanOptions, execution: &Execution) -> Result<Survey> {
-    let mut survey =
-        Survey { files: Vec::new(), planned: Vec::new(), columns: Vec::new(), pieces: Vec::new() };
-    let mut rows = 0_u64;
-    for (number, listed) in files.iter().enumerate() {
-        execution.cancel.check()?;
-        let (mut file, planned, columns) = IpcFile::open(listed, execution)?;
-        if number == 0 {
-            survey.columns = columns;
-        } else {
-            file.order = match_columns(&files[0].shown, &survey.columns, &listed.shown, &columns)?;
-        }
-        rows = rows.saturating_add(planned.rows);
-        if rows / std::cmp::max(options.split_rows, 1) >= MAX_SPLITS {
-            return Err(damaged(&listed.shown, format!("it claims {rows} rows")).into());
-        }
-        survey.pieces.extend(file.pieces(number));
-        survey.files.push(file);
-        survey.planned.push(planned);
-    }
-    Ok(survey)
-}
 
 /// The columns of all files, from the schemas at their beginning or end.
 pub(crate) fn header(files: &[ListedFile]) -> Result<Vec<String>> {

@@ -21,6 +21,7 @@ use crate::columns::check_names;
 use crate::error::SourceError;
 use crate::listing::ListedFile;
 use crate::text_input::Hashing;
+use crate::whole_files::WholeFile;
 
 type Dictionaries = HashMap<i64, ArrayRef>;
 
@@ -50,11 +51,8 @@ fn columns_of(listed: &ListedFile, schema: &arrow::datatypes::Schema) -> Result<
     Ok(names.into_iter().zip(kinds).map(|(name, kind)| PlannedColumn { name, kind }).collect())
 }
 
-impl IpcFile {
-    pub(super) fn open(
-        listed: &ListedFile,
-        execution: &Execution,
-    ) -> Result<(Self, PlannedFile, Vec<PlannedColumn>)> {
+impl WholeFile for IpcFile {
+    fn open(listed: &ListedFile, execution: &Execution) -> Result<(Self, PlannedFile, Vec<PlannedColumn>)> {
         let mut bytes = Bytes::open(listed)?;
         let contents = bytes.contents(true)?;
         let columns = columns_of(listed, &contents.schema)?;
@@ -85,15 +83,26 @@ impl IpcFile {
     }
 
     /// One piece per record batch.
-    pub(super) fn pieces(&self, file: usize) -> impl Iterator<Item = Piece> {
-        self.places.iter().filter_map(move |place| match place.body {
+    fn pieces(&self, number: usize) -> Vec<Piece> {
+        let pieces = self.places.iter().filter_map(|place| match place.body {
             Body::Dictionary => None,
             Body::Rows { first_row, rows } => {
-                Some(Piece { file, first_row, rows, bytes: Some(place.range()) })
+                Some(Piece { file: number, first_row, rows, bytes: Some(place.range()) })
             }
-        })
+        });
+        pieces.collect()
     }
 
+    fn set_order(&mut self, order: Vec<usize>) {
+        self.order = order;
+    }
+
+    fn damaged(file: &str, problem: String) -> SourceError {
+        damaged(file, problem)
+    }
+}
+
+impl IpcFile {
     /// Hands the rows of a piece to `sink`, with the columns of these indices.
     pub(crate) fn read(
         &self,

@@ -2,16 +2,22 @@
 
 use std::io::{self, Read};
 
-const BLOCK_BYTES: usize = 1 << 18;
-
-/// Longer lines are refused.
-pub(super) const MAX_LINE_BYTES: usize = 1 << 26;
+use crate::blocks::{BlockProblem, Blocks};
 
 #[derive(Debug)]
 pub(super) enum LineProblem {
     Unreadable(io::Error),
     TooLong,
     InvalidUtf8 { at: usize },
+}
+
+impl From<BlockProblem> for LineProblem {
+    fn from(problem: BlockProblem) -> Self {
+        match problem {
+            BlockProblem::Unreadable(error) => Self::Unreadable(error),
+            BlockProblem::TooLong => Self::TooLong,
+        }
+    }
 }
 
 /// A problem and the offset at which its line begins.
@@ -30,103 +36,69 @@ pub(super) struct Line<'a> {
 
 /// Reads lines from `input`.
 #[derive(Debug)]
-pub(super) struct LineReader<R> {
-    input: R,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Of the first byte of `buffer` in the text.
-    offset: u64,
-    finished: bool,
-}
+pub(super) struct LineReader<R>(Blocks<R>);
 
 impl<R: Read> LineReader<R> {
     /// Lines of `input`, which begins at `offset` of its text. A byte order mark is passed over at offset 0.
     pub(super) fn new(input: R, offset: u64) -> Self {
-        Self { input, buffer: vec![0; BLOCK_BYTES], start: 0, end: 0, offset, finished: false }
+        Self(Blocks::new(input, offset))
     }
 
     #[cfg(test)]
-    pub(super) fn with_block(mut self, bytes: usize) -> Self {
-        self.buffer = vec![0; bytes];
-        self
+    pub(super) fn with_block(self, bytes: usize) -> Self {
+        Self(self.0.with_block(bytes))
     }
 
     /// The source of bytes, once all lines are read.
     pub(super) fn into_input(self) -> R {
-        self.input
+        self.0.into_input()
     }
 
     /// The first bytes, at most 4, without consuming them.
     pub(super) fn peek(&mut self) -> Result<&[u8], LineError> {
-        while self.end - self.start < 4 && !self.finished {
-            self.refill()?;
-        }
-        Ok(&self.buffer[self.start..std::cmp::min(self.end, self.start + 4)])
+        let offset = self.0.offset_of(self.0.start);
+        self.0.peek().map_err(|problem| LineError { offset, problem: problem.into() })
     }
 
     /// The next line that is not blank.
     pub(super) fn next_line(&mut self) -> Result<Option<Line<'_>>, LineError> {
-        if self.offset == 0 && self.start == 0 && self.peek()?.starts_with(b"\xEF\xBB\xBF") {
-            self.start = 3;
-        }
-        let mut searched = self.start;
+        let blocks = &mut self.0;
+        let offset = blocks.offset_of(blocks.start);
+        blocks.skip_mark().map_err(|problem| LineError { offset, problem: problem.into() })?;
+        let mut searched = blocks.start;
         let (start, end) = loop {
-            match memchr::memchr(b'\n', &self.buffer[searched..self.end]) {
+            match memchr::memchr(b'\n', &blocks.bytes()[searched..]) {
                 Some(length) => {
-                    let (start, end) = (self.start, searched + length);
-                    self.start = end + 1;
-                    searched = self.start;
-                    if !is_blank(&self.buffer[start..end]) {
+                    let (start, end) = (blocks.start, searched + length);
+                    blocks.start = end + 1;
+                    searched = blocks.start;
+                    if !is_blank(&blocks.bytes()[start..end]) {
                         break (start, end);
                     }
                 }
-                None if self.finished => {
-                    let (start, end) = (self.start, self.end);
-                    self.start = end;
-                    if is_blank(&self.buffer[start..end]) {
+                None if blocks.is_finished() => {
+                    let (start, end) = (blocks.start, blocks.bytes().len());
+                    blocks.start = end;
+                    if is_blank(&blocks.bytes()[start..end]) {
                         return Ok(None);
                     }
                     break (start, end);
                 }
                 None => {
-                    let ahead = self.end - self.start;
-                    self.refill()?;
-                    searched = self.start + ahead;
+                    let (ahead, offset) =
+                        (blocks.bytes().len() - blocks.start, blocks.offset_of(blocks.start));
+                    blocks.refill().map_err(|problem| LineError { offset, problem: problem.into() })?;
+                    searched = blocks.start + ahead;
                 }
             }
         };
-        let offset = self.offset + start as u64;
-        match std::str::from_utf8(&self.buffer[start..end]) {
+        let offset = blocks.offset_of(start);
+        match std::str::from_utf8(&blocks.bytes()[start..end]) {
             Ok(text) => Ok(Some(Line { text, offset })),
             Err(error) => {
                 Err(LineError { offset, problem: LineProblem::InvalidUtf8 { at: error.valid_up_to() } })
             }
         }
-    }
-
-    /// Moves what is left to the front and fills the rest, in a larger buffer where a line needs it.
-    fn refill(&mut self) -> Result<(), LineError> {
-        let left = self.end - self.start;
-        let offset = self.offset + self.start as u64;
-        if left > MAX_LINE_BYTES {
-            return Err(LineError { offset, problem: LineProblem::TooLong });
-        }
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.offset = offset;
-        (self.start, self.end) = (0, left);
-        if left * 2 > self.buffer.len() {
-            self.buffer.resize(std::cmp::max(self.buffer.len() * 2, 16), 0);
-        }
-        while self.end < self.buffer.len() && !self.finished {
-            match self.input.read(&mut self.buffer[self.end..]) {
-                Ok(0) => self.finished = true,
-                Ok(bytes) => self.end += bytes,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(LineError { offset, problem: LineProblem::Unreadable(error) }),
-            }
-        }
-        Ok(())
     }
 }
 

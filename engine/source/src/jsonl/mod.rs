@@ -20,7 +20,8 @@ mod tests;
 
 use sluice_core::Error;
 
-use self::lines::{LineError, LineProblem, MAX_LINE_BYTES};
+use self::lines::{LineError, LineProblem};
+use crate::blocks::MAX_ROW_BYTES;
 use crate::csv::line_of;
 use crate::error::{CsvPlace, SourceError};
 use crate::listing::ListedFile;
@@ -38,7 +39,7 @@ fn line_error(file: &ListedFile, packing: Packing, error: LineError, row: u64) -
         LineProblem::Unreadable(source) => read_error(file, packing, source),
         LineProblem::TooLong => {
             let place = place(file, row, error.offset);
-            SourceError::LineTooLong { place, limit_bytes: MAX_LINE_BYTES }.into()
+            SourceError::LineTooLong { place, limit_bytes: MAX_ROW_BYTES }.into()
         }
         LineProblem::InvalidUtf8 { at } => {
             let problem = format!("byte {} of the line is not UTF-8", at + 1);

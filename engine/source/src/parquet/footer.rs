@@ -10,16 +10,17 @@ use ::parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaDa
 use arrow::datatypes::SchemaRef;
 use xxhash_rust::xxh3::xxh3_128;
 
-use sluice_core::Result;
 use sluice_core::column::ColumnKind;
 use sluice_core::error::CommonError;
-use sluice_core::plan::{PlannedColumn, PlannedFile};
+use sluice_core::plan::{Piece, PlannedColumn, PlannedFile};
+use sluice_core::{Execution, Result};
 
 use super::hints::{Text, hinted_schema, texts};
 use super::{damaged, guarded};
 use crate::columns::check_names;
 use crate::error::SourceError;
 use crate::listing::ListedFile;
+use crate::whole_files::WholeFile;
 
 /// The footer's own length and the magic at the end.
 const TAIL_BYTES: u64 = 8;
@@ -56,8 +57,8 @@ pub(crate) struct ParquetFile {
     pub(crate) order: Vec<usize>,
 }
 
-impl ParquetFile {
-    pub(super) fn open(listed: &ListedFile) -> Result<(Self, PlannedFile, Vec<PlannedColumn>)> {
+impl WholeFile for ParquetFile {
+    fn open(listed: &ListedFile, _: &Execution) -> Result<(Self, PlannedFile, Vec<PlannedColumn>)> {
         let shown = &listed.shown;
         let (footer, size_bytes) = read_footer(listed)?;
         let part = || "the footer".to_owned();
@@ -102,6 +103,26 @@ impl ParquetFile {
         Ok((Self { listed, size_bytes, metadata, schema, groups, leaves, texts, order }, planned, columns))
     }
 
+    fn set_order(&mut self, order: Vec<usize>) {
+        self.order = order;
+    }
+
+    fn pieces(&self, number: usize) -> Vec<Piece> {
+        let piece = |group: &RowGroup| Piece {
+            file: number,
+            first_row: group.first_row,
+            rows: group.rows,
+            bytes: None,
+        };
+        self.groups.iter().map(piece).collect()
+    }
+
+    fn damaged(file: &str, problem: String) -> SourceError {
+        damaged(file, problem)
+    }
+}
+
+impl ParquetFile {
     /// Whether a column of the table is dictionary-encoded throughout in a row group.
     pub(super) fn is_coded(&self, group: usize, column: usize) -> bool {
         let place = self.order.get(column);
