@@ -22,6 +22,15 @@ def pandas_describe(path):
     return lambda: read(path).describe(include="all")
 
 
+def tfdv_dataframe(path):
+    """The statistics of a data frame on two processes; columns of dates are left out, which TFDV does not take."""
+    import pandas as pd
+    import tensorflow_data_validation as tfdv
+
+    read = pd.read_csv if path.endswith(".csv") else pd.read_parquet
+    return lambda: tfdv.generate_statistics_from_dataframe(read(path), n_jobs=2)
+
+
 def fit_and_evaluate(path, label, numeric, categories, slice_column, alpha, scale):
     """Reads, splits by the column `subset`, fits on `train`, and takes metrics on `eval`, overall and by slice."""
     import pandas as pd
@@ -67,7 +76,7 @@ def sklearn_diabetes(path):
     return fit_and_evaluate(path, "target", numeric, [], "sex", 0.4, False)
 
 
-JOBS = [duckdb_summarize, pandas_describe, sklearn_trips, sklearn_ridge, sklearn_diabetes]
+JOBS = [duckdb_summarize, pandas_describe, tfdv_dataframe, sklearn_trips, sklearn_ridge, sklearn_diabetes]
 
 
 def main(name, path):

@@ -93,18 +93,31 @@ class Sluice:
 class Peer:
     """A contender that is a job of jobs.py."""
 
-    def __init__(self, name, job, file):
-        self.name, self.job, self.file = name, job, file
+    def __init__(self, name, job, file, python=sys.executable):
+        self.name, self.job, self.file, self.python = name, job, file, python
 
     def once(self, _):
-        result = measure([sys.executable, HERE / "jobs.py", self.job, self.file])
-        job = json.loads(result["text"])
+        result = measure([self.python, HERE / "jobs.py", self.job, self.file])
+        # TFDV's libraries print before the job does.
+        job = json.loads(result["text"].splitlines()[-1])
         return result | {"job_wall": job["wall"], "job_cpu": job["cpu"], "rmse": job["rmse"]}
 
 
-def cases(work):
+class Floor:
+    """The bare decode of a Parquet file by arrow-rs, on all cores."""
+
+    name = "arrow-rs, bare decode"
+
+    def __init__(self, program, file):
+        self.program, self.file = program, file
+
+    def once(self, _):
+        return measure([self.program, self.file])
+
+
+def cases(options):
     """Name, rounds (None: as asked for), contenders."""
-    data = work / "data"
+    data = options.work / "data"
     taxi, trips_csv, trips_parquet, ridge = (
         data / name for name in ["taxi.parquet", "trips.csv", "trips.parquet", "ridge.parquet"]
     )
@@ -122,15 +135,24 @@ def cases(work):
     def run(pipeline):
         return Sluice("sluice run", "run", pipeline, "--json", writes=True)
 
-    def summaries(file):
+    def summaries(file, *ours):
+        floor = [Floor(options.decode, file)] if options.decode and file.suffix == ".parquet" else []
+        tfdv = [Peer("TFDV from a data frame", "tfdv_dataframe", file, options.tfdv)] if options.tfdv else []
         return [
+            *floor,
             Sluice("sluice statistics", "statistics", file, "--json"),
+            *ours,
             Peer("DuckDB SUMMARIZE", "duckdb_summarize", file),
             Peer("pandas describe", "pandas_describe", file),
+            *tfdv,
         ]
 
+    def sliced(file, *arguments):
+        return Sluice(f"sluice statistics {' '.join(arguments)}", "statistics", file, "--json", *arguments)
+
     return [
-        ("statistics: taxi.parquet, 2 M x 21", None, summaries(taxi)),
+        ("statistics: taxi.parquet, 2 M x 21", None, summaries(taxi, sliced(taxi, "--slice", "payment_type"))),
+        ("statistics: ridge.parquet, 1 M x 103", None, summaries(ridge)),
         ("statistics: trips.csv, 500 k x 12", None, summaries(trips_csv)),
         ("pipeline: trips.csv", None, [run(pipelines["trips-csv"]), Peer("scikit-learn", "sklearn_trips", trips_csv)]),
         (
@@ -195,6 +217,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sluice", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--decode", default="", help="the example `decode`; without, its floor is left out")
+    parser.add_argument("--tfdv", default="", help="an interpreter that has TFDV; without, it is left out")
     parser.add_argument("--runs", type=int, default=5, help="rounds of the long cases")
     parser.add_argument("--only", default="", help="cases whose name contains this")
     options = parser.parse_args()
@@ -208,7 +232,7 @@ def main():
         "versions": [version, f"Python {platform.python_version()}", *(HERE / "requirements.txt").read_text().split()],
         "cases": {},
     }
-    for name, rounds, contenders in cases(options.work):
+    for name, rounds, contenders in cases(options):
         if options.only in name:
             print(f"{name} …", file=sys.stderr)
             report["cases"][name] = compare(contenders, rounds or options.runs, options)
