@@ -8,9 +8,12 @@
 mod categories;
 mod options;
 mod profile;
+mod rows;
 mod slice_key;
 mod slice_spec;
+mod sliced;
 mod time;
+mod weighted;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,11 +34,15 @@ pub use options::{CrossSpec, MAX_SLICES, StatisticsError, StatisticsOptions};
 pub use profile::ColumnProfile;
 pub use slice_spec::SliceSpec;
 
+use rows::RowStatistics;
+use sliced::Sliced;
+use weighted::weights_of;
+
 /// Everything that statistics gather in one pass.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Statistics {
-    profiles: Vec<OfColumn<ColumnProfile>>,
-    categories: Vec<OfColumn<Categories>>,
+    whole: RowStatistics,
+    sliced: Vec<Sliced>,
 }
 
 impl Statistics {
@@ -45,17 +52,9 @@ impl Statistics {
     /// As [`StatisticsOptions::check_columns`].
     pub fn new(options: &StatisticsOptions, columns: &[PlannedColumn]) -> Result<Self> {
         options.check_columns(columns)?;
-        let described = || columns.iter().filter(|column| options.describes(&column.name));
-        let is_category = |column: &&PlannedColumn| options.categories.contains(&column.name);
-        Ok(Self {
-            profiles: described()
-                .map(|column| OfColumn::new(&column.name, ColumnProfile::new(column.kind.clone())))
-                .collect(),
-            categories: described()
-                .filter(is_category)
-                .map(|column| OfColumn::new(&column.name, Categories::default()))
-                .collect(),
-        })
+        let whole = RowStatistics::new(options, columns);
+        let sliced = |spec| Sliced::new(spec, options.max_slices, whole.empty(), columns);
+        Ok(Self { sliced: options.slices.iter().map(sliced).collect(), whole })
     }
 }
 
@@ -63,41 +62,62 @@ impl Accumulator for Statistics {
     type Output = DatasetStatistics;
 
     fn inputs(&self) -> Inputs {
-        let Self { profiles, categories } = self;
-        profiles.inputs().union(categories.inputs())
+        let Self { whole, sliced } = self;
+        let mut inputs = whole.columns().fold(Inputs::default(), Inputs::with_counted);
+        if let Some(weight) = whole.weight_column() {
+            inputs = whole.columns().fold(inputs.with_column(weight), Inputs::with_column);
+        }
+        for slices in sliced {
+            inputs = slices.columns().fold(inputs, Inputs::with_column);
+        }
+        inputs
     }
 
     fn empty(&self) -> Self {
-        let Self { profiles, categories } = self;
-        Self { profiles: profiles.empty(), categories: categories.empty() }
+        let Self { whole, sliced } = self;
+        Self { whole: whole.empty(), sliced: sliced.iter().map(Sliced::empty).collect() }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
-        let Self { profiles, categories } = self;
-        profiles.update(input)?;
-        categories.update(input)
+        let Self { whole, sliced } = self;
+        let batch = match input {
+            Input::Counted(counted) => return whole.view(counted),
+            Input::Rows(batch) => batch,
+        };
+        let weights = match whole.weight_column() {
+            Some(weight) => Some(weights_of(weight, batch.require(weight)?)?),
+            None => None,
+        };
+        whole.batch(batch, weights.as_deref())?;
+        sliced.iter_mut().try_for_each(|slices| slices.rows(batch, weights.as_deref()))
     }
 
-    fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()> {
-        let Self { profiles, categories } = self;
-        profiles.merge(later.profiles, groups)?;
-        categories.merge(later.categories, groups)
+    fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {
+        let Self { whole, sliced } = self;
+        whole.merge(later.whole);
+        sliced.iter_mut().zip(later.sliced).try_for_each(|(mine, theirs)| mine.merge(theirs))
     }
 
     /// Without the number of rows and the name, which [`finish`] knows.
     fn finish(self) -> DatasetStatistics {
-        let Self { profiles, categories } = self;
-        let mut columns: Vec<ColumnStatistics> =
-            profiles.into_iter().flat_map(|profile| finished(&profile.column, profile.summary)).collect();
-        for (column, frequencies) in categories.finish() {
-            show_categories(&mut columns, &column, &frequencies);
+        let Self { whole, sliced } = self;
+        let mut statistics = whole.finish();
+        for slices in sliced {
+            let (slicing, found) = slices.finish();
+            statistics.slicings.push(slicing);
+            for slice in found {
+                // `company` and `company=Flash` have one in common, which is the same twice.
+                if !statistics.slices.iter().any(|known| known.conditions == slice.conditions) {
+                    statistics.slices.push(slice);
+                }
+            }
         }
-        DatasetStatistics { columns, ..DatasetStatistics::default() }
+        statistics
     }
 
     fn size_bytes(&self) -> usize {
-        let Self { profiles, categories } = self;
-        profiles.size_bytes() + categories.size_bytes()
+        let Self { whole, sliced } = self;
+        whole.size_bytes() + sliced.iter().map(Sliced::size_bytes).sum::<usize>()
     }
 }
 
@@ -161,5 +181,7 @@ pub fn compute_with(
     Ok(finish(name, state))
 }
 
+#[cfg(test)]
+mod options_tests;
 #[cfg(test)]
 mod tests;
