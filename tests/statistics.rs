@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sluice_testkit::datasets::repository;
 
-use crate::support::Place;
+use crate::support::{Place, diabetes_changed};
 
 /// The table of `tests/data/weighted`, and what TFDV says of it.
 fn weighted(place: &Place) -> Value {
@@ -149,4 +149,34 @@ fn what_is_wrong_is_named_with_its_row() {
         let outcome = place.sluice(&[&["statistics"], arguments.as_slice()].concat());
         place.assert_failure(&outcome, code, &parts);
     }
+}
+
+#[test]
+fn a_pipeline_file_takes_the_same_options() {
+    let place = Place::new();
+    let with = |options: &str| {
+        diabetes_changed(&place, "p.yaml", "\ntransform:", &format!("\nstatistics: {options}\ntransform:"))
+    };
+    for (options, parts) in [
+        ("{wieght: target}", ["unknown key `wieght`", "did you mean `weight`?"]),
+        ("{weight: targte}", ["`statistics.weight` names it", "did you mean `target`?"]),
+        ("{slices: [age, age]}", ["slice `age` is given twice", "`statistics`"]),
+        ("{max_slices: 0}", ["`max_slices` is 0", "at least 1"]),
+    ] {
+        let outcome = place.sluice(&["check", &with(options)]);
+        place.assert_failure(&outcome, 2, &parts);
+    }
+    let run = |file: &str| place.sluice(&["run", file, "--out", "out", "--json"]).exits(0).json();
+    let state = |report: &Value| {
+        let steps = report["steps"].as_array().unwrap();
+        let step = steps.iter().find(|step| step["name"] == "statistics").unwrap();
+        step["state"].as_str().unwrap().to_owned()
+    };
+    let weighted = with("{weight: target}");
+    assert_eq!(state(&run(&weighted)), "ran");
+    assert_eq!(state(&run(&weighted)), "cached");
+    // The scan that the transform shares gives what the step alone gives.
+    place.sluice(&["statistics", "out/runs/0001/dataset", "--weight", "target", "--out", "alone"]).exits(0);
+    crate::support::assert_same_files(&place.path("alone"), &place.path("out/runs/0001/statistics"));
+    assert_eq!(state(&run(&with("{exclude: [age]}"))), "ran", "an option is part of the key");
 }
