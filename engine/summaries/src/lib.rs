@@ -15,6 +15,9 @@ pub mod moments;
 pub mod quantiles;
 pub mod ranks;
 mod registers;
+pub mod weighted_frequencies;
+pub mod weighted_moments;
+pub mod weighted_quantiles;
 
 pub use column::{ColumnSummary, OfColumn, finite_counted, finite_rows};
 pub use distinct::{Distinct, DistinctEstimate, hash_bytes, hash_f64, hash_i64};
@@ -25,3 +28,6 @@ pub use moments::Moments;
 pub use quantiles::Quantiles;
 pub use ranks::{Bar, Ranks};
 pub use registers::clean_registers;
+pub use weighted_frequencies::WeightedFrequencies;
+pub use weighted_moments::WeightedMoments;
+pub use weighted_quantiles::{WeightedBar, WeightedQuantiles, WeightedRanks};
