@@ -12,6 +12,8 @@ use sluice_core::statistics::DatasetStatistics;
 use sluice_summaries::OfColumn;
 
 pub use profile::ColumnProfile;
+#[cfg(test)]
+pub(crate) use profile::{equal_width, pooled};
 
 /// The accumulators of the statistics of a source: one per column that is not ours.
 #[must_use]
@@ -21,7 +23,10 @@ pub fn profiles(source: &dyn BatchSource) -> Vec<OfColumn<ColumnProfile>> {
         .columns
         .iter()
         .filter(|column| !column.name.starts_with(RESERVED_PREFIX))
-        .map(|column| OfColumn::new(&column.name, ColumnProfile::new(column.kind.clone())))
+        .map(|column| {
+            let profile = ColumnProfile::new(column.kind.clone()).with_table_rows(source.plan().rows());
+            OfColumn::new(&column.name, profile)
+        })
         .collect()
 }
 
@@ -32,10 +37,9 @@ pub fn finish(name: &str, state: State<Vec<OfColumn<ColumnProfile>>>) -> Dataset
     let columns = state
         .accumulator
         .into_iter()
-        .map(|profile| {
-            let (column, mut statistics) = profile.finish();
-            statistics.name = column;
-            statistics
+        .flat_map(|profile| {
+            let (column, statistics) = profile.finish();
+            ColumnProfile::named(&column, statistics)
         })
         .collect();
     DatasetStatistics { name: name.into(), num_rows: state.rows, columns, ..DatasetStatistics::default() }
