@@ -4,7 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::properties::WriterProperties;
 
 /// One seed for all data, so that every run reads the same bytes.
@@ -103,10 +107,38 @@ pub(crate) fn write_parquet(path: &Path, table: &RecordBatch, dictionary: bool) 
     writer.close().unwrap();
 }
 
+/// Decodes all Parquet files below a folder on one thread as arrow-rs does it best, strings as dictionaries, and answers
+/// the number of rows.
+pub(crate) fn decode(folder: &Path) -> usize {
+    let mut rows = 0;
+    for entry in fs_err::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rows += decode(&path);
+        } else if path.extension().is_some_and(|extension| extension == "parquet") {
+            let file = fs_err::File::open(&path).unwrap().into_file();
+            let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).unwrap();
+            let coded = |field: &Arc<Field>| match field.data_type() {
+                DataType::Utf8 | DataType::Utf8View => {
+                    let codes = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+                    Arc::new(field.as_ref().clone().with_data_type(codes))
+                }
+                _ => Arc::clone(field),
+            };
+            let fields: Vec<_> = metadata.schema().fields().iter().map(coded).collect();
+            let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+            let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).unwrap();
+            let reader = reader.with_batch_size(65_536).build().unwrap();
+            rows += reader.map(|batch| batch.unwrap().num_rows()).sum::<usize>();
+        }
+    }
+    rows
+}
+
 /// Writes a table of [`mixed`] columns as CSV; a null is an empty cell.
 pub(crate) fn write_csv(path: &Path, table: &RecordBatch) {
     use arrow::array::{Array, AsArray};
-    use arrow::datatypes::{DataType, Float64Type, Int64Type};
+    use arrow::datatypes::{Float64Type, Int64Type};
     let names: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
     let mut text = names.join(",");
     text.push('\n');

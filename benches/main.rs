@@ -44,6 +44,7 @@ fn main() {
         .sample_size(10)
         .configure_from_args();
     statistics(&mut criterion);
+    statistics_beside_decoding(&mut criterion);
     transform(&mut criterion);
     ridge(&mut criterion);
     evaluation(&mut criterion);
@@ -88,6 +89,37 @@ fn statistics(criterion: &mut Criterion) {
             group(criterion, what, ROWS).bench_function(&id, |bencher| {
                 bencher.iter(|| {
                     let source = open_file(folder.path(), file);
+                    sluice_quality::statistics::compute("all", &source, &execution).unwrap()
+                });
+            });
+        }
+    }
+}
+
+/// Full statistics of large Parquet files, reading included, beside what arrow-rs takes to decode them and do nothing:
+/// two million taxi trips, dictionary-encoded, and a hundred plain columns of a million floats. On one thread wall
+/// time is CPU time; then on all.
+fn statistics_beside_decoding(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = TaxiOptions::new(2_000_000, 1, 0);
+    let trips = folder.path().join("trips");
+    write_taxi(&options, Format::Parquet, &trips, &Execution::default()).unwrap();
+    let floats = folder.path().join("floats");
+    fs_err::create_dir(&floats).unwrap();
+    data::write_parquet(&floats.join("floats.parquet"), &data::regression(1_000_000, 100), false);
+    for (table, rows) in [(&trips, 2_000_000), (&floats, 1_000_000)] {
+        let name = table.file_name().unwrap().to_string_lossy().into_owned();
+        let mut group = group(criterion, &format!("statistics_beside_decoding_{name}"), rows);
+        group.sample_size(10);
+        group.bench_function("decode/1_thread", |bencher| {
+            bencher.iter(|| assert_eq!(data::decode(table), rows));
+        });
+        for (threads, execution) in
+            [("1_thread", Execution::with_threads(1)), ("all_threads", Execution::default())]
+        {
+            group.bench_function(format!("statistics/{threads}"), |bencher| {
+                bencher.iter(|| {
+                    let source = open("**/*.parquet", table, &SourceOptions::default(), &execution).unwrap();
                     sluice_quality::statistics::compute("all", &source, &execution).unwrap()
                 });
             });

@@ -13,6 +13,8 @@ pub mod validation;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod golden_statistics;
+#[cfg(test)]
 mod sample;
 
 pub use error::QualityError;

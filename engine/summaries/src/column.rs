@@ -20,6 +20,12 @@ pub trait ColumnSummary: Sized + Send {
     /// The same options, no rows.
     fn empty(&self) -> Self;
 
+    /// Tells where the rows that come next stand, for summaries that sample: of which column and split, and which
+    /// is the first of them within the split.
+    fn begin(&mut self, column: &str, split: u64, first_row: u64) {
+        let _ = (column, split, first_row);
+    }
+
     /// Adds the values of a batch, in normal form.
     ///
     /// # Errors
@@ -77,7 +83,10 @@ impl<S: ColumnSummary> Accumulator for OfColumn<S> {
             Input::Counted(counted) if counted.column == self.column => self.summary.counted(counted),
             Input::Counted(_) => Ok(()),
             Input::Rows(batch) => match batch.delivered(&self.column) {
-                Delivered::Rows(values) => self.summary.rows(&self.column, values),
+                Delivered::Rows(values) => {
+                    self.summary.begin(&self.column, batch.split(), batch.first_row());
+                    self.summary.rows(&self.column, values)
+                }
                 Delivered::Counted => Ok(()),
                 Delivered::Absent => {
                     self.summary.absent(batch.rows() as u64);

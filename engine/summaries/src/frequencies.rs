@@ -4,36 +4,59 @@
 //! taken from all and what is not positive is dropped: Misra & Gries, "Finding repeated elements" (1982), in
 //! the mergeable form of Agarwal et al., "Mergeable summaries" (2012), section 2, theorem 1, waiting for
 //! twice the capacity so that a reduction is paid for by as many insertions. A count held is never too high
-//! and too low by at most [`Frequencies::undercount_rows`], itself at most rows / (capacity + 1); what is not
+//! and too low by at most [`Frequencies::undercount_rows`], itself at most rows / (capacity + 1) + states; what is not
 //! held occurred no more often.
 //!
 //! Up to `capacity` distinct values the state is exact and the same for any layout. Beyond, it depends on the
-//! sequence of updates and merges, never on a hash order. The caller leaves out null; the empty string is a
-//! value. A value of more than 1,024 bytes is kept as its beginning (cut at a character) and the hash of the
+//! sequence of updates and merges, never on a hash order. After the first reduction of a state a value that is not
+//! held is only marked when it comes for the first time, in 2^21 bits by its hash, and let in the second time (a
+//! Bloom filter of one hash as doorkeeper; Einziger, Friedman & Manes, "TinyLFU", 2017, section 3.4.2), which costs
+//! each value one count at most: the bound grows by one for each state that did. So identifiers cost no
+//! allocation. The caller leaves out null; the empty string is a value. A value of more than 1,024 bytes is kept as its beginning (cut at a character) and the hash of the
 //! whole, so that different ones stay different. Memory: at most 2 x capacity values of some 50 to 1,100
-//! bytes. Some 10 ns for a value that is held, 50 to 100 for a new one.
+//! bytes, and 256 KiB for the marks while a split with more than that is read. Some 10 ns a value with its hash.
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use thiserror::Error;
-use xxhash_rust::xxh3::xxh3_64;
+
+use crate::distinct::hash_bytes;
 
 /// Distinct values up to which counts are exact, unless told otherwise.
 pub const FREQUENCIES_CAPACITY: usize = 8192;
 /// Bytes of a value that are kept; the mark of a cut one makes it longer than that, so it never equals a whole value.
 pub const KEPT_VALUE_BYTES: usize = 1024;
 
+/// Marks for values that came once.
+const DOOR_BITS: usize = 1 << 21;
+
 /// Counts by value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct Frequencies {
     capacity: usize,
     count: u64,
     undercount: u64,
     held_bytes: usize,
-    counts: HashMap<Box<str>, u64, FixedState>,
+    counts: HashTable<Held>,
+    /// After the first reduction; never travels.
+    door: Option<Vec<u64>>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    hash: u64,
+    value: Box<str>,
+    count: u64,
+}
+
+/// Equal counts; the marks at the door are no part of them.
+impl PartialEq for Frequencies {
+    fn eq(&self, other: &Self) -> bool {
+        (self.capacity, self.count, self.undercount) == (other.capacity, other.count, other.undercount)
+            && self.by_value() == other.by_value()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,8 +95,8 @@ impl Frequencies {
     /// No values; exact up to `capacity` (at least 1) distinct ones.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        let counts = HashMap::default();
-        Self { capacity: capacity.max(1), count: 0, undercount: 0, held_bytes: 0, counts }
+        let counts = HashTable::new();
+        Self { capacity: capacity.max(1), count: 0, undercount: 0, held_bytes: 0, counts, door: None }
     }
 
     /// Takes in one value.
@@ -85,12 +108,28 @@ impl Frequencies {
     /// Takes in one value as often as `count` says.
     #[inline]
     pub fn update_counted(&mut self, value: &str, count: u64) {
+        self.update_hashed(value, hash_bytes(value.as_bytes()), count);
+    }
+
+    /// The same for a caller that knows [`hash_bytes`] of the value already. Answers whether the value was held.
+    #[inline]
+    pub fn update_hashed(&mut self, value: &str, hash: u64, count: u64) -> bool {
         if count == 0 {
-            return;
+            return true;
         }
         self.count += count;
-        self.add(&shortened(value), count);
-        self.reduce_if_full();
+        let was_held = match shortened(value, hash) {
+            Cow::Borrowed(value) => self.add(value, hash, count),
+            Cow::Owned(kept) => self.add(&kept, hash_bytes(kept.as_bytes()), count),
+        };
+        if !was_held && self.counts.len() > 2 * self.capacity {
+            self.reduce();
+            if self.door.is_none() {
+                self.door = Some(vec![0; DOOR_BITS / 64]);
+                self.undercount += 1;
+            }
+        }
+        was_held
     }
 
     /// Takes in later counts; the smaller capacity remains.
@@ -98,11 +137,14 @@ impl Frequencies {
         self.capacity = self.capacity.min(later.capacity);
         self.count += later.count;
         self.undercount += later.undercount;
-        // Additions commute, and the reduction looks at counts only: the order of the map does not show.
-        for (value, count) in later.counts {
-            self.add(&value, count);
+        self.door = None;
+        // Additions commute, and the reduction looks at counts only: the order of the table does not show.
+        for Held { hash, value, count } in later.counts {
+            self.add(&value, hash, count);
         }
-        self.reduce_if_full();
+        if self.counts.len() > 2 * self.capacity {
+            self.reduce();
+        }
     }
 
     /// How many rows were taken in.
@@ -132,15 +174,16 @@ impl Frequencies {
     /// The count held for a value: too low by at most [`Frequencies::undercount_rows`], zero if not held.
     #[must_use]
     pub fn count_of(&self, value: &str) -> u64 {
-        self.counts.get(shortened(value).as_ref()).copied().unwrap_or(0)
+        let kept = shortened(value, hash_bytes(value.as_bytes()));
+        let held = self.counts.find(hash_bytes(kept.as_bytes()), |held| *held.value == *kept);
+        held.map_or(0, |held| held.count)
     }
 
-    /// The `k` values with the largest counts held, by count descending, then value ascending.
+    /// The `k` values with the largest counts held, by count descending, then by value descending.
     #[must_use]
     pub fn top(&self, k: usize) -> Vec<(String, u64)> {
-        let mut all: Vec<(&str, u64)> =
-            self.counts.iter().map(|(value, count)| (value.as_ref(), *count)).collect();
-        let order = |a: &(&str, u64), b: &(&str, u64)| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0));
+        let mut all: Vec<(&str, u64)> = self.counts.iter().map(|held| (&*held.value, held.count)).collect();
+        let order = |a: &(&str, u64), b: &(&str, u64)| b.1.cmp(&a.1).then_with(|| b.0.cmp(a.0));
         if k < all.len() {
             all.select_nth_unstable_by(k, order);
             all.truncate(k);
@@ -152,8 +195,7 @@ impl Frequencies {
     /// All values held with their counts, by value ascending.
     #[must_use]
     pub fn by_value(&self) -> Vec<(&str, u64)> {
-        let mut all: Vec<(&str, u64)> =
-            self.counts.iter().map(|(value, count)| (value.as_ref(), *count)).collect();
+        let mut all: Vec<(&str, u64)> = self.counts.iter().map(|held| (&*held.value, held.count)).collect();
         all.sort_unstable();
         all
     }
@@ -161,37 +203,46 @@ impl Frequencies {
     /// Memory held, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.counts.allocation_size() + self.held_bytes
+        let door = self.door.as_ref().map_or(0, |door| door.capacity() * size_of::<u64>());
+        size_of::<Self>() + self.counts.allocation_size() + self.held_bytes + door
     }
 
     #[inline]
-    fn add(&mut self, value: &str, count: u64) {
-        if let Some(held) = self.counts.get_mut(value) {
-            *held += count;
-        } else {
-            self.held_bytes += value.len();
-            self.counts.insert(Box::from(value), count);
+    fn add(&mut self, value: &str, hash: u64, count: u64) -> bool {
+        if let Some(held) = self.counts.find_mut(hash, |held| held.hash == hash && *held.value == *value) {
+            held.count += count;
+            return true;
         }
+        if let Some(door) = &mut self.door
+            && count == 1
+        {
+            #[expect(clippy::cast_possible_truncation, reason = "the remainder keeps the lowest bits")]
+            let (word, bit) = ((hash >> 6) as usize % (DOOR_BITS / 64), 1 << (hash % 64));
+            if door[word] & bit == 0 {
+                door[word] |= bit;
+                return false;
+            }
+        }
+        self.insert(value, hash, count);
+        false
     }
 
-    #[inline]
-    fn reduce_if_full(&mut self) {
-        if self.counts.len() > 2 * self.capacity {
-            self.reduce();
-        }
+    fn insert(&mut self, value: &str, hash: u64, count: u64) {
+        self.held_bytes += value.len();
+        self.counts.insert_unique(hash, Held { hash, value: Box::from(value), count }, |held| held.hash);
     }
 
     #[cold]
     fn reduce(&mut self) {
-        let mut counts: Vec<u64> = self.counts.values().copied().collect();
+        let mut counts: Vec<u64> = self.counts.iter().map(|held| held.count).collect();
         let (_, taken, _) = counts.select_nth_unstable_by(self.capacity, |a, b| b.cmp(a));
         let taken = *taken;
         self.undercount += taken;
         let mut held_bytes = 0;
-        self.counts.retain(|value, count| {
-            *count = count.saturating_sub(taken);
-            held_bytes += if *count == 0 { 0 } else { value.len() };
-            *count != 0
+        self.counts.retain(|held| {
+            held.count = held.count.saturating_sub(taken);
+            held_bytes += if held.count == 0 { 0 } else { held.value.len() };
+            held.count != 0
         });
         self.held_bytes = held_bytes;
     }
@@ -199,17 +250,18 @@ impl Frequencies {
 
 /// The value, or the beginning of a long one with the hash of the whole.
 #[inline]
-pub(crate) fn shortened(value: &str) -> Cow<'_, str> {
+pub(crate) fn shortened(value: &str, hash: u64) -> Cow<'_, str> {
     if value.len() <= KEPT_VALUE_BYTES {
         return Cow::Borrowed(value);
     }
     let beginning = &value[..value.floor_char_boundary(KEPT_VALUE_BYTES)];
-    Cow::Owned(format!("{beginning}… xxh3:{:016x}", xxh3_64(value.as_bytes())))
+    Cow::Owned(format!("{beginning}… xxh3:{hash:016x}"))
 }
 
 impl From<Frequencies> for Stored {
     fn from(frequencies: Frequencies) -> Self {
-        let mut counts: Vec<(Box<str>, u64)> = frequencies.counts.into_iter().collect();
+        let mut counts: Vec<(Box<str>, u64)> =
+            frequencies.counts.into_iter().map(|held| (held.value, held.count)).collect();
         counts.sort_unstable();
         let Frequencies { capacity, count, undercount, .. } = frequencies;
         Self { capacity: capacity as u64, count, undercount, counts }
@@ -231,8 +283,9 @@ impl TryFrom<Stored> for Frequencies {
             return Err(FrequenciesError::CountsMalformed);
         }
         (frequencies.count, frequencies.undercount) = (stored.count, stored.undercount);
-        frequencies.held_bytes = stored.counts.iter().map(|(value, _)| value.len()).sum();
-        frequencies.counts = stored.counts.into_iter().collect();
+        for (value, count) in stored.counts {
+            frequencies.insert(&value, hash_bytes(value.as_bytes()), count);
+        }
         Ok(frequencies)
     }
 }
@@ -254,7 +307,7 @@ mod tests {
         let mut frequencies = of(["b", "a", "b", "", "c", "a"], 10);
         frequencies.update_counted("c", 3);
         frequencies.update_counted("d", 0);
-        let expected = [("c", 4), ("a", 2), ("b", 2)].map(|(value, count)| (value.to_owned(), count));
+        let expected = [("c", 4), ("b", 2), ("a", 2)].map(|(value, count)| (value.to_owned(), count));
         assert_eq!(frequencies.top(3), expected);
         assert_eq!((frequencies.distinct_if_exact(), frequencies.count()), (Some(4), 9));
         assert_eq!(frequencies.by_value(), [("", 1), ("a", 2), ("b", 2), ("c", 4)]);
@@ -305,7 +358,7 @@ mod tests {
             let states = parts.iter().map(|part| of(part.iter().map(String::as_str), capacity));
             let joined = states.reduce(|mut joined, state| { joined.merge(state); joined }).unwrap();
             prop_assert_eq!(joined.count(), rows);
-            prop_assert!(joined.undercount_rows() <= rows / (capacity as u64 + 1));
+            prop_assert!(joined.undercount_rows() <= rows / (capacity as u64 + 1) + parts.len() as u64);
             for (value, count) in &truth {
                 let held = joined.count_of(value);
                 prop_assert!(held <= *count && count - held <= joined.undercount_rows());

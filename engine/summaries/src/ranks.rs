@@ -11,36 +11,50 @@
 
 /// Values in ascending order with their cumulative counts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ranks {
-    values: Vec<f64>,
+pub struct Ranks<T = f64> {
+    values: Vec<T>,
     /// For each value, how many are at most that large, too low by at most `undercount`.
     cumulative: Vec<u64>,
     undercount: u64,
-    min: f64,
-    max: f64,
+    /// By how much a count can be off either way, beyond that.
+    sampling_error: u64,
+    extremes: Option<(T, T)>,
 }
 
 /// One bar of a histogram: values above `low` (in the first bar: from `low`) up to `high`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bar {
+pub struct Bar<T = f64> {
     /// Lower end.
-    pub low: f64,
+    pub low: T,
     /// Upper end, included.
-    pub high: f64,
+    pub high: T,
     /// How many values, within twice the rank error.
     pub count: u64,
 }
 
-impl Ranks {
-    /// A table of ascending entries; `min` and `max` are those of all values, `undercount` is one-sided.
-    pub(crate) fn new(entries: &[(f64, u64)], undercount: u64, min: f64, max: f64) -> Self {
+impl<T: Copy + PartialOrd> Ranks<T> {
+    /// A table of ascending entries; `extremes` are those of all values, `undercount` is one-sided.
+    pub(crate) fn new(
+        entries: impl Iterator<Item = (T, u64)>,
+        undercount: u64,
+        sampling_error: u64,
+        extremes: Option<(T, T)>,
+    ) -> Self {
+        let (mut values, mut cumulative) = (Vec::new(), Vec::new());
         let mut total = 0;
-        let cumulative = entries.iter().map(|(_, count)| {
+        for (value, count) in entries {
             total += count;
-            total
-        });
-        let cumulative = cumulative.collect();
-        Self { values: entries.iter().map(|(value, _)| *value).collect(), cumulative, undercount, min, max }
+            values.push(value);
+            cumulative.push(total);
+        }
+        Self { values, cumulative, undercount, sampling_error, extremes }
+    }
+
+    /// A table of all values with their counts, ascending.
+    pub fn exact(entries: impl Iterator<Item = (T, u64)>) -> Self {
+        let mut table = Self::new(entries, 0, 0, None);
+        table.extremes = table.values.first().copied().zip(table.values.last().copied());
+        table
     }
 
     /// How many values there are.
@@ -51,38 +65,46 @@ impl Ranks {
 
     /// The smallest value.
     #[must_use]
-    pub fn min(&self) -> Option<f64> {
-        (self.count() != 0).then_some(self.min)
+    pub fn min(&self) -> Option<T> {
+        self.extremes.map(|(min, _)| min)
     }
 
     /// The largest value.
     #[must_use]
-    pub fn max(&self) -> Option<f64> {
-        (self.count() != 0).then_some(self.max)
+    pub fn max(&self) -> Option<T> {
+        self.extremes.map(|(_, max)| max)
     }
 
     /// By how many rows the rank of an answer can be off.
     #[must_use]
     pub fn rank_error_rows(&self) -> u64 {
-        self.undercount.div_ceil(2)
+        self.undercount.div_ceil(2) + self.sampling_error
     }
 
     /// The value at quantile `q` between 0 and 1; `None` without values and for any other `q`.
     #[must_use]
-    pub fn quantile(&self, q: f64) -> Option<f64> {
+    pub fn quantile(&self, q: f64) -> Option<T> {
         let count = self.count();
-        if count == 0 || !(0.0..=1.0).contains(&q) {
+        if !(0.0..=1.0).contains(&q) {
             return None;
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 and count")]
-        let rank = ((q * count as f64).ceil() as u64).clamp(1, count);
+        let rank = (q * count as f64).ceil() as u64;
+        self.value_at(rank)
+    }
+
+    /// The value that stands at a rank, counted from 1; ranks beyond the ends are the ends. `None` without values.
+    #[must_use]
+    pub fn value_at(&self, rank: u64) -> Option<T> {
+        let (count, (min, max)) = (self.count(), self.extremes?);
+        let rank = rank.clamp(1, count);
         let middle = self.undercount / 2;
         // Up to there nothing may be held, and the first entry may already lie beyond.
         if rank <= middle.max(1) {
-            return Some(self.min);
+            return Some(min);
         }
         if rank == count {
-            return Some(self.max);
+            return Some(max);
         }
         let index = self.cumulative.partition_point(|held| held + middle < rank);
         self.values.get(index).copied()
@@ -90,11 +112,12 @@ impl Ranks {
 
     /// How many values are at most `value`, within [`Ranks::rank_error_rows`]; exact outside of the extremes.
     #[must_use]
-    pub fn rank(&self, value: f64) -> u64 {
-        if self.count() == 0 || !(value >= self.min) {
+    pub fn rank(&self, value: T) -> u64 {
+        let Some((min, max)) = self.extremes else { return 0 };
+        if !(value >= min) {
             return 0;
         }
-        if value >= self.max {
+        if value >= max {
             return self.count();
         }
         let index = self.values.partition_point(|held| *held <= value);
@@ -102,35 +125,48 @@ impl Ranks {
         (held + self.undercount / 2).clamp(1, self.count() - 1)
     }
 
-    /// At most `bars` bars of about equal count; equal values share a bar.
-    #[must_use]
-    pub fn equi_depth(&self, bars: u32) -> Vec<Bar> {
-        let ends = (1..=bars).filter_map(|bar| self.quantile(f64::from(bar) / f64::from(bars)));
-        self.bars(ends)
+    /// One bar up to each of the ascending `ends`; equal ends give empty bars without width.
+    pub fn bars(&self, ends: impl Iterator<Item = T>) -> Vec<Bar<T>> {
+        let Some((min, max)) = self.extremes else { return Vec::new() };
+        let (mut low, mut before) = (min, 0);
+        let bars = ends.map(|end| {
+            let high = if end > max { max } else { end };
+            let up_to_high = self.rank(high).max(before);
+            let bar = Bar { low, high, count: up_to_high - before };
+            (low, before) = (high, up_to_high);
+            bar
+        });
+        bars.collect()
     }
+}
 
+impl Ranks {
     /// `bars` bars of equal width; one if all values are equal.
     #[must_use]
     pub fn equi_width(&self, bars: u32) -> Vec<Bar> {
+        let Some((min, max)) = self.extremes else { return Vec::new() };
+        if min >= max {
+            return self.bars(core::iter::once(max));
+        }
+        let width = (max - min) / f64::from(bars);
         let part = |bar: u32| f64::from(bar) / f64::from(bars);
-        // Two products instead of a difference: max - min may overflow.
-        let inner = (1..bars).map(|bar| self.min * (1.0 - part(bar)) + self.max * part(bar));
-        let ends = inner.chain((bars > 0).then_some(self.max));
-        self.bars(ends)
+        let inner = (1..bars).map(|bar| match width {
+            // As NumPy's `linspace`.
+            width if width.is_finite() => min + width * f64::from(bar),
+            // Two products instead of a difference, which overflowed.
+            _ => min * (1.0 - part(bar)) + max * part(bar),
+        });
+        self.bars(inner.chain((bars > 0).then_some(max)))
     }
 
-    fn bars(&self, ends: impl Iterator<Item = f64>) -> Vec<Bar> {
-        let mut bars: Vec<Bar> = Vec::new();
-        let (mut low, mut before) = (self.min, 0);
-        for end in ends {
-            let high = if end > self.max { self.max } else { end };
-            if self.count() != 0 && (high > low || (bars.is_empty() && high >= self.max)) {
-                let up_to_high = self.rank(high);
-                bars.push(Bar { low, high, count: up_to_high.saturating_sub(before) });
-                (low, before) = (high, up_to_high.max(before));
-            }
-        }
-        bars
+    /// `bars` bars of about equal count, up to the smallest values that more than 1/bars, 2/bars … of all do not
+    /// exceed (where TFDV cuts). A value so heavy that it ends several bars leaves all but the first of them empty
+    /// and without width.
+    #[must_use]
+    pub fn equi_depth(&self, bars: u32) -> Vec<Bar> {
+        let rank = |bar: u32| u128::from(self.count()) * u128::from(bar) / u128::from(bars) + 1;
+        let ends = (1..=bars).filter_map(|bar| self.value_at(u64::try_from(rank(bar)).unwrap_or(u64::MAX)));
+        self.bars(ends)
     }
 }
 
@@ -139,7 +175,7 @@ mod tests {
     use super::*;
 
     fn table(entries: &[(f64, u64)]) -> Ranks {
-        Ranks::new(entries, 0, entries[0].0, entries[entries.len() - 1].0)
+        Ranks::exact(entries.iter().copied())
     }
 
     #[test]
@@ -160,7 +196,7 @@ mod tests {
         }
         assert_eq!(table(&ten).quantile(f64::NAN), None);
         assert_eq!(table(&ten).quantile(1.1), None);
-        assert_eq!(Ranks::new(&[], 0, 0.0, 0.0).quantile(0.5), None);
+        assert_eq!(table(&[]).quantile(0.5), None);
     }
 
     #[test]
@@ -169,10 +205,11 @@ mod tests {
         assert_eq!([0.0, 1.0, 1.5, 2.0, 5.0, 9.0].map(|value| three.rank(value)), [0, 4, 4, 5, 10, 10]);
         let bar = |low, high, count| Bar { low, high, count };
         assert_eq!(three.equi_width(2), [bar(1.0, 3.0, 5), bar(3.0, 5.0, 5)]);
-        assert_eq!(three.equi_depth(2), [bar(1.0, 2.0, 5), bar(2.0, 5.0, 5)]);
+        assert_eq!(three.equi_depth(2), [bar(1.0, 5.0, 10), bar(5.0, 5.0, 0)]);
+        assert_eq!(three.equi_depth(3), [bar(1.0, 1.0, 4), bar(1.0, 5.0, 6), bar(5.0, 5.0, 0)]);
         let constant = table(&[(7.0, 3)]);
-        assert_eq!(constant.equi_depth(4), [bar(7.0, 7.0, 3)]);
+        assert_eq!(constant.equi_depth(2), [bar(7.0, 7.0, 3), bar(7.0, 7.0, 0)]);
         assert_eq!(constant.equi_width(4), [bar(7.0, 7.0, 3)]);
-        assert_eq!(Ranks::new(&[], 0, 0.0, 0.0).equi_width(3), []);
+        assert_eq!(table(&[]).equi_width(3), []);
     }
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::double_double::DoubleDouble;
 use thiserror::Error;
 
+use crate::distinct::hash_bytes;
 use crate::frequencies::{FREQUENCIES_CAPACITY, shortened};
 
 /// Weights by value.
@@ -71,7 +72,7 @@ impl WeightedFrequencies {
         let weight = weight.into();
         debug_assert!(weight.is_finite() && weight.high >= 0.0, "the caller checks weights");
         if weight.high > 0.0 {
-            self.add(&shortened(value), weight);
+            self.add(&shortened(value, hash_bytes(value.as_bytes())), weight);
             self.reduce_if_full();
         }
     }

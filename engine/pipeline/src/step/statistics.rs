@@ -75,7 +75,7 @@ pub fn with_transform(
             continue;
         }
         let columns = &source.plan().columns;
-        let statistics = Statistics::new(options, columns)?;
+        let statistics = Statistics::new(options, columns)?.for_plan(source.plan());
         let both = (statistics, Analysis::new(spec, columns, roles)?);
         execution.progress.begin("statistics of train, transform", source.plan().extent());
         let State { groups, rows, accumulator: (statistics, analysis) } = fold(&source, &both, execution)?;

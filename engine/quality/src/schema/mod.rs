@@ -10,4 +10,4 @@ pub use infer::{InferOptions, infer_schema};
 pub use text::{SchemaFile, read_schema, write_schema};
 
 pub(crate) use infer::{feature_type, infer_feature};
-pub(crate) use path::serialized_path;
+pub(crate) use path::{serialized_path, serialized_steps};

@@ -1,5 +1,11 @@
 //! Paths as TFDV serialises them: steps joined by dots, quoted where a step could be read as something else.
 
+/// The path of a field of a struct, by its steps.
+pub(crate) fn serialized_steps<S: AsRef<str>>(steps: &[S]) -> String {
+    let steps: Vec<String> = steps.iter().map(|step| serialized_path(step.as_ref())).collect();
+    steps.join(".")
+}
+
 /// The path of a column that stands at the top.
 pub(crate) fn serialized_path(step: &str) -> String {
     if is_plain(step) {
@@ -34,5 +40,6 @@ mod tests {
         ] {
             assert_eq!(serialized_path(step), path);
         }
+        assert_eq!(serialized_steps(&["trip", "a.b", "c"]), "trip.'a.b'.c");
     }
 }

@@ -24,7 +24,7 @@ use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 use sluice_core::fold::{State, fold};
 use sluice_core::group::GroupMap;
-use sluice_core::plan::PlannedColumn;
+use sluice_core::plan::{Plan, PlannedColumn};
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 use sluice_summaries::{ColumnSummary, OfColumn};
@@ -33,6 +33,8 @@ pub use categories::Categories;
 pub use options::{CrossSpec, MAX_SLICES, StatisticsError, StatisticsOptions};
 pub use profile::ColumnProfile;
 pub use slice_spec::SliceSpec;
+#[cfg(test)]
+pub(crate) use profile::{equal_width, pooled};
 
 use rows::RowStatistics;
 use sliced::Sliced;
@@ -55,6 +57,18 @@ impl Statistics {
         let whole = RowStatistics::new(options, columns);
         let sliced = |spec| Sliced::new(spec, options.max_slices, whole.empty(), columns);
         Ok(Self { sliced: options.slices.iter().map(sliced).collect(), whole })
+    }
+
+    /// The same for the rows of a plan: quantiles of a large table look at a sample of its values. Where spans are
+    /// summed up one by one, a sample may not depend on how many of them there are, so that every value is looked at.
+    #[must_use]
+    pub fn for_plan(self, plan: &Plan) -> Self {
+        let rows = if plan.spans.is_empty() { plan.rows() } else { 0 };
+        let Self { whole, sliced } = self;
+        Self {
+            whole: whole.with_table_rows(rows),
+            sliced: sliced.into_iter().map(|slices| slices.with_table_rows(rows)).collect(),
+        }
     }
 }
 
@@ -123,9 +137,7 @@ impl Accumulator for Statistics {
 
 /// What a profile answers under the name of its column.
 fn finished(column: &str, profile: ColumnProfile) -> Vec<ColumnStatistics> {
-    let mut statistics = profile.finish();
-    statistics.name = column.into();
-    vec![statistics]
+    ColumnProfile::named(column, profile.finish())
 }
 
 fn show_categories(
@@ -146,7 +158,10 @@ pub fn profiles(source: &dyn BatchSource) -> Vec<OfColumn<ColumnProfile>> {
         .columns
         .iter()
         .filter(|column| !column.name.starts_with(RESERVED_PREFIX))
-        .map(|column| OfColumn::new(&column.name, ColumnProfile::new(column.kind.clone())))
+        .map(|column| {
+            let profile = ColumnProfile::new(column.kind.clone()).with_table_rows(source.plan().rows());
+            OfColumn::new(&column.name, profile)
+        })
         .collect()
 }
 
@@ -174,7 +189,7 @@ pub fn compute_with(
     source: &dyn BatchSource,
     execution: &Execution,
 ) -> Result<DatasetStatistics> {
-    let statistics = Statistics::new(options, &source.plan().columns)?;
+    let statistics = Statistics::new(options, &source.plan().columns)?.for_plan(source.plan());
     execution.progress.begin(&format!("statistics of {name}"), source.plan().extent());
     let state = fold(source, &statistics, execution)?;
     execution.progress.end();

@@ -49,6 +49,14 @@ impl RowStatistics {
         Self { columns: described.map(column).collect(), weight }
     }
 
+    /// Tells how many rows there are in all, by which quantiles sample.
+    pub(super) fn with_table_rows(mut self, rows: u64) -> Self {
+        for column in &mut self.columns {
+            column.profile = column.profile.empty().with_table_rows(rows);
+        }
+        self
+    }
+
     /// The same columns, no rows.
     pub(super) fn empty(&self) -> Self {
         let column = |column: &RowColumn| RowColumn {
@@ -83,6 +91,7 @@ impl RowStatistics {
     /// Adds the rows of a batch. Columns that come as counted views are met by [`RowStatistics::view`].
     pub(super) fn batch(&mut self, batch: &Batch, weights: Option<&[f64]>) -> Result<()> {
         self.weights(weights);
+        self.begin(batch);
         for index in 0..self.columns.len() {
             let name = &self.columns[index].name;
             match (batch.delivered(name), batch.column(name)) {
@@ -94,6 +103,13 @@ impl RowStatistics {
             }
         }
         Ok(())
+    }
+
+    /// Tells where the rows that come next stand, by which quantiles sample.
+    pub(super) fn begin(&mut self, batch: &Batch) {
+        for RowColumn { name, profile, .. } in &mut self.columns {
+            profile.begin(name, batch.split(), batch.first_row());
+        }
     }
 
     /// Adds the counted view of a column over a split.

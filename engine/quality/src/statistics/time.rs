@@ -24,3 +24,24 @@ pub(crate) fn iso(kind: &ColumnKind, value: i64) -> String {
     // A value outside the calendar, or a zone that Arrow does not know, is shown as the number it is.
     array_value_to_string(&array, 0).unwrap_or_else(|_| value.to_string())
 }
+
+/// Units from the coarsest, with their nanoseconds.
+pub(crate) const UNITS: [(&str, i64); 7] = [
+    ("day", 86_400_000_000_000),
+    ("hour", 3_600_000_000_000),
+    ("minute", 60_000_000_000),
+    ("second", 1_000_000_000),
+    ("millisecond", 1_000_000),
+    ("microsecond", 1000),
+    ("nanosecond", 1),
+];
+
+/// How many steps of a column each of [`UNITS`] has that its instants may not be whole numbers of.
+pub(crate) fn units_of(kind: &ColumnKind) -> Vec<i64> {
+    let step = match kind {
+        ColumnKind::Timestamp { nanoseconds: false, .. } => 1000,
+        ColumnKind::Timestamp { nanoseconds: true, .. } => 1,
+        _ => return Vec::new(),
+    };
+    UNITS.iter().map(|(_, nanoseconds)| nanoseconds / step).take_while(|steps| *steps > 1).collect()
+}

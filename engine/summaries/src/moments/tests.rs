@@ -137,3 +137,40 @@ proptest! {
         prop_assert_eq!(whole, postcard::from_bytes::<Moments>(&bytes).unwrap());
     }
 }
+
+#[test]
+fn integers_past_2_to_53_keep_their_deviation() {
+    // 2^60 + 0 … 10_000 in steps of one: the mean is 2^60 + 5,000, the variance (n^2 - 1) / 12.
+    let values: Vec<i64> = (0..=10_000).map(|step| (1 << 60) + step).collect();
+    let expected = ((10_001.0_f64 * 10_001.0 - 1.0) / 12.0).sqrt();
+    let mut plain = Moments::new();
+    plain.update_integers(&values);
+    let mut counted = Moments::new();
+    let thrice: Vec<(i64, u64)> = values.iter().rev().map(|value| (*value, 3)).collect();
+    counted.update_counted_integers(&thrice);
+    for moments in [plain, counted] {
+        assert!(digits(moments.standard_deviation(0).unwrap(), expected) > 15.5);
+        let mean = moments.mean_double_double().unwrap() - DoubleDouble::from(1_u64 << 60);
+        assert_eq!(mean.to_f64().to_bits(), 5000.0_f64.to_bits());
+    }
+    let mut wide = Moments::new();
+    wide.update_integers(&[i64::MIN, i64::MAX, i64::MIN, i64::MAX]);
+    assert_eq!(wide.mean().map(f64::to_bits), Some((-0.5_f64).to_bits()));
+    assert!(digits(wide.standard_deviation(0).unwrap(), 2.0_f64.powi(63)) > 15.5);
+}
+
+#[test]
+fn counted_values_have_the_moments_of_their_rows() {
+    let values: Vec<f64> = (0..9001).map(|n| f64::from(n * n % 7919) / 7.0 + 1e6).collect();
+    let repeated: Vec<f64> = values.iter().enumerate().flat_map(|(n, v)| vec![*v; 1 + n % 5]).collect();
+    let mut counted = Moments::new();
+    counted.update_counted(values.iter().enumerate().map(|(n, value)| (*value, 1 + (n % 5) as u64)));
+    let plain = of(&repeated);
+    assert_eq!(counted.count(), plain.count());
+    assert!(digits(counted.mean().unwrap(), plain.mean().unwrap()) > 15.9);
+    assert!(digits(counted.variance(0).unwrap(), plain.variance(0).unwrap()) > 15.5);
+    // Counts beyond 2^26 take the other way.
+    let mut heavy = Moments::new();
+    heavy.update_counted([(0.1, 1 << 40), (0.3, 1 << 40)].into_iter());
+    assert!(digits(heavy.variance(0).unwrap(), 0.01) > 14.9);
+}

@@ -1,34 +1,36 @@
 //! A run of the quantile summary: ascending (value, count) pairs whose counts of values up to `v` are too low
 //! by at most `undercount`, never too high.
 //!
-//! Sorting is by `f64::total_cmp`; there are no NaN and no `-0.0`. Joining adds the undercounts; compressing
-//! to cells adds the largest count that a cell had before its last value. Sorting n values costs n log n, the
-//! rest is linear.
+//! Values are order keys ([`crate::order_key`]). Joining adds the undercounts; compressing to cells adds the
+//! largest count that a cell had before its last value. All is linear, sorting included where values scatter.
 
 use serde::{Deserialize, Serialize};
+
+use super::sort::sort_by_key;
 
 /// Above this many times the capacity, a compression takes the first bound that suffices instead of the least.
 const SEARCHED_LENGTH: usize = 8;
 
 /// Ascending values with counts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Run {
-    pub(super) entries: Vec<(f64, u64)>,
+    pub(super) entries: Vec<(i64, u64)>,
     pub(super) undercount: u64,
 }
 
 impl Run {
-    /// Sorts and counts values and (value, count) pairs; leaves both sorted.
-    pub(super) fn of_values(values: &mut [f64], pairs: &mut [(f64, u64)]) -> Self {
-        sort(values);
-        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    /// Sorts and counts keys that each stand for `weight` values, and (key, count) pairs.
+    pub(super) fn of_values(keys: &mut [i64], weight: u64, pairs: &mut [(i64, u64)]) -> Self {
+        sort_by_key(keys, |key| *key);
+        sort_by_key(pairs, |pair| pair.0);
         let mut single = Self::default();
-        for value in values {
-            single.append(*value, 1);
+        single.entries.reserve(keys.len());
+        for key in keys {
+            single.append(*key, weight);
         }
         let mut counted = Self::default();
-        for (value, count) in pairs {
-            counted.append(*value, *count);
+        for (key, count) in pairs {
+            counted.append(*key, *count);
         }
         if counted.entries.is_empty() { single } else { single.join(&counted) }
     }
@@ -41,7 +43,7 @@ impl Run {
     /// The weight of a run read from outside; `None` if it is none.
     pub(super) fn checked_weight(&self) -> Option<u64> {
         let is_ascending = self.entries.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        let is_counted = self.entries.iter().all(|(value, count)| !value.is_nan() && *count > 0);
+        let is_counted = self.entries.iter().all(|(_, count)| *count > 0);
         let weight = self.entries.iter().try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count));
         weight.filter(|weight| is_ascending && is_counted && self.undercount <= *weight)
     }
@@ -105,9 +107,9 @@ impl Run {
         self.cut(bound);
     }
 
-    fn append(&mut self, value: f64, count: u64) {
+    fn append(&mut self, value: i64, count: u64) {
         match self.entries.last_mut() {
-            Some((last, last_count)) if last.to_bits() == value.to_bits() => *last_count += count,
+            Some((last, last_count)) if *last == value => *last_count += count,
             _ => self.entries.push((value, count)),
         }
     }
@@ -129,9 +131,9 @@ impl Run {
     }
 
     fn cut(&mut self, bound: u64) {
-        let mut cells: Vec<(f64, u64)> = Vec::new();
+        let mut cells: Vec<(i64, u64)> = Vec::new();
         let mut largest_undercount = 0;
-        let mut open: Option<(f64, u64)> = None;
+        let mut open: Option<(i64, u64)> = None;
         for (value, count) in &self.entries {
             open = match open {
                 Some((_, weight)) if weight <= bound => {
@@ -148,19 +150,4 @@ impl Run {
         self.entries = cells;
         self.undercount += largest_undercount;
     }
-}
-
-/// Sorts by total order, by integer keys: a comparison is then one instruction. (A radix sort by bytes was no faster on
-/// 65,536 scattered values and half as fast on few distinct ones.)
-fn sort(values: &mut [f64]) {
-    let mut keys: Vec<i64> = values.iter().map(|value| flip(value.to_bits().cast_signed())).collect();
-    keys.sort_unstable();
-    for (value, key) in values.iter_mut().zip(keys) {
-        *value = f64::from_bits(flip(key).cast_unsigned());
-    }
-}
-
-/// Maps the bits of a number to a signed integer of the same order, and back.
-fn flip(bits: i64) -> i64 {
-    bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
 }

@@ -125,7 +125,30 @@ fn empty_is_neutral_and_has_no_quantiles() {
 
 #[test]
 fn a_malformed_state_is_refused() {
-    let entries = vec![(2.0, 1), (1.0, 1)];
-    let stored = Stored { capacity: 16, min: 1.0, max: 2.0, runs: vec![Run { entries, undercount: 0 }] };
+    let entries = vec![(2, 1), (1, 1)];
+    let runs = vec![Run { entries, undercount: 0 }];
+    let stored = Stored { capacity: 16, min: 1, max: 2, runs, squared_strata: 0 };
     assert_eq!(Quantiles::try_from(stored), Err(QuantilesError::RunMalformed));
+}
+
+#[test]
+fn a_sample_by_strata_stays_within_its_bound() {
+    let values = scattered(400_000);
+    let mut sampled = Quantiles::new();
+    for (split, part) in values.chunks(100_000).enumerate() {
+        let extremes = part.iter().map(|value| key_of_f64(*value));
+        let extremes = (extremes.clone().min().unwrap(), extremes.max().unwrap());
+        let mut state = Quantiles::new();
+        state.update_strata(part, extremes, 8, split as u64, key_of_f64);
+        state.update_strata(&part[..5], extremes, 8, split as u64, key_of_f64);
+        sampled.merge(state);
+    }
+    let mut all = values.clone();
+    values.chunks(100_000).for_each(|part| all.extend_from_slice(&part[..5]));
+    let farthest = assert_within_bound(&sampled, &all);
+    assert!(!sampled.is_exact());
+    assert!(farthest < 2500, "{farthest}: about four standard deviations of the sampling");
+    assert!(sampled.rank_error_fraction() < 0.016, "{}", sampled.rank_error_fraction());
+    let bytes = postcard::to_stdvec(&sampled).unwrap();
+    assert_eq!(postcard::from_bytes::<Quantiles>(&bytes).unwrap(), sampled);
 }

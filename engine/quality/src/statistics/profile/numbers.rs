@@ -1,0 +1,405 @@
+//! What is kept of numbers.
+//!
+//! While there are at most 2,048 different values they are counted, and all figures follow from the counts in the end:
+//! exact for any layout. Beyond, each figure has its own summary. Values are order keys throughout, so that
+//! integers past 2^53 stay what they are; decimals are counted as `f64`, but for their range and distinct values.
+//! Of tables above 262,144 rows each split gives 16,384 values to the quantiles whole, of the rest one in 2, 4 or 8.
+
+use arrow::array::{Array, ArrayRef, Float64Array};
+use serde::{Deserialize, Serialize};
+
+use sluice_core::column::{Column, ColumnKind, numbers};
+use sluice_core::double_double::DoubleDouble;
+use sluice_core::error::Result;
+use sluice_core::seam::CountedColumn;
+use sluice_core::statistics::{
+    ColumnStatistics, NumericStatistics, Presence, Quantiles as QuantileStatistics,
+};
+use sluice_summaries::{
+    Distinct, Extent, Moments, Quantiles, Tally, extent, f64_of_key, hash_bytes, hash_f64, hash_i64,
+    key_of_f64, key_of_u64, u64_of_key, wide,
+};
+
+use super::histograms::histograms;
+use super::{QUANTILES, all_values, distinct, join, widen};
+
+/// Values of a split that go to the quantiles whole before sampling begins.
+const WHOLE_VALUES: u64 = 16_384;
+
+/// How the quantiles of a batch are sampled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sampling {
+    pub(super) stride: usize,
+    pub(super) seed: u64,
+}
+
+impl Sampling {
+    /// One of how many values is sorted, so that the bound on the rank error stays below 1 %.
+    pub(super) fn stride_of(table_rows: u64) -> usize {
+        match table_rows {
+            ..0x4_0000 => 1,
+            0x4_0000..0xF_0000 => 2,
+            0xF_0000..0x40_0000 => 4,
+            _ => 8,
+        }
+    }
+}
+
+/// What order keys stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Scale {
+    Float,
+    Integer,
+    Unsigned,
+}
+
+impl Scale {
+    #[inline]
+    pub(super) fn number(self, key: i64) -> f64 {
+        match self {
+            Self::Float => f64_of_key(key),
+            Self::Integer => key as f64,
+            Self::Unsigned => u64_of_key(key) as f64,
+        }
+    }
+
+    fn integer(self, key: i64) -> Option<i128> {
+        match self {
+            Self::Float => None,
+            Self::Integer => Some(key.into()),
+            Self::Unsigned => Some(u64_of_key(key).into()),
+        }
+    }
+
+    fn zero(self) -> i64 {
+        if self == Self::Unsigned { i64::MIN } else { 0 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Numbers {
+    scale: Scale,
+    /// All values, while they are few; the rest is empty until they are not.
+    tally: Option<Tally>,
+    /// Of numbers, not of instants.
+    moments: Option<Moments>,
+    pub(super) quantiles: Quantiles,
+    pub(super) distinct: Distinct,
+    num_zeros: u64,
+    /// Order keys.
+    pub(super) range: Option<(i64, i64)>,
+    /// Of unscaled decimals.
+    decimals: Option<(i128, i128)>,
+}
+
+impl Numbers {
+    pub(super) fn new(scale: Scale) -> Self {
+        Self {
+            scale,
+            tally: Some(Tally::new()),
+            moments: Some(Moments::new()),
+            quantiles: Quantiles::new(),
+            distinct: Distinct::new(),
+            num_zeros: 0,
+            range: None,
+            decimals: None,
+        }
+    }
+
+    /// Decimals, of which different ones may be one `f64`.
+    pub(super) fn of_decimals() -> Self {
+        Self { tally: None, ..Self::new(Scale::Float) }
+    }
+
+    /// Instants, which have no mean.
+    pub(super) fn of_instants() -> Self {
+        Self { moments: None, ..Self::new(Scale::Integer) }
+    }
+
+    pub(super) fn rows(
+        &mut self,
+        name: &str,
+        values: &ArrayRef,
+        sampling: Sampling,
+        presence: &mut Presence,
+    ) -> Result<()> {
+        match Column::view(values) {
+            Column::Integer(integers) if integers.null_count() == 0 => {
+                self.integers(integers.values(), sampling);
+            }
+            Column::Integer(integers) => {
+                self.integers(&integers.iter().flatten().collect::<Vec<_>>(), sampling);
+            }
+            Column::Unsigned(integers) => {
+                let keys: Vec<i64> = integers.iter().flatten().map(key_of_u64).collect();
+                self.integers(&keys, sampling);
+            }
+            Column::Boolean(flags) => {
+                let ones = flags.true_count() as u64;
+                let zeros = (flags.len() - flags.null_count()) as u64 - ones;
+                self.pairs(&[(0, zeros), (1, ones)]);
+            }
+            Column::Decimal(decimals) => {
+                for value in decimals.iter().flatten() {
+                    widen(&mut self.decimals, value);
+                    self.distinct.insert_hash(hash_bytes(&value.to_le_bytes()));
+                }
+                let rounded = numbers(name, values, "statistics")?;
+                self.floats(&rounded, sampling, presence);
+            }
+            Column::Float(floats) => self.floats(floats, sampling, presence),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn counted(&mut self, column: &CountedColumn, presence: &mut Presence) -> Result<()> {
+        let counts = column.counts.iter().copied();
+        let pairs: Vec<(i64, u64)> = match Column::view(&column.values) {
+            Column::Integer(values) => values.values().iter().copied().zip(counts).collect(),
+            Column::Unsigned(values) => {
+                values.values().iter().map(|value| key_of_u64(*value)).zip(counts).collect()
+            }
+            Column::Float(values) => {
+                let pairs = values.values().iter().copied().zip(counts);
+                let finite = pairs.filter(|(value, count)| count_odd(*value, *count, presence));
+                finite.map(|(value, count)| (key_of_f64(value), count)).collect()
+            }
+            _ => {
+                // No source counts other kinds of numbers; if one did, each value would come as often as it occurs.
+                let indices = column.counts.iter().enumerate();
+                let rows = indices.flat_map(|(index, count)| (0..*count).map(move |_| index as u64));
+                let rows: arrow::array::UInt64Array = rows.collect::<Vec<_>>().into();
+                let values = arrow::compute::take(&column.values, &rows, None).map_err(super::internal)?;
+                return self.rows(&column.column, &values, Sampling { stride: 1, seed: 0 }, presence);
+            }
+        };
+        self.pairs(&pairs);
+        Ok(())
+    }
+
+    /// Finite values go in, the others are counted.
+    fn floats(&mut self, values: &Float64Array, sampling: Sampling, presence: &mut Presence) {
+        if values.null_count() == 0 {
+            let extent = extent(values.values());
+            if extent.is_finite {
+                self.finite(values.values(), extent, sampling);
+                return;
+            }
+        }
+        let finite: Vec<f64> =
+            values.iter().flatten().filter(|value| count_odd(*value, 1, presence)).collect();
+        self.finite(&finite, extent(&finite), sampling);
+    }
+
+    fn finite(&mut self, values: &[f64], all: Extent, sampling: Sampling) {
+        let tallied = self.tallied(values, key_of_f64);
+        let rest = &values[tallied..];
+        let Some(_) = rest.first() else { return };
+        let all = if tallied == 0 { all } else { extent(rest) };
+        let range = (key_of_f64(all.min), key_of_f64(all.max));
+        if let Some(moments) = &mut self.moments {
+            moments.update(rest);
+        }
+        self.num_zeros += all.zeros;
+        join(&mut self.range, Some(range));
+        // Of decimals the distinct values are known before they are rounded.
+        if self.decimals.is_none() {
+            self.distinct.insert_all(rest, hash_f64);
+        }
+        self.rank(rest, range, sampling, key_of_f64);
+    }
+
+    pub(super) fn integers(&mut self, keys: &[i64], sampling: Sampling) {
+        let tallied = self.tallied(keys, |key| key);
+        let rest = &keys[tallied..];
+        let Some(first) = rest.first() else { return };
+        let zero = self.scale.zero();
+        let (range, zeros) = wide(|| {
+            rest.iter().fold(((*first, *first), 0_u64), |((low, high), zeros), key| {
+                ((low.min(*key), high.max(*key)), zeros + u64::from(*key == zero))
+            })
+        });
+        if let Some(moments) = &mut self.moments {
+            moments.update_integers(rest);
+        }
+        self.num_zeros += zeros;
+        join(&mut self.range, Some(range));
+        self.insert_distinct(rest, |key| key);
+        self.rank(rest, range, sampling, |key| key);
+    }
+
+    fn rank<T: Copy>(&mut self, values: &[T], range: (i64, i64), sampling: Sampling, key: impl Fn(T) -> i64) {
+        let mut whole = values.len();
+        if sampling.stride > 1 {
+            let room = WHOLE_VALUES.saturating_sub(self.quantiles.count());
+            whole = whole.min(usize::try_from(room).unwrap_or(usize::MAX));
+        }
+        let (first, rest) = values.split_at(whole);
+        let keys: Vec<i64> = first.iter().map(|value| key(*value)).collect();
+        self.quantiles.update_keys(&keys);
+        if !rest.is_empty() {
+            self.quantiles.update_strata(rest, range, sampling.stride, sampling.seed, key);
+        }
+    }
+
+    /// Counts values while they are few, and answers how many it took.
+    fn tallied<T: Copy>(&mut self, values: &[T], key: impl Fn(T) -> i64) -> usize {
+        let Some(tally) = &mut self.tally else { return 0 };
+        let refused = values.iter().position(|value| !tally.add(key(*value), 1));
+        if refused.is_some() {
+            self.spill();
+        }
+        refused.unwrap_or(values.len())
+    }
+
+    /// Takes in keys with their counts.
+    pub(super) fn pairs(&mut self, pairs: &[(i64, u64)]) {
+        let mut rest = pairs;
+        if let Some(tally) = &mut self.tally {
+            match pairs.iter().position(|(key, count)| !tally.add(*key, *count)) {
+                None => return,
+                Some(refused) => rest = &pairs[refused..],
+            }
+            self.spill();
+        }
+        self.summarize(rest);
+    }
+
+    /// The values are no longer few: what was counted goes to the summaries.
+    fn spill(&mut self) {
+        if let Some(tally) = self.tally.take() {
+            self.summarize(&tally.sorted());
+        }
+    }
+
+    fn summarize(&mut self, pairs: &[(i64, u64)]) {
+        let (scale, zero) = (self.scale, self.scale.zero());
+        match (&mut self.moments, scale) {
+            (Some(moments), Scale::Float) => {
+                moments.update_counted(pairs.iter().map(|(key, count)| (f64_of_key(*key), *count)));
+            }
+            (Some(moments), Scale::Integer | Scale::Unsigned) => moments.update_counted_integers(pairs),
+            (None, _) => {}
+        }
+        for (key, count) in pairs {
+            self.quantiles.update_counted_key(*key, *count);
+            widen(&mut self.range, *key);
+            self.num_zeros += if *key == zero { *count } else { 0 };
+        }
+        self.insert_distinct(pairs, |(key, _)| key);
+    }
+
+    fn insert_distinct<T: Copy>(&mut self, values: &[T], key: impl Fn(T) -> i64) {
+        match self.scale {
+            Scale::Float => self.distinct.insert_all(values, |value| hash_f64(f64_of_key(key(value)))),
+            Scale::Integer => self.distinct.insert_all(values, |value| hash_i64(key(value))),
+            Scale::Unsigned => {
+                self.distinct.insert_all(values, |value| hash_bytes(&u64_of_key(key(value)).to_le_bytes()));
+            }
+        }
+    }
+
+    pub(super) fn merge(&mut self, mut later: Self) {
+        if let (Some(_), Some(theirs)) = (&self.tally, &later.tally) {
+            self.pairs(&theirs.sorted());
+            return;
+        }
+        self.spill();
+        later.spill();
+        if let (Some(mine), Some(later)) = (&mut self.moments, later.moments) {
+            mine.merge(later);
+        }
+        self.quantiles.merge(later.quantiles);
+        self.distinct.merge(later.distinct);
+        self.num_zeros += later.num_zeros;
+        join(&mut self.range, later.range);
+        join(&mut self.decimals, later.decimals);
+    }
+
+    /// Brings everything into the summaries; answers all values, if they are few.
+    pub(super) fn settle(&mut self) -> Option<Vec<(i64, u64)>> {
+        let all = self.tally.as_ref().map(Tally::sorted);
+        self.spill();
+        all
+    }
+
+    pub(super) fn finish(mut self, kind: &ColumnKind, statistics: &mut ColumnStatistics) {
+        let all = self.settle();
+        let scale = self.scale;
+        let ranks = self.quantiles.ranks_by(|key| scale.number(key));
+        let values: Vec<(f64, f64)> =
+            QUANTILES.iter().filter_map(|q| Some((*q, ranks.quantile(*q)?))).collect();
+        let quantiles = (!values.is_empty()).then(|| QuantileStatistics {
+            values,
+            rank_error_fraction: self.quantiles.rank_error_fraction(),
+        });
+        let integers = self.range.and_then(|(low, high)| Some((scale.integer(low)?, scale.integer(high)?)));
+        let exact_range = self
+            .decimals
+            .or(integers)
+            .filter(|(low, high)| low.unsigned_abs() > 1 << 53 || high.unsigned_abs() > 1 << 53)
+            .map(|(low, high)| (decimal_text(low, kind), decimal_text(high, kind)));
+        let moments = self.moments.unwrap_or_default();
+        // The keys of unsigned integers lack 2^63.
+        let lacking = DoubleDouble::from(if scale == Scale::Unsigned { 1_u64 << 63 } else { 0 });
+        statistics.numeric = Some(NumericStatistics {
+            num_finite: moments.count(),
+            num_zeros: self.num_zeros,
+            mean: moments.mean_double_double().map(|mean| (mean + lacking).to_f64()),
+            standard_deviation: moments.standard_deviation(0),
+            min: self.range.map(|(low, _)| scale.number(low)),
+            max: self.range.map(|(_, high)| scale.number(high)),
+            exact_range,
+            quantiles,
+            histograms: histograms(&ranks),
+        });
+        statistics.distinct = Some(distinct(&self.distinct));
+        if matches!(kind, ColumnKind::Boolean | ColumnKind::Integer | ColumnKind::Unsigned) {
+            let text = |key: i64| match kind {
+                ColumnKind::Boolean => (key != 0).to_string(),
+                _ => scale.integer(key).unwrap_or_default().to_string(),
+            };
+            statistics.top_values =
+                all.and_then(|all| all_values(all.into_iter().map(|(key, count)| (text(key), count))));
+        }
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.tally.as_ref().map_or(0, Tally::size_bytes)
+            + self.quantiles.size_bytes()
+            + self.distinct.size_bytes()
+    }
+}
+
+/// Whether a value is finite; counts it if not.
+#[inline]
+fn count_odd(value: f64, count: u64, presence: &mut Presence) -> bool {
+    if value.is_finite() {
+        return true;
+    }
+    if value.is_nan() {
+        presence.num_nan += count;
+    } else if value > 0.0 {
+        presence.num_positive_infinity += count;
+    } else {
+        presence.num_negative_infinity += count;
+    }
+    false
+}
+
+fn decimal_text(value: i128, kind: &ColumnKind) -> String {
+    match kind {
+        ColumnKind::Decimal { scale, .. } if *scale > 0 => {
+            let scale = usize::from(scale.unsigned_abs());
+            let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale + 1);
+            let sign = if value < 0 { "-" } else { "" };
+            format!("{sign}{}.{}", &digits[..digits.len() - scale], &digits[digits.len() - scale..])
+        }
+        ColumnKind::Decimal { scale, .. } if value != 0 => {
+            format!("{value}{}", "0".repeat(usize::from(scale.unsigned_abs())))
+        }
+        _ => value.to_string(),
+    }
+}

@@ -1,0 +1,195 @@
+//! How often each of a few values occurs: exact while there are no more than the capacity, then it says so.
+//!
+//! Open addressing over order keys ([`crate::order_key`]), multiplicative hashing (Knuth, The Art of Computer
+//! Programming 3, 6.4), linear probing at a load of at most a half. A state is a function of the values and their counts
+//! alone. Memory: 32 bytes a value at most, grown with need; some 2 ns a value.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// How many values are counted, unless told otherwise.
+pub const TALLY_CAPACITY: usize = 2048;
+const SMALLEST_SLOTS: usize = 16;
+
+/// Counts by key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Tally {
+    /// Key and count; a count of zero is a free slot.
+    slots: Vec<(i64, u64)>,
+    held: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored(Vec<(i64, u64)>);
+
+/// Why a serialised [`Tally`] is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TallyError {
+    /// Keys not in ascending order, too many or without a count.
+    #[error("the stored counts are not in ascending order, too many or zero")]
+    CountsMalformed,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PartialEq for Tally {
+    fn eq(&self, other: &Self) -> bool {
+        self.sorted() == other.sorted()
+    }
+}
+
+impl Tally {
+    /// Nothing counted.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { slots: Vec::new(), held: 0 }
+    }
+
+    /// Counts a value, or leaves everything as it is and answers `false` where it would be one too many.
+    #[inline]
+    #[must_use]
+    pub fn add(&mut self, key: i64, count: u64) -> bool {
+        if self.held * 2 >= self.slots.len() && !self.grow() {
+            // Full: what is known still counts.
+            return self.add_known(key, count);
+        }
+        let index = self.find(key);
+        let slot = &mut self.slots[index];
+        if slot.1 == 0 {
+            if count == 0 {
+                return true;
+            }
+            slot.0 = key;
+            self.held += 1;
+        }
+        slot.1 += count;
+        true
+    }
+
+    /// How many different values there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held
+    }
+
+    /// Whether nothing was counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
+    /// The values with their counts, ascending.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<(i64, u64)> {
+        let mut entries: Vec<_> = self.slots.iter().filter(|slot| slot.1 != 0).copied().collect();
+        entries.sort_unstable();
+        entries
+    }
+
+    /// Memory held, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.slots.capacity() * size_of::<(i64, u64)>()
+    }
+
+    /// The slot of a key, or the free one where it belongs. There is always a free one.
+    #[inline]
+    fn find(&self, key: i64) -> usize {
+        let mask = self.slots.len() - 1;
+        // The upper bits of the product are the well mixed ones.
+        #[expect(clippy::cast_possible_truncation, reason = "the mask keeps the lowest bits")]
+        let mut index = (key.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & mask;
+        while self.slots[index].1 != 0 && self.slots[index].0 != key {
+            index = (index + 1) & mask;
+        }
+        index
+    }
+
+    fn add_known(&mut self, key: i64, count: u64) -> bool {
+        let index = self.find(key);
+        let slot = &mut self.slots[index];
+        if slot.1 == 0 {
+            return count == 0;
+        }
+        slot.1 += count;
+        true
+    }
+
+    #[cold]
+    fn grow(&mut self) -> bool {
+        if self.held >= TALLY_CAPACITY {
+            return false;
+        }
+        let size = (self.slots.len() * 2).max(SMALLEST_SLOTS);
+        let old = core::mem::replace(&mut self.slots, vec![(0, 0); size]);
+        for (key, count) in old.into_iter().filter(|slot| slot.1 != 0) {
+            let index = self.find(key);
+            self.slots[index] = (key, count);
+        }
+        true
+    }
+}
+
+impl From<Tally> for Stored {
+    fn from(tally: Tally) -> Self {
+        Self(tally.sorted())
+    }
+}
+
+impl TryFrom<Stored> for Tally {
+    type Error = TallyError;
+
+    fn try_from(Stored(entries): Stored) -> Result<Self, TallyError> {
+        let is_ascending = entries.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        if !is_ascending || entries.len() > TALLY_CAPACITY || entries.iter().any(|(_, count)| *count == 0) {
+            return Err(TallyError::CountsMalformed);
+        }
+        let mut tally = Self::new();
+        if entries.into_iter().all(|(key, count)| tally.add(key, count)) {
+            return Ok(tally);
+        }
+        Err(TallyError::CountsMalformed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn counts_are_those_of_a_map(values in prop::collection::vec((-40..40_i64, 0..5_u64), 0..400), shift in 0..50_u32) {
+            let mut truth = BTreeMap::new();
+            let mut tally = Tally::new();
+            for (value, count) in values {
+                prop_assert!(tally.add(value << shift, count));
+                if count > 0 {
+                    *truth.entry(value << shift).or_insert(0) += count;
+                }
+            }
+            prop_assert_eq!(tally.len(), truth.len());
+            prop_assert_eq!(tally.sorted(), truth.into_iter().collect::<Vec<_>>());
+            let bytes = postcard::to_stdvec(&tally).unwrap();
+            prop_assert_eq!(postcard::from_bytes::<Tally>(&bytes).unwrap(), tally);
+        }
+    }
+
+    #[test]
+    fn one_too_many_is_refused_and_nothing_lost() {
+        let mut tally = Tally::new();
+        assert!((0..TALLY_CAPACITY as u64).all(|key| tally.add(key.cast_signed() * 1024, 1)));
+        assert!(!tally.add(-1, 1));
+        assert!(tally.add(1024, 4));
+        assert_eq!((tally.len(), tally.sorted()[1]), (TALLY_CAPACITY, (1024, 5)));
+        assert!(tally.size_bytes() < 70_000);
+        let foreign = Stored(vec![(2, 1), (1, 1)]);
+        assert_eq!(Tally::try_from(foreign), Err(TallyError::CountsMalformed));
+    }
+}
