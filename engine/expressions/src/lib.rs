@@ -1,0 +1,1 @@
+//! SQL scalar expressions over the columns of a batch.
