@@ -1,8 +1,8 @@
 //! The proleptic Gregorian calendar on days and microseconds since 1970-01-01.
 //!
-//! Days from dates and back: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" (2021), exact for all
-//! 32-bit days. Parsing takes ISO 8601 without weeks; nothing is rounded but digits beyond the ninth, which are
-//! refused.
+//! Days from dates and back: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" (2021), exact for
+//! all 32-bit days. Parsing takes ISO 8601 without weeks; nothing is rounded but digits beyond the ninth,
+//! which are refused.
 
 /// Nanoseconds of a day.
 pub(crate) const DAY: i128 = 86_400_000_000_000;
@@ -80,8 +80,8 @@ pub(crate) fn parse_date(text: &str) -> Option<i32> {
     i32::try_from(days(Civil { year, month, day })).ok()
 }
 
-/// Nanoseconds since 1970-01-01 of `2024-02-29 12:30:00.5+01:00`; without an offset as if in UTC. A date alone is its
-/// midnight.
+/// Nanoseconds since 1970-01-01 of `2024-02-29 12:30:00.5+01:00`; without an offset as if in UTC. A date
+/// alone is its midnight.
 pub(crate) fn parse_timestamp(text: &str) -> Option<i128> {
     let Some(split) = text.find(['T', ' ']) else {
         return parse_date(text).map(|days| i128::from(days) * DAY);

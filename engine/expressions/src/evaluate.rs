@@ -1,8 +1,8 @@
 //! Evaluation of a bound expression on one batch.
 //!
-//! Coded text (a dictionary) stays coded through functions of that one column and constants: they are computed once
-//! per different value. Failures travel beside the values, so that `CASE`, `COALESCE`, `AND` and `OR` can drop those
-//! of what they do not choose.
+//! Coded text (a dictionary) stays coded through functions of that one column and constants: they are
+//! computed once per different value. Failures travel beside the values, so that `CASE`, `COALESCE`, `AND`
+//! and `OR` can drop those of what they do not choose.
 
 use std::sync::Arc;
 

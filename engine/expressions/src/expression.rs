@@ -20,12 +20,12 @@ use crate::node::Node;
 /// use sluice_core::column::ColumnKind;
 /// use sluice_expressions::Expression;
 ///
-/// let columns = [("fare".to_owned(), ColumnKind::Float), ("total".to_owned(), ColumnKind::Float)];
-/// let rule = Expression::parse("fare <= total", &columns)?;
-/// let fare: ArrayRef = Arc::new(Float64Array::from(vec![Some(5.0), Some(9.0), None]));
-/// let total: ArrayRef = Arc::new(Float64Array::from(vec![6.0, 8.0, 1.0]));
-/// let table = RecordBatch::try_from_iter_with_nullable([("fare", fare, true), ("total", total, true)]).unwrap();
-/// let answer = rule.evaluate(&Batch::new(&table)).unwrap();
+/// let columns = [("fare".to_owned(), ColumnKind::Float), ("total".to_owned(), ColumnKind::Float)]; let rule
+/// = Expression::parse("fare <= total", &columns)?; let fare: ArrayRef =
+/// Arc::new(Float64Array::from(vec![Some(5.0), Some(9.0), None])); let total: ArrayRef =
+/// Arc::new(Float64Array::from(vec![6.0, 8.0, 1.0])); let table =
+/// RecordBatch::try_from_iter_with_nullable([("fare", fare, true), ("total", total, true)]).unwrap(); let
+/// answer = rule.evaluate(&Batch::new(&table)).unwrap();
 /// assert_eq!(answer.as_boolean().iter().collect::<Vec<_>>(), [Some(true), Some(false), None]);
 /// # Ok::<(), sluice_expressions::ExpressionError>(())
 /// ```
@@ -42,7 +42,8 @@ impl Expression {
     /// Reads one expression over these columns, checks its types and names.
     ///
     /// # Errors
-    /// [`ExpressionError`] for what is not SQL, not supported, not a column or of the wrong kind, with its place.
+    /// [`ExpressionError`] for what is not SQL, not supported, not a column or of the wrong kind, with its
+    /// place.
     pub fn parse(text: &str, columns: &[(String, ColumnKind)]) -> Result<Self, ExpressionError> {
         let bound = bind::bind(text, columns)?;
         Ok(Self {
@@ -81,8 +82,8 @@ impl Expression {
     /// One answer per row, in normal form.
     ///
     /// # Errors
-    /// [`CommonError::ColumnMissing`] and [`CommonError::ColumnKind`] where the batch lacks a column or has another
-    /// kind of it; [`ExpressionError::Failed`] at the first row whose answer does not exist.
+    /// [`CommonError::ColumnMissing`] and [`CommonError::ColumnKind`] where the batch lacks a column or has
+    /// another kind of it; [`ExpressionError::Failed`] at the first row whose answer does not exist.
     pub fn evaluate(&self, batch: &Batch) -> Result<ArrayRef> {
         let mut columns = Vec::with_capacity(self.columns.len());
         for (name, kind) in self.columns.iter().zip(&self.kinds) {

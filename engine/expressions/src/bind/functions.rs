@@ -423,7 +423,8 @@ impl Binder<'_> {
         let Some(part) = part(name) else {
             return Err(self.unsupported(
                 format!("the part {name} of a date"),
-                "parts are year, quarter, month, day, dow (0 is Sunday), isodow (1 is Monday), doy, hour, minute, second",
+                "parts are year, quarter, month, day, dow (0 is Sunday), isodow (1 is Monday), doy, hour, \
+                 minute, second",
                 tree,
             ));
         };

@@ -42,8 +42,8 @@ impl Term {
         Self::new(Node::Constant(array), kind)
     }
 
-    /// A number as it is written: the narrowest exact kind of whole numbers, else a float. `None` where it is beyond
-    /// the range of floats.
+    /// A number as it is written: the narrowest exact kind of whole numbers, else a float. `None` where it is
+    /// beyond the range of floats.
     pub(super) fn number(text: &str) -> Option<Self> {
         let mut term = if let Ok(value) = text.parse::<i64>() {
             Self::constant(Arc::new(Int64Array::from(vec![value])), ColumnKind::Integer)

@@ -13,8 +13,8 @@ use super::{BindResult, Binder, Term};
 use crate::calendar::DAY;
 use crate::node::{Interval, Kernel};
 
-const TYPES: &str = "types are BOOLEAN, TINYINT to BIGINT, UTINYINT to UBIGINT, DOUBLE, DECIMAL(p, s), TEXT, DATE, \
-                     TIMESTAMP";
+const TYPES: &str = "types are BOOLEAN, TINYINT to BIGINT, UTINYINT to UBIGINT, DOUBLE, DECIMAL(p, s), \
+                     TEXT, DATE, TIMESTAMP";
 
 /// What `CAST` makes: a kind, and bounds of narrower integers.
 type Target = (ColumnKind, Option<(i128, i128)>);

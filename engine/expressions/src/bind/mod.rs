@@ -1,5 +1,5 @@
-//! From text to a bound expression: names become columns, literals values, and every operator is given operands of
-//! kinds that it can take.
+//! From text to a bound expression: names become columns, literals values, and every operator is given
+//! operands of kinds that it can take.
 
 mod functions;
 mod kinds;

@@ -1,7 +1,7 @@
 //! Arithmetic. Integers and decimals are exact or fail; floats follow IEEE 754.
 //!
-//! `/` is division of floats, whatever the operands (`7 / 2` is 3.5, `1 / 0` infinite, `0 / 0` NaN), as in DuckDB.
-//! `%` keeps the sign of the dividend; by zero it is null for integers and decimals, NaN for floats.
+//! `/` is division of floats, whatever the operands (`7 / 2` is 3.5, `1 / 0` infinite, `0 / 0` NaN), as in
+//! DuckDB. `%` keeps the sign of the dividend; by zero it is null for integers and decimals, NaN for floats.
 
 use arrow::array::{Array, AsArray, Float64Array};
 use arrow::buffer::NullBuffer;
@@ -245,8 +245,8 @@ pub(super) fn sign(operand: &Operand, rows: usize, nulls: Option<NullBuffer>) ->
     Ok((Arc::new(array), Failures::none()))
 }
 
-/// Half away from zero, to so many digits after the point. As DuckDB: scaled, rounded and scaled back, and as it was
-/// where scaling passes the range.
+/// Half away from zero, to so many digits after the point. As DuckDB: scaled, rounded and scaled back, and as
+/// it was where scaling passes the range.
 fn round_float(value: f64, places: i32) -> f64 {
     if places == 0 {
         return value.round();

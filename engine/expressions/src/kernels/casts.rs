@@ -2,9 +2,9 @@
 //!
 //! | from | to | how |
 //! |---|---|---|
-//! | float | integer, decimal | integer: half to even; decimal: half away from zero at its scale; NaN, infinities and what is out of range fail |
+//! | float | integer, decimal | integer: half to even, decimal: half away from zero; what does not fit fails |
 //! | decimal | integer, decimal of less scale | half away from zero |
-//! | text | any | spaces around it do not count; words for booleans are `true`, `t`, `1`, `false`, `f`, `0` in any case |
+//! | text | any | without the spaces around it; booleans are `true`, `t`, `1`, `false`, `f`, `0` |
 //! | float | text | the fewest digits that read back as the same float, `NaN`, `inf`, `-inf` |
 //! | timestamp | date | the day that it lies in, in UTC |
 //! | number | boolean | whether it is not zero; NaN is |

@@ -1,6 +1,7 @@
-//! Comparisons. Integers, dates, timestamps and decimals are compared exactly, whatever their widths and scales;
-//! integers against floats too, also beyond 2^53. Floats follow IEEE 754: NaN is unequal to everything, -0 equals 0.
-//! A decimal against a float is rounded to a float first. Text and binary are compared byte by byte.
+//! Comparisons. Integers, dates, timestamps and decimals are compared exactly, whatever their widths and
+//! scales; integers against floats too, also beyond 2^53. Floats follow IEEE 754: NaN is unequal to
+//! everything, -0 equals 0. A decimal against a float is rounded to a float first. Text and binary are
+//! compared byte by byte.
 
 use std::cmp::Ordering;
 

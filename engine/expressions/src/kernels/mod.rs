@@ -1,6 +1,7 @@
 //! Functions of one or several columns that are null where an argument is null.
 //!
-//! A kernel sees plain arrays (no codes) of the kinds that binding has checked, and constants as arrays of length 1.
+//! A kernel sees plain arrays (no codes) of the kinds that binding has checked, and constants as arrays of
+//! length 1.
 
 mod arithmetic;
 mod casts;
@@ -180,7 +181,8 @@ fn float(array: &ArrayRef) -> Result<&ScalarBuffer<f64>> {
 
 type Getter<'a> = Box<dyn Fn(usize) -> i128 + 'a>;
 
-/// Whole numbers of any kind: booleans as 0 and 1, dates as days, timestamps as nanoseconds, decimals as digits.
+/// Whole numbers of any kind: booleans as 0 and 1, dates as days, timestamps as nanoseconds, decimals as
+/// digits.
 fn whole(array: &ArrayRef) -> Result<Getter<'_>> {
     Ok(match array.data_type() {
         DataType::Boolean => {

@@ -1,4 +1,5 @@
-//! Dates and times. A timestamp in a zone is an instant; its calendar is that of the fixed offset that binding found.
+//! Dates and times. A timestamp in a zone is an instant; its calendar is that of the fixed offset that
+//! binding found.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Functions of text. Positions and lengths count characters (Unicode code points), `octet_length` counts bytes.
+//! Functions of text. Positions and lengths count characters (Unicode code points), `octet_length` counts
+//! bytes.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -59,8 +60,8 @@ pub(super) fn bytes(operand: &Operand, rows: usize, nulls: Option<NullBuffer>) -
     Ok((Arc::new(array), Failures::none()))
 }
 
-/// The characters from `start` on (from 1; before the end where negative), as DuckDB and PostgreSQL count: positions
-/// before the text use up the length.
+/// The characters from `start` on (from 1; before the end where negative), as DuckDB and PostgreSQL count:
+/// positions before the text use up the length.
 fn substring(text: &str, start: i128, length: Option<i128>) -> &str {
     let count = i128::try_from(text.chars().count()).unwrap_or(i128::MAX);
     let first = if start < 0 { count + start + 1 } else { start };

@@ -1,8 +1,9 @@
-//! What a value breaks, one condition per finding of the schema, worked out for all values of a column at once.
+//! What a value breaks, one condition per finding of the schema, worked out for all values of a column at
+//! once.
 //!
-//! The conditions are those of [`crate::validation`], value by value: text means the number that it parses as, bounds
-//! of floats are compared in single precision. A null breaks nothing but presence and lengths of lists. In lists the
-//! items are judged, one level deep.
+//! The conditions are those of [`crate::validation`], value by value: text means the number that it parses
+//! as, bounds of floats are compared in single precision. A null breaks nothing but presence and lengths of
+//! lists. In lists the items are judged, one level deep.
 
 use std::collections::BTreeSet;
 

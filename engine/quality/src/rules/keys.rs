@@ -1,14 +1,15 @@
 //! Rows that share their key with an earlier row.
 //!
-//! A key is the XXH3-128 hash of its values in the engine's typed encoding; that two different keys of a billion share
-//! a hash has a chance below 2e-21. A row with a null in its key has no key, as in SQL's `UNIQUE`; such rows are
-//! counted apart.
+//! A key is the XXH3-128 hash of its values in the engine's typed encoding; that two different keys of a
+//! billion share a hash has a chance below 2e-21. A row with a null in its key has no key, as in SQL's
+//! `UNIQUE`; such rows are counted apart.
 //!
-//! A state is the sorted list of the keys seen, 48 bytes each. Up to `max_keys` different keys the count is exact.
-//! Beyond, only keys whose hash begins with so many zero bits are kept (adaptive sampling: Wegman; Flajolet 1990), as
-//! few bits as bring the list below the limit. Every key is then in the sample with all its rows or not at all, so the
-//! repeated rows counted are a lower bound, and scaled by a power of two an unbiased estimate. Which keys are in the
-//! sample depends on the set of keys alone: not on order, threads or shards.
+//! A state is the sorted list of the keys seen, 48 bytes each. Up to `max_keys` different keys the count is
+//! exact. Beyond, only keys whose hash begins with so many zero bits are kept (adaptive sampling: Wegman;
+//! Flajolet 1990), as few bits as bring the list below the limit. Every key is then in the sample with all
+//! its rows or not at all, so the repeated rows counted are a lower bound, and scaled by a power of two an
+//! unbiased estimate. Which keys are in the sample depends on the set of keys alone: not on order, threads or
+//! shards.
 
 use std::sync::Arc;
 
@@ -26,7 +27,8 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::examples::{Sighting, key_of};
 use crate::validation::{Finding, FindingCode, RowExample, Severity};
 
-/// So many different keys are counted exactly unless told otherwise: 384 MiB, and twice that while states are joined.
+/// So many different keys are counted exactly unless told otherwise: 384 MiB, and twice that while states are
+/// joined.
 pub const MAX_KEYS: usize = 1 << 23;
 
 /// Where a row is: its split and its number in it.
@@ -109,8 +111,8 @@ impl TryFrom<Stored> for KeyScan {
 }
 
 impl KeyScan {
-    /// Keys of these columns. Up to `max_keys` different ones are counted exactly; at most `max_examples` rows are
-    /// kept, the first in the data that repeat a key.
+    /// Keys of these columns. Up to `max_keys` different ones are counted exactly; at most `max_examples`
+    /// rows are kept, the first in the data that repeat a key.
     #[must_use]
     pub fn new(columns: &[String], max_keys: usize, max_examples: usize) -> Self {
         let options =
@@ -298,8 +300,8 @@ impl KeyOutcome {
         self.zero_bits == 0
     }
 
-    /// The finding: an error where a key is repeated, a warning where only a sample was looked at and nothing is
-    /// repeated in it.
+    /// The finding: an error where a key is repeated, a warning where only a sample was looked at and nothing
+    /// is repeated in it.
     ///
     /// # Errors
     /// What reading the rows shown as examples meets: at most one split for each.

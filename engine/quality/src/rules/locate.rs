@@ -13,13 +13,13 @@ use super::examples::{Sighting, text_of};
 use crate::validation::ValidationReport;
 
 /// Fills [`Finding::examples`](crate::validation::Finding::examples) and
-/// [`Finding::num_violations`](crate::validation::Finding::num_violations) of those findings that rows are behind, by
-/// one scan of the columns concerned. Findings that no row is behind (a missing column, a wrong type, a distance
-/// between distributions) stay as they are; where there are no others, nothing is read.
+/// [`Finding::num_violations`](crate::validation::Finding::num_violations) of those findings that rows are
+/// behind, by one scan of the columns concerned. Findings that no row is behind (a missing column, a wrong
+/// type, a distance between distributions) stay as they are; where there are no others, nothing is read.
 ///
-/// `source` holds the rows that the report judged. `key_columns` are shown with each example where the source has
-/// them. At most `max_examples` rows are kept per finding, the first ones in the data. Counted are rows, in lists the
-/// items that break the schema.
+/// `source` holds the rows that the report judged. `key_columns` are shown with each example where the source
+/// has them. At most `max_examples` rows are kept per finding, the first ones in the data. Counted are rows,
+/// in lists the items that break the schema.
 ///
 /// # Errors
 /// What reading the source meets.

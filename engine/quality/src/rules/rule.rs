@@ -30,7 +30,8 @@ pub enum Unknown {
 /// | `at_least` | 1 | 0 to 1 | the share of rows that must not break it |
 /// | `unknown` | `passes` | `passes`, `breaks` | rows for which it is null |
 ///
-/// In YAML an expression alone is a rule: `rules: ["fare <= trip_total", { rule: "tips >= 0", at_least: 0.99 }]`.
+/// In YAML an expression alone is a rule: `rules: ["fare <= trip_total", { rule: "tips >= 0", at_least: 0.99
+/// }]`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rule {
     /// What should hold.

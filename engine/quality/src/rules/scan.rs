@@ -1,7 +1,7 @@
 //! Many rules in one scan: exact counts, and the first rows that break each.
 //!
-//! Cost: one evaluation per rule and batch, and texts for at most `max_examples` rows per rule and split. Memory: the
-//! counts and so many examples per rule, whatever the data are.
+//! Cost: one evaluation per rule and batch, and texts for at most `max_examples` rows per rule and split.
+//! Memory: the counts and so many examples per rule, whatever the data are.
 
 use arrow::array::Array;
 use serde::{Deserialize, Serialize};
@@ -108,8 +108,8 @@ fn bind(options: &Options) -> Result<Vec<Expression>> {
 }
 
 impl RuleScan {
-    /// Rules over a source with these columns. `key_columns` are shown with each example where the source has them;
-    /// at most `max_examples` rows are kept per rule, the first ones in the data.
+    /// Rules over a source with these columns. `key_columns` are shown with each example where the source has
+    /// them; at most `max_examples` rows are kept per rule, the first ones in the data.
     ///
     /// # Errors
     /// [`sluice_expressions::ExpressionError`] for an expression that does not fit the columns,

@@ -21,7 +21,8 @@ use crate::validation::{Finding, FindingCode, Severity, ValidateOptions, Validat
 
 const ROWS: usize = 1_000;
 
-/// Trips: `fare` above `total` in every 97th row, null in every 50th; `id` repeats every 400 rows from row 800 on.
+/// Trips: `fare` above `total` in every 97th row, null in every 50th; `id` repeats every 400 rows from row
+/// 800 on.
 fn trips() -> RecordBatch {
     let fare: Float64Array = (0..ROWS)
         .map(|row| match row {
@@ -127,7 +128,7 @@ fn rules_that_cannot_be_checked_are_refused() {
         refused(Rule::new("fare + 1")).to_string(),
         "rule `fare + 1` answers float, not true or false"
     );
-    assert!(refused(Rule::new("fair > 1")).hint().unwrap().contains("did you mean `fare`?"));
+    assert!(refused(Rule::new("fares > 1")).hint().unwrap().contains("did you mean `fare`?"));
     let error = refused(Rule { min_fraction: 1.5, ..Rule::new("fare > 1") });
     assert!(error.to_string().contains("`at_least` is 1.5"), "{error}");
     // An error of one row names it.
@@ -139,7 +140,8 @@ fn rules_that_cannot_be_checked_are_refused() {
 #[test]
 fn a_rule_is_read_in_both_forms() {
     let rules: Vec<Rule> = serde_json::from_str(
-        r#"["fare > 0", { "rule": "tips >= 0", "name": "tips", "severity": "warning", "at_least": 0.5, "unknown": "breaks" }]"#,
+        r#"["fare > 0", { "rule": "tips >= 0", "name": "tips", "severity": "warning",
+            "at_least": 0.5, "unknown": "breaks" }]"#,
     )
     .unwrap();
     assert_eq!(rules[0], Rule::new("fare > 0"));
