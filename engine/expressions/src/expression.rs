@@ -1,5 +1,7 @@
 //! The public type: parsed and bound once, evaluated on many batches.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
 use arrow::datatypes::DataType;
 use sluice_core::Batch;
@@ -119,7 +121,7 @@ impl Expression {
         let array = batch.require(name)?;
         let found = ColumnKind::of(array.data_type());
         if found == *kind {
-            return Ok(array.clone());
+            return Ok(Arc::clone(array));
         }
         match (found, kind.normal_type()) {
             (ColumnKind::Null, Some(data_type)) => Ok(new_null_array(&data_type, array.len())),

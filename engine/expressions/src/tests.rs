@@ -263,115 +263,38 @@ fn constants_have_a_value_for_each_row() {
     }
 }
 
+/// One of the words, which stand apart by two spaces.
+fn word(words: &'static str) -> impl Strategy<Value = &'static str> {
+    prop::sample::select(words.split("  ").collect::<Vec<_>>())
+}
+
+const ATOMS: &str = "i  k  u  x  y  w  d  s  t  b  c  a  e  p  0  1  -1  2.5  1e308  ''  'x'  NULL  TRUE  \
+    9223372036854775807  18446744073709551615  99999999999999999999999999999999999999  DATE '2024-02-29'  \
+    DATE '9999-12-31'  TIMESTAMP '2024-01-01 10:00:00'  '2024-01-01'";
+const UNARY: &str = "abs  sign  floor  ceil  round  sqrt  exp  ln  length  lower  trim  year  second  isnan  \
+    octet_length  -  NOT  dayofweek";
+const PAIRS: &str =
+    "coalesce  least  greatest  nullif  power  mod  substr  contains  date_diff_day  add_month";
+const TARGETS: &str =
+    "BIGINT  UBIGINT  TINYINT  DOUBLE  DECIMAL(38,10)  DECIMAL(3,1)  TEXT  DATE  TIMESTAMP  BOOLEAN";
+
 /// Texts that look like expressions.
 fn texts() -> impl Strategy<Value = String> {
-    let atoms = prop::sample::select(vec![
-        "i",
-        "k",
-        "u",
-        "x",
-        "y",
-        "w",
-        "d",
-        "s",
-        "t",
-        "b",
-        "c",
-        "a",
-        "e",
-        "p",
-        "0",
-        "1",
-        "-1",
-        "2.5",
-        "1e308",
-        "''",
-        "'x'",
-        "NULL",
-        "TRUE",
-        "9223372036854775807",
-        "18446744073709551615",
-        "99999999999999999999999999999999999999",
-        "DATE '2024-02-29'",
-        "DATE '9999-12-31'",
-        "TIMESTAMP '2024-01-01 10:00:00'",
-        "'2024-01-01'",
-    ]);
-    atoms.prop_map(str::to_owned).prop_recursive(4, 40, 3, |inner| {
-        let binary = prop::sample::select(vec![
-            "+",
-            "-",
-            "*",
-            "/",
-            "%",
-            "||",
-            "=",
-            "<>",
-            "<",
-            ">=",
-            "AND",
-            "OR",
-            "IS DISTINCT FROM",
-        ]);
-        let unary = prop::sample::select(vec![
-            "abs",
-            "sign",
-            "floor",
-            "ceil",
-            "round",
-            "sqrt",
-            "exp",
-            "ln",
-            "length",
-            "lower",
-            "trim",
-            "year",
-            "second",
-            "isnan",
-            "octet_length",
-            "-",
-            "NOT ",
-            "dayofweek",
-        ]);
-        let pair = prop::sample::select(vec![
-            "coalesce",
-            "least",
-            "greatest",
-            "nullif",
-            "power",
-            "mod",
-            "substr",
-            "contains",
-            "date_diff_day",
-            "add_month",
-        ]);
-        let target = prop::sample::select(vec![
-            "BIGINT",
-            "UBIGINT",
-            "TINYINT",
-            "DOUBLE",
-            "DECIMAL(38,10)",
-            "DECIMAL(3,1)",
-            "TEXT",
-            "DATE",
-            "TIMESTAMP",
-            "BOOLEAN",
-        ]);
+    word(ATOMS).prop_map(str::to_owned).prop_recursive(4, 40, 3, |inner| {
+        let binary = word("+  -  *  /  %  ||  =  <>  <  >=  AND  OR  IS DISTINCT FROM");
+        let three = (inner.clone(), inner.clone(), inner.clone());
         prop_oneof![
             (inner.clone(), binary, inner.clone()).prop_map(|(l, op, r)| format!("({l} {op} {r})")),
-            (unary, inner.clone()).prop_map(|(name, it)| format!("{name}({it})")),
-            (pair, inner.clone(), inner.clone()).prop_map(|(name, l, r)| match name {
+            (word(UNARY), inner.clone()).prop_map(|(name, it)| format!("{name}({it})")),
+            (word(PAIRS), inner.clone(), inner.clone()).prop_map(|(name, l, r)| match name {
                 "date_diff_day" => format!("date_diff('day', {l}, {r})"),
                 "add_month" => format!("({l} + INTERVAL '9999999 months')"),
                 _ => format!("{name}({l}, {r})"),
             }),
-            (inner.clone(), target, any::<bool>()).prop_map(|(it, target, is_try)| format!(
-                "{}CAST({it} AS {target})",
-                if is_try { "TRY_" } else { "" }
-            )),
-            (inner.clone(), inner.clone(), inner.clone())
-                .prop_map(|(a, b, c)| format!("CASE WHEN {a} IS NULL THEN {b} ELSE {c} END")),
-            (inner.clone(), inner.clone(), inner).prop_map(|(a, b, c)| format!("({a} IN ({b}, {c}))")),
+            (inner.clone(), word(TARGETS)).prop_map(|(it, target)| format!("CAST({it} AS {target})")),
+            (inner, word(TARGETS)).prop_map(|(it, target)| format!("TRY_CAST({it} AS {target})")),
+            three.clone().prop_map(|(a, b, c)| format!("CASE WHEN {a} IS NULL THEN {b} ELSE {c} END")),
+            three.prop_map(|(a, b, c)| format!("({a} IN ({b}, {c}))")),
         ]
     })
 }

@@ -116,7 +116,7 @@ fn unit_of(name: &str) -> Option<Interval> {
 /// `1 year 2 days`.
 fn parse_interval(text: &str) -> Option<Interval> {
     let words: Vec<&str> = text.split_whitespace().collect();
-    if words.is_empty() || words.len() % 2 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(2) {
         return None;
     }
     let mut sum = Interval::default();

@@ -60,7 +60,7 @@ pub(super) fn bytes(operand: &Operand, rows: usize, nulls: Option<NullBuffer>) -
     Ok((Arc::new(array), Failures::none()))
 }
 
-/// The characters from `start` on (from 1; before the end where negative), as DuckDB and PostgreSQL count:
+/// The characters from `start` on (from 1; before the end where negative), as DuckDB counts:
 /// positions before the text use up the length.
 fn substring(text: &str, start: i128, length: Option<i128>) -> &str {
     let count = i128::try_from(text.chars().count()).unwrap_or(i128::MAX);

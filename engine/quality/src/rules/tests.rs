@@ -193,8 +193,8 @@ fn beyond_the_limit_keys_are_a_sample_that_says_so() {
     assert_eq!((open.code, open.severity), (FindingCode::Undecided, Severity::Warning));
 }
 
-#[test]
-fn findings_of_a_schema_are_located() {
+/// What the trips break.
+fn schema() -> Schema {
     let feature = |name: &str| Feature::new(name);
     let mut fare = feature("fare");
     fare.presence.min_fraction = Some(1.0);
@@ -212,7 +212,12 @@ fn findings_of_a_schema_are_located() {
     text.domain = Some(Domain::Int { min: Some(5), max: None, is_categorical: false });
     let mut lists = feature("lists");
     lists.shape = Shape::ValueCounts(vec![ValueCount { min: Some(1), max: Some(2) }]);
-    let schema = Schema { features: vec![fare, company, text, lists], ..Schema::default() };
+    Schema { features: vec![fare, company, text, lists], ..Schema::default() }
+}
+
+#[test]
+fn findings_of_a_schema_are_located() {
+    let schema = schema();
     let source = source();
     let found = |code, column: &str| {
         let statistics = sluice_core::statistics::DatasetStatistics { num_rows: 0, ..Default::default() };
