@@ -11,17 +11,18 @@ use sluice_testkit::datasets::repository;
 const MAX_LINES: usize = 600;
 
 /// What each crate may use, as `docs/architecture.md` draws it. `sluice-testkit` is everybody's in tests.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("sluice-core", &[]),
+    ("sluice-expressions", &["core"]),
     ("sluice-summaries", &["core"]),
     ("sluice-source", &["core"]),
     ("sluice-report", &["core"]),
     ("sluice-testkit", &["core"]),
     ("sluice-ingest", &["core", "summaries", "source", "report"]),
-    ("sluice-quality", &["core", "summaries", "report"]),
-    ("sluice-transform", &["core", "summaries", "report"]),
-    ("sluice-training", &["core", "summaries", "report"]),
-    ("sluice-evaluation", &["core", "summaries", "report"]),
+    ("sluice-quality", &["core", "expressions", "summaries", "report"]),
+    ("sluice-transform", &["core", "expressions", "summaries", "report"]),
+    ("sluice-training", &["core", "expressions", "summaries", "report"]),
+    ("sluice-evaluation", &["core", "expressions", "summaries", "report"]),
     ("sluice-delivery", &["core", "summaries", "report", "transform", "training"]),
     ("sluice-datasets", &["core", "ingest"]),
     ("sluice-pipeline", EVERYTHING_BELOW),
@@ -30,6 +31,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
 
 const EVERYTHING_BELOW: &[&str] = &[
     "core",
+    "expressions",
     "summaries",
     "source",
     "report",
@@ -42,6 +44,7 @@ const EVERYTHING_BELOW: &[&str] = &[
 ];
 const EVERYTHING: &[&str] = &[
     "core",
+    "expressions",
     "summaries",
     "source",
     "report",

@@ -1,9 +1,9 @@
-//! What can be wrong with a schema file. Data that break a schema are findings, not errors.
+//! What can be wrong with a schema file or a rule. Data that break them are findings, not errors.
 
 use sluice_core::options::suggest;
 use sluice_core::{Diagnostic, ErrorKind};
 
-/// A schema that cannot be used.
+/// A schema or a rule that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QualityError {
@@ -75,11 +75,22 @@ pub enum QualityError {
         /// The domains there are.
         available: Vec<String>,
     },
+    /// A rule whose expression is neither true nor false.
+    #[error("rule `{rule}` answers {kind}, not true or false")]
+    RuleNotBoolean {
+        /// The expression.
+        rule: String,
+        /// What it answers.
+        kind: String,
+    },
 }
 
 impl Diagnostic for QualityError {
     fn kind(&self) -> ErrorKind {
-        ErrorKind::Malformed
+        match self {
+            Self::RuleNotBoolean { .. } => ErrorKind::Usage,
+            _ => ErrorKind::Malformed,
+        }
     }
 
     fn hint(&self) -> Option<String> {
@@ -94,6 +105,9 @@ impl Diagnostic for QualityError {
             }
             Self::NameMissing { .. } => Some("give it the name of its column: `name: \"fare\"`".into()),
             Self::NameRepeated { .. } => Some("keep one of them".into()),
+            Self::RuleNotBoolean { .. } => {
+                Some("write what should hold in each row, such as `fare <= trip_total`".into())
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod error;
 mod protobuf;
+pub mod rules;
 pub mod schema;
 pub mod statistics;
 pub mod validation;

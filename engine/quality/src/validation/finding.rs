@@ -69,6 +69,10 @@ pub enum FindingCode {
     SchemaInvalid,
     /// The statistics do not say enough to decide a check.
     Undecided,
+    /// Too many rows for which a rule of the pipeline file does not hold.
+    RuleBroken,
+    /// Rows that share their key with an earlier row.
+    KeyRepeated,
 }
 
 impl FindingCode {
@@ -103,6 +107,8 @@ impl FindingCode {
             }
             Self::SchemaInvalid => (69, "INVALID_SCHEMA_SPECIFICATION", "Invalid schema"),
             Self::Undecided => (83, "STATS_NOT_AVAILABLE", "Not decided"),
+            Self::RuleBroken => (86, "CUSTOM_VALIDATION", "Rule broken"),
+            Self::KeyRepeated => (86, "CUSTOM_VALIDATION", "Key repeated"),
         }
     }
 

@@ -1,0 +1,140 @@
+//! The rows behind the findings of a schema, with exact counts, from one scan of the columns concerned.
+
+use serde::{Deserialize, Serialize};
+use sluice_core::batch::Inputs;
+use sluice_core::fold::fold;
+use sluice_core::group::GroupMap;
+use sluice_core::schema::Schema;
+use sluice_core::seam::BatchSource;
+use sluice_core::{Accumulator, Batch, Execution, Input, Result};
+
+use super::condition::Condition;
+use super::examples::{Sighting, text_of};
+use crate::validation::ValidationReport;
+
+/// Fills [`Finding::examples`](crate::validation::Finding::examples) and
+/// [`Finding::num_violations`](crate::validation::Finding::num_violations) of those findings that rows are
+/// behind, by one scan of the columns concerned. Findings that no row is behind (a missing column, a wrong
+/// type, a distance between distributions) stay as they are; where there are no others, nothing is read.
+///
+/// `source` holds the rows that the report judged. `key_columns` are shown with each example where the source
+/// has them. At most `max_examples` rows are kept per finding, the first ones in the data. Counted are rows,
+/// in lists the items that break the schema.
+///
+/// # Errors
+/// What reading the source meets.
+pub fn locate(
+    report: &mut ValidationReport,
+    schema: &Schema,
+    source: &dyn BatchSource,
+    key_columns: &[String],
+    max_examples: usize,
+    execution: &Execution,
+) -> Result<()> {
+    let plan = source.plan();
+    let mut found: Vec<usize> = Vec::new();
+    let mut checks = Vec::new();
+    for (number, finding) in report.findings.iter().enumerate() {
+        let feature = finding.column.as_deref().and_then(|name| Some((name, schema.feature(name)?)));
+        let Some((name, feature)) = feature.filter(|(name, _)| plan.column(name).is_some()) else { continue };
+        if let Some(condition) = Condition::of(finding, feature) {
+            found.push(number);
+            checks.push(Check { column: name.to_owned(), condition });
+        }
+    }
+    if checks.is_empty() {
+        return Ok(());
+    }
+    let key_columns = key_columns.iter().filter(|name| plan.column(name).is_some()).cloned().collect();
+    let scan = ViolationScan::new(checks, key_columns, max_examples);
+    let tallies = fold(source, &scan, execution)?.accumulator.finish();
+    for (number, tally) in found.into_iter().zip(tallies) {
+        let finding = &mut report.findings[number];
+        finding.num_violations = Some(tally.num_violations);
+        finding.examples = tally.examples.into_iter().filter_map(|sighting| sighting.locate(plan)).collect();
+    }
+    Ok(())
+}
+
+/// What one column must not hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Check {
+    pub(super) column: String,
+    pub(super) condition: Condition,
+}
+
+/// How often it does, and where first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Tally {
+    pub(super) num_violations: u64,
+    pub(super) examples: Vec<Sighting>,
+}
+
+/// Counts the values that break each of several conditions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ViolationScan {
+    checks: Vec<Check>,
+    key_columns: Vec<String>,
+    max_examples: usize,
+    tallies: Vec<Tally>,
+}
+
+impl ViolationScan {
+    pub(super) fn new(checks: Vec<Check>, key_columns: Vec<String>, max_examples: usize) -> Self {
+        let tallies = vec![Tally::default(); checks.len()];
+        Self { checks, key_columns, max_examples, tallies }
+    }
+
+    fn add(&mut self, batch: &Batch) -> Result<()> {
+        for (check, tally) in self.checks.iter().zip(&mut self.tallies) {
+            let array = batch.require(&check.column)?;
+            let violations = check.condition.violations(array);
+            tally.num_violations += violations.iter().sum::<u64>();
+            let room = self.max_examples.saturating_sub(tally.examples.len());
+            let rows = violations.iter().enumerate().filter(|(_, count)| **count > 0).take(room);
+            tally.examples.extend(
+                rows.map(|(row, _)| Sighting::new(batch, row, &self.key_columns, text_of(array, row))),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Accumulator for ViolationScan {
+    type Output = Vec<Tally>;
+
+    fn inputs(&self) -> Inputs {
+        let columns = self.checks.iter().map(|check| &check.column);
+        columns.chain(&self.key_columns).fold(Inputs::default(), |inputs, name| inputs.with_column(name))
+    }
+
+    fn empty(&self) -> Self {
+        Self::new(self.checks.clone(), self.key_columns.clone(), self.max_examples)
+    }
+
+    fn update(&mut self, input: Input<'_>) -> Result<()> {
+        match input {
+            Input::Rows(batch) => self.add(batch),
+            // Asks for rows only; what is counted is for others.
+            Input::Counted(_) => Ok(()),
+        }
+    }
+
+    fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {
+        for (mine, theirs) in self.tallies.iter_mut().zip(later.tallies) {
+            mine.num_violations += theirs.num_violations;
+            let room = self.max_examples.saturating_sub(mine.examples.len());
+            mine.examples.extend(theirs.examples.into_iter().take(room));
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Vec<Tally> {
+        self.tallies
+    }
+
+    fn size_bytes(&self) -> usize {
+        let examples: usize = self.tallies.iter().map(|tally| tally.examples.capacity()).sum();
+        size_of::<Self>() + self.tallies.capacity() * size_of::<Tally>() + examples * size_of::<Sighting>()
+    }
+}

@@ -1,0 +1,22 @@
+//! What is checked row by row: rules written as SQL expressions, repeated keys, and the rows behind the
+//! findings of a schema.
+//!
+//! [`RuleScan`] evaluates many rules in one scan, [`KeyScan`] counts rows that share a key, [`locate`] finds
+//! the rows behind a [`ValidationReport`](crate::validation::ValidationReport). Each keeps exact counts and
+//! the first few rows of each kind: memory and time do not depend on how bad the data are.
+
+mod condition;
+mod examples;
+mod keys;
+mod locate;
+mod rule;
+mod scan;
+
+#[cfg(test)]
+mod tests;
+
+pub use examples::{MAX_EXAMPLES, Sighting};
+pub use keys::{KeyOutcome, KeyScan, MAX_KEYS};
+pub use locate::locate;
+pub use rule::{Rule, Unknown};
+pub use scan::{RuleOutcome, RuleScan};
