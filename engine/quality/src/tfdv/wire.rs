@@ -185,6 +185,9 @@ trait Scalar: Sized {
     fn put(&self, number: u32, out: &mut Vec<u8>);
 }
 
+/// Beyond this doubles, which the format uses for most counts, are no counts; sums of such do not overflow.
+pub(crate) const MAX_COUNT: u64 = 1 << 53;
+
 fn put_varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
@@ -194,7 +197,7 @@ fn put_varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 fn put_tag(number: u32, wire_type: u64, out: &mut Vec<u8>) {
-    put_varint(u64::from(number) << 3 | wire_type, out);
+    put_varint((u64::from(number) << 3) | wire_type, out);
 }
 
 fn put_bytes(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
@@ -206,7 +209,8 @@ fn put_bytes(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
 impl Scalar for u64 {
     fn read(value: Value<'_>) -> Result<Self, Fault> {
         match value.content {
-            Content::Varint(value) => Ok(value),
+            Content::Varint(count) if count <= MAX_COUNT => Ok(count),
+            Content::Varint(_) => Err(Fault::new(value.offset, "a count that no data set has")),
             _ => Err(Fault::new(value.offset, "an integer was expected")),
         }
     }

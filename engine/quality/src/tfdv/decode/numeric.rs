@@ -54,7 +54,8 @@ pub(crate) fn put(column: &mut ColumnStatistics, message: &Numeric, customs: &mu
         depth.filter(|_| is_plain).and_then(|depth| of_buckets(depth, message.median))
     });
     if let Some((message, weighted)) = message.weighted_numeric_stats.as_ref().zip(column.weighted.as_mut()) {
-        weighted.numeric = Some(self::weighted(message, range, customs));
+        // Of infinities there is no mean.
+        weighted.numeric = Some(weighted_of(message, range, customs)).filter(|numeric| numeric.mean.is_finite());
     }
     if let Some(weighted) = column.weighted.as_mut() {
         super::strings::take_weighted(weighted, customs);
@@ -148,7 +149,7 @@ fn of_buckets(histogram: &Buckets, median: f64) -> Option<Quantiles> {
     is_finite.then_some(Quantiles { values, rank_error_fraction: TFDV_RANK_ERROR })
 }
 
-fn weighted(
+fn weighted_of(
     message: &WeightedNumeric,
     range: Option<(f64, f64)>,
     customs: &mut Customs,

@@ -13,6 +13,7 @@ use super::message::{
     Bucket, Buckets, Common, Cross, Dataset, DerivedSource, Feature, NumericCross, Path, QUANTILES,
     StatisticsList, Struct, Valencies, WeightedCommon, feature_type,
 };
+use super::wire::MAX_COUNT;
 use super::{ALL_EXAMPLES, DERIVED_SOURCE, kind};
 
 /// TFDV's `num_values_histogram_buckets`.
@@ -175,12 +176,14 @@ fn put_valency(common: &mut Common, valency: &Valency, customs: &mut Customs) {
     );
 }
 
-/// A length that stands as a double; what is none is 0.
+/// A count that stands as a double; what is none is 0, what is too large for one the largest.
 pub(crate) fn count_of(value: f64) -> u64 {
-    const LIMIT: f64 = 18_446_744_073_709_551_616.0;
     let rounded = value.round();
+    if rounded >= MAX_COUNT as f64 {
+        return MAX_COUNT;
+    }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
-    let count = if rounded >= 0.0 && rounded < LIMIT { rounded as u64 } else { 0 };
+    let count = if rounded >= 0.0 { rounded as u64 } else { 0 };
     count
 }
 
