@@ -35,7 +35,9 @@ pub(crate) fn read(path: &Path) -> Result<(Vec<DatasetStatistics>, String)> {
         let is_alone = read.len() == 1;
         subsets.extend(read.into_iter().map(|mut subset| {
             // The whole has no name of its own in TFDV's format: an empty one, or `All Examples`.
-            if is_alone && (subset.name.is_empty() || !subset.slices.is_empty() || subset.name == "All Examples") {
+            if is_alone
+                && (subset.name.is_empty() || !subset.slices.is_empty() || subset.name == "All Examples")
+            {
                 subset.name.clone_from(&name);
             }
             subset
@@ -130,7 +132,8 @@ fn shards(path: &Path) -> Result<Vec<PathBuf>> {
             None => Ok(vec![path.to_owned()]),
         };
     };
-    let files = (0..count).map(|number| path.with_file_name(format!("{prefix}-{number:05}-of-{count:05}{suffix}")));
+    let files =
+        (0..count).map(|number| path.with_file_name(format!("{prefix}-{number:05}-of-{count:05}{suffix}")));
     Ok(if count == 0 { vec![path.to_owned()] } else { files.collect() })
 }
 

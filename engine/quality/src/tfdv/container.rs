@@ -95,8 +95,7 @@ fn records(bytes: &[u8], file: &str) -> Result<Vec<StatisticsList>, StatisticsFi
     let mut offset = 0;
     while offset < bytes.len() {
         let record = lists.len() + 1;
-        let damaged =
-            |what| StatisticsFileError::RecordDamaged { file: file.into(), record, offset, what };
+        let damaged = |what| StatisticsFileError::RecordDamaged { file: file.into(), record, offset, what };
         let rest = &bytes[offset..];
         let (length, checksum) = record_head(rest).ok_or_else(|| damaged("the record is cut short"))?;
         if checksum != masked_checksum(&rest[..8]) {
@@ -116,18 +115,19 @@ fn records(bytes: &[u8], file: &str) -> Result<Vec<StatisticsList>, StatisticsFi
     Ok(lists)
 }
 
-/// Text, where the first thing in it that is no comment is the field `datasets`.
+/// Text, where there are words and no control characters; tags of a message in binary are such characters.
 fn as_text(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
     let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim_start);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
-    // A message in binary begins with a line feed, the tag of its first field; a letter is the tag of none.
-    first.starts_with(|character: char| character.is_ascii_alphabetic()).then_some(text)
+    let is_control = |byte: u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    let is_text = first.starts_with(|character: char| character.is_ascii_alphabetic());
+    (is_text && !text.bytes().any(is_control)).then_some(text)
 }
 
 fn of_text(text: &str, file: &str) -> Result<StatisticsList, StatisticsFileError> {
-    let message: DynamicMessage =
-        read_text(descriptor(StatisticsList::NAME), &without_signs(text), file).map_err(|error| match error {
+    let message: DynamicMessage = read_text(descriptor(StatisticsList::NAME), &without_signs(text), file)
+        .map_err(|error| match error {
             QualityError::TextMalformed { file, line, source } => {
                 StatisticsFileError::TextMalformed { file, line, source }
             }

@@ -65,7 +65,8 @@ impl Customs {
                     CustomStatistic::Histogram(histogram) => {
                         // TFDV's own come in pairs, and their names say which is which.
                         let is_quantiles = name.ends_with("quantiles");
-                        message.histogram = Some(buckets(&histogram, if is_quantiles { QUANTILES } else { STANDARD }));
+                        message.histogram =
+                            Some(buckets(&histogram, if is_quantiles { QUANTILES } else { STANDARD }));
                     }
                     CustomStatistic::Counts(counts) => message.rank_histogram = Some(ranks(counts)),
                 }

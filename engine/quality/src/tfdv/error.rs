@@ -77,8 +77,12 @@ impl Diagnostic for StatisticsFileError {
                 "expected are statistics of `sluice statistics` or of TFDV: a `DatasetFeatureStatisticsList` in binary \
                  (`statistics.binpb`, `FeatureStats.pb`), as TFRecord or as protobuf text"
             }
-            Self::RecordDamaged { .. } => "the file was cut or changed; copy it again, or compute the statistics anew",
-            Self::TextMalformed { .. } => "statistics as text begin like `datasets { num_examples: 10 features { … } }`",
+            Self::RecordDamaged { .. } => {
+                "the file was cut or changed; copy it again, or compute the statistics anew"
+            }
+            Self::TextMalformed { .. } => {
+                "statistics as text begin like `datasets { num_examples: 10 features { … } }`"
+            }
             Self::Packed { .. } => "unpack it with `gzip -d`",
             Self::TooLarge { .. } => "compute statistics of fewer columns or slices per file",
         };

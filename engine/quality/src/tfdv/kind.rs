@@ -48,7 +48,8 @@ pub(crate) fn word(kind: &ColumnKind) -> Option<String> {
         ColumnKind::Date => "date".into(),
         ColumnKind::Timestamp { zone, nanoseconds } => {
             let unit = if *nanoseconds { "ns" } else { "us" };
-            zone.as_ref().map_or_else(|| format!("timestamp({unit})"), |zone| format!("timestamp({unit},{zone})"))
+            zone.as_ref()
+                .map_or_else(|| format!("timestamp({unit})"), |zone| format!("timestamp({unit},{zone})"))
         }
         ColumnKind::Other(name) => format!("other({name})"),
     })
@@ -101,11 +102,14 @@ mod tests {
         ] {
             assert_eq!(of_word(&word(&kind).unwrap()), Some(kind));
         }
-        for kind in [ColumnKind::Integer, ColumnKind::Float, ColumnKind::Text, ColumnKind::Struct(Vec::new())] {
+        for kind in [ColumnKind::Integer, ColumnKind::Float, ColumnKind::Text, ColumnKind::Struct(Vec::new())]
+        {
             assert_eq!(word(&kind), None);
             assert_eq!(kind_of(type_of(&kind)), kind);
         }
-        for wrong in ["", "dates", "date()", "decimal(5)", "decimal(a,1)", "timestamp(s)", "timestamp(us", "other"] {
+        for wrong in
+            ["", "dates", "date()", "decimal(5)", "decimal(a,1)", "timestamp(s)", "timestamp(us", "other"]
+        {
             assert_eq!(of_word(wrong), None, "{wrong}");
         }
     }

@@ -8,9 +8,10 @@ use prost_reflect::DynamicMessage;
 use prost_reflect::prost::Message as _;
 use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{
-    Association, Bucket, ColumnStatistics, CrossStatistics, CustomStatistic, DatasetStatistics, DatasetWeight,
-    Distinct, Histogram, Histograms, Level, NumericStatistics, Presence, Quantiles, TextStatistics, TimeBucket,
-    TimeStatistics, TopValues, Valency, WeightedNumericStatistics, WeightedStatistics,
+    Association, Bucket, ColumnStatistics, CrossStatistics, CustomStatistic, DatasetStatistics,
+    DatasetWeight, Distinct, Histogram, Histograms, Level, NumericStatistics, Presence, Quantiles,
+    TextStatistics, TimeBucket, TimeStatistics, TopValues, Valency, WeightedNumericStatistics,
+    WeightedStatistics,
 };
 use sluice_core::{Diagnostic, ErrorKind};
 
@@ -26,7 +27,8 @@ fn histogram(bounds: &[f64], count: f64, max_error: f64) -> Histogram {
 }
 
 fn histograms() -> Histograms {
-    let (equal_width, equal_depth) = (histogram(&[1.0, 2.0, 3.0], 3.5, 0.0), histogram(&[1.0, 1.5, 3.0], 3.5, 0.25));
+    let (equal_width, equal_depth) =
+        (histogram(&[1.0, 2.0, 3.0], 3.5, 0.0), histogram(&[1.0, 1.5, 3.0], 3.5, 0.25));
     Histograms { equal_width, equal_depth }
 }
 
@@ -39,7 +41,10 @@ fn top(values: &[(&str, u64)], max_error: u64, is_complete: bool) -> Option<TopV
     Some(TopValues { values, max_error, is_complete })
 }
 
-fn weighted(numeric: Option<WeightedNumericStatistics>, values: &[(&str, f64)]) -> Option<WeightedStatistics> {
+fn weighted(
+    numeric: Option<WeightedNumericStatistics>,
+    values: &[(&str, f64)],
+) -> Option<WeightedStatistics> {
     Some(WeightedStatistics {
         num_present: 5.5,
         num_missing: 0.5,
@@ -52,8 +57,13 @@ fn weighted(numeric: Option<WeightedNumericStatistics>, values: &[(&str, f64)]) 
 
 fn floats() -> ColumnStatistics {
     let mut fare = missing(numbers("fare", ColumnKind::Float, 1.0, 3.0), 1);
-    fare.presence =
-        Presence { num_nan: 1, num_negative_infinity: 2, num_positive_infinity: 1, num_absent: 1, ..fare.presence };
+    fare.presence = Presence {
+        num_nan: 1,
+        num_negative_infinity: 2,
+        num_positive_infinity: 1,
+        num_absent: 1,
+        ..fare.presence
+    };
     let numeric = fare.numeric.as_mut().unwrap();
     numeric.num_finite = 4;
     numeric.num_zeros = 2;
@@ -80,7 +90,9 @@ fn floats() -> ColumnStatistics {
     });
     let _ = fare.custom.insert("int_-1".into(), CustomStatistic::Number(3.0));
     let _ = fare.custom.insert("domain_info".into(), CustomStatistic::Text("image_domain {}".into()));
-    let _ = fare.custom.insert("lengths_quantiles".into(), CustomStatistic::Histogram(histogram(&[0.0, 1.0], 2.0, 0.0)));
+    let _ = fare
+        .custom
+        .insert("lengths_quantiles".into(), CustomStatistic::Histogram(histogram(&[0.0, 1.0], 2.0, 0.0)));
     let _ = fare.custom.insert("missing_index".into(), CustomStatistic::Counts(vec![("i".into(), 1.0)]));
     fare
 }
@@ -126,7 +138,14 @@ fn days() -> ColumnStatistics {
 
 fn level(num_present: u64, num_missing: u64, lengths: (u64, u64), num_elements: u64) -> Level {
     let (min_length, max_length) = lengths;
-    Level { num_present, num_missing, num_empty: u64::from(min_length == 0), min_length, max_length, num_elements }
+    Level {
+        num_present,
+        num_missing,
+        num_empty: u64::from(min_length == 0),
+        min_length,
+        max_length,
+        num_elements,
+    }
 }
 
 fn nested() -> Vec<ColumnStatistics> {
@@ -211,7 +230,8 @@ fn names_and_numbers_are_those_of_the_definitions() {
 #[test]
 fn bytes_are_those_of_another_writer_and_nothing_is_unknown() {
     let bytes = write_statistics(&[everything()]);
-    let message = DynamicMessage::decode(descriptor("DatasetFeatureStatisticsList"), bytes.as_slice()).unwrap();
+    let message =
+        DynamicMessage::decode(descriptor("DatasetFeatureStatisticsList"), bytes.as_slice()).unwrap();
     assert_eq!(message.encode_to_vec(), bytes);
     let text = print(&message);
     // Text leaves unknown fields out, so that nothing may be lost through it.
@@ -248,7 +268,8 @@ fn slices_lie_beside_all_examples_and_subsets_beside_each_other() {
 #[test]
 fn exact_integers_and_infinities_stand_where_tfdv_looks() {
     let bytes = write_statistics(&[everything()]);
-    let message = DynamicMessage::decode(descriptor("DatasetFeatureStatisticsList"), bytes.as_slice()).unwrap();
+    let message =
+        DynamicMessage::decode(descriptor("DatasetFeatureStatisticsList"), bytes.as_slice()).unwrap();
     let text = print(&message);
     for part in [
         "      mean: nan\n      num_zeros: 2\n      min: -inf\n      median: 1.5\n      max: inf\n",
@@ -292,7 +313,10 @@ fn what_validation_needs_is_read_from_a_file_of_tfdv() {
     let numeric = fare.numeric.as_ref().unwrap();
     assert_eq!((numeric.num_finite, numeric.min, numeric.max), (2, Some(1.5), Some(2.5)));
     let depth = &numeric.histograms.as_ref().unwrap().equal_depth;
-    assert!(depth.buckets.iter().all(|bucket| bucket.low.is_finite() && bucket.high.is_finite()), "{depth:?}");
+    assert!(
+        depth.buckets.iter().all(|bucket| bucket.low.is_finite() && bucket.high.is_finite()),
+        "{depth:?}"
+    );
     assert_eq!(column("infinite").presence.num_positive_infinity, 2);
     let count = column("count").valency.as_ref().unwrap();
     assert_eq!((count.levels[0].min_length, count.levels[0].max_length, count.num_values()), (0, 2, 3));
@@ -318,7 +342,9 @@ fn fields_of_later_versions_are_skipped() {
     let mut bytes = write_statistics(&[dataset(vec![text("a", &[("b", 1)])])]);
     let known = read_statistics(&bytes, "s").unwrap();
     // Fields 500 to 503 of each way to store one.
-    bytes.extend([0xa0, 0x1f, 1, 0xa9, 0x1f, 1, 2, 3, 4, 5, 6, 7, 8, 0xb2, 0x1f, 1, 0, 0xbd, 0x1f, 1, 2, 3, 4]);
+    bytes.extend([
+        0xa0, 0x1f, 1, 0xa9, 0x1f, 1, 2, 3, 4, 5, 6, 7, 8, 0xb2, 0x1f, 1, 0, 0xbd, 0x1f, 1, 2, 3, 4,
+    ]);
     assert_eq!(read_statistics(&bytes, "s").unwrap(), known);
 }
 
@@ -343,7 +369,9 @@ fn a_damaged_file_is_refused_with_its_place() {
         message_of(&[0x0a, 2, 0x08, 1]),
         "`s`, byte 2, in `DatasetFeatureStatistics.name`: a text or message was expected, a number stands there"
     );
-    assert!(message_of(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]).contains("byte 9: cut short"));
+    assert!(
+        message_of(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]).contains("byte 9: cut short")
+    );
     assert!(message_of(&[0x0a, 3, 0x0a, 1, 0xff]).contains("a text is not UTF-8"));
     assert!(message_of(b"datasets {\n  num_examples: many\n}\n").starts_with("`s`, line 2: "));
     assert_eq!(

@@ -123,8 +123,8 @@ impl<'a> Bytes<'a> {
 
     fn length_delimited(&mut self) -> Result<Self, Fault> {
         let start = self.offset;
-        let length = usize::try_from(self.varint()?)
-            .map_err(|_| Fault::new(start, "a length that no file has"))?;
+        let length =
+            usize::try_from(self.varint()?).map_err(|_| Fault::new(start, "a length that no file has"))?;
         let offset = self.offset;
         Ok(Self { bytes: self.take(length)?, offset })
     }

@@ -55,7 +55,8 @@ pub(crate) fn put(column: &mut ColumnStatistics, message: &Numeric, customs: &mu
     });
     if let Some((message, weighted)) = message.weighted_numeric_stats.as_ref().zip(column.weighted.as_mut()) {
         // Of infinities there is no mean.
-        weighted.numeric = Some(weighted_of(message, range, customs)).filter(|numeric| numeric.mean.is_finite());
+        weighted.numeric =
+            Some(weighted_of(message, range, customs)).filter(|numeric| numeric.mean.is_finite());
     }
     if let Some(weighted) = column.weighted.as_mut() {
         super::strings::take_weighted(weighted, customs);
@@ -140,7 +141,9 @@ fn of_buckets(histogram: &Buckets, median: f64) -> Option<Quantiles> {
     let first = buckets.first()?;
     let num_buckets = buckets.len() as f64;
     let mut values = vec![(0.0, first.low_value)];
-    values.extend((1_u32..).zip(buckets).map(|(index, bucket)| (f64::from(index) / num_buckets, bucket.high_value)));
+    values.extend(
+        (1_u32..).zip(buckets).map(|(index, bucket)| (f64::from(index) / num_buckets, bucket.high_value)),
+    );
     if median.is_finite() && !values.iter().any(|(q, _)| (q - 0.5).abs() < 1e-12) {
         values.push((0.5, median));
         values.sort_by(|(a, _), (b, _)| a.total_cmp(b));

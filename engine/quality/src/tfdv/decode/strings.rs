@@ -18,9 +18,8 @@ pub(crate) fn put(column: &mut ColumnStatistics, message: Strings, customs: &mut
     let num_values = column.num_values();
     let relative_error = customs.take_number("unique_relative_error").unwrap_or(0.0);
     let values = listed(message.rank_histogram, message.top_values);
-    column.top_values = take_top_values(customs).or_else(|| {
-        top_values(values, message.unique, column.presence.num_present() == 0, customs)
-    });
+    column.top_values = take_top_values(customs)
+        .or_else(|| top_values(values, message.unique, column.presence.num_present() == 0, customs));
     column.distinct = distinct(column, message.unique, relative_error);
     let empty = column.top_values.iter().flat_map(|top| &top.values).find(|(value, _)| value.is_empty());
     let empty = empty.map(|(_, count)| *count).or(customs.foreign_number("str_empty").map(count_of));
@@ -91,7 +90,10 @@ fn distinct(column: &ColumnStatistics, unique: u64, relative_error: f64) -> Opti
 fn lengths_of(top: Option<&TopValues>, mean: f64) -> (u64, u64) {
     let listed = || top.into_iter().flat_map(|top| &top.values).map(|(value, _)| value.len() as u64);
     let (least, most) = (count_of(mean.floor()), count_of(mean.ceil()));
-    (listed().min().map_or(least, |length| length.min(least)), listed().max().map_or(most, |length| length.max(most)))
+    (
+        listed().min().map_or(least, |length| length.min(least)),
+        listed().max().map_or(most, |length| length.max(most)),
+    )
 }
 
 /// Bytes that TFDV did not look into.

@@ -3,7 +3,8 @@
 //! TFDV has it, and the finite figures stand beside it.
 
 use sluice_core::statistics::{
-    ColumnStatistics, Histogram, Histograms, NumericStatistics, Presence, Quantiles, WeightedNumericStatistics,
+    ColumnStatistics, Histogram, Histograms, NumericStatistics, Presence, Quantiles,
+    WeightedNumericStatistics,
 };
 
 use super::super::custom::{Customs, buckets};
@@ -87,8 +88,7 @@ fn put_histograms(
     presence: &Presence,
     customs: &mut Customs,
 ) {
-    let has_special =
-        presence.num_nan + presence.num_negative_infinity + presence.num_positive_infinity > 0;
+    let has_special = presence.num_nan + presence.num_negative_infinity + presence.num_positive_infinity > 0;
     let nothing = Histogram::default();
     let (width, depth) = match &numeric.histograms {
         Some(Histograms { equal_width, equal_depth }) => (equal_width, equal_depth),

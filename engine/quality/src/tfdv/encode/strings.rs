@@ -97,7 +97,8 @@ fn put_time(time: &TimeStatistics, customs: &mut Customs) {
     if let Some(resolution) = &time.resolution {
         customs.text("resolution", resolution);
     }
-    customs.counts("time_quantiles", time.quantiles.iter().map(|(q, instant)| (instant.clone(), *q)).collect());
+    customs
+        .counts("time_quantiles", time.quantiles.iter().map(|(q, instant)| (instant.clone(), *q)).collect());
     customs.number_unless_zero("time_quantiles_rank_error", time.rank_error_fraction);
     let spans = time.histogram.iter().map(|span| (format!("{}/{}", span.low, span.high), span.count));
     customs.counts("time_histogram", spans.collect());
