@@ -240,10 +240,13 @@ fn valency(common: &Common, customs: &mut Customs) -> Option<Valency> {
             num_elements: num_elements(common),
         });
     }
-    for (level, (number, level_mut)) in (1_usize..).zip(&mut levels).map(|(n, l)| (n, (n.to_string(), l))) {
-        let written = empty.iter().find(|(label, _)| *label == number).map(|(_, count)| count_of(*count));
-        let counted = (level == nested.len().max(1)).then(|| customs.foreign_number("list_empty")).flatten();
-        level_mut.num_empty = written.or(counted.map(count_of)).unwrap_or(0);
+    let num_levels = levels.len();
+    for (number, level) in (1_usize..).zip(&mut levels) {
+        let label = number.to_string();
+        let written = empty.iter().find(|(level, _)| *level == label).map(|(_, count)| *count);
+        // TFDV's own counter, where it was asked for, is of the innermost lists.
+        let counted = || customs.foreign_number("list_empty").filter(|_| number == num_levels);
+        level.num_empty = written.or_else(counted).map_or(0, count_of);
     }
     let lengths = common.num_values_histogram.as_ref().map(|histogram| {
         let mut lengths = plain(histogram);
