@@ -24,3 +24,4 @@ mod subsets;
 mod support;
 mod tables;
 mod taxi;
+mod tfdv_files;

@@ -9,6 +9,7 @@ mod protobuf;
 pub mod rules;
 pub mod schema;
 pub mod statistics;
+pub mod tfdv;
 pub mod validation;
 
 #[cfg(test)]
