@@ -13,6 +13,7 @@ use sluice_core::role::Roles;
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::Dataset;
+use sluice_report::html::{StatisticsPageOptions, statistics_page};
 use sluice_transform::{Analysis, Transform, TransformSpec};
 
 use crate::step::{TRAIN, made_from};
@@ -22,6 +23,7 @@ pub const STATISTICS_KIND: &str = "statistics";
 /// The version of its format.
 pub const STATISTICS_VERSION: u32 = 1;
 const FILE: &str = "statistics.json";
+const PAGE: &str = "statistics.html";
 
 /// The statistics of every subset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,14 +89,22 @@ pub fn of_source(source: &dyn BatchSource, execution: &Execution) -> Result<Stat
 }
 
 impl StatisticsRecord {
-    /// Writes the artifact; `source_digest` is that of the data set or plan.
+    /// Writes the artifact, with a page for people; `source_digest` is that of the data set or plan.
     ///
     /// # Errors
     /// What writing meets.
     pub fn publish(&self, source_digest: &str, target: &Path) -> Result<Artifact> {
         let mut draft = Draft::new(target)?;
         draft.write_json(FILE, self)?;
+        draft.write_bytes(PAGE, self.page().as_bytes())?;
         draft.publish(STATISTICS_KIND, STATISTICS_VERSION, made_from([("data", source_digest)]))
+    }
+
+    /// The page for people; the others are compared with the training rows.
+    fn page(&self) -> String {
+        let mut sets: Vec<&DatasetStatistics> = self.subsets.iter().collect();
+        sets.sort_by_key(|set| set.name != TRAIN);
+        statistics_page("Data set", &sets, &StatisticsPageOptions::default())
     }
 
     /// Opens the artifact.
