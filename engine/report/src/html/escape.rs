@@ -50,9 +50,16 @@ pub(crate) fn escape_lines(raw: &str, limit: usize) -> String {
     lines.join("\n")
 }
 
-/// A column's name, kept apart from the writing direction around it.
+/// A column's name, kept apart from the writing direction around it; a line may end after its `_`, `.` and `/`.
 pub(crate) fn name(raw: &str) -> String {
-    if raw.is_empty() { nothing("no name") } else { format!("<bdi>{}</bdi>", escape(raw, NAME)) }
+    if raw.is_empty() {
+        return nothing("no name");
+    }
+    let mut text = escape(raw, NAME);
+    for joint in ["_", ".", "/"] {
+        text = text.replace(joint, &format!("{joint}<wbr>"));
+    }
+    format!("<bdi>{text}</bdi>")
 }
 
 /// A value of the data, kept apart from the writing direction around it.

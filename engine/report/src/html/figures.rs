@@ -28,6 +28,17 @@ pub(crate) fn figure(value: f64) -> String {
     format!("{sign}{whole}{fraction}")
 }
 
+/// A measured value in about four digits, for where it is one of many: `14.57`, `17 031 223 823`.
+pub(crate) fn brief(value: f64) -> String {
+    let size = value.abs();
+    if !(1e-3..1e12).contains(&size) {
+        return figure(value);
+    }
+    let decimals = [1000.0, 100.0, 10.0, 1.0, 0.1, 0.01].iter().filter(|bound| size < **bound).count();
+    // Written with these digits, then read: it is the rounded value.
+    figure(format!("{value:.decimals$}").parse().unwrap_or(value))
+}
+
 /// A share: `0%`, `<0.1%`, `12.3%`, `>99.9%`, `100%`.
 pub(crate) fn percent(share: f64) -> String {
     match share {
@@ -105,6 +116,19 @@ mod tests {
         assert_eq!(figure(-1234.5), "\u{2212}1234.5");
         assert_eq!(figure(1.25e-9), "1.25\u{202f}e\u{2212}9");
         assert_eq!(figure(-0.0), "0");
+        let brief = [14.5711, -0.074_776, 899.6576, 17_031_223_823.4, 0.0, 41.843_7, 5e-9].map(brief);
+        assert_eq!(
+            brief,
+            [
+                "14.57",
+                "\u{2212}0.07478",
+                "899.7",
+                "17\u{202f}031\u{202f}223\u{202f}823",
+                "0",
+                "41.84",
+                "5\u{202f}e\u{2212}9"
+            ]
+        );
         let shares = [0.0, 0.0004, 0.1234, 0.5, 0.9996, 1.0, f64::NAN].map(percent);
         assert_eq!(shares, ["0%", "&lt;0.1%", "12.3%", "50%", "&gt;99.9%", "100%", "–"]);
         assert_eq!(kind(&ColumnKind::List(Box::new(ColumnKind::Text))), "list of text");

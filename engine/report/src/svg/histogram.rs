@@ -146,15 +146,16 @@ pub(crate) fn histogram(curves: &[Curve], scale: Scale, frame: &Frame<'_>) -> St
 
 /// Areas as high as the chart that say a bar's figures when the pointer is on them.
 fn tips(blocks: &[Block], frame: &Frame<'_>) -> String {
-    let mut text = String::new();
+    let mut text = String::from("<g class=\"t\">");
     for (block, tip) in blocks.iter().zip(frame.tips) {
         text.push_str(&format!(
-            "<rect class=\"t\" x=\"{}\" width=\"{}\" height=\"{}\"><title>{tip}</title></rect>",
+            "<rect x=\"{}\" width=\"{}\" height=\"{}\"><title>{tip}</title></rect>",
             coordinate(block.left * frame.width),
             coordinate((block.right - block.left) * frame.width),
             coordinate(frame.height)
         ));
     }
+    text.push_str("</g>");
     text
 }
 

@@ -5,7 +5,7 @@ use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{ColumnStatistics, Histogram, NumericStatistics, Quantiles, TimeStatistics};
 
 use crate::html::escape::{VALUE, escape};
-use crate::html::figures::{figure, percent};
+use crate::html::figures::{brief, figure, percent};
 use crate::svg::{Box5, Curve, Frame, Scale, histogram, strip};
 
 /// Columns of some data sets, each with the number of its data set.
@@ -26,6 +26,8 @@ pub(super) struct Drawing {
     scale: Scale,
     /// The ends of the axis, escaped.
     pub(super) ends: [String; 2],
+    /// The middle of the axis; nothing for times.
+    pub(super) middle: String,
     /// Where the blocks come from.
     pub(super) from: &'static str,
 }
@@ -113,11 +115,13 @@ pub(super) fn drawing(columns: &Columns<'_>, form: Form) -> Option<Drawing> {
     }
     curves.retain(|curve| curve.blocks.iter().any(|block| block.2 > 0.0));
     let scale = Scale::over(curves.iter().flat_map(|it| &it.blocks).flat_map(|it| [it.0, it.1]))?;
-    let ends = match ends {
-        Some(ends) => ends.map(|end| escape(&end, VALUE)),
-        None => [figure(scale.low()), figure(scale.high())],
-    };
-    Some(Drawing { curves, scale, ends, from })
+    match ends {
+        Some(ends) => {
+            let ends = ends.map(|end| escape(&end, VALUE));
+            Some(Drawing { curves, scale, ends, middle: String::new(), from })
+        }
+        None => Some(Drawing::of_numbers(curves, scale, from)),
+    }
 }
 
 /// The lengths of lists.
@@ -127,8 +131,7 @@ pub(super) fn lengths(columns: &Columns<'_>) -> Option<Drawing> {
         .filter_map(|(set, column)| Some(of_histogram(*set, column.valency.as_ref()?.lengths.as_ref()?)))
         .collect();
     let scale = Scale::over(curves.iter().flat_map(|it| &it.blocks).flat_map(|it| [it.0, it.1]))?;
-    let ends = [figure(scale.low()), figure(scale.high())];
-    Some(Drawing { curves, scale, ends, from: "values per row" })
+    Some(Drawing::of_numbers(curves, scale, "values per row"))
 }
 
 /// Weighted histograms.
@@ -141,11 +144,16 @@ pub(super) fn weighted(columns: &Columns<'_>) -> Option<Drawing> {
         })
         .collect();
     let scale = Scale::over(curves.iter().flat_map(|it| &it.blocks).flat_map(|it| [it.0, it.1]))?;
-    let ends = [figure(scale.low()), figure(scale.high())];
-    Some(Drawing { curves, scale, ends, from: "by weight" })
+    Some(Drawing::of_numbers(curves, scale, "by weight"))
 }
 
 impl Drawing {
+    fn of_numbers(curves: Vec<Curve>, scale: Scale, from: &'static str) -> Self {
+        let (low, high) = (scale.low(), scale.high());
+        let middle = if scale.is_point() { String::new() } else { brief(low / 2.0 + high / 2.0) };
+        Self { curves, scale, ends: [figure(low), figure(high)], middle, from }
+    }
+
     /// The histogram; `title` is escaped.
     pub(super) fn svg(&self, title: &str, is_spark: bool) -> String {
         let tips = if is_spark { Vec::new() } else { self.tips() };

@@ -44,6 +44,7 @@ pub(super) fn article(body: &mut String, view: &View<'_>, row: &Row<'_>) {
         }
         body.push_str("</ul>");
     }
+    bars(body, view, &columns);
     body.push_str("<div class=\"halves\"><div>");
     charts(body, view, row, &columns);
     values::top(body, view, &columns);
@@ -55,15 +56,30 @@ pub(super) fn article(body: &mut String, view: &View<'_>, row: &Row<'_>) {
     body.push_str("</article>");
 }
 
+/// The kinds of nothing of each data set over the width of the page.
+fn bars(body: &mut String, view: &View<'_>, columns: &Columns<'_>) {
+    for (set, column) in columns {
+        let key = if view.is_compared() { values::key(view, *set) } else { "present".into() };
+        put!(
+            body,
+            "<div class=\"present\"><span>{key}</span>{}<span>{}</span></div>",
+            overview::presence_bar(&column.presence, column.num_values()),
+            percent(column.presence.fraction_present())
+        );
+    }
+}
+
 fn figure_of(body: &mut String, class: &str, drawing: &Drawing, title: &str, strip: Option<String>) {
     put!(
         body,
-        "<figure class=\"{class}\">{}{}<div class=\"ax\"><span>{}</span><span>{}</span><span>{}</span></div></figure>",
+        "<figure class=\"{class}\">{}{}<div class=\"ax\"><span>{}</span><span>{}</span><span>{}</span></div><figcaption>{}\
+         </figcaption></figure>",
         drawing.svg(title, false),
         strip.unwrap_or_default(),
         drawing.ends[0],
+        drawing.middle,
+        drawing.ends[1],
         drawing.from,
-        drawing.ends[1]
     );
 }
 
@@ -168,10 +184,8 @@ fn main_figures(columns: &Columns<'_>) -> Vec<Line> {
 
 fn presence(lines: &mut Vec<Line>, columns: &Columns<'_>) {
     line(lines, columns, "rows with a value", |column| {
-        let presence = &column.presence;
-        let bar = overview::presence_bar(presence, column.num_values());
-        let share = percent(presence.fraction_present());
-        Some(format!("{bar}{} <small>{share}</small>", counted(presence.num_present())))
+        let share = percent(column.presence.fraction_present());
+        Some(format!("{} <small>{share}</small>", counted(column.presence.num_present())))
     });
     line(lines, columns, "missing", |it| part(it.presence.num_missing, it.presence.num_rows));
     line(lines, columns, "column absent", |it| part(it.presence.num_absent, it.presence.num_rows));

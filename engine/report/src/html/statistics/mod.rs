@@ -26,7 +26,7 @@ use trouble::Trouble;
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `max_columns` | 2000 | 1 and more | columns with a line in the overview |
+/// | `max_columns` | 1500 | 1 and more | columns with a line in the overview |
 /// | `max_details` | 500 | 0 and more | columns times data sets, halved, with all their figures |
 /// | `max_top_values` | 10 | 1 to 1000 | values shown of those that are frequent |
 /// | `max_slices` | 12 | 0 and more | slices of each column; fewer where columns are many |
@@ -44,7 +44,7 @@ pub struct StatisticsPageOptions {
 
 impl Default for StatisticsPageOptions {
     fn default() -> Self {
-        Self { max_columns: 2000, max_details: 500, max_top_values: 10, max_slices: 12 }
+        Self { max_columns: 1500, max_details: 500, max_top_values: 10, max_slices: 12 }
     }
 }
 

@@ -4,7 +4,7 @@ use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{ColumnStatistics, CrossStatistics, DatasetStatistics, Presence};
 
 use crate::html::escape::{NAME, VALUE, escape, name, value};
-use crate::html::figures::{FAMILIES, counted, family, figure, kind, percent, share};
+use crate::html::figures::{FAMILIES, brief, counted, family, figure, kind, percent, share};
 use crate::html::put;
 use crate::html::statistics::{Row, View, chart, set_name, trouble};
 
@@ -136,8 +136,7 @@ pub(super) fn presence_bar(presence: &Presence, values: u64) -> String {
             words.push(format!("{} {label}", counted(count)));
         }
     }
-    let mut text =
-        format!("<span class=\"pb\" role=\"img\" aria-label=\"{0}\" title=\"{0}\">", words.join(", "));
+    let mut text = format!("<span class=\"pb\" role=\"img\" title=\"{}\">", words.join(", "));
     for (class, width) in widths.into_iter().filter(|(_, width)| *width > 0.0) {
         put!(text, "<i class=\"{class}\" style=\"width:{:.2}%\"></i>", width * 100.0);
     }
@@ -154,8 +153,8 @@ pub(super) fn typical(column: &ColumnStatistics) -> String {
     if let Some(numeric) = &column.numeric
         && let Some(mean) = numeric.mean
     {
-        let deviation = numeric.standard_deviation.map(|it| format!(" ± {}", figure(it))).unwrap_or_default();
-        return format!("{}{deviation}", figure(mean));
+        let deviation = numeric.standard_deviation.map(|it| format!(" ± {}", brief(it))).unwrap_or_default();
+        return format!("{}{deviation}", brief(mean));
     }
     if let Some((top, count)) = column.top_values.as_ref().and_then(|top| top.values.first()) {
         return format!("{} <small>{}</small>", value(top), percent(share(*count, column.num_values())));

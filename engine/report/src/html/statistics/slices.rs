@@ -8,7 +8,7 @@ use crate::html::put;
 use crate::html::statistics::{Row, View, chart, overview, set_name, values};
 
 /// Lines of slices on a page, all columns together; many columns show fewer slices.
-const MAX_LINES: usize = 4000;
+const MAX_LINES: usize = 1500;
 /// Slices in the table of slices.
 const MAX_LISTED: usize = 200;
 

@@ -25,9 +25,12 @@ use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics, Distinct, Quantiles, TopValues};
 
 use crate::html::escape::{VALUE, escape};
-use crate::html::figures::{counted, figure, kind, percent, share};
+use crate::html::figures::{brief, counted, figure, kind, percent, share};
 use crate::html::put;
 use crate::html::statistics::set_name;
+
+/// Stands in the words of a trouble for the data set it is in. A control character, which escaped text lacks.
+const HERE: &str = "\u{1}";
 
 /// One thing worth a look.
 #[derive(Clone, Debug)]
@@ -63,9 +66,19 @@ pub(super) fn of(columns: &[Option<&ColumnStatistics>], sets: &[&DatasetStatisti
     let mut found = Vec::new();
     let present: Vec<(usize, &ColumnStatistics)> =
         columns.iter().enumerate().filter_map(|(set, column)| column.map(|column| (set, column))).collect();
-    for (set, column) in &present {
-        let place = if sets.len() > 1 { format!(" in {}", set_name(sets[*set])) } else { String::new() };
-        of_one(column, &place, &mut found);
+    let mut own: Vec<Vec<Trouble>> = Vec::new();
+    for (_, column) in &present {
+        let mut troubles = Vec::new();
+        of_one(column, HERE, &mut troubles);
+        own.push(troubles);
+    }
+    for ((set, _), troubles) in present.iter().zip(&own) {
+        for one in troubles {
+            // What is the same everywhere needs no place.
+            let is_same = own.iter().all(|others| others.iter().any(|other| other.words == one.words));
+            let place = if is_same { String::new() } else { format!(" in {}", set_name(sets[*set])) };
+            found.push(Trouble { words: one.words.replace(HERE, &place), ..one.clone() });
+        }
     }
     let absent: Vec<String> = columns
         .iter()
@@ -83,6 +96,9 @@ pub(super) fn of(columns: &[Option<&ColumnStatistics>], sets: &[&DatasetStatisti
         }
     }
     found.sort_by(|left, right| right.score.total_cmp(&left.score));
+    if found.iter().any(|trouble| trouble.label == "missing moved") {
+        found.retain(|trouble| trouble.label != "missing");
+    }
     // One place is named per sort of trouble: the worst.
     let mut labels: Vec<String> = Vec::new();
     found.retain(|trouble| {
@@ -109,7 +125,7 @@ fn of_one(column: &ColumnStatistics, place: &str, found: &mut Vec<Trouble>) {
     }
     let values = column.num_values();
     let infinities = presence.num_positive_infinity + presence.num_negative_infinity;
-    for (count, label) in [(presence.num_nan, "NaN"), (infinities, "infinity")] {
+    for (count, label) in [(presence.num_nan, "NaN"), (infinities, "infinite")] {
         if count > 0 {
             let words =
                 format!("{} values are {label}{place} ({})", counted(count), percent(share(count, values)));
@@ -122,7 +138,7 @@ fn of_one(column: &ColumnStatistics, place: &str, found: &mut Vec<Trouble>) {
     }
     if let Some(text) = column.text.filter(|text| text.num_invalid_utf8 > 0) {
         let invalid = share(text.num_invalid_utf8, values).clamp(0.0, 1.0);
-        let words = format!("{} values are not UTF-8{place}", counted(text.num_invalid_utf8));
+        let words = format!("{} not UTF-8{place}", counted(text.num_invalid_utf8));
         found.push(trouble(0.5 + 0.5 * invalid, "not UTF-8", words));
     }
     of_values(column, place, found);
@@ -256,7 +272,7 @@ fn mean_moved(
             String::new()
         };
         let words =
-            format!("mean {} in {}, {} in {}{far}", figure(mean), names[0], figure(other_mean), names[1]);
+            format!("mean {} in {}, {} in {}{far}", brief(mean), names[0], brief(other_mean), names[1]);
         found.push(trouble((0.2 + deviations).clamp(0.0, 1.0), "mean moved", words));
     }
 }

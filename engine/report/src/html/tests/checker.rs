@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-const VOID: [&str; 4] = ["meta", "input", "br", "hr"];
+const VOID: [&str; 5] = ["meta", "input", "br", "hr", "wbr"];
 
 /// What was found in a page.
 #[derive(Debug, Default)]
