@@ -1,8 +1,9 @@
 //! Text of the data in a page: never markup, never a direction of writing that spills over, never endless.
 //!
-//! `&`, `<`, `>`, `"` and `'` become references, which holds in content and in quoted attributes. Control characters,
-//! marks that turn the direction of writing, and characters that have no width are shown as `\u{202e}`; line ends and
-//! tabs as `\n`, `\r`, `\t`. Text over the limit is cut between characters and ends in an ellipsis.
+//! `&`, `<`, `>`, `"` and `'` become references, which holds in content and in quoted attributes. Control
+//! characters, marks that turn the direction of writing, and characters that have no width are shown as
+//! `\u{202e}`; line ends and tabs as `\n`, `\r`, `\t`. Text over the limit is cut between characters and
+//! ends in an ellipsis.
 
 /// Characters of a column's name that are shown.
 pub(crate) const NAME: usize = 80;
@@ -50,7 +51,8 @@ pub(crate) fn escape_lines(raw: &str, limit: usize) -> String {
     lines.join("\n")
 }
 
-/// A column's name, kept apart from the writing direction around it; a line may end after its `_`, `.` and `/`.
+/// A column's name, kept apart from the writing direction around it; a line may end after its `_`, `.` and
+/// `/`.
 pub(crate) fn name(raw: &str) -> String {
     if raw.is_empty() {
         return nothing("no name");

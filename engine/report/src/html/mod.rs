@@ -1,9 +1,9 @@
-//! Pages for people: one file each that opens from disk with the network off, is read without a script, printed, and
-//! shown in the sandboxed frame of an orchestrator.
+//! Pages for people: one file each that opens from disk with the network off, is read without a script,
+//! printed, and shown in the sandboxed frame of an orchestrator.
 //!
-//! A page loads nothing: style, script and charts are in it, and its content security policy forbids the rest. The
-//! script only sorts, searches and copies; filters and the forms of charts are plain style rules. Whatever comes
-//! from data is shortened and escaped ([`escape`]). The same statistics give the same bytes.
+//! A page loads nothing: style, script and charts are in it, and its content security policy forbids the
+//! rest. The script only sorts, searches and copies; filters and the forms of charts are plain style rules.
+//! Whatever comes from data is shortened and escaped ([`escape`]). The same statistics give the same bytes.
 
 mod escape;
 mod figures;

@@ -1,7 +1,7 @@
 //! The page of a validation: the verdict, what was judged, and every finding with what would settle it.
 //!
-//! Errors come before warnings, findings that more rows break before those that fewer do, then in the order given.
-//! A page holds 500 findings with 10 examples each; what is left out is said.
+//! Errors come before warnings, findings that more rows break before those that fewer do, then in the order
+//! given. A page holds 500 findings with 10 examples each; what is left out is said.
 
 use crate::html::escape::{NAME, SENTENCE, VALUE, escape, escape_lines, name, nothing, value};
 use crate::html::figures::counted;
@@ -156,7 +156,8 @@ fn head(body: &mut String, title: &str, shown: &ValidationPage) {
     };
     put!(
         body,
-        "<header><p class=\"eyebrow\">Validation</p><h1>{}</h1><div class=\"verdict{class}\"><strong>{word}</strong><p>{}, \
+        "<header><p class=\"eyebrow\">Validation</p><h1>{}</h1><div \
+         class=\"verdict{class}\"><strong>{word}</strong><p>{}, \
          {}{}{}</p></div></header>",
         escape(title, NAME * 2),
         several(errors, "error"),
@@ -168,14 +169,17 @@ fn head(body: &mut String, title: &str, shown: &ValidationPage) {
         return;
     }
     body.push_str(
-        "<div class=\"scroll\"><table class=\"plain\"><thead><tr><th scope=\"col\">Subset</th><th scope=\"col\" \
-         class=\"n\">Rows</th><th scope=\"col\" class=\"n\">Errors</th><th scope=\"col\" class=\"n\">Warnings</th></tr></thead>\
+        "<div class=\"scroll\"><table class=\"plain\"><thead><tr><th scope=\"col\">Subset</th><th \
+         scope=\"col\" \
+         class=\"n\">Rows</th><th scope=\"col\" class=\"n\">Errors</th><th scope=\"col\" \
+         class=\"n\">Warnings</th></tr></thead>\
          <tbody>",
     );
     for subset in &shown.subsets {
         put!(
             body,
-            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td \
+             class=\"n\">{}</td></tr>",
             name(&subset.name),
             counted(subset.num_rows),
             shown.count(PageSeverity::Error, Some(&subset.name)),
@@ -191,12 +195,18 @@ fn controls(body: &mut String, errors: usize, warnings: usize) {
     }
     put!(
         body,
-        "<form class=\"controls\" aria-label=\"What is shown\"><div class=\"needs-script\"><input type=\"search\" \
-         id=\"find\" placeholder=\"Find in findings\" aria-label=\"Find in findings\" autocomplete=\"off\"></div><fieldset>\
-         <legend>Severity</legend><input type=\"radio\" name=\"severity\" id=\"severity-all\" checked><label \
-         for=\"severity-all\">all</label><input type=\"radio\" name=\"severity\" id=\"severity-error\"><label \
-         for=\"severity-error\">{}</label><input type=\"radio\" name=\"severity\" id=\"severity-warning\"><label \
-         for=\"severity-warning\">{}</label></fieldset><output id=\"shown\" aria-live=\"polite\"></output></form>",
+        "<form class=\"controls\" aria-label=\"What is shown\"><div class=\"needs-script\"><input \
+         type=\"search\" \
+         id=\"find\" placeholder=\"Find in findings\" aria-label=\"Find in findings\" \
+         autocomplete=\"off\"></div><fieldset>\
+         <legend>Severity</legend><input type=\"radio\" name=\"severity\" id=\"severity-all\" \
+         checked><label \
+         for=\"severity-all\">all</label><input type=\"radio\" name=\"severity\" \
+          id=\"severity-error\"><label \
+         for=\"severity-error\">{}</label><input type=\"radio\" name=\"severity\" \
+          id=\"severity-warning\"><label \
+         for=\"severity-warning\">{}</label></fieldset><output id=\"shown\" \
+          aria-live=\"polite\"></output></form>",
         several(errors, "error"),
         several(warnings, "warning")
     );
@@ -210,7 +220,8 @@ fn finding(body: &mut String, index: usize, shown: &PageFinding, names_subset: b
     let column = shown.column.as_deref();
     put!(
         body,
-        "<article class=\"finding c k-{class}\" id=\"f{index}\" data-text=\"{} {} {} {}\"><h3><span class=\"sev {grade}\" \
+        "<article class=\"finding c k-{class}\" id=\"f{index}\" data-text=\"{} {} {} {}\"><h3><span \
+         class=\"sev {grade}\" \
          style=\"width:auto\">{word}</span>{}<span class=\"kind\"><code>{}</code></span>",
         escape(column.unwrap_or_default(), NAME),
         escape(&shown.code, NAME),
@@ -245,7 +256,8 @@ fn finding(body: &mut String, index: usize, shown: &PageFinding, names_subset: b
         put!(
             body,
             "<p class=\"fix-label\">If the data are right, change the schema</p><div class=\"fix\"><pre \
-             id=\"fix{index}\">{}</pre><button type=\"button\" class=\"copy\" data-from=\"fix{index}\">Copy</button></div>",
+             id=\"fix{index}\">{}</pre><button type=\"button\" class=\"copy\" \
+             data-from=\"fix{index}\">Copy</button></div>",
             escape_lines(&shown.suggestion, SENTENCE)
         );
     }
@@ -261,8 +273,10 @@ fn examples(body: &mut String, shown: &PageFinding) {
     let count = std::cmp::min(shown.examples.len(), MAX_EXAMPLES);
     put!(
         body,
-        "<details open><summary>Rows ({count})</summary><div class=\"scroll\"><table class=\"plain\"><thead><tr><th \
-         scope=\"col\">File</th>{}<th scope=\"col\" class=\"n\">Row</th>{}<th scope=\"col\">Value</th></tr></thead><tbody>",
+        "<details open><summary>Rows ({count})</summary><div class=\"scroll\"><table \
+         class=\"plain\"><thead><tr><th \
+         scope=\"col\">File</th>{}<th scope=\"col\" class=\"n\">Row</th>{}<th \
+         scope=\"col\">Value</th></tr></thead><tbody>",
         if has_groups { "<th scope=\"col\" class=\"n\">Row group</th>" } else { "" },
         if has_keys { "<th scope=\"col\">Key</th>" } else { "" }
     );

@@ -1,9 +1,9 @@
 //! A histogram of one or several data sets over one axis.
 //!
-//! The area of a block is the share of the values in its range, so that buckets of different widths, and data sets of
-//! different sizes, compare. One data set is drawn as bars, several as outlines over one another. Two forms are drawn
-//! and the page shows one: heights in proportion, and `ln(1 + k)` of the k values that a tenth of the axis would
-//! hold at that density, in which rare values show.
+//! The area of a block is the share of the values in its range, so that buckets of different widths, and
+//! data sets of different sizes, compare. One data set is drawn as bars, several as outlines over one
+//! another. Two forms are drawn and the page shows one: heights in proportion, and `ln(1 + k)` of the k
+//! values that a tenth of the axis would hold at that density, in which rare values show.
 
 use crate::svg::{Scale, coordinate};
 
@@ -116,7 +116,8 @@ pub(crate) fn histogram(curves: &[Curve], scale: Scale, frame: &Frame<'_>) -> St
         if density > 0.0 { at_least(height) } else { 0.0 }
     };
     let mut text = format!(
-        "<svg class=\"{}\" viewBox=\"0 0 {} {}\" preserveAspectRatio=\"none\" role=\"img\"><title>{}</title>",
+        "<svg class=\"{}\" viewBox=\"0 0 {} {}\" preserveAspectRatio=\"none\" \
+         role=\"img\"><title>{}</title>",
         frame.class,
         coordinate(frame.width),
         coordinate(frame.height),

@@ -1,5 +1,5 @@
-//! Small charts as inline SVG. Coordinates are always finite, whatever the data are; colours and fonts come from the
-//! page's style sheet, so that one chart serves the light, the dark and the printed page.
+//! Small charts as inline SVG. Coordinates are always finite, whatever the data are; colours and fonts come
+//! from the page's style sheet, so that one chart serves the light, the dark and the printed page.
 
 mod histogram;
 mod scale;

@@ -1,5 +1,5 @@
-//! Quantiles of one or several data sets as boxes over one axis: the line from the 1st to the 99th hundredth, the box
-//! from the lower to the upper quarter, the median.
+//! Quantiles of one or several data sets as boxes over one axis: the line from the 1st to the 99th
+//! hundredth, the box from the lower to the upper quarter, the median.
 
 use crate::svg::{Scale, coordinate};
 

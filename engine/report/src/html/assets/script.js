@@ -1,4 +1,4 @@
-// Order, search, expand, copy. Without it the page reads the same; filters and forms of charts are style rules.
+// Order, search, expand, copy. Without it the page reads the same: filters and chart forms are style rules.
 (function () {
   "use strict";
   var root = document.documentElement;
@@ -64,7 +64,9 @@
 
   if (find) {
     find.addEventListener("input", search);
-    all(".controls input[type=radio]").forEach(function (radio) { radio.addEventListener("change", search); });
+    all(".controls input[type=radio]").forEach(function (radio) {
+      radio.addEventListener("change", search);
+    });
     find.form.addEventListener("submit", function (event) { event.preventDefault(); });
   }
   if (order) { order.addEventListener("change", sort); }

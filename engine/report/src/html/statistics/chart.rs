@@ -1,5 +1,5 @@
-//! What a column's chart draws: its histograms, where there are none its quantiles, of times the spans of time, of
-//! text the shares of the most frequent values.
+//! What a column's chart draws: its histograms, where there are none its quantiles, of times the spans of
+//! time, of text the shares of the most frequent values.
 
 use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{ColumnStatistics, Histogram, NumericStatistics, Quantiles, TimeStatistics};
@@ -187,14 +187,15 @@ impl Drawing {
     }
 }
 
-/// The shares of the most frequent values as a small chart, in the order of the first data set that has them.
-fn spark_of_values(columns: &Columns<'_>, title: &str) -> Option<String> {
+/// The shares of the most frequent values as a small chart, in the order of the first of `around` that has
+/// them.
+fn spark_of_values(columns: &Columns<'_>, around: &Columns<'_>, title: &str) -> Option<String> {
     const BARS: usize = 12;
     let tops: Vec<_> = columns
         .iter()
         .filter_map(|(set, column)| Some((*set, column.top_values.as_ref()?, column.num_values())))
         .collect();
-    let (_, first, _) = tops.first()?;
+    let first = around.iter().find_map(|(_, column)| column.top_values.as_ref())?;
     let names: Vec<&str> = first.values.iter().take(BARS).map(|(value, _)| value.as_str()).collect();
     let curve = |(set, top, total): &(usize, &sluice_core::statistics::TopValues, u64)| {
         let blocks = names.iter().enumerate().map(|(index, name)| {
@@ -209,17 +210,22 @@ fn spark_of_values(columns: &Columns<'_>, title: &str) -> Option<String> {
     Some(histogram(&curves, scale, &frame))
 }
 
-/// The small chart of the overview, as fits the kind.
-pub(super) fn spark(columns: &Columns<'_>, title: &str) -> Option<String> {
+/// A small chart, as fits the kind, over the axis of `around`, so that charts of slices compare.
+pub(super) fn spark(columns: &Columns<'_>, around: &Columns<'_>, title: &str) -> Option<String> {
     let is_category = columns.iter().all(|(_, column)| {
         let kind = column.kind.innermost();
         column.top_values.is_some()
             && matches!(kind, ColumnKind::Text | ColumnKind::Binary | ColumnKind::Boolean)
     });
     if is_category {
-        return spark_of_values(columns, title);
+        return spark_of_values(columns, around, title);
     }
-    drawing(columns, Form::Width).map(|drawing| drawing.svg(title, true))
+    let mut drawing = drawing(columns, Form::Width)?;
+    if let Some(wider) = self::drawing(around, Form::Width).map(|it| it.scale) {
+        let ends = [drawing.scale, wider].map(|it| [it.low(), it.high()]);
+        drawing.scale = Scale::over(ends.concat()).unwrap_or(wider);
+    }
+    Some(drawing.svg(title, true))
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ pub(super) fn article(body: &mut String, view: &View<'_>, row: &Row<'_>) {
     };
     put!(
         body,
-        "<article id=\"c{}\" {}><h3>{}<span class=\"kind\">{}</span><a class=\"up\" href=\"#o{}\" aria-label=\"Back to \
+        "<article id=\"c{}\" {}><h3>{}<span class=\"kind\">{}</span><a class=\"up\" href=\"#o{}\" \
+         aria-label=\"Back to \
          the overview\">↑</a></h3>",
         row.order,
         overview::marks(view, row),
@@ -72,7 +73,8 @@ fn bars(body: &mut String, view: &View<'_>, columns: &Columns<'_>) {
 fn figure_of(body: &mut String, class: &str, drawing: &Drawing, title: &str, strip: Option<String>) {
     put!(
         body,
-        "<figure class=\"{class}\">{}{}<div class=\"ax\"><span>{}</span><span>{}</span><span>{}</span></div><figcaption>{}\
+        "<figure class=\"{class}\">{}{}<div \
+         class=\"ax\"><span>{}</span><span>{}</span><span>{}</span></div><figcaption>{}\
          </figcaption></figure>",
         drawing.svg(title, false),
         strip.unwrap_or_default(),

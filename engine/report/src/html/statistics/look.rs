@@ -26,7 +26,8 @@ pub(super) fn section(body: &mut String, view: &View<'_>) {
         let anchor = if detailed.contains(&row.order) { 'c' } else { 'o' };
         put!(
             body,
-            "<li><span class=\"g {class}\" role=\"img\" aria-label=\"{word}\">{sign}</span><a href=\"#{anchor}{}\">{}\
+            "<li><span class=\"g {class}\" role=\"img\" aria-label=\"{word}\">{sign}</span><a \
+             href=\"#{anchor}{}\">{}\
              </a><span>{}</span></li>",
             row.order,
             escape::name(row.name),

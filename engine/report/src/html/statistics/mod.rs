@@ -1,13 +1,14 @@
 //! The page of statistics: what a data set holds, or how several differ, worst first.
 //!
-//! From the top: the data sets, what to look at in words with figures, one line per column, the slices, the pairs of
-//! columns, then every column in detail. The first data set is the one that the others are compared with.
-//! The order is that of [`trouble`]; the fields of a struct stay below it.
+//! From the top: the data sets, what to look at in words with figures, one line per column, the slices, the
+//! pairs of columns, then every column in detail. The first data set is the one that the others are compared
+//! with. The order is that of [`trouble`]; the fields of a struct stay below it.
 //!
 //! The size is bounded by [`StatisticsPageOptions`]; what is left out is said in the page.
 
 mod chart;
 mod detail;
+mod difference;
 mod look;
 mod overview;
 mod slices;
@@ -171,8 +172,8 @@ fn set_name(statistics: &DatasetStatistics) -> String {
     if statistics.name.is_empty() { "data".into() } else { escape(&statistics.name, NAME) }
 }
 
-/// A page of the statistics of one data set, or of several beside one another: the first is the one that the others
-/// are compared with. One file, self-contained; at most six data sets.
+/// A page of the statistics of one data set, or of several beside one another: the first is the one that the
+/// others are compared with. One file, self-contained; at most six data sets.
 #[must_use]
 pub fn statistics_page(title: &str, sets: &[&DatasetStatistics], options: &StatisticsPageOptions) -> String {
     let view = View::new(sets, *options);
@@ -190,7 +191,8 @@ pub fn statistics_page(title: &str, sets: &[&DatasetStatistics], options: &Stati
     if view.details_left_out > 0 {
         put!(
             body,
-            "<p class=\"note\">The details of {} columns with less trouble are left out to keep the page small; \
+            "<p class=\"note\">The details of {} columns with less trouble are left out to keep the page \
+             small; \
              their figures stand in <code>statistics.json</code>.</p>",
             view.details_left_out
         );

@@ -22,7 +22,8 @@ pub(super) fn head(body: &mut String, title: &str, view: &View<'_>) {
         let columns = set.columns.iter().filter(|column| column.path.is_empty()).count();
         put!(
             body,
-            "<li><span class=\"k f{index}\"></span><b>{}</b><span>{} rows</span><span>{columns} columns</span>",
+            "<li><span class=\"k f{index}\"></span><b>{}</b><span>{} rows</span><span>{columns} \
+             columns</span>",
             set_name(set),
             counted(set.num_rows)
         );
@@ -50,7 +51,8 @@ fn radios(body: &mut String, legend: &str, group: &str, choices: &[(&str, &str)]
         let checked = if index == 0 { " checked" } else { "" };
         put!(
             body,
-            "<input type=\"radio\" name=\"{group}\" id=\"{group}-{id}\"{checked}><label for=\"{group}-{id}\">{label}\
+            "<input type=\"radio\" name=\"{group}\" id=\"{group}-{id}\"{checked}><label \
+             for=\"{group}-{id}\">{label}\
              </label>"
         );
     }
@@ -60,11 +62,15 @@ fn radios(body: &mut String, legend: &str, group: &str, choices: &[(&str, &str)]
 /// Filters and forms of charts, which are style rules, and search and order, which need the script.
 pub(super) fn controls(body: &mut String, view: &View<'_>) {
     body.push_str(
-        "<form class=\"controls\" aria-label=\"What is shown\"><div class=\"needs-script\"><input type=\"search\" \
+        "<form class=\"controls\" aria-label=\"What is shown\"><div class=\"needs-script\"><input \
+         type=\"search\" \
          id=\"find\" placeholder=\"Find a column\" aria-label=\"Find a column\" autocomplete=\"off\"><label \
-         class=\"order\">Order <select id=\"order\"><option value=\"w\">worst first</option><option value=\"i\">as in the \
-         source</option><option value=\"n\">name</option><option value=\"m\">most missing</option><option value=\"d\">most \
-         distinct</option></select></label><button type=\"button\" id=\"expand\" aria-pressed=\"false\">Expand all\
+         class=\"order\">Order <select id=\"order\"><option value=\"w\">worst first</option><option \
+         value=\"i\">as in the \
+         source</option><option value=\"n\">name</option><option value=\"m\">most missing</option><option \
+         value=\"d\">most \
+         distinct</option></select></label><button type=\"button\" id=\"expand\" \
+         aria-pressed=\"false\">Expand all\
          </button></div>",
     );
     let used: Vec<&str> = view.rows.iter().filter_map(Row::first).map(family_of).collect();
@@ -98,7 +104,8 @@ pub(super) fn marks(view: &View<'_>, row: &Row<'_>) -> String {
     let distinct = row.present().filter_map(|(_, column)| column.distinct).map(|it| it.count).max();
     let place = view.rows.iter().position(|other| other.order == row.order).unwrap_or(0);
     format!(
-        "class=\"c k-{}\" data-w=\"{place}\" data-i=\"{}\" data-r=\"{}\" data-m=\"{missing:.4}\" data-d=\"{}\" \
+        "class=\"c k-{}\" data-w=\"{place}\" data-i=\"{}\" data-r=\"{}\" data-m=\"{missing:.4}\" \
+         data-d=\"{}\" \
          data-n=\"{}\"",
         row.first().map_or("other", family_of),
         row.order,
@@ -186,12 +193,17 @@ fn lines(view: &View<'_>, row: &Row<'_>, cell: impl Fn(&ColumnStatistics) -> Str
 pub(super) fn table(body: &mut String, view: &View<'_>) {
     body.push_str(
         "<section aria-labelledby=\"columns\"><h2 id=\"columns\">Columns</h2><p class=\"legend\"><span><i \
-         class=\"p\"></i>present</span><span><i class=\"e\"></i>empty text</span><span><i class=\"x\"></i>NaN, \
-         infinite</span><span><i class=\"m\"></i>missing</span><span><i class=\"a\"></i>column absent</span></p><div \
-         class=\"scroll\"><table class=\"overview\"><thead><tr><th scope=\"col\">Column</th><th scope=\"col\" \
-         class=\"wide\">Kind</th><th scope=\"col\">Distribution</th><th scope=\"col\">Present</th><th scope=\"col\" \
-         class=\"wide n\">Distinct</th><th scope=\"col\" class=\"wide\">Mean ± deviation, most frequent, range</th><th \
-         scope=\"col\">Look at</th></tr></thead><tbody>",
+         class=\"p\"></i>present</span><span><i class=\"e\"></i>empty text</span><span><i \
+         class=\"x\"></i>NaN, \
+         infinite</span><span><i class=\"m\"></i>missing</span><span><i class=\"a\"></i>column \
+         absent</span></p><div \
+         class=\"scroll\"><table class=\"overview\"><thead><tr><th scope=\"col\">Column</th><th \
+         scope=\"col\" \
+         class=\"wide\">Kind</th><th scope=\"col\">Distribution</th><th scope=\"col\">Present</th><th \
+         scope=\"col\" \
+         class=\"wide n\">Distinct</th><th scope=\"col\" class=\"wide\">Mean ± deviation, most frequent, \
+         range</th><th \
+         scope=\"col\" class=\"lo\">Look at</th></tr></thead><tbody>",
     );
     for (index, row) in view.rows.iter().enumerate() {
         line(body, view, row, index < view.detailed().len());
@@ -213,12 +225,13 @@ fn line(body: &mut String, view: &View<'_>, row: &Row<'_>, is_detailed: bool) {
     };
     put!(
         body,
-        "<tr id=\"o{}\" {}><th scope=\"row\" style=\"--d:{depth}\">{link}</th><td class=\"wide kind\">{}</td>",
+        "<tr id=\"o{}\" {}><th scope=\"row\" style=\"--d:{depth}\">{link}</th><td class=\"wide \
+         kind\">{}</td>",
         row.order,
         marks(view, row),
         columns.first().map(|(_, column)| escape(&kind(&column.kind), VALUE)).unwrap_or_default()
     );
-    let spark = chart::spark(&columns, &format!("Distribution of {}", escape(row.name, NAME)));
+    let spark = chart::spark(&columns, &columns, &format!("Distribution of {}", escape(row.name, NAME)));
     put!(body, "<td class=\"sp\">{}</td>", spark.unwrap_or_default());
     let present = lines(view, row, |column| {
         let text = percent(column.presence.fraction_present());
@@ -248,15 +261,19 @@ pub(super) fn pairs(body: &mut String, view: &View<'_>) {
     }
     pairs.sort_by(|left, right| right.2.abs().total_cmp(&left.2.abs()));
     body.push_str(
-        "<section aria-labelledby=\"pairs\"><h2 id=\"pairs\">Pairs of columns</h2><div class=\"scroll\"><table \
-         class=\"plain\"><thead><tr><th scope=\"col\">Column</th><th scope=\"col\">Column</th><th scope=\"col\">Data set\
-         </th><th scope=\"col\" class=\"n\">Correlation</th><th scope=\"col\" class=\"n\">Covariance</th><th scope=\"col\" \
+        "<section aria-labelledby=\"pairs\"><h2 id=\"pairs\">Pairs of columns</h2><div \
+         class=\"scroll\"><table \
+         class=\"plain\"><thead><tr><th scope=\"col\">Column</th><th scope=\"col\">Column</th><th \
+         scope=\"col\">Data set\
+         </th><th scope=\"col\" class=\"n\">Correlation</th><th scope=\"col\" \
+         class=\"n\">Covariance</th><th scope=\"col\" \
          class=\"n\">Rows</th></tr></thead><tbody>",
     );
     for (set, pair, correlation) in pairs.iter().take(MAX_PAIRS) {
         put!(
             body,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td \
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td class=\"n\">{}</td><td \
+             class=\"n\">{}</td><td \
              class=\"n\">{}</td></tr>",
             name(&pair.x),
             name(&pair.y),

@@ -15,7 +15,7 @@ const MAX_LISTED: usize = 200;
 /// The slices of a data set, those with most rows first.
 fn largest(set: &DatasetStatistics) -> Vec<&DatasetStatistics> {
     let mut slices: Vec<&DatasetStatistics> = set.slices.iter().collect();
-    slices.sort_by(|left, right| right.num_rows.cmp(&left.num_rows));
+    slices.sort_by_key(|slice| std::cmp::Reverse(slice.num_rows));
     slices
 }
 
@@ -46,7 +46,8 @@ pub(super) fn section(body: &mut String, view: &View<'_>) {
     }
     body.push_str(
         "<section aria-labelledby=\"slices\"><h2 id=\"slices\">Slices</h2><div class=\"scroll\"><table \
-         class=\"plain\"><thead><tr><th scope=\"col\">Slice</th><th scope=\"col\">Data set</th><th scope=\"col\" \
+         class=\"plain\"><thead><tr><th scope=\"col\">Slice</th><th scope=\"col\">Data set</th><th \
+         scope=\"col\" \
          class=\"n\">Rows</th><th scope=\"col\" class=\"n\">Share</th></tr></thead><tbody>",
     );
     let listed = view
@@ -57,7 +58,8 @@ pub(super) fn section(body: &mut String, view: &View<'_>) {
     for (index, set, slice) in listed.take(MAX_LISTED) {
         put!(
             body,
-            "<tr><th scope=\"row\">{}</th><td><span class=\"k f{index}\"></span>{}</td><td class=\"n\">{}</td><td \
+            "<tr><th scope=\"row\">{}</th><td><span class=\"k f{index}\"></span>{}</td><td \
+             class=\"n\">{}</td><td \
              class=\"n\">{}</td></tr>",
             label(slice),
             set_name(set),
@@ -79,6 +81,7 @@ pub(super) fn section(body: &mut String, view: &View<'_>) {
 /// The slices of one column.
 pub(super) fn of_column(body: &mut String, view: &View<'_>, row: &Row<'_>) {
     let limit = per_column(view);
+    let columns: Vec<_> = row.present().collect();
     let mut lines = String::new();
     let mut count = 0;
     for (index, set) in view.sets.iter().enumerate() {
@@ -86,7 +89,8 @@ pub(super) fn of_column(body: &mut String, view: &View<'_>, row: &Row<'_>) {
             let Some(column) = slice.at(row.steps) else { continue };
             count += 1;
             let named = label(slice);
-            let chart = chart::spark(&[(index, column)], &format!("Distribution where {named}"));
+            let chart =
+                chart::spark(&[(index, column)], &columns, &format!("Distribution in {}", set_name(slice)));
             let key = if view.is_compared() {
                 format!("<td>{}</td>", values::key(view, index))
             } else {
@@ -94,7 +98,8 @@ pub(super) fn of_column(body: &mut String, view: &View<'_>, row: &Row<'_>) {
             };
             put!(
                 lines,
-                "<tr><th scope=\"row\">{named}</th>{key}<td class=\"sp\">{}</td><td class=\"pr\">{}<small>{}</small></td>\
+                "<tr><th scope=\"row\">{named}</th>{key}<td class=\"sp\">{}</td><td \
+                 class=\"pr\">{}<small>{}</small></td>\
                  <td>{}</td><td class=\"n\">{}</td></tr>",
                 chart.unwrap_or_default(),
                 overview::presence_bar(&column.presence, column.num_values()),
@@ -110,9 +115,12 @@ pub(super) fn of_column(body: &mut String, view: &View<'_>, row: &Row<'_>) {
     let key = if view.is_compared() { "<th scope=\"col\">Data set</th>" } else { "" };
     put!(
         body,
-        "<details class=\"slices\"><summary>By slice ({count})</summary><div class=\"scroll\"><table class=\"plain\"><thead>\
-         <tr><th scope=\"col\">Slice</th>{key}<th scope=\"col\">Distribution</th><th scope=\"col\">Present</th><th \
-         scope=\"col\">Mean ± deviation, most frequent, range</th><th scope=\"col\" class=\"n\">Rows</th></tr></thead>\
+        "<details class=\"slices\"><summary>By slice ({count})</summary><div class=\"scroll\"><table \
+         class=\"plain\"><thead>\
+         <tr><th scope=\"col\">Slice</th>{key}<th scope=\"col\">Distribution</th><th \
+         scope=\"col\">Present</th><th \
+         scope=\"col\">Mean ± deviation, most frequent, range</th><th scope=\"col\" \
+         class=\"n\">Rows</th></tr></thead>\
          <tbody>{lines}</tbody></table></div></details>"
     );
 }

@@ -36,7 +36,11 @@ fn table(body: &mut String, view: &View<'_>, sets: &[usize], caption: &str, line
         .flat_map(|line| line.cells.iter().flatten())
         .map(|cell| cell.1)
         .fold(0.0, |most, share| if share > most { share } else { most });
-    put!(body, "<table class=\"values\"><caption>{caption}</caption><thead><tr><th scope=\"col\">value</th>");
+    put!(
+        body,
+        "<table class=\"values\"><caption>{caption}</caption><thead><tr><th \
+    scope=\"col\">value</th>"
+    );
     for set in sets {
         put!(body, "<th scope=\"col\" colspan=\"2\">{}</th>", key(view, *set));
     }
@@ -49,7 +53,8 @@ fn table(body: &mut String, view: &View<'_>, sets: &[usize], caption: &str, line
                     let length = if most > 0.0 { (share / most * 100.0).clamp(0.0, 100.0) } else { 0.0 };
                     put!(
                         body,
-                        "<td class=\"n\">{count}</td><td class=\"r\"><i class=\"f{set}\" style=\"width:{length:.0}%\">\
+                        "<td class=\"n\">{count}</td><td class=\"r\"><i class=\"f{set}\" \
+                         style=\"width:{length:.0}%\">\
                          </i>{}</td>",
                         percent(*share)
                     );

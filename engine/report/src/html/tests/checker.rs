@@ -1,5 +1,6 @@
-//! A small reader of the HTML that the pages are made of. It is stricter than a browser: every element is closed in
-//! order, every attribute is quoted and stands once, ids are unique, links within the page lead somewhere.
+//! A small reader of the HTML that the pages are made of. It is stricter than a browser: every element is
+//! closed in order, every attribute is quoted and stands once, ids are unique, links within the page lead
+//! somewhere.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Pages held to what they promise: well formed, nothing loaded, nothing executed, bounded, the same bytes twice.
+//! Pages held to what they promise: well formed, nothing loaded, nothing executed, bounded, the same bytes
+//! twice.
 
 mod checker;
 mod pages;
