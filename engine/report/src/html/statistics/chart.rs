@@ -28,6 +28,8 @@ pub(super) struct Drawing {
     pub(super) ends: [String; 2],
     /// The middle of the axis; nothing for times.
     pub(super) middle: String,
+    /// By how much a count may be off, in values.
+    error: f64,
     /// Where the blocks come from.
     pub(super) from: &'static str,
 }
@@ -118,9 +120,17 @@ pub(super) fn drawing(columns: &Columns<'_>, form: Form) -> Option<Drawing> {
     match ends {
         Some(ends) => {
             let ends = ends.map(|end| escape(&end, VALUE));
-            Some(Drawing { curves, scale, ends, middle: String::new(), from })
+            Some(Drawing { curves, scale, ends, middle: String::new(), error: 0.0, from })
         }
-        None => Some(Drawing::of_numbers(curves, scale, from)),
+        None => {
+            let errors = columns.iter().filter_map(|(_, it)| it.numeric.as_ref()?.histograms.as_ref());
+            let error = errors.map(|both| match form {
+                Form::Width => both.equal_width.max_error,
+                Form::Depth => both.equal_depth.max_error,
+            });
+            let error = error.fold(0.0, |most, error| if error > most { error } else { most });
+            Some(Drawing { error, ..Drawing::of_numbers(curves, scale, from) })
+        }
     }
 }
 
@@ -151,7 +161,16 @@ impl Drawing {
     fn of_numbers(curves: Vec<Curve>, scale: Scale, from: &'static str) -> Self {
         let (low, high) = (scale.low(), scale.high());
         let middle = if scale.is_point() { String::new() } else { brief(low / 2.0 + high / 2.0) };
-        Self { curves, scale, ends: [figure(low), figure(high)], middle, from }
+        Self { curves, scale, ends: [figure(low), figure(high)], middle, error: 0.0, from }
+    }
+
+    /// Where the blocks come from, and how exact they are.
+    pub(super) fn caption(&self) -> String {
+        if self.error > 0.0 {
+            format!("{}, each within ± {}", self.from, brief(self.error))
+        } else {
+            self.from.into()
+        }
     }
 
     /// The histogram; `title` is escaped.

@@ -14,8 +14,8 @@ use crate::html::statistics::{Row, View, overview, slices, trouble, values};
 /// Custom figures that are listed.
 const MAX_CUSTOM: usize = 20;
 
-/// The whole of a column.
-pub(super) fn article(body: &mut String, view: &View<'_>, row: &Row<'_>) {
+/// The whole of a column, with its place in the order of trouble.
+pub(super) fn article(body: &mut String, view: &View<'_>, (place, row): (usize, &Row<'_>)) {
     let columns: Vec<_> = row.present().collect();
     let Some((_, first)) = columns.first() else { return };
     let shown_kind = match &first.valency {
@@ -28,7 +28,7 @@ pub(super) fn article(body: &mut String, view: &View<'_>, row: &Row<'_>) {
          aria-label=\"Back to \
          the overview\">↑</a></h3>",
         row.order,
-        overview::marks(view, row),
+        overview::marks(place, row),
         name(row.name),
         escape(&shown_kind, VALUE),
         row.order
@@ -81,7 +81,7 @@ fn figure_of(body: &mut String, class: &str, drawing: &Drawing, title: &str, str
         drawing.ends[0],
         drawing.middle,
         drawing.ends[1],
-        drawing.from,
+        drawing.caption(),
     );
 }
 
@@ -237,6 +237,10 @@ fn texts(lines: &mut Vec<Line>, columns: &Columns<'_>) {
         });
     }
     line(lines, columns, "latest", |it| Some(escape(&it.time.as_ref()?.latest, VALUE)));
+    line(lines, columns, "error of rank", |it| {
+        let error = it.time.as_ref()?.rank_error_fraction;
+        (error > 0.0).then(|| format!("± {}", percent(error)))
+    });
     line(lines, columns, "resolution", |it| Some(escape(it.time.as_ref()?.resolution.as_ref()?, VALUE)));
 }
 
@@ -302,7 +306,7 @@ fn all_quantiles(columns: &Columns<'_>) -> Vec<Line> {
         .map(|it| it.values.iter().map(|(q, _)| *q).collect())
         .unwrap_or_default();
     for q in kept.into_iter().filter(|q| *q > 0.0 && *q < 1.0) {
-        line(&mut lines, columns, &percent(q), |column| of(column)?.at(q).map(figure));
+        line(&mut lines, columns, &format!("{}%", figure(q * 100.0)), |column| of(column)?.at(q).map(figure));
     }
     line(&mut lines, columns, "error of rank", |column| {
         let error = of(column)?.rank_error_fraction;

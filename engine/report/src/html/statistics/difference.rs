@@ -1,6 +1,8 @@
 //! Where two data sets differ: kinds, missing values, means, distributions. When a difference counts, and
 //! its score, stand in [`trouble`](super::trouble).
 
+use std::collections::BTreeSet;
+
 use sluice_core::statistics::{ColumnStatistics, Quantiles, TopValues};
 
 use crate::html::escape::{VALUE, escape};
@@ -34,9 +36,37 @@ pub(super) fn between(
         found.push(trouble((0.3 + 3.0 * moved).clamp(0.0, 1.0), "missing moved", words));
     }
     mean_moved(first, other, names, found);
+    new_values(first, other, names, found);
     if let Some((distance, words)) = distribution_moved(first, other, names) {
         found.push(trouble((0.3 + 2.0 * distance).clamp(0.0, 1.0), "distribution moved", words));
     }
+}
+
+/// Values that the first data set has not a single time; known only where all of its values are.
+fn new_values(
+    first: &ColumnStatistics,
+    other: &ColumnStatistics,
+    names: [&str; 2],
+    found: &mut Vec<Trouble>,
+) {
+    let (Some(left), Some(right)) = (&first.top_values, &other.top_values) else { return };
+    if !left.is_complete || left.values.is_empty() {
+        return;
+    }
+    let known: BTreeSet<&str> = left.values.iter().map(|it| it.0.as_str()).collect();
+    let new: Vec<&(String, u64)> = right.values.iter().filter(|it| !known.contains(it.0.as_str())).collect();
+    let Some((value, _)) = new.first() else { return };
+    let count: u64 = new.iter().map(|it| it.1).sum();
+    let part = share(count, other.num_values());
+    let more = if new.len() > 1 { format!(" and {} more", new.len() - 1) } else { String::new() };
+    let words = format!(
+        "{} has “{}”{more}, which {} lacks ({} of values)",
+        names[1],
+        escape(value, VALUE),
+        names[0],
+        percent(part)
+    );
+    found.push(trouble((0.4 + part).clamp(0.0, 1.0), "new values", words));
 }
 
 /// Four standard errors of the difference of two shares, at most: those of a half.

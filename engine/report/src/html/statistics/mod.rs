@@ -185,7 +185,7 @@ pub fn statistics_page(title: &str, sets: &[&DatasetStatistics], options: &Stati
     slices::section(&mut body, &view);
     overview::pairs(&mut body, &view);
     put!(body, "<section id=\"details\"><h2>Columns in detail</h2>");
-    for row in view.detailed() {
+    for row in view.detailed().iter().enumerate() {
         detail::article(&mut body, &view, row);
     }
     if view.details_left_out > 0 {

@@ -95,14 +95,13 @@ pub(super) fn family_of(column: &ColumnStatistics) -> &'static str {
     family(&column.kind, column.valency.is_some())
 }
 
-/// Attributes by which the script orders and finds; the style sheet filters by the class.
-pub(super) fn marks(view: &View<'_>, row: &Row<'_>) -> String {
+/// `place` is that in the order of trouble. Attributes by which the script orders and finds; the style sheet filters by the class.
+pub(super) fn marks(place: usize, row: &Row<'_>) -> String {
     let missing = row
         .present()
         .map(|(_, column)| 1.0 - column.presence.fraction_present())
         .fold(0.0, |most, share| if share > most { share } else { most });
     let distinct = row.present().filter_map(|(_, column)| column.distinct).map(|it| it.count).max();
-    let place = view.rows.iter().position(|other| other.order == row.order).unwrap_or(0);
     format!(
         "class=\"c k-{}\" data-w=\"{place}\" data-i=\"{}\" data-r=\"{}\" data-m=\"{missing:.4}\" \
          data-d=\"{}\" \
@@ -206,7 +205,7 @@ pub(super) fn table(body: &mut String, view: &View<'_>) {
          scope=\"col\" class=\"lo\">Look at</th></tr></thead><tbody>",
     );
     for (index, row) in view.rows.iter().enumerate() {
-        line(body, view, row, index < view.detailed().len());
+        line(body, view, (index, row), index < view.detailed().len());
     }
     body.push_str("</tbody></table></div>");
     if view.rows_left_out > 0 {
@@ -215,7 +214,7 @@ pub(super) fn table(body: &mut String, view: &View<'_>) {
     body.push_str("</section>");
 }
 
-fn line(body: &mut String, view: &View<'_>, row: &Row<'_>, is_detailed: bool) {
+fn line(body: &mut String, view: &View<'_>, (place, row): (usize, &Row<'_>), is_detailed: bool) {
     let columns: Vec<_> = row.present().collect();
     let depth = std::cmp::min(row.steps.len().saturating_sub(1), 8);
     let shown = row.steps.last().filter(|_| depth > 0).map_or(row.name, String::as_str);
@@ -228,7 +227,7 @@ fn line(body: &mut String, view: &View<'_>, row: &Row<'_>, is_detailed: bool) {
         "<tr id=\"o{}\" {}><th scope=\"row\" style=\"--d:{depth}\">{link}</th><td class=\"wide \
          kind\">{}</td>",
         row.order,
-        marks(view, row),
+        marks(place, row),
         columns.first().map(|(_, column)| escape(&kind(&column.kind), VALUE)).unwrap_or_default()
     );
     let spark = chart::spark(&columns, &columns, &format!("Distribution of {}", escape(row.name, NAME)));

@@ -13,6 +13,7 @@
 //! | far out | a value ten times the width of the middle 98 % beyond it | 0.35 |
 //! | not in a data set, other kind | one has it, another has not, or as another kind | 0.95 |
 //! | missing moved | share of missing rows differs by d ≥ 1 % | min(1, 0.3 + 3 d) |
+//! | new values | the first data set, all of whose values are known, lacks some (share v) | 0.4 + v |
 //! | mean moved | by s ≥ 0.1 standard deviations of the first data set | min(1, 0.2 + s) |
 //! | distribution moved | shares differ by d ≥ 5 % | min(1, 0.3 + 2 d) |
 //!
@@ -229,10 +230,9 @@ pub(super) fn explanation(body: &mut String, is_compared: bool) {
     if is_compared {
         body.push_str(
             " Data sets are compared with the first: a column absent or of another kind 0.95; a share of \
-             missing rows \
-             that moved by d, 0.3 + 3d; a mean that moved by s standard deviations, 0.2 + s; a share of \
-             values that moved \
-             by d, 0.3 + 2d. Differences within four standard errors do not count.",
+             missing rows that moved by d, 0.3 + 3d; values that the first lacks, 0.4 and more; a mean that \
+             moved by s standard deviations, 0.2 + s; a share of values that moved by d, 0.3 + 2d. Differences \
+             within four standard errors do not count.",
         );
     }
     put!(body, " ▲ is 0.6 and more, ◆ 0.3 and more.</p></section>");

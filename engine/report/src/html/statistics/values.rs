@@ -153,4 +153,11 @@ pub(super) fn weighted(body: &mut String, view: &View<'_>, columns: &Columns<'_>
         .collect();
     let sets: Vec<usize> = tops.iter().map(|it| it.0).collect();
     table(body, view, &sets, "Values of greatest weight", &lines);
+    let error = tops
+        .iter()
+        .map(|it| it.1.top_values_max_error)
+        .fold(0.0, |most, error| if error > most { error } else { most });
+    if error > 0.0 {
+        put!(body, "<p class=\"note\">Weights may be low by up to {}.</p>", figure(error));
+    }
 }
