@@ -75,11 +75,22 @@ pub enum QualityError {
         /// The domains there are.
         available: Vec<String>,
     },
+    /// An environment that the schema does not have.
+    #[error("the schema has no environment `{environment}`")]
+    EnvironmentUnknown {
+        /// The environment that was asked for.
+        environment: String,
+        /// The default environments of the schema.
+        available: Vec<String>,
+    },
 }
 
 impl Diagnostic for QualityError {
     fn kind(&self) -> ErrorKind {
-        ErrorKind::Malformed
+        match self {
+            Self::EnvironmentUnknown { .. } => ErrorKind::Usage,
+            _ => ErrorKind::Malformed,
+        }
     }
 
     fn hint(&self) -> Option<String> {
@@ -94,6 +105,14 @@ impl Diagnostic for QualityError {
             }
             Self::NameMissing { .. } => Some("give it the name of its column: `name: \"fare\"`".into()),
             Self::NameRepeated { .. } => Some("keep one of them".into()),
+            Self::EnvironmentUnknown { available, .. } if available.is_empty() => {
+                Some("the schema has none; add `default_environment: \"SERVING\"` to it".into())
+            }
+            Self::EnvironmentUnknown { environment, available } => {
+                let names = available.iter().map(String::as_str);
+                let list = || available.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                suggest(environment, names).or_else(|| Some(format!("it has {}", list())))
+            }
         }
     }
 }

@@ -83,7 +83,7 @@ fn schema(name: &str, input: &Value) -> Schema {
 
 /// The types of all findings, as TFDV names them.
 fn anomalies(schema: &Schema, column: Option<ColumnStatistics>) -> Vec<String> {
-    let options = ValidateOptions { new_columns: NewColumns::Error };
+    let options = ValidateOptions { new_columns: NewColumns::Error, ..ValidateOptions::default() };
     let report = validate(&dataset(column.into_iter().collect()), schema, &options);
     report.findings.into_iter().map(|finding| finding.tfdv.name).collect()
 }
