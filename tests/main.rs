@@ -23,3 +23,4 @@ mod subsets;
 mod support;
 mod tables;
 mod taxi;
+mod tfdv_files;

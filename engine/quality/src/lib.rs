@@ -9,6 +9,7 @@ mod error;
 mod protobuf;
 pub mod schema;
 pub mod statistics;
+pub mod tfdv;
 pub mod validation;
 
 #[cfg(test)]

@@ -328,7 +328,7 @@ impl<'a> Runner<'a> {
             name: StepName::Statistics,
             parts,
             rows: dataset.record().subsets.values().sum(),
-            open: StatisticsRecord::open,
+            open: StatisticsRecord::open_artifact,
             make: |target: &Path, execution: &Execution| {
                 let (spec, roles) = (&file.spec.transform, &file.spec.data.roles);
                 let shared = match shares {

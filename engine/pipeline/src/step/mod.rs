@@ -7,6 +7,7 @@ pub mod predict;
 pub mod push;
 pub mod schema;
 pub mod statistics;
+mod statistics_files;
 pub mod train;
 pub mod transform;
 pub mod validate;

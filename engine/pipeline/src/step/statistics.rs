@@ -13,9 +13,10 @@ use sluice_core::role::Roles;
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::Dataset;
+use sluice_quality::tfdv::write_statistics;
 use sluice_transform::{Analysis, Transform, TransformSpec};
 
-use crate::step::{TRAIN, made_from};
+use crate::step::{TRAIN, made_from, statistics_files};
 
 /// The artifact's kind.
 pub const STATISTICS_KIND: &str = "statistics";
@@ -28,6 +29,20 @@ const FILE: &str = "statistics.json";
 pub struct StatisticsRecord {
     /// In byte order of their names.
     pub subsets: Vec<DatasetStatistics>,
+}
+
+/// What statistics were read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatisticsOrigin {
+    digest: String,
+}
+
+impl StatisticsOrigin {
+    /// The digest of the artifact, or of the files' contents.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
 }
 
 /// The statistics of every subset of a data set.
@@ -87,21 +102,42 @@ pub fn of_source(source: &dyn BatchSource, execution: &Execution) -> Result<Stat
 }
 
 impl StatisticsRecord {
-    /// Writes the artifact; `source_digest` is that of the data set or plan.
+    /// Writes the artifact: all subsets as JSON, and each in TFDV's format; `source_digest` is that of the data set or plan.
     ///
     /// # Errors
     /// What writing meets.
     pub fn publish(&self, source_digest: &str, target: &Path) -> Result<Artifact> {
         let mut draft = Draft::new(target)?;
         draft.write_json(FILE, self)?;
+        for subset in &self.subsets {
+            let name = match self.subsets.len() {
+                1 => "statistics.binpb".to_owned(),
+                _ => format!("statistics-{}.binpb", subset.name),
+            };
+            draft.write_bytes(&name, &write_statistics(std::slice::from_ref(subset)))?;
+        }
         draft.publish(STATISTICS_KIND, STATISTICS_VERSION, made_from([("data", source_digest)]))
+    }
+
+    /// Opens the artifact, or what TFDV or TFX left: a file in binary, as TFRecord or as text, shards of it, a
+    /// `Split-NAME` folder, or a folder of such.
+    ///
+    /// # Errors
+    /// `ArtifactError`; unavailable where nothing can be read; `StatisticsFileError` where it is something else.
+    pub fn open(path: &Path) -> Result<(Self, StatisticsOrigin)> {
+        if !statistics_files::is_foreign(path) {
+            let (record, artifact) = Self::open_artifact(path)?;
+            return Ok((record, StatisticsOrigin { digest: artifact.digest().to_owned() }));
+        }
+        let (subsets, digest) = statistics_files::read(path)?;
+        Ok((Self { subsets }, StatisticsOrigin { digest }))
     }
 
     /// Opens the artifact.
     ///
     /// # Errors
     /// `ArtifactError`.
-    pub fn open(folder: &Path) -> Result<(Self, Artifact)> {
+    pub fn open_artifact(folder: &Path) -> Result<(Self, Artifact)> {
         let artifact = Artifact::open(folder, STATISTICS_KIND, STATISTICS_VERSION)?;
         Ok((artifact.read_json(FILE)?, artifact))
     }

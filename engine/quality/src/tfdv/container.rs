@@ -1,0 +1,142 @@
+//! The forms in which a list of statistics lies in a file: the bare message (`stats.binpb`, TFX's `FeatureStats.pb`),
+//! records with checksums (TFRecord, what TFDV's own pipelines write), and protobuf text. The form is told from the
+//! first bytes, never from the name.
+//!
+//! A record is its length (8 bytes), the checksum of these, the content, the checksum of that; all little-endian.
+//! Checksums are CRC-32C (Castagnoli), rotated by 15 bits plus a constant, so that a checksum of checksums stays good.
+
+use prost_reflect::DynamicMessage;
+use prost_reflect::prost::Message as _;
+
+use super::error::StatisticsFileError;
+use super::message::StatisticsList;
+use super::wire::Message;
+use crate::QualityError;
+use crate::protobuf::{descriptor, read as read_text};
+
+/// Length, its checksum, and the checksum of the content.
+const RECORD_OVERHEAD: usize = 16;
+const MASK_DELTA: u32 = 0xa282_ead8;
+/// The Castagnoli polynomial, bits reversed.
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+
+static TABLE: [u32; 256] = table();
+
+const fn table() -> [u32; 256] {
+    let mut table = [0_u32; 256];
+    let mut index = 0;
+    while index < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 255")]
+        let mut value = index as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            value = if value & 1 == 1 { (value >> 1) ^ POLYNOMIAL } else { value >> 1 };
+            bit += 1;
+        }
+        table[index] = value;
+        index += 1;
+    }
+    table
+}
+
+/// The checksum that stands in a TFRecord file.
+pub(crate) fn masked_checksum(bytes: &[u8]) -> u32 {
+    let checksum = !bytes.iter().fold(!0_u32, |value, byte| {
+        let [low, ..] = value.to_le_bytes();
+        TABLE[usize::from(low ^ byte)] ^ (value >> 8)
+    });
+    checksum.rotate_right(15).wrapping_add(MASK_DELTA)
+}
+
+/// The lists that a file holds: one of a bare message or text, one per record of a TFRecord file.
+///
+/// # Errors
+/// [`StatisticsFileError`].
+pub(crate) fn lists(bytes: &[u8], file: &str) -> Result<Vec<StatisticsList>, StatisticsFileError> {
+    if i32::try_from(bytes.len()).is_err() {
+        return Err(StatisticsFileError::TooLarge { file: file.into(), bytes: bytes.len() as u64 });
+    }
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return Err(StatisticsFileError::Packed { file: file.into() });
+    }
+    if is_records(bytes) {
+        return records(bytes, file);
+    }
+    if let Some(text) = as_text(bytes) {
+        return Ok(vec![of_text(text, file)?]);
+    }
+    Ok(vec![of_bytes(bytes, file, String::new())?])
+}
+
+fn of_bytes(bytes: &[u8], file: &str, record: String) -> Result<StatisticsList, StatisticsFileError> {
+    StatisticsList::from_bytes(bytes).map_err(|fault| StatisticsFileError::Malformed {
+        file: file.into(),
+        record,
+        fault: fault.to_string(),
+    })
+}
+
+/// Whether the file begins as a record: its length has the right checksum, or would at least fit the file. The bare
+/// message has no four zeros there, since defaults are not written.
+fn is_records(bytes: &[u8]) -> bool {
+    let Some((length, checksum)) = record_head(bytes) else { return false };
+    checksum == masked_checksum(&bytes[..8])
+        || usize::try_from(length).is_ok_and(|length| bytes[4..8] == [0; 4] && length <= bytes.len())
+}
+
+fn record_head(bytes: &[u8]) -> Option<(u64, u32)> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let checksum = rest.first_chunk::<4>()?;
+    Some((u64::from_le_bytes(*length), u32::from_le_bytes(*checksum)))
+}
+
+fn records(bytes: &[u8], file: &str) -> Result<Vec<StatisticsList>, StatisticsFileError> {
+    let mut lists = Vec::new();
+    let mut offset = 0;
+    while offset < bytes.len() {
+        let record = lists.len() + 1;
+        let damaged = |what| StatisticsFileError::RecordDamaged { file: file.into(), record, offset, what };
+        let rest = &bytes[offset..];
+        let (length, checksum) = record_head(rest).ok_or_else(|| damaged("the record is cut short"))?;
+        if checksum != masked_checksum(&rest[..8]) {
+            return Err(damaged("its length does not have the checksum that stands there"));
+        }
+        let length = usize::try_from(length).ok().filter(|length| *length <= rest.len());
+        let content = length.and_then(|length| rest.get(12..12 + length));
+        let content = content.ok_or_else(|| damaged("the record is cut short"))?;
+        let stored = rest[12 + content.len()..].first_chunk::<4>();
+        let stored = stored.ok_or_else(|| damaged("the record is cut short"))?;
+        if u32::from_le_bytes(*stored) != masked_checksum(content) {
+            return Err(damaged("its content does not have the checksum that stands there"));
+        }
+        lists.push(of_bytes(content, file, format!(", record {record}"))?);
+        offset += content.len() + RECORD_OVERHEAD;
+    }
+    Ok(lists)
+}
+
+/// Text, where there are words and no control characters; tags of a message in binary are such characters.
+fn as_text(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim_start);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let is_control = |byte: u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    let is_text = first.starts_with(|character: char| character.is_ascii_alphabetic());
+    (is_text && !text.bytes().any(is_control)).then_some(text)
+}
+
+fn of_text(text: &str, file: &str) -> Result<StatisticsList, StatisticsFileError> {
+    let message: DynamicMessage = read_text(descriptor(StatisticsList::NAME), &without_signs(text), file)
+        .map_err(|error| match error {
+            QualityError::TextMalformed { file, line, source } => {
+                StatisticsFileError::TextMalformed { file, line, source }
+            }
+            other => StatisticsFileError::TextUnknown(Box::new(other)),
+        })?;
+    of_bytes(&message.encode_to_vec(), file, String::new())
+}
+
+/// TFDV prints the mean of infinities as `-nan`, which the parser does not take.
+fn without_signs(text: &str) -> String {
+    text.replace(": -nan\n", ": nan\n")
+}
