@@ -1,6 +1,7 @@
 //! What people read: tables for the terminal and Markdown, numbers and durations in a readable form.
 //! A stage returns data; this crate lays them out; the binary prints.
 
+pub mod junit;
 mod number;
 mod pace;
 mod table;
