@@ -1,9 +1,12 @@
-//! What people read: tables for the terminal and Markdown, numbers and durations in a readable form.
+//! What people read: tables for the terminal and Markdown, numbers and durations in a readable form, and pages of HTML
+//! that open anywhere ([`html`]).
 //! A stage returns data; this crate lays them out; the binary prints.
 
+pub mod html;
 pub mod junit;
 mod number;
 mod pace;
+mod svg;
 mod table;
 mod time;
 

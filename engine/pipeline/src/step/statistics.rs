@@ -14,6 +14,7 @@ use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::Dataset;
 use sluice_quality::tfdv::write_statistics;
+use sluice_report::html::{StatisticsPageOptions, statistics_page};
 use sluice_transform::{Analysis, Transform, TransformSpec};
 
 use crate::step::{TRAIN, made_from, statistics_files};
@@ -23,6 +24,7 @@ pub const STATISTICS_KIND: &str = "statistics";
 /// The version of its format.
 pub const STATISTICS_VERSION: u32 = 1;
 const FILE: &str = "statistics.json";
+const PAGE: &str = "statistics.html";
 
 /// The statistics of every subset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,7 +104,8 @@ pub fn of_source(source: &dyn BatchSource, execution: &Execution) -> Result<Stat
 }
 
 impl StatisticsRecord {
-    /// Writes the artifact: all subsets as JSON, and each in TFDV's format; `source_digest` is that of the data set or plan.
+    /// Writes the artifact: all subsets as JSON, each in TFDV's format, and a page for people; `source_digest` is that
+    /// of the data set or plan.
     ///
     /// # Errors
     /// What writing meets.
@@ -116,7 +119,15 @@ impl StatisticsRecord {
             };
             draft.write_bytes(&name, &write_statistics(std::slice::from_ref(subset)))?;
         }
+        draft.write_bytes(PAGE, self.page().as_bytes())?;
         draft.publish(STATISTICS_KIND, STATISTICS_VERSION, made_from([("data", source_digest)]))
+    }
+
+    /// The page for people; the others are compared with the training rows.
+    fn page(&self) -> String {
+        let mut sets: Vec<&DatasetStatistics> = self.subsets.iter().collect();
+        sets.sort_by_key(|set| set.name != TRAIN);
+        statistics_page("Data set", &sets, &StatisticsPageOptions::default())
     }
 
     /// Opens the artifact, or what TFDV or TFX left: a file in binary, as TFRecord or as text, shards of it, a

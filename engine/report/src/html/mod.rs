@@ -1,0 +1,26 @@
+//! Pages for people: one file each that opens from disk with the network off, is read without a script, printed, and
+//! shown in the sandboxed frame of an orchestrator.
+//!
+//! A page loads nothing: style, script and charts are in it, and its content security policy forbids the rest. The
+//! script only sorts, searches and copies; filters and the forms of charts are plain style rules. Whatever comes
+//! from data is shortened and escaped ([`escape`]). The same statistics give the same bytes.
+
+mod escape;
+mod figures;
+mod page;
+mod statistics;
+mod validation;
+
+pub use statistics::{StatisticsPageOptions, statistics_page};
+pub use validation::{
+    PageExample, PageFinding, PageSeverity, PageSubset, PageVerdict, ValidationPage, validation_page,
+};
+
+/// Appends formatted text to a `String`.
+macro_rules! put {
+    ($to:expr, $($arguments:tt)*) => { $to.push_str(&format!($($arguments)*)) };
+}
+pub(crate) use put;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! Pages held to what they promise: well formed, nothing loaded, nothing executed, bounded, the same bytes twice.
+
+mod checker;
+mod pages;
+mod samples;
+mod validations;
