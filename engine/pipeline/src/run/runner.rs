@@ -303,7 +303,7 @@ impl<'a> Runner<'a> {
                 let validation = ValidationRecord::new(&statistics, &schema, inferred, options, &others)?;
                 let made_of = [("statistics", digest), ("schema", schema_digest.as_str())];
                 let junit = validation.junit(&schema, options, &others);
-                validation.publish(&schema, &junit, made_of, target)?;
+                validation.publish(&schema, &junit, &made_of, target)?;
                 Ok(validation)
             },
             summary: |validation: &ValidationRecord| match validation.counts() {

@@ -14,7 +14,6 @@ use sluice_quality::validation::{
 use sluice_report::html::validation_page;
 use sluice_report::junit::junit;
 
-use crate::step::made_from;
 use crate::step::statistics::StatisticsRecord;
 use crate::step::validation_reports::{page, suites};
 
@@ -125,11 +124,11 @@ impl ValidationRecord {
     ///
     /// # Errors
     /// What writing meets.
-    pub fn publish<const N: usize>(
+    pub fn publish(
         &self,
         schema: &SchemaFile,
         junit: &str,
-        made_of: [(&str, &str); N],
+        made_of: &[(&str, &str)],
         target: &Path,
     ) -> Result<Artifact> {
         let mut draft = Draft::new(target)?;
@@ -140,6 +139,6 @@ impl ValidationRecord {
         }
         draft.write_bytes("junit.xml", junit.as_bytes())?;
         draft.write_bytes("validation.html", validation_page("Validation", &page(self)).as_bytes())?;
-        draft.publish(VALIDATION_KIND, VALIDATION_VERSION, made_from(made_of))
+        draft.publish(VALIDATION_KIND, VALIDATION_VERSION, made_of.iter().map(|(name, digest)| ((*name).into(), (*digest).into())).collect())
     }
 }

@@ -129,11 +129,6 @@ impl Finding {
     }
 }
 
-/// A change of one column in the schema, on one line.
-pub(crate) fn change(column: &str, body: &str) -> String {
-    format!("feature {{ name: \"{}\" {body} }}", crate::protobuf::escape(column))
-}
-
 /// "1 row", "2 rows".
 pub(crate) fn rows(count: u64) -> String {
     if count == 1 { "1 row".into() } else { format!("{count} rows") }
