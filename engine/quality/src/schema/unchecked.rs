@@ -1,8 +1,8 @@
 //! Which rules of a schema file validation does not look at, so that passing is not mistaken for more than it is.
 
-use prost_reflect::DynamicMessage;
+use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
-use crate::protobuf::Fields;
+use crate::protobuf::{Fields, unknown as kept};
 
 /// Fields of a schema that are checked or demand nothing.
 const SCHEMA_FIELDS: [&str; 8] = [
@@ -48,6 +48,39 @@ pub(crate) fn rules(schema: &DynamicMessage) -> Vec<String> {
     }
     rules.extend(set_fields(schema).into_iter().filter(|field| !SCHEMA_FIELDS.contains(&field.as_str())));
     rules
+}
+
+/// Fields that this version has no definition of, each with the messages around it.
+pub(crate) fn unknown(schema: &DynamicMessage) -> Vec<String> {
+    let mut found = Vec::new();
+    unknown_in(schema, "", &mut found);
+    found
+}
+
+fn unknown_in(message: &DynamicMessage, place: &str, found: &mut Vec<String>) {
+    for words in kept::kept(message) {
+        let end =
+            words.find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_').unwrap_or(words.len());
+        found.push(format!("{place}{}", &words[..end]));
+    }
+    found.extend(kept::numbers(message).iter().map(|number| format!("{place}field number {number}")));
+    let mut fields: Vec<_> = message.fields().collect();
+    fields.sort_by_key(|(field, _)| field.number());
+    for (field, value) in fields {
+        let inner: Vec<&DynamicMessage> = match value {
+            Value::Message(inner) => vec![inner],
+            Value::List(items) => items.iter().filter_map(Value::as_message).collect(),
+            _ => Vec::new(),
+        };
+        for inner in inner {
+            let name = inner.descriptor().get_field_by_name("name").and_then(|_| inner.text("name"));
+            let place = match name {
+                Some(name) => format!("{place}{} `{name}`: ", field.name()),
+                None => format!("{place}{}: ", field.name()),
+            };
+            unknown_in(inner, &place, found);
+        }
+    }
 }
 
 fn set_fields(message: &DynamicMessage) -> Vec<String> {
