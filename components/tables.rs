@@ -94,7 +94,8 @@ pub(crate) fn validation(record: &ValidationRecord, printer: Printer) -> String 
         let observed = shortened(&finding.observed, WIDTH_OF_OBSERVED);
         table.push([severity.to_owned(), place, column.clone(), code, observed, fix]);
         if finding.severity == Severity::Error {
-            let fix = format!("  {}\n    if the data are right, {column}: {}", finding.message, finding.suggestion);
+            let fix =
+                format!("  {}\n    if the data are right, {column}: {}", finding.message, finding.suggestion);
             if !errors.contains(&fix) {
                 errors.push(fix);
             }

@@ -6,6 +6,7 @@ use clap::Args;
 use sluice_core::artifact::hex_digest;
 use sluice_core::error::CommonError;
 use sluice_core::options::OptionsError;
+use sluice_core::schema::Schema;
 use sluice_core::{Diagnostic, Result};
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::schema;
@@ -143,6 +144,23 @@ fn other(path: Option<&PathBuf>) -> Result<Option<(StatisticsRecord, String)>> {
     path.map(open).transpose()
 }
 
+/// Says which comparators of the schema have nothing to compare with.
+fn note_what_is_not_compared(schema: &Schema, others: &Others<'_>, session: &Session) {
+    let drift = schema.rows_drift.is_some() || schema.features.iter().any(|feature| feature.drift.is_some());
+    let skew = schema.features.iter().any(|feature| feature.skew.is_some());
+    for (is_open, what, option) in [
+        (drift && others.previous.is_none(), "drift", "--previous"),
+        (skew && others.serving.is_none(), "skew", "--serving"),
+        (schema.rows_version.is_some() && others.previous_version.is_none(), "version", "--previous-version"),
+    ] {
+        if is_open {
+            let text =
+                format!("the schema's {what} comparators are not checked without `{option} STATISTICS`");
+            session.printer.note(&text);
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<Answer> {
     let (statistics, origin) = StatisticsRecord::open(&arguments.statistics)?;
     let (file, schema_digest, inferred_from) = if arguments.schema.is_dir() {
@@ -167,6 +185,7 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
         previous_version: previous_version.as_ref().map(|(record, _)| record),
         serving: serving.as_ref().map(|(record, _)| record),
     };
+    note_what_is_not_compared(file.schema(), &others, session);
     let options = arguments.options();
     let validation = ValidationRecord::new(&statistics, &file, inferred, &options, &others)?;
     let junit = validation.junit(&file, &options, &others);

@@ -114,7 +114,10 @@ fn check_inference(case: &Value) -> Option<()> {
     let presence = expect.get("presence")?;
     let column = sample("f", case["input"].get("feature")?, "STRING")?;
     let size = options["max_string_domain_size"].as_u64().map_or(100, |size| usize::try_from(size).unwrap());
-    let inferred = infer_schema(&dataset(vec![column]), &InferOptions { max_string_domain_size: size });
+    let inferred = infer_schema(
+        &dataset(vec![column]),
+        &InferOptions { max_string_domain_size: size, ..InferOptions::default() },
+    );
     let feature = &inferred.features[0];
     assert_eq!(feature.presence.min_count, presence["min_count"].as_i64(), "{case}");
     assert_eq!(feature.presence.min_fraction, presence["min_fraction"].as_f64(), "{case}");
@@ -162,7 +165,10 @@ fn check_candidates(case: &Value) -> Option<()> {
     let size = case["options"]["limit"].as_u64().map_or(0, |limit| usize::try_from(limit).unwrap());
     for (index, labels) in cases.iter().enumerate() {
         let column = sample("f", &serde_json::json!({ "labels": labels }), "STRING")?;
-        let schema = infer_schema(&dataset(vec![column]), &InferOptions { max_string_domain_size: size });
+        let schema = infer_schema(
+            &dataset(vec![column]),
+            &InferOptions { max_string_domain_size: size, ..InferOptions::default() },
+        );
         let wanted = expect["candidate"].get(index).unwrap_or(&expect["candidate"]);
         assert_eq!(schema.features[0].domain.is_some(), wanted.as_bool()?, "{case} {labels}");
     }

@@ -91,11 +91,8 @@ pub fn junit(name: &str, suites: &[Suite]) -> String {
 }
 
 fn write_case(text: &mut String, case: &Case) {
-    let head = format!(
-        "    <testcase classname=\"{}\" name=\"{}\"",
-        escaped(&case.class),
-        escaped(&case.name)
-    );
+    let head =
+        format!("    <testcase classname=\"{}\" name=\"{}\"", escaped(&case.class), escaped(&case.name));
     text.push_str(&head);
     match &case.outcome {
         Outcome::Passed(None) => {
@@ -155,7 +152,8 @@ mod tests {
 
     #[test]
     fn counts_and_cases_are_written() {
-        let failure = Failure { kind: "float-too-big".into(), message: "big".into(), details: "9 > 3".into() };
+        let failure =
+            Failure { kind: "float-too-big".into(), message: "big".into(), details: "9 > 3".into() };
         let suite = Suite {
             name: "eval".into(),
             cases: vec![
@@ -166,7 +164,9 @@ mod tests {
             ],
         };
         let text = junit("validation", &[suite.clone(), suite]);
-        assert!(text.contains("<testsuites name=\"validation\" tests=\"8\" failures=\"2\" errors=\"0\" skipped=\"2\">"));
+        assert!(text.contains(
+            "<testsuites name=\"validation\" tests=\"8\" failures=\"2\" errors=\"0\" skipped=\"2\">"
+        ));
         assert!(text.contains("<failure type=\"float-too-big\" message=\"big\">9 &gt; 3</failure>"));
         assert!(text.contains("<skipped message=\"not known\"/>"));
         assert!(text.contains("<system-out>a note</system-out>"));
@@ -176,7 +176,10 @@ mod tests {
     #[test]
     fn any_text_stays_well_formed() {
         let hostile = "</failure>\u{0}\u{1}\u{1b}[31m\u{7f}\u{fffe} \"'&<![CDATA[ ]]> é \u{1f600}\r\n";
-        let text = junit(hostile, &[Suite { name: hostile.into(), cases: vec![case(hostile, Outcome::Passed(None))] }]);
+        let text = junit(
+            hostile,
+            &[Suite { name: hostile.into(), cases: vec![case(hostile, Outcome::Passed(None))] }],
+        );
         let is_legal = |c: char| c == '\n' || (!c.is_control() && c != '\u{fffe}' && c != '\u{ffff}');
         assert!(text.chars().all(is_legal), "{text:?}");
         assert!(text.contains("&lt;/failure&gt;\\u{0}\\u{1}\\u{1b}[31m"), "{text}");

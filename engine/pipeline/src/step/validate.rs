@@ -139,6 +139,10 @@ impl ValidationRecord {
         }
         draft.write_bytes("junit.xml", junit.as_bytes())?;
         draft.write_bytes("validation.html", validation_page("Validation", &page(self)).as_bytes())?;
-        draft.publish(VALIDATION_KIND, VALIDATION_VERSION, made_of.iter().map(|(name, digest)| ((*name).into(), (*digest).into())).collect())
+        draft.publish(
+            VALIDATION_KIND,
+            VALIDATION_VERSION,
+            made_of.iter().map(|(name, digest)| ((*name).into(), (*digest).into())).collect(),
+        )
     }
 }

@@ -2,12 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use sluice_quality::validation::{
-    CheckedRule, Finding, FindingCode, RowExample, Severity, ValidationReport,
-};
-use sluice_report::html::{
-    PageExample, PageFinding, PageSeverity, PageSubset, PageVerdict, ValidationPage,
-};
+use sluice_quality::validation::{CheckedRule, Finding, FindingCode, RowExample, Severity, ValidationReport};
+use sluice_report::html::{PageExample, PageFinding, PageSeverity, PageSubset, PageVerdict, ValidationPage};
 use sluice_report::junit::{Case, Failure, Outcome, Suite};
 
 use crate::step::validate::ValidationRecord;
@@ -55,15 +51,18 @@ fn case(column: Option<&str>, rule: &str, found: &[&Finding]) -> Case {
     } else if let Some(finding) = undecided {
         Outcome::Skipped(finding.message.clone())
     } else {
-        let notes: Vec<String> = found.iter().map(|finding| format!("warning: {}", finding.message)).collect();
+        let notes: Vec<String> =
+            found.iter().map(|finding| format!("warning: {}", finding.message)).collect();
         Outcome::Passed((!notes.is_empty()).then(|| notes.join("\n")))
     };
     Case { class: column.unwrap_or(DATA_SET).to_owned(), name: rule.to_owned(), outcome }
 }
 
 fn failure(finding: &Finding) -> Failure {
-    let mut details =
-        format!("expected: {}\nobserved: {}\nfix: {}", finding.expected, finding.observed, finding.suggestion);
+    let mut details = format!(
+        "expected: {}\nobserved: {}\nfix: {}",
+        finding.expected, finding.observed, finding.suggestion
+    );
     for RowExample { file, row, value, .. } in &finding.examples {
         let value = value.as_deref().unwrap_or("null");
         details.push_str(&format!("\n{file}, row {row}: {value}"));
@@ -80,9 +79,10 @@ pub(super) fn page(record: &ValidationRecord) -> ValidationPage {
     };
     let subset =
         |report: &ValidationReport| PageSubset { name: report.subset.clone(), num_rows: report.num_rows };
-    let findings = record.subsets.iter().flat_map(|report| {
-        report.findings.iter().map(|finding| page_finding(&report.subset, finding))
-    });
+    let findings = record
+        .subsets
+        .iter()
+        .flat_map(|report| report.findings.iter().map(|finding| page_finding(&report.subset, finding)));
     ValidationPage {
         verdict: if record.accepted { PageVerdict::Accepted } else { PageVerdict::Rejected },
         schema: schema.into(),

@@ -109,7 +109,8 @@ mod tests {
     use super::*;
 
     fn histogram(buckets: &[(f64, f64, f64)]) -> Histogram {
-        let buckets = buckets.iter().map(|(low, high, count)| Bucket { low: *low, high: *high, count: *count });
+        let buckets =
+            buckets.iter().map(|(low, high, count)| Bucket { low: *low, high: *high, count: *count });
         Histogram { buckets: buckets.collect(), max_error: 0.0 }
     }
 

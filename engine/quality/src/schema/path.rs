@@ -8,6 +8,11 @@ pub(crate) fn serialized_path(step: &str) -> String {
     format!("'{}'", step.replace('\'', "''"))
 }
 
+/// The path of a field of a struct, by its steps.
+pub(crate) fn serialized_steps(steps: &[String]) -> String {
+    steps.iter().map(|step| serialized_path(step)).collect::<Vec<_>>().join(".")
+}
+
 /// Without dot, quote and parenthesis, or one group in parentheses without inner ones.
 fn is_plain(step: &str) -> bool {
     if let Some(inner) = step.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
@@ -34,5 +39,6 @@ mod tests {
         ] {
             assert_eq!(serialized_path(step), path);
         }
+        assert_eq!(serialized_steps(&["trips".into(), "a.b".into()]), "trips.'a.b'");
     }
 }

@@ -90,8 +90,7 @@ fn column(given: &Value) -> ColumnStatistics {
     } else if kind == ColumnKind::Text {
         let values = ranks(&given["ranks"]).into_iter().map(|(label, count)| (label, count as u64)).collect();
         column.top_values = Some(TopValues { values, max_error: 0, is_complete: true });
-        column.distinct =
-            given["unique"].as_u64().map(|count| Distinct { count, relative_error: 0.0 });
+        column.distinct = given["unique"].as_u64().map(|count| Distinct { count, relative_error: 0.0 });
         let num_invalid_utf8 = count(given, "invalid_utf8", 0);
         column.text = Some(TextStatistics {
             mean_length_bytes: 0.0,
@@ -226,7 +225,8 @@ fn levelled(mut reasons: Reasons, like: &Reasons) -> Reasons {
         let worst = if found.iter().any(|one| one[3] == "ERROR") { "ERROR" } else { "WARNING" };
         for (index, one) in found.iter_mut().enumerate() {
             worst.clone_into(&mut one[3]);
-            let has_sentence = like.get(name).and_then(|like| like.get(index)).is_none_or(|it| !it[2].is_empty());
+            let has_sentence =
+                like.get(name).and_then(|like| like.get(index)).is_none_or(|it| !it[2].is_empty());
             if !has_sentence {
                 one[2].clear();
             }

@@ -84,7 +84,9 @@ impl Distance {
     fn rule(self, against: Against) -> &'static str {
         match (against, self) {
             (Against::Previous, Self::InfinityNorm) => "drift_comparator.infinity_norm",
-            (Against::Previous, Self::JensenShannonDivergence) => "drift_comparator.jensen_shannon_divergence",
+            (Against::Previous, Self::JensenShannonDivergence) => {
+                "drift_comparator.jensen_shannon_divergence"
+            }
             (Against::Previous, Self::NormalizedAbsoluteDifference) => {
                 "drift_comparator.normalized_abs_difference"
             }
@@ -174,11 +176,14 @@ fn too_far(
         rule: distance.rule(against),
         expected: format!("at most {bound} from the {other} data"),
         observed: format!("{shown}{most}"),
-        message: format!("the {name} of column `{}` from the {other} data is {shown}, {bound} is allowed", subject.name()),
+        message: format!(
+            "the {name} of column `{}` from the {other} data is {shown}, {bound} is allowed",
+            subject.name()
+        ),
         suggestion: subject.change(&format!("{comparator} {{ {field} {{ threshold: {value} }} }}")),
     };
-    let with_label =
-        label.map_or_else(String::new, |label| format!(" The feature value with maximum difference is: {label}"));
+    let with_label = label
+        .map_or_else(String::new, |label| format!(" The feature value with maximum difference is: {label}"));
     let finding = subject.finding(code, words).in_short(format!("High {name} between {sides}"));
     finding.saying(format!(
         "The {name} between {sides} is {shown} (up to six significant digits), above the threshold \
@@ -202,9 +207,10 @@ impl<'a> Side<'a> {
             Some(weighted) => {
                 Some(weighted.top_values.iter().map(|(label, weight)| (label.as_str(), *weight)).collect())
             }
-            None => column.top_values.as_ref().map(|top| {
-                top.values.iter().map(|(label, count)| (label.as_str(), *count as f64)).collect()
-            }),
+            None => column
+                .top_values
+                .as_ref()
+                .map(|top| top.values.iter().map(|(label, count)| (label.as_str(), *count as f64)).collect()),
         };
         let of_weights = weighted.and_then(|weighted| weighted.numeric.as_ref()?.histograms.as_ref());
         let histograms =

@@ -15,10 +15,8 @@ use super::words::general;
 pub(crate) fn check(statistics: &DatasetStatistics, schema: &Schema, findings: &mut Vec<Finding>) {
     let features = || schema.features.iter().filter(|feature| feature.is_live());
     let plain: BTreeSet<&str> = features().map(|feature| feature.name.as_str()).collect();
-    let sparse: BTreeSet<&str> =
-        live_sparse(schema).map(|feature| feature.name.as_str()).collect();
-    let weighted: BTreeSet<&str> =
-        live_weighted(schema).map(|feature| feature.name.as_str()).collect();
+    let sparse: BTreeSet<&str> = live_sparse(schema).map(|feature| feature.name.as_str()).collect();
+    let weighted: BTreeSet<&str> = live_weighted(schema).map(|feature| feature.name.as_str()).collect();
     for feature in live_sparse(schema) {
         let name = feature.name.as_str();
         if weighted.contains(name) {
@@ -55,11 +53,8 @@ fn collision(name: &str, code: FindingCode, kind: &str) -> Finding {
         message: format!("the {kind} feature `{name}` has the name of another feature"),
         suggestion: format!("rename one of the features `{name}`, or set `{DEPRECATE}` in one"),
     };
-    let tfdv = if kind == "sparse" {
-        "Sparse feature name collision."
-    } else {
-        "Weighted feature name collision."
-    };
+    let tfdv =
+        if kind == "sparse" { "Sparse feature name collision." } else { "Weighted feature name collision." };
     Finding::column(code, name, words).saying(tfdv)
 }
 
@@ -135,7 +130,8 @@ fn check_sparse(feature: &SparseFeature, column: &ColumnStatistics, findings: &m
 fn check_weighted(feature: &WeightedFeature, column: &ColumnStatistics, findings: &mut Vec<Finding>) {
     let (kind, name) = ("weighted_feature", feature.name.as_str());
     if let Some(count) = number(column, "missing_weight") {
-        let observed = format!("{} rows lack the weights `{}`", general(count), feature.weight_path.join("."));
+        let observed =
+            format!("{} rows lack the weights `{}`", general(count), feature.weight_path.join("."));
         let tfdv = format!("Found {} examples missing weight feature.", general(count));
         let told = ("weights wherever there are values", observed);
         findings.push(broken(kind, name, FindingCode::WeightedMissingWeight, told, tfdv));

@@ -84,7 +84,8 @@ fn check_bounds(
         message: format!("the data set has {observed}, the schema demands {side} {bound}"),
         suggestion: format!("dataset_constraints {{ {name}: {found:.0} }}"),
     };
-    let tfdv = |side: &str| format!("The dataset has {} examples, which is {side} than expected.", general(found));
+    let tfdv =
+        |side: &str| format!("The dataset has {} examples, which is {side} than expected.", general(found));
     if let Some(least) = schema.min_rows.filter(|least| is_below(*least)) {
         let words = words("min_examples_count", "dataset_constraints.min_examples_count", least, "at least");
         findings.push(Finding::dataset(FindingCode::TooFewRows, words).saying(tfdv("fewer")));
@@ -113,8 +114,12 @@ impl Before {
     ) {
         let by_weight = by_weight && is_by_weight(control);
         let (now, then) = (num_rows(statistics, by_weight), num_rows(control, by_weight));
-        let observed =
-            format!("{} now, {} in the previous {}", in_words(statistics, by_weight), in_words(control, by_weight), self.what);
+        let observed = format!(
+            "{} now, {} in the previous {}",
+            in_words(statistics, by_weight),
+            in_words(control, by_weight),
+            self.what
+        );
         if !(then > 0.0) {
             if comparator.max_fraction.is_some() {
                 findings.push(self.from_nothing(observed));
@@ -186,7 +191,11 @@ impl Before {
 
 /// Columns, and fields of known structs, that the schema does not know; our own (`__row_hash`) and those of sparse
 /// and weighted features are none of its business. Of a new struct only the struct itself is named.
-pub(crate) fn check_new_columns(statistics: &DatasetStatistics, schema: &Schema, findings: &mut Vec<Finding>) {
+pub(crate) fn check_new_columns(
+    statistics: &DatasetStatistics,
+    schema: &Schema,
+    findings: &mut Vec<Finding>,
+) {
     let sparse = schema.sparse_features.iter().map(|feature| feature.name.as_str());
     let composed: BTreeSet<&str> =
         sparse.chain(schema.weighted_features.iter().map(|feature| feature.name.as_str())).collect();
@@ -200,7 +209,8 @@ pub(crate) fn check_new_columns(statistics: &DatasetStatistics, schema: &Schema,
             }
             [parent @ .., _] => {
                 schema.at(column.steps()).is_none()
-                    && (1..=parent.len()).all(|depth| schema.at(&parent[..depth]).is_some_and(|it| it.is_live()))
+                    && (1..=parent.len())
+                        .all(|depth| schema.at(&parent[..depth]).is_some_and(|it| it.is_live()))
             }
             [] => false,
         };
@@ -232,7 +242,5 @@ fn new_column(column: &ColumnStatistics) -> Finding {
         message: format!("column `{}` is not in the schema; it is {kind}", place.name()),
         suggestion,
     };
-    place
-        .finding(FindingCode::NewColumn, words)
-        .saying("New column (column in data but not in schema)")
+    place.finding(FindingCode::NewColumn, words).saying("New column (column in data but not in schema)")
 }

@@ -113,7 +113,8 @@ pub(crate) fn forbidden(subject: &Subject<'_>, code: FindingCode, count: u64) ->
 pub(crate) fn check_boolean(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let column = subject.column;
     let num_nan = column.presence.num_nan;
-    let such_as = |value: &str| format!("Floats (such as {value}) not in {{0, 1}}: converting to float_domain.");
+    let such_as =
+        |value: &str| format!("Floats (such as {value}) not in {{0, 1}}: converting to float_domain.");
     let Some((lowest, highest)) = range(column) else {
         findings.push(if num_nan > 0 && num_nan == column.num_values() {
             not_boolean(subject, "NaN", None).saying(such_as("NaN")).violated_by(Some(num_nan))
@@ -154,7 +155,11 @@ fn between(column: &ColumnStatistics) -> Option<String> {
     let histograms = numeric.and_then(|numeric| numeric.histograms.as_ref());
     let mut buckets = histograms.iter().flat_map(|both| &both.equal_depth.buckets);
     if let Some(bucket) = buckets.find(|bucket| bucket.count > 0.0 && bucket.low > 0.0 && bucket.high < 1.0) {
-        return Some(format!("values from {} to {}", text_of_double(bucket.low), text_of_double(bucket.high)));
+        return Some(format!(
+            "values from {} to {}",
+            text_of_double(bucket.low),
+            text_of_double(bucket.high)
+        ));
     }
     let distinct = column.distinct.filter(|distinct| distinct.relative_error <= 0.0 && distinct.count > 2)?;
     Some(format!("one of {} different values", distinct.count))

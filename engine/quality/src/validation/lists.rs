@@ -46,12 +46,7 @@ pub(crate) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_counts(
-    subject: &Subject<'_>,
-    counts: &[ValueCount],
-    levels: &[Level],
-    findings: &mut Vec<Finding>,
-) {
+fn check_counts(subject: &Subject<'_>, counts: &[ValueCount], levels: &[Level], findings: &mut Vec<Finding>) {
     if counts.len() != levels.len() {
         findings.push(nestedness(subject, counts, levels));
         return;
@@ -89,14 +84,19 @@ fn nestedness(subject: &Subject<'_>, counts: &[ValueCount], levels: &[Level]) ->
         .map(|level| format!(" value_count {{ min: {} max: {} }}", level.min_length, level.max_length))
         .collect();
     let suggestion = match levels {
-        [only] => subject
-            .change(&format!("value_count {{ min: {} max: {} }}", only.min_length, only.max_length)),
+        [only] => {
+            subject.change(&format!("value_count {{ min: {} max: {} }}", only.min_length, only.max_length))
+        }
         _ => subject.change(&format!("value_counts {{{found} }}")),
     };
     let words = Words {
         rule,
         expected: format!("lists of {}", depth(counts.len())),
-        observed: format!("lists of {} in {}", depth(levels.len()), rows(subject.column.presence.num_present())),
+        observed: format!(
+            "lists of {} in {}",
+            depth(levels.len()),
+            rows(subject.column.presence.num_present())
+        ),
         message: format!(
             "column `{}` has lists of {}, the schema says {}",
             subject.name(),
@@ -123,7 +123,11 @@ fn change(subject: &Subject<'_>, level: Option<usize>, bound: &str) -> String {
     match level {
         None => subject.change(&format!("value_count {{ {bound} }}")),
         Some(level) => {
-            format!("in feature `{}`, in `value_count` {} of `value_counts`, set {bound}", subject.name(), level + 1)
+            format!(
+                "in feature `{}`, in `value_count` {} of `value_counts`, set {bound}",
+                subject.name(),
+                level + 1
+            )
         }
     }
 }
@@ -180,9 +184,9 @@ fn check_shape(subject: &Subject<'_>, sizes: &[i64], levels: &[Level], findings:
         (observed, count, tfdv.to_owned())
     } else {
         let demanded = sizes.iter().try_fold(1_i128, |product, size| product.checked_mul(i128::from(*size)));
-        let found = levels.iter().try_fold(1_i128, |product, level| {
-            product.checked_mul(i128::from(level.max_length))
-        });
+        let found = levels
+            .iter()
+            .try_fold(1_i128, |product, level| product.checked_mul(i128::from(level.max_length)));
         if demanded.is_some() && demanded == found {
             return;
         }

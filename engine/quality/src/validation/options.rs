@@ -63,11 +63,11 @@ impl ValidateOptions {
     /// Whether the options make sense with this schema.
     ///
     /// # Errors
-    /// [`QualityError::EnvironmentUnknown`].
+    /// [`QualityError::EnvironmentNotInSchema`].
     pub fn check(&self, schema: &Schema) -> Result<(), QualityError> {
         match &self.environment {
             Some(environment) if !schema.default_environments.contains(environment) => {
-                Err(QualityError::EnvironmentUnknown {
+                Err(QualityError::EnvironmentNotInSchema {
                     environment: environment.clone(),
                     available: schema.default_environments.clone(),
                 })

@@ -17,9 +17,7 @@ impl Place {
     pub(crate) fn new(steps: Vec<String>) -> Self {
         let name = match steps.as_slice() {
             [only] => only.clone(),
-            several => {
-                several.iter().map(|step| serialized_path(step)).collect::<Vec<_>>().join(".")
-            }
+            several => several.iter().map(|step| serialized_path(step)).collect::<Vec<_>>().join("."),
         };
         Self { steps, name }
     }

@@ -60,9 +60,8 @@ pub(crate) fn check_environment(subject: &Subject<'_>, environment: &str, findin
              \"{environment}\"`"
         ),
     };
-    let tfdv = format!(
-        "New column {name} found in data but not in the environment {environment} in the schema."
-    );
+    let tfdv =
+        format!("New column {name} found in data but not in the environment {environment} in the schema.");
     findings.push(subject.finding(FindingCode::WrongEnvironment, words).saying(tfdv));
 }
 
@@ -98,7 +97,8 @@ fn low_number(subject: &Subject<'_>, least: i64) -> Finding {
         expected: format!("a value in at least {least} rows"),
         observed: observed.clone(),
         message: format!("column `{name}` has too few values: {observed}, {least} are demanded"),
-        suggestion: subject.change(&format!("presence {{ min_count: {:.0} }}", subject.num_present().floor())),
+        suggestion: subject
+            .change(&format!("presence {{ min_count: {:.0} }}", subject.num_present().floor())),
     };
     let tfdv = format!(
         "The feature was present in fewer examples than expected: minimum count = {least}, actual = {:.0}",
@@ -114,9 +114,7 @@ fn low_fraction(subject: &Subject<'_>, least: f64, fraction: f64) -> Finding {
         rule: "presence.min_fraction",
         expected: format!("a value in a share of at least {demanded} of the rows"),
         observed: observed.clone(),
-        message: format!(
-            "column `{name}` has too few values: {observed}, a share of {demanded} is demanded"
-        ),
+        message: format!("column `{name}` has too few values: {observed}, a share of {demanded} is demanded"),
         suggestion: subject.change(&body),
     };
     let missing = subject.num_missing();

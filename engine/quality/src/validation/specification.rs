@@ -57,7 +57,11 @@ fn check_name_and_type(feature: &Feature, place: &Place, findings: &mut Vec<Find
             expected: "a type".into(),
             observed: "none".into(),
             message: format!("the schema does not say the type of column `{}`; any passes", place.name()),
-            suggestion: place.change(if is_words { "type: BYTES" } else { "type: INT | FLOAT | BYTES | STRUCT" }),
+            suggestion: place.change(if is_words {
+                "type: BYTES"
+            } else {
+                "type: INT | FLOAT | BYTES | STRUCT"
+            }),
         };
         let finding = place.finding(FindingCode::FeatureMissingType, words).in_short(tfdv);
         // TFDV has an error here; a schema that leaves the type open is of use, so ours passes.

@@ -50,8 +50,8 @@ pub(crate) fn check(subject: &Subject<'_>, domain: &Domain, findings: &mut Vec<F
 
 fn invalid_utf8(subject: &Subject<'_>, count: u64) -> Finding {
     let name = subject.name();
-    let found = Subject { weighted: None, ..*subject }
-        .amount_of(count as f64, subject.column.num_values() as f64);
+    let found =
+        Subject { weighted: None, ..*subject }.amount_of(count as f64, subject.column.num_values() as f64);
     let words = Words {
         rule: "domain",
         expected: "text in UTF-8".into(),
@@ -109,9 +109,7 @@ impl Judged<'_> {
 
     fn check_integers(&self, min: Option<i64>, max: Option<i64>, findings: &mut Vec<Finding>) {
         let outside = self.outside(|value| value.parse::<i64>().is_ok());
-        let tfdv = |first: &str| {
-            format!("String values that were not ints were found, such as \"{first}\".")
-        };
+        let tfdv = |first: &str| format!("String values that were not ints were found, such as \"{first}\".");
         if self.report(FindingCode::TextNotInteger, "integers as text", &outside, tfdv, findings) {
             return;
         }
@@ -130,9 +128,8 @@ impl Judged<'_> {
             findings.push(floats::forbidden(self.subject, FindingCode::HasNan, num_nan));
         }
         let outside = self.outside(|value| value.parse::<f64>().is_ok());
-        let tfdv = |first: &str| {
-            format!("String values that were not floats were found, such as \"{first}\".")
-        };
+        let tfdv =
+            |first: &str| format!("String values that were not floats were found, such as \"{first}\".");
         if self.report(FindingCode::TextNotFloat, "numbers as text", &outside, tfdv, findings) {
             return;
         }
@@ -232,8 +229,7 @@ impl Judged<'_> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let open =
-            if values.is_complete { "" } else { "; values beyond the most frequent were not judged" };
+        let open = if values.is_complete { "" } else { "; values beyond the most frequent were not judged" };
         let words = Words {
             rule: self.rule,
             expected: expected.to_owned(),
@@ -258,7 +254,11 @@ impl Judged<'_> {
     /// The share of all values in percent.
     fn share_in_words(&self, count: f64) -> String {
         let percent = count / self.values.total * 100.0;
-        if percent.is_finite() { format!(" ({}%)", general((percent * 100.0).round() / 100.0)) } else { String::new() }
+        if percent.is_finite() {
+            format!(" ({}%)", general((percent * 100.0).round() / 100.0))
+        } else {
+            String::new()
+        }
     }
 
     fn too_many_different(&self, expected: &str, num_distinct: u64) -> Finding {

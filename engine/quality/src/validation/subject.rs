@@ -57,9 +57,8 @@ impl<'a> Subject<'a> {
     /// Rows without a value, or their weight.
     pub(crate) fn num_missing(&self) -> f64 {
         let presence = &self.column.presence;
-        self.weighted.map_or((presence.num_rows - presence.num_present()) as f64, |weighted| {
-            weighted.num_missing
-        })
+        self.weighted
+            .map_or((presence.num_rows - presence.num_present()) as f64, |weighted| weighted.num_missing)
     }
 
     /// The share of rows with a value, from 0 to 1.
@@ -127,7 +126,10 @@ impl<'a> Subject<'a> {
             rule,
             expected: "statistics of the values".into(),
             observed: "none".into(),
-            message: format!("the statistics of column `{}` do not say enough to check `{rule}`", self.name()),
+            message: format!(
+                "the statistics of column `{}` do not say enough to check `{rule}`",
+                self.name()
+            ),
             suggestion: "none; compute the statistics with ranges and top values".into(),
         };
         self.finding(FindingCode::Undecided, words).into_warning()

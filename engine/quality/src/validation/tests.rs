@@ -69,8 +69,14 @@ fn order_is_schema_then_data_set_then_new_columns() {
 #[test]
 fn new_columns_are_proposed_with_what_they_hold() {
     let statistics = dataset(vec![text("color", &[("red", 2), ("blue", 1)])]);
-    let with =
-        |new_columns| validate(&statistics, &Schema::default(), &ValidateOptions { new_columns, ..ValidateOptions::default() }).findings;
+    let with = |new_columns| {
+        validate(
+            &statistics,
+            &Schema::default(),
+            &ValidateOptions { new_columns, ..ValidateOptions::default() },
+        )
+        .findings
+    };
     assert_eq!(with(NewColumns::Ignore), []);
     let findings = with(NewColumns::Error);
     assert_eq!(findings[0].severity, Severity::Error);
@@ -184,10 +190,7 @@ fn text_is_read_as_what_its_domain_says() {
     assert_eq!(codes(words, text("a", &[("yes", 3), ("maybe", 1)])), [FindingCode::TextNotBoolean]);
     let integers = "type: BYTES int_domain { min: 0 max: 20 }";
     assert_eq!(codes(integers, text("a", &[("007", 3), ("20", 1)])), []);
-    assert_eq!(
-        codes(integers, text("a", &[("x", 3), ("21", 1)])),
-        [FindingCode::TextNotInteger]
-    );
+    assert_eq!(codes(integers, text("a", &[("x", 3), ("21", 1)])), [FindingCode::TextNotInteger]);
     let floats = "type: BYTES float_domain { min: 0 disallow_nan: true disallow_inf: true }";
     assert_eq!(codes(floats, text("a", &[("0.5", 3)])), []);
     assert_eq!(codes(integers, text("a", &[("21", 1)])), [FindingCode::IntegerTooBig]);
@@ -216,10 +219,7 @@ fn integers_are_compared_exactly() {
     assert_eq!(codes(range, column("a", ColumnKind::Integer, 10)), [FindingCode::Undecided]);
     let boolean = "type: INT bool_domain { }";
     assert_eq!(codes(boolean, numbers("a", ColumnKind::Boolean, 0.0, 1.0)), []);
-    assert_eq!(
-        codes(boolean, numbers("a", ColumnKind::Integer, -1.0, 2.0)),
-        [FindingCode::BooleanTooSmall]
-    );
+    assert_eq!(codes(boolean, numbers("a", ColumnKind::Integer, -1.0, 2.0)), [FindingCode::BooleanTooSmall]);
 }
 
 #[test]
