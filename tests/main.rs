@@ -24,3 +24,4 @@ mod support;
 mod tables;
 mod taxi;
 mod tfdv_files;
+mod validate;
