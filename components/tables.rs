@@ -5,7 +5,7 @@ use sluice_evaluation::Evaluation;
 use sluice_evaluation::gate::{Comparison, Outcome, RuleName, Verdict};
 use sluice_pipeline::step::statistics::StatisticsRecord;
 use sluice_pipeline::step::validate::ValidationRecord;
-use sluice_quality::validation::Severity;
+use sluice_quality::validation::{Finding, Severity};
 use sluice_report::{Table, count, rows, significant};
 
 use crate::printer::Printer;
@@ -111,45 +111,78 @@ fn top(column: &ColumnStatistics) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// Every finding, worst first within each subset.
+/// Every finding, one line each, worst first; then what to change where data are rejected.
 pub(crate) fn validation(record: &ValidationRecord, printer: Printer) -> String {
     let mut text = String::new();
-    let mut table = Table::new(&["severity", "subset", "column", "finding", "expected", "observed"]);
-    let mut suggestions = Vec::new();
+    let mut table = Table::new(&["severity", "subset", "column", "code", "observed", "fix"]);
+    let mut findings: Vec<(String, &Finding)> = Vec::new();
     for report in &record.subsets {
-        let mut findings: Vec<_> = report.findings.iter().collect();
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        for finding in findings {
-            let severity = match finding.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            };
-            let column = finding.column.clone().unwrap_or_default();
-            table.push([
-                severity.to_owned(),
-                report.subset.clone(),
-                column.clone(),
-                finding.message.clone(),
-                finding.expected.clone(),
-                finding.observed.clone(),
-            ]);
-            if finding.severity == Severity::Error {
-                suggestions.push(format!("  if the data are right, {}: {}", column, finding.suggestion));
+        findings.extend(report.findings.iter().map(|finding| (report.subset.clone(), finding)));
+    }
+    findings.sort_by_key(|(_, finding)| {
+        std::cmp::Reverse((finding.severity, finding.num_violations.unwrap_or_default()))
+    });
+    let mut errors: Vec<String> = Vec::new();
+    for (subset, finding) in findings {
+        let severity = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let column = finding.column.clone().unwrap_or_else(|| "(data set)".into());
+        let place = match &finding.slice {
+            Some(slice) => format!("{subset}, {slice}"),
+            None => subset,
+        };
+        let code = finding.code.to_string();
+        let fix = shortened(&finding.suggestion, WIDTH_OF_FIX);
+        let observed = shortened(&finding.observed, WIDTH_OF_OBSERVED);
+        table.push([severity.to_owned(), place, column.clone(), code, observed, fix]);
+        if finding.severity == Severity::Error {
+            let fix =
+                format!("  {}\n    if the data are right, {column}: {}", finding.message, finding.suggestion);
+            if !errors.contains(&fix) {
+                errors.push(fix);
             }
         }
     }
     if !table.is_empty() {
         text.push_str(&table.to_text());
     }
-    suggestions.dedup();
-    for suggestion in suggestions {
-        text.push_str(&suggestion);
+    let rest = errors.len().saturating_sub(MAX_FIXES);
+    for fix in errors.iter().take(MAX_FIXES) {
+        text.push_str(&visible_lines(fix));
         text.push('\n');
+    }
+    if rest > 0 {
+        text.push_str(&format!("  and {rest} more errors; --json and --out have all\n"));
     }
     let (errors, warnings) = record.counts();
     let word = printer.verdict(record.accepted, if record.accepted { "ACCEPTED" } else { "REJECTED" });
     text.push_str(&format!("{word}  {errors} errors, {warnings} warnings\n"));
     text
+}
+
+/// Characters of what was observed, and of a fix, on a line.
+const WIDTH_OF_OBSERVED: usize = 70;
+const WIDTH_OF_FIX: usize = 60;
+/// Errors that are told in full.
+const MAX_FIXES: usize = 50;
+
+/// The text on one line, cut.
+fn shortened(text: &str, width: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= width {
+        return line;
+    }
+    line.chars().take(width - 1).chain(['…']).collect()
+}
+
+/// Control characters other than line ends are shown, so that data cannot steer a terminal.
+fn visible_lines(text: &str) -> String {
+    let shown = |c: char| -> String {
+        if c.is_control() && c != '\n' { c.escape_default().collect() } else { c.to_string() }
+    };
+    text.chars().map(shown).collect()
 }
 
 /// Every metric of every slice.

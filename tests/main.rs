@@ -26,3 +26,4 @@ mod support;
 mod tables;
 mod taxi;
 mod tfdv_files;
+mod validate;

@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sluice_core::Result;
 use sluice_core::artifact::hex_digest;
+use sluice_core::error::CommonError;
+use sluice_core::options::OptionsError;
+use sluice_core::schema::Schema;
+use sluice_core::{Diagnostic, Result};
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::schema;
 use sluice_pipeline::step::statistics::StatisticsRecord;
-use sluice_pipeline::step::validate::ValidationRecord;
+use sluice_pipeline::step::validate::{Others, ValidationRecord};
 use sluice_quality::schema::write_schema;
-use sluice_quality::validation::{NewColumns, ValidateOptions};
+use sluice_quality::validation::{FindingCode, NewColumns, SeverityOverride, ValidateOptions};
 
 use crate::answer::Answer;
 use crate::executor::{Contract, Input, Outcome, Output};
@@ -27,12 +30,20 @@ pub(crate) const CONTRACT: Contract = Contract {
             or_parameter: false,
         },
         Input { name: "schema", kind: ArtifactType::Artifact, argument: "schema", or_parameter: false },
+        Input { name: "previous", kind: ArtifactType::Artifact, argument: "previous", or_parameter: false },
+        Input {
+            name: "previous_version",
+            kind: ArtifactType::Artifact,
+            argument: "previous_version",
+            or_parameter: false,
+        },
+        Input { name: "serving", kind: ArtifactType::Artifact, argument: "serving", or_parameter: false },
     ],
     outputs: &[Output {
         name: "validation",
         kind: ArtifactType::Artifact,
         argument: Some("out"),
-        help: "Every finding, and TFDV's anomalies",
+        help: "Every finding, TFDV's anomalies, JUnit's XML, and a page",
     }],
     results: &[
         verdict::BLESSED,
@@ -43,23 +54,26 @@ pub(crate) const CONTRACT: Contract = Contract {
         Outcome { name: "warnings", kind: ParameterType::Integer, help: "Findings that do not" },
     ],
     demands: &[],
-    omits: &[],
+    omits: &["junit"],
     on_error: Some(|error| verdict::of_error(error).parameter("errors", 0).parameter("warnings", 0)),
 };
 
 const EXAMPLES: &str = "\
 Examples:
   sluice statistics dataset --out statistics
-  sluice validate statistics --schema schema.pbtxt --out validation";
+  sluice validate statistics --schema schema.pbtxt --out validation
+  sluice validate statistics --schema schema.pbtxt --environment SERVING --previous yesterday/statistics
+  sluice validate stats.tfrecord --schema schema.pbtxt --severity unexpected-value=warning --junit junit.xml";
 
 /// Check statistics against a schema.
 ///
-/// Types, presence, domains and ranges of every column, and the number of rows; each finding says what was
-/// expected, what was observed, and what to change if the data are right. Exit code 1 when the data break it.
+/// Types, presence, lengths of lists, domains and ranges of every column, the number of rows, and the distance from
+/// earlier data; each finding says what was expected, what was observed, and what to change if the data are right.
+/// Exit code 1 when the data break it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ValidateArguments {
-    /// A statistics artifact.
+    /// A statistics artifact, or a file of TFDV or TFX.
     #[arg(value_name = "STATISTICS")]
     statistics: PathBuf,
     /// The schema: a file in TFDV's text format, or a schema artifact.
@@ -68,6 +82,27 @@ pub(crate) struct ValidateArguments {
     /// What to do about columns that the schema does not know: `warning`, `error` or `ignore`.
     #[arg(long, default_value = "warning", value_parser = new_columns)]
     new_columns: NewColumns,
+    /// The environment of the data, one of the schema's default environments.
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+    /// Statistics of the span before, for the schema's drift comparators.
+    #[arg(long, value_name = "STATISTICS")]
+    previous: Option<PathBuf>,
+    /// Statistics of the version before of the same span, for the schema's version comparator.
+    #[arg(long, value_name = "STATISTICS")]
+    previous_version: Option<PathBuf>,
+    /// Statistics of data at serving, for the schema's skew comparators.
+    #[arg(long, value_name = "STATISTICS")]
+    serving: Option<PathBuf>,
+    /// How much findings of a code weigh: `warning`, `error` or `ignore`; may be given several times.
+    #[arg(long, value_name = "CODE=SEVERITY", value_parser = severity)]
+    severity: Vec<(FindingCode, SeverityOverride)>,
+    /// Judge each slice of the statistics too.
+    #[arg(long)]
+    slices: bool,
+    /// A file for the results as JUnit's XML; the artifact has one too.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// The folder of the artifact; without, the findings are only printed.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -77,8 +112,57 @@ fn new_columns(text: &str) -> Result<NewColumns, String> {
     serde_json::from_value(text.into()).map_err(|_| "choose `warning`, `error` or `ignore`".into())
 }
 
+fn severity(text: &str) -> Result<(FindingCode, SeverityOverride), String> {
+    let (code, severity) =
+        text.split_once('=').ok_or("write a code, `=` and `warning`, `error` or `ignore`")?;
+    let code = code.parse().map_err(|error: OptionsError| {
+        let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
+        format!("there is no finding `{code}`{hint}")
+    })?;
+    let severity = serde_json::from_value(severity.into())
+        .map_err(|_| format!("`{severity}` is not `warning`, `error` or `ignore`"))?;
+    Ok((code, severity))
+}
+
+impl ValidateArguments {
+    fn options(&self) -> ValidateOptions {
+        ValidateOptions {
+            new_columns: self.new_columns,
+            environment: self.environment.clone(),
+            severity: self.severity.iter().copied().collect(),
+            slices: self.slices,
+        }
+    }
+}
+
+/// Statistics to compare with, and their digest.
+fn other(path: Option<&PathBuf>) -> Result<Option<(StatisticsRecord, String)>> {
+    let open = |path: &PathBuf| {
+        let (record, origin) = StatisticsRecord::open(path)?;
+        Ok((record, origin.digest().to_owned()))
+    };
+    path.map(open).transpose()
+}
+
+/// Says which comparators of the schema have nothing to compare with.
+fn note_what_is_not_compared(schema: &Schema, others: &Others<'_>, session: &Session) {
+    let drift = schema.rows_drift.is_some() || schema.features.iter().any(|feature| feature.drift.is_some());
+    let skew = schema.features.iter().any(|feature| feature.skew.is_some());
+    for (is_open, what, option) in [
+        (drift && others.previous.is_none(), "drift", "--previous"),
+        (skew && others.serving.is_none(), "skew", "--serving"),
+        (schema.rows_version.is_some() && others.previous_version.is_none(), "version", "--previous-version"),
+    ] {
+        if is_open {
+            let text =
+                format!("the schema's {what} comparators are not checked without `{option} STATISTICS`");
+            session.printer.note(&text);
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<Answer> {
-    let (statistics, artifact) = StatisticsRecord::open(&arguments.statistics)?;
+    let (statistics, origin) = StatisticsRecord::open(&arguments.statistics)?;
     let (file, schema_digest, inferred_from) = if arguments.schema.is_dir() {
         let (file, schema) = schema::open(&arguments.schema)?;
         let origin = schema.manifest().made_from.get("inferred-from").cloned();
@@ -89,15 +173,33 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
         (file, digest, None)
     };
     // A schema inferred from these very statistics has no authority over them: see `ValidationRecord::new`.
-    let inferred = inferred_from.as_deref() == Some(artifact.digest());
+    let inferred = inferred_from.as_deref() == Some(origin.digest());
     for rule in file.unchecked_rules() {
         session.printer.note(&format!("the schema's {rule} is not checked by this version"));
     }
-    let options = ValidateOptions { new_columns: arguments.new_columns };
-    let validation = ValidationRecord::new(&statistics, &file, inferred, &options);
+    let previous = other(arguments.previous.as_ref())?;
+    let previous_version = other(arguments.previous_version.as_ref())?;
+    let serving = other(arguments.serving.as_ref())?;
+    let others = Others {
+        previous: previous.as_ref().map(|(record, _)| record),
+        previous_version: previous_version.as_ref().map(|(record, _)| record),
+        serving: serving.as_ref().map(|(record, _)| record),
+    };
+    note_what_is_not_compared(file.schema(), &others, session);
+    let options = arguments.options();
+    let validation = ValidationRecord::new(&statistics, &file, inferred, &options, &others)?;
+    let junit = validation.junit(&file, &options, &others);
+    if let Some(path) = &arguments.junit {
+        fs_err::write(path, &junit).map_err(CommonError::on("write", path))?;
+    }
     if let Some(out) = &arguments.out {
-        let made_of = [("statistics", artifact.digest()), ("schema", schema_digest.as_str())];
-        validation.publish(&file, made_of, out)?;
+        let mut made_of = vec![("statistics", origin.digest()), ("schema", schema_digest.as_str())];
+        for (name, other) in
+            [("previous", &previous), ("previous_version", &previous_version), ("serving", &serving)]
+        {
+            made_of.extend(other.iter().map(|(_, digest)| (name, digest.as_str())));
+        }
+        validation.publish(&file, &junit, &made_of, out)?;
     }
     session.printer.result(&validation, || tables::validation(&validation, session.printer));
     let (errors, warnings) = validation.counts();

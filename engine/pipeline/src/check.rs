@@ -80,7 +80,8 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         }
     }
     if let Some(path) = &spec.schema {
-        step::schema::read(&file.resolve(path))?;
+        let schema = step::schema::read(&file.resolve(path))?;
+        spec.validate.check(schema.schema())?;
     }
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
 }

@@ -1,4 +1,5 @@
-//! What can be wrong with a schema file or a rule. Data that break them are findings, not errors.
+//! What can be wrong with a schema file, with a rule, or with what is asked of them. Data that break them are findings,
+//! not errors.
 
 use sluice_core::options::suggest;
 use sluice_core::{Diagnostic, ErrorKind};
@@ -8,12 +9,14 @@ use sluice_core::{Diagnostic, ErrorKind};
 #[non_exhaustive]
 pub enum QualityError {
     /// A field that the format does not have.
-    #[error("`{file}`, line {line}: `{message}` has no field `{field}`")]
+    #[error("`{file}`, line {line}, column {column}: `{message}` has no field `{field}`")]
     FieldUnknown {
         /// The file, as the user knows it.
         file: String,
         /// From 1.
         line: usize,
+        /// In characters, from 1.
+        column: usize,
         /// The message that was being read.
         message: String,
         /// The name that was found.
@@ -22,12 +25,14 @@ pub enum QualityError {
         available: Vec<String>,
     },
     /// A word that an enumeration does not have.
-    #[error("`{file}`, line {line}: `{enumeration}` has no value `{value}`")]
+    #[error("`{file}`, line {line}, column {column}: `{enumeration}` has no value `{value}`")]
     ValueUnknown {
         /// The file, as the user knows it.
         file: String,
         /// From 1.
         line: usize,
+        /// In characters, from 1.
+        column: usize,
         /// The enumeration.
         enumeration: String,
         /// The word that was found.
@@ -36,22 +41,80 @@ pub enum QualityError {
         available: Vec<String>,
     },
     /// Text that is not protobuf's text format.
-    #[error("`{file}`, line {line}: cannot read the schema as protobuf text")]
+    #[error("`{file}`, line {line}, column {column}: cannot read the schema as protobuf text")]
     TextMalformed {
         /// The file, as the user knows it.
         file: String,
         /// From 1.
         line: usize,
+        /// In characters, from 1.
+        column: usize,
         /// What the parser says.
         source: Box<prost_reflect::text_format::ParseError>,
     },
-    /// A column without a name.
-    #[error("`{file}`: feature {position} has no name")]
+    /// Bytes that are not a schema in binary form.
+    #[error("`{file}`: cannot read the schema in protobuf's binary form")]
+    BinaryMalformed {
+        /// The file, as the user knows it.
+        file: String,
+        /// What the decoder says.
+        source: prost_reflect::prost::DecodeError,
+    },
+    /// Bytes that are not UTF-8 where text is expected.
+    #[error("`{file}`, line {line}: the schema is not text in UTF-8")]
+    NotText {
+        /// The file, as the user knows it.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// Where it stops being text.
+        source: std::str::Utf8Error,
+    },
+    /// A file that says nothing, which is not the same as a schema without rules.
+    #[error("`{file}` is empty")]
+    Empty {
+        /// The file, as the user knows it.
+        file: String,
+    },
+    /// A column, or a field of a struct, without a name.
+    #[error("`{file}`: feature {position}{} has no name", within(owner))]
     NameMissing {
         /// The file, as the user knows it.
         file: String,
         /// The position among the features, from 1.
         position: usize,
+        /// The struct that it is a field of; empty for a column.
+        owner: String,
+    },
+    /// A column that a request names and nobody has.
+    #[error("there is no column `{column}`")]
+    ColumnUnknown {
+        /// The name that was asked for.
+        column: String,
+        /// The columns there are.
+        available: Vec<String>,
+    },
+    /// An environment that a request names and nobody declares.
+    #[error(
+        "column `{column}` cannot be absent from the environment `{environment}`, which is not one of the schema"
+    )]
+    EnvironmentUnknown {
+        /// The column.
+        column: String,
+        /// The environment that was asked for.
+        environment: String,
+        /// The environments there are.
+        available: Vec<String>,
+    },
+    /// A finding that no change of the schema settles, or not without more being known.
+    #[error("no change of the schema settles {code}{}", of_column(column))]
+    NotFixable {
+        /// TFDV's name for it.
+        code: String,
+        /// The column; none where it concerns the whole data set.
+        column: Option<String>,
+        /// Why, and what to do.
+        hint: String,
     },
     /// A column or a string domain that is described twice.
     #[error("`{file}`: {what} `{name}` is described twice")]
@@ -63,8 +126,8 @@ pub enum QualityError {
         /// The name that occurs twice.
         name: String,
     },
-    /// A column that refers to a string domain which is not there.
-    #[error("`{file}`: feature `{feature}` refers to the string domain `{domain}`, which is not there")]
+    /// A column that refers to a domain which is not there.
+    #[error("`{file}`: feature `{feature}` refers to the domain `{domain}`, which is not there")]
     DomainMissing {
         /// The file, as the user knows it.
         file: String,
@@ -83,12 +146,32 @@ pub enum QualityError {
         /// What it answers.
         kind: String,
     },
+    /// An environment that the schema does not have.
+    #[error("the schema has no environment `{environment}`")]
+    EnvironmentNotInSchema {
+        /// The environment that was asked for.
+        environment: String,
+        /// The default environments of the schema.
+        available: Vec<String>,
+    },
+}
+
+fn within(owner: &str) -> String {
+    if owner.is_empty() { String::new() } else { format!(" of struct `{owner}`") }
+}
+
+fn of_column(column: &Option<String>) -> String {
+    column.as_ref().map_or_else(String::new, |column| format!(" of column `{column}`"))
 }
 
 impl Diagnostic for QualityError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::RuleNotBoolean { .. } => ErrorKind::Usage,
+            Self::ColumnUnknown { .. }
+            | Self::EnvironmentUnknown { .. }
+            | Self::EnvironmentNotInSchema { .. }
+            | Self::NotFixable { .. }
+            | Self::RuleNotBoolean { .. } => ErrorKind::Usage,
             _ => ErrorKind::Malformed,
         }
     }
@@ -97,16 +180,33 @@ impl Diagnostic for QualityError {
         match self {
             Self::FieldUnknown { field: wrong, available, .. }
             | Self::ValueUnknown { value: wrong, available, .. }
+            | Self::ColumnUnknown { column: wrong, available }
+            | Self::EnvironmentUnknown { environment: wrong, available, .. }
             | Self::DomainMissing { domain: wrong, available, .. } => {
                 suggest(wrong, available.iter().map(String::as_str))
             }
             Self::TextMalformed { .. } => {
                 Some("a schema is protobuf text, such as `feature { name: \"fare\" type: FLOAT }`".into())
             }
+            Self::NotFixable { hint, .. } => Some(hint.clone()),
+            Self::NotText { .. } | Self::BinaryMalformed { .. } => Some(
+                "a schema in binary form is named `.pb` or `.binpb`; other files are read as text".into(),
+            ),
+            Self::Empty { .. } => {
+                Some("begin with what the data say: `sluice schema infer STATISTICS --out schema`".into())
+            }
             Self::NameMissing { .. } => Some("give it the name of its column: `name: \"fare\"`".into()),
             Self::NameRepeated { .. } => Some("keep one of them".into()),
             Self::RuleNotBoolean { .. } => {
                 Some("write what should hold in each row, such as `fare <= trip_total`".into())
+            }
+            Self::EnvironmentNotInSchema { available, .. } if available.is_empty() => {
+                Some("the schema has none; add `default_environment: \"SERVING\"` to it".into())
+            }
+            Self::EnvironmentNotInSchema { environment, available } => {
+                let names = available.iter().map(String::as_str);
+                let list = || available.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                suggest(environment, names).or_else(|| Some(format!("it has {}", list())))
             }
         }
     }

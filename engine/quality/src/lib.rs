@@ -4,6 +4,7 @@
 //! [`schema::write_schema`] keep it as TFDV's `schema.pbtxt`, and [`validation::validate`] compares statistics
 //! with it. Data that break a schema are findings in a [`validation::ValidationReport`], never an error.
 
+pub mod drift;
 mod error;
 mod protobuf;
 pub mod rules;

@@ -3,6 +3,7 @@
 //! A stage returns data; this crate lays them out; the binary prints.
 
 pub mod html;
+pub mod junit;
 mod number;
 mod pace;
 mod svg;

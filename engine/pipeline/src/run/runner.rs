@@ -27,7 +27,7 @@ use crate::step;
 use crate::step::evaluate::Evaluated;
 use crate::step::statistics::StatisticsRecord;
 use crate::step::train::TrainInputs;
-use crate::step::validate::ValidationRecord;
+use crate::step::validate::{Others, ValidationRecord};
 
 pub(super) struct Runner<'a> {
     file: &'a PipelineFile,
@@ -300,9 +300,11 @@ impl<'a> Runner<'a> {
             rows: 0,
             open: ValidationRecord::open,
             make: |target: &Path, _: &Execution| {
-                let validation = ValidationRecord::new(&statistics, &schema, inferred, &file.spec.validate);
+                let (options, others) = (&file.spec.validate, Others::default());
+                let validation = ValidationRecord::new(&statistics, &schema, inferred, options, &others)?;
                 let made_of = [("statistics", digest), ("schema", schema_digest.as_str())];
-                validation.publish(&schema, made_of, target)?;
+                let junit = validation.junit(&schema, options, &others);
+                validation.publish(&schema, &junit, &made_of, target)?;
                 Ok(validation)
             },
             summary: |validation: &ValidationRecord| match validation.counts() {

@@ -11,6 +11,7 @@ mod statistics_files;
 pub mod train;
 pub mod transform;
 pub mod validate;
+mod validation_reports;
 
 use std::collections::BTreeMap;
 

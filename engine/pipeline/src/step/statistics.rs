@@ -135,8 +135,8 @@ pub fn with_schema(
 }
 
 impl StatisticsRecord {
-    /// Writes the artifact: all subsets as JSON, each in TFDV's format, and a page for people; `source_digest` is that of the
-    /// data set or plan.
+    /// Writes the artifact: all subsets as JSON, each in TFDV's format, and a page for people; `source_digest` is that
+    /// of the data set or plan.
     ///
     /// # Errors
     /// What writing meets.

@@ -4,15 +4,16 @@ mod fields;
 mod number;
 mod print;
 mod read;
+pub(crate) mod unknown;
 
 use std::sync::LazyLock;
 
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 pub(crate) use fields::Fields;
-pub(crate) use number::text_of_double;
+pub(crate) use number::{shortest, text_of_double};
 pub(crate) use print::{escape, print};
-pub(crate) use read::read;
+pub(crate) use read::{read, read_keeping_unknown};
 
 const PACKAGE: &str = "tensorflow.metadata.v0";
 

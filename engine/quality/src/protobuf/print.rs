@@ -1,12 +1,14 @@
 //! Protobuf text, laid out as protobuf's own Python printer does (compared with version 7.36): fields by
 //! number, one block per message, one line per scalar, two spaces per level, maps by key. Strings keep their
-//! UTF-8, bytes are escaped in octal. Unknown fields, which text cannot hold, are left out.
+//! UTF-8, bytes are escaped in octal. Fields of newer versions that were read from text come last in their message;
+//! those from binary form, which have only a number, are left out.
 
 use std::fmt::Write;
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, Value};
 
 use super::number::{shortest, text_of_double};
+use super::unknown;
 
 /// The text of a message, with a newline at its end unless it is empty.
 pub(crate) fn print(message: &DynamicMessage) -> String {
@@ -26,6 +28,7 @@ fn print_fields(text: &mut String, message: &DynamicMessage, level: usize) {
             one => print_one(text, name, &kind, one, level),
         }
     }
+    unknown::kept(message).iter().for_each(|words| text.push_str(&unknown::lines(words, level)));
 }
 
 fn print_one(text: &mut String, name: &str, kind: &Kind, value: &Value, level: usize) {

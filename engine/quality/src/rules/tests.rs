@@ -230,6 +230,7 @@ fn findings_of_a_schema_are_located() {
     let mut report = ValidationReport {
         subset: "train".into(),
         num_rows: ROWS as u64,
+        measurements: Vec::new(),
         findings: vec![
             found(FindingCode::LowFractionPresent, "fare"),
             found(FindingCode::FloatTooBig, "fare"),

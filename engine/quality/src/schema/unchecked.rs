@@ -1,12 +1,15 @@
 //! Which rules of a schema file validation does not look at, so that passing is not mistaken for more than it is.
 
-use prost_reflect::DynamicMessage;
+use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
-use crate::protobuf::Fields;
+use crate::protobuf::{Fields, unknown as kept};
 
 /// Fields of a schema that are checked or demand nothing.
-const SCHEMA_FIELDS: [&str; 8] = [
+const SCHEMA_FIELDS: [&str; 11] = [
     "feature",
+    "sparse_feature",
+    "weighted_feature",
+    "default_environment",
     "string_domain",
     "annotation",
     "int_domain",
@@ -16,9 +19,21 @@ const SCHEMA_FIELDS: [&str; 8] = [
     "represent_variable_length_as_ragged",
 ];
 
-/// Fields of a feature that are checked or demand nothing; `value_count` and `shape` are looked at one by one.
-const FEATURE_FIELDS: [&str; 13] = [
+/// Fields of a feature that are checked or demand nothing.
+const FEATURE_FIELDS: [&str; 25] = [
     "name",
+    "value_count",
+    "value_counts",
+    "shape",
+    "unique_constraints",
+    "in_environment",
+    "not_in_environment",
+    "drift_comparator",
+    "skew_comparator",
+    "struct_domain",
+    "time_domain",
+    "mid_domain",
+    "url_domain",
     "deprecated",
     "type",
     "domain",
@@ -39,29 +54,48 @@ pub(crate) fn rules(schema: &DynamicMessage) -> Vec<String> {
     for feature in schema.messages("feature") {
         let name = feature.text("name").unwrap_or_default();
         let names = set_fields(&feature).into_iter();
-        let open = names.filter(|field| !FEATURE_FIELDS.contains(&field.as_str()) && !holds(&feature, field));
+        let open = names.filter(|field| !FEATURE_FIELDS.contains(&field.as_str()));
         rules.extend(open.map(|field| format!("feature `{name}`: {field}")));
-    }
-    if let Some(limits) = schema.message("dataset_constraints") {
-        let open = set_fields(&limits).into_iter().filter(|field| field.ends_with("_comparator"));
-        rules.extend(open.map(|field| format!("dataset_constraints: {field}")));
     }
     rules.extend(set_fields(schema).into_iter().filter(|field| !SCHEMA_FIELDS.contains(&field.as_str())));
     rules
 }
 
-fn set_fields(message: &DynamicMessage) -> Vec<String> {
-    message.fields().map(|(field, _)| field.name().to_owned()).collect()
+/// Fields that this version has no definition of, each with the messages around it.
+pub(crate) fn unknown(schema: &DynamicMessage) -> Vec<String> {
+    let mut found = Vec::new();
+    unknown_in(schema, "", &mut found);
+    found
 }
 
-/// Whether a column with one value per row fulfils it anyway, or it is checked.
-fn holds(feature: &DynamicMessage, field: &str) -> bool {
-    let Some(rule) = feature.message(field) else { return false };
-    match field {
-        "value_count" => rule.integer("min").unwrap_or(0) <= 1 && rule.integer("max").unwrap_or(1) >= 1,
-        "shape" => rule.messages("dim").iter().all(|dimension| dimension.integer("size") == Some(1)),
-        _ => false,
+fn unknown_in(message: &DynamicMessage, place: &str, found: &mut Vec<String>) {
+    for words in kept::kept(message) {
+        let end =
+            words.find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_').unwrap_or(words.len());
+        found.push(format!("{place}{}", &words[..end]));
     }
+    found.extend(kept::numbers(message).iter().map(|number| format!("{place}field number {number}")));
+    let mut fields: Vec<_> = message.fields().collect();
+    fields.sort_by_key(|(field, _)| field.number());
+    for (field, value) in fields {
+        let inner: Vec<&DynamicMessage> = match value {
+            Value::Message(inner) => vec![inner],
+            Value::List(items) => items.iter().filter_map(Value::as_message).collect(),
+            _ => Vec::new(),
+        };
+        for inner in inner {
+            let name = inner.descriptor().get_field_by_name("name").and_then(|_| inner.text("name"));
+            let place = match name {
+                Some(name) => format!("{place}{} `{name}`: ", field.name()),
+                None => format!("{place}{}: ", field.name()),
+            };
+            unknown_in(inner, &place, found);
+        }
+    }
+}
+
+fn set_fields(message: &DynamicMessage) -> Vec<String> {
+    message.fields().map(|(field, _)| field.name().to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -70,18 +104,13 @@ mod tests {
 
     #[test]
     fn only_what_is_not_looked_at_is_named() {
-        let text = "feature { name: 'a' type: INT value_count { min: 1 max: 1 } presence { min_count: 1 } }
-            feature { name: 'b' value_count { min: 2 } drift_comparator { } not_in_environment: 'SERVING' }
+        let text = "feature { name: 'a' type: INT value_count { min: 2 } presence { min_count: 1 } }
+            feature { name: 'b' drift_comparator { } not_in_environment: 'SERVING' group_presence { } }
+            feature { name: 'c' type: BYTES image_domain { max_image_byte_size: 3 } }
             dataset_constraints { min_examples_count: 3 num_examples_drift_comparator { } }
             default_environment: 'SERVING'";
         let rules = read_schema(text, "schema.pbtxt").unwrap().unchecked_rules();
-        let wanted = [
-            "feature `b`: value_count",
-            "feature `b`: not_in_environment",
-            "feature `b`: drift_comparator",
-            "dataset_constraints: num_examples_drift_comparator",
-            "default_environment",
-        ];
+        let wanted = ["feature `b`: group_presence", "feature `c`: image_domain"];
         assert_eq!(rules, wanted);
     }
 }

@@ -32,9 +32,9 @@ use sluice_summaries::{ColumnSummary, OfColumn};
 pub use categories::Categories;
 pub use options::{CrossSpec, MAX_SLICES, StatisticsError, StatisticsOptions};
 pub use profile::ColumnProfile;
-pub use slice_spec::SliceSpec;
 #[cfg(test)]
 pub(crate) use profile::{equal_width, pooled};
+pub use slice_spec::SliceSpec;
 
 use rows::RowStatistics;
 use sliced::Sliced;

@@ -128,7 +128,7 @@ fn as_text(bytes: &[u8]) -> Option<&str> {
 fn of_text(text: &str, file: &str) -> Result<StatisticsList, StatisticsFileError> {
     let message: DynamicMessage = read_text(descriptor(StatisticsList::NAME), &without_signs(text), file)
         .map_err(|error| match error {
-            QualityError::TextMalformed { file, line, source } => {
+            QualityError::TextMalformed { file, line, source, .. } => {
                 StatisticsFileError::TextMalformed { file, line, source }
             }
             other => StatisticsFileError::TextUnknown(Box::new(other)),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::code::{FindingCode, TfdvType};
+
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -10,129 +12,6 @@ pub enum Severity {
     Warning,
     /// The data break the schema.
     Error,
-}
-
-/// What is wrong, as a stable word (`missing-column`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum FindingCode {
-    /// The data have another type.
-    UnexpectedType,
-    /// A required column is not in the data.
-    MissingColumn,
-    /// A required column is in the data without a single value.
-    NotPresent,
-    /// Too small a share of rows has a value.
-    LowFractionPresent,
-    /// Too few rows have a value.
-    LowNumberPresent,
-    /// The schema says one value per row, some rows have none.
-    ShapeBroken,
-    /// A column that the schema does not know.
-    NewColumn,
-    /// Text that is not in the list of the schema.
-    UnexpectedValue,
-    /// Text that is neither the word for true nor that for false.
-    TextNotBoolean,
-    /// Text that is not an integer.
-    TextNotInteger,
-    /// Text that is not a number.
-    TextNotFloat,
-    /// An integer above 1 where 0 and 1 are expected.
-    BooleanTooBig,
-    /// An integer below 0 where 0 and 1 are expected.
-    BooleanTooSmall,
-    /// A float other than 0 and 1 where these are expected.
-    FloatNotBoolean,
-    /// An integer above the bound.
-    IntegerTooBig,
-    /// An integer below the bound.
-    IntegerTooSmall,
-    /// A float above the bound.
-    FloatTooBig,
-    /// A float below the bound.
-    FloatTooSmall,
-    /// NaN where there must be none.
-    HasNan,
-    /// Infinity where there must be none.
-    HasInfinity,
-    /// Fewer rows than demanded.
-    TooFewRows,
-    /// More rows than allowed.
-    TooManyRows,
-    /// No rows at all.
-    NoRows,
-    /// The domain in the schema does not fit the type.
-    DomainInvalidForType,
-    /// The schema contradicts itself.
-    SchemaInvalid,
-    /// The statistics do not say enough to decide a check.
-    Undecided,
-    /// Too many rows for which a rule of the pipeline file does not hold.
-    RuleBroken,
-    /// Rows that share their key with an earlier row.
-    KeyRepeated,
-}
-
-impl FindingCode {
-    /// The number, name and short description that TFDV's anomalies have for it.
-    fn of_tfdv(self) -> (i32, &'static str, &'static str) {
-        match self {
-            Self::UnexpectedType => (70, "UNEXPECTED_DATA_TYPE", "Unexpected data type"),
-            Self::MissingColumn => (35, "SCHEMA_MISSING_COLUMN", "Column dropped"),
-            Self::NotPresent => (19, "FEATURE_TYPE_NOT_PRESENT", "Column dropped"),
-            Self::LowFractionPresent => (16, "FEATURE_TYPE_LOW_FRACTION_PRESENT", "Column dropped"),
-            Self::LowNumberPresent => (17, "FEATURE_TYPE_LOW_NUMBER_PRESENT", "Column dropped"),
-            Self::ShapeBroken => (80, "INVALID_FEATURE_SHAPE", "Feature shape dropped"),
-            Self::NewColumn => (36, "SCHEMA_NEW_COLUMN", "New column"),
-            Self::UnexpectedValue => (14, "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "Unexpected string values"),
-            Self::TextNotBoolean => (9, "BOOL_TYPE_UNEXPECTED_STRING", "Non-boolean values"),
-            Self::TextNotInteger => (30, "INT_TYPE_NOT_INT_STRING", "Invalid values"),
-            Self::TextNotFloat => (25, "FLOAT_TYPE_STRING_NOT_FLOAT", "Invalid values"),
-            Self::BooleanTooBig => (1, "BOOL_TYPE_BIG_INT", "Non-boolean values"),
-            Self::BooleanTooSmall => (7, "BOOL_TYPE_SMALL_INT", "Non-boolean values"),
-            Self::FloatNotBoolean => (52, "BOOL_TYPE_UNEXPECTED_FLOAT", "Non-boolean values"),
-            Self::IntegerTooBig => (28, "INT_TYPE_BIG_INT", "Out-of-range values"),
-            Self::IntegerTooSmall => (32, "INT_TYPE_SMALL_INT", "Out-of-range values"),
-            Self::FloatTooBig => (22, "FLOAT_TYPE_BIG_FLOAT", "Out-of-range values"),
-            Self::FloatTooSmall => (24, "FLOAT_TYPE_SMALL_FLOAT", "Out-of-range values"),
-            Self::HasNan => (53, "FLOAT_TYPE_HAS_NAN", "Invalid values"),
-            Self::HasInfinity => (62, "FLOAT_TYPE_HAS_INF", "Invalid values"),
-            Self::TooFewRows => (51, "DATASET_LOW_NUM_EXAMPLES", "Low num examples in dataset."),
-            Self::TooManyRows => (58, "DATASET_HIGH_NUM_EXAMPLES", "High num examples in dataset."),
-            Self::NoRows => (43, "NO_DATA_IN_SPAN", "No data"),
-            Self::DomainInvalidForType => {
-                (66, "DOMAIN_INVALID_FOR_TYPE", "The domain does not match the type")
-            }
-            Self::SchemaInvalid => (69, "INVALID_SCHEMA_SPECIFICATION", "Invalid schema"),
-            Self::Undecided => (83, "STATS_NOT_AVAILABLE", "Not decided"),
-            Self::RuleBroken => (86, "CUSTOM_VALIDATION", "Rule broken"),
-            Self::KeyRepeated => (86, "CUSTOM_VALIDATION", "Key repeated"),
-        }
-    }
-
-    /// TFDV's type of anomaly for it.
-    #[must_use]
-    pub fn tfdv(self) -> TfdvType {
-        let (number, name, _) = self.of_tfdv();
-        TfdvType { name: name.into(), number }
-    }
-
-    /// The few words that TFDV shows for it.
-    #[must_use]
-    pub fn short_description(self) -> &'static str {
-        self.of_tfdv().2
-    }
-}
-
-/// A type of anomaly in TFDV's `AnomalyInfo.Type`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TfdvType {
-    /// Its name.
-    pub name: String,
-    /// Its number.
-    pub number: i32,
 }
 
 /// One place where data and schema disagree.
@@ -144,9 +23,15 @@ pub struct Finding {
     pub tfdv: TfdvType,
     /// How much it weighs.
     pub severity: Severity,
-    /// The column; none where it concerns the whole data set.
+    /// The slice of the data; none where it concerns all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
+    /// The column, or the steps to a field of a struct joined by points; none where it concerns the whole data set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
+    /// The steps to a field of a struct, at least two; empty for a column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
     /// The rule of the schema, as the path of a field: `presence.min_fraction`.
     pub rule: String,
     /// What the rule demands.
@@ -207,7 +92,9 @@ impl Finding {
             code,
             tfdv: code.tfdv(),
             severity,
+            slice: None,
             column: None,
+            path: Vec::new(),
             rule,
             expected,
             observed,
@@ -218,15 +105,28 @@ impl Finding {
         }
     }
 
+    /// With what TFDV says in such a case.
+    pub(crate) fn saying(mut self, description: impl Into<String>) -> Self {
+        self.tfdv.description = description.into();
+        self
+    }
+
+    /// With other few words of TFDV than those of the code.
+    pub(crate) fn in_short(mut self, short_description: impl Into<String>) -> Self {
+        self.tfdv.short_description = short_description.into();
+        self
+    }
+
+    /// With the exact number of rows or values that break the rule, where it is known.
+    pub(crate) fn violated_by(mut self, count: Option<u64>) -> Self {
+        self.num_violations = count;
+        self
+    }
+
     /// The same as a warning.
     pub(crate) fn into_warning(self) -> Self {
         Self { severity: Severity::Warning, ..self }
     }
-}
-
-/// A change of one column in the schema, on one line.
-pub(crate) fn change(column: &str, body: &str) -> String {
-    format!("feature {{ name: \"{}\" {body} }}", crate::protobuf::escape(column))
 }
 
 /// "1 row", "2 rows".

@@ -4,8 +4,10 @@
 use sluice_core::schema::Domain;
 use sluice_core::statistics::ColumnStatistics;
 
-use super::finding::{Finding, FindingCode, Words, change, rows};
-use super::integers::undecided;
+use super::code::FindingCode;
+use super::finding::{Finding, Words, rows};
+use super::subject::Subject;
+use super::words::general;
 use crate::protobuf::text_of_double;
 
 /// The smallest and largest number of a column, infinities included; `None` where all are NaN.
@@ -22,101 +24,115 @@ fn exceeds(value: f64, bound: f64) -> bool {
     value as f32 > bound as f32
 }
 
-/// A float column against its bounds and what it must not hold.
-pub(crate) fn check(domain: &Domain, column: &ColumnStatistics, findings: &mut Vec<Finding>) {
+/// A float column against its bounds and what it must not hold, in TFDV's order.
+pub(crate) fn check(subject: &Subject<'_>, domain: &Domain, findings: &mut Vec<Finding>) {
     let Domain::Float { min, max, disallow_nan, disallow_inf, .. } = domain else { return };
-    let presence = &column.presence;
+    let presence = &subject.column.presence;
     if *disallow_nan && presence.num_nan > 0 {
-        findings.push(forbidden(FindingCode::HasNan, "float_domain.disallow_nan", presence.num_nan, column));
+        findings.push(forbidden(subject, FindingCode::HasNan, presence.num_nan));
+    }
+    if min.is_some() || max.is_some() {
+        match range(subject.column) {
+            Some(range) => check_range(subject, range, *min, *max, findings),
+            None if presence.num_nan > 0 && presence.num_nan == subject.column.num_values() => {}
+            None => findings.push(subject.undecided("float_domain")),
+        }
     }
     let num_infinite = presence.num_positive_infinity + presence.num_negative_infinity;
     if *disallow_inf && num_infinite > 0 {
-        findings.push(forbidden(FindingCode::HasInfinity, "float_domain.disallow_inf", num_infinite, column));
-    }
-    if min.is_none() && max.is_none() {
-        return;
-    }
-    match range(column) {
-        Some(range) => check_range(range, *min, *max, column, findings),
-        None if presence.num_nan == presence.num_present() => {}
-        None => findings.push(undecided("float_domain", column)),
+        findings.push(forbidden(subject, FindingCode::HasInfinity, num_infinite));
     }
 }
 
 /// A range, be it of floats or of text that means floats, against bounds.
 pub(crate) fn check_range(
+    subject: &Subject<'_>,
     (lowest, highest): (f64, f64),
     min: Option<f64>,
     max: Option<f64>,
-    column: &ColumnStatistics,
     findings: &mut Vec<Finding>,
 ) {
-    if let Some(bound) = max.filter(|bound| exceeds(highest, *bound)) {
-        let words = words("float_domain.max", ("at most", bound), ("largest", "max", highest), column);
-        findings.push(Finding::column(FindingCode::FloatTooBig, &column.name, words));
-    }
     if let Some(bound) = min.filter(|bound| exceeds(*bound, lowest)) {
-        let words = words("float_domain.min", ("at least", bound), ("smallest", "min", lowest), column);
-        findings.push(Finding::column(FindingCode::FloatTooSmall, &column.name, words));
+        let words = words(subject, "float_domain.min", ("at least", bound), ("smallest", "min", lowest));
+        let tfdv = format!(
+            "Unexpectedly low values: {}<{}(upto six significant digits)",
+            general(lowest),
+            general(bound)
+        );
+        findings.push(subject.finding(FindingCode::FloatTooSmall, words).saying(tfdv));
+    }
+    if let Some(bound) = max.filter(|bound| exceeds(highest, *bound)) {
+        let words = words(subject, "float_domain.max", ("at most", bound), ("largest", "max", highest));
+        let tfdv = format!(
+            "Unexpectedly high value: {}>{}(upto six significant digits)",
+            general(highest),
+            general(bound)
+        );
+        findings.push(subject.finding(FindingCode::FloatTooBig, words).saying(tfdv));
     }
 }
 
 fn words(
+    subject: &Subject<'_>,
     rule: &'static str,
     (side, bound): (&str, f64),
     (which, field, value): (&str, &str, f64),
-    column: &ColumnStatistics,
 ) -> Words {
-    let (name, bound, value) = (&column.name, text_of_double(bound), text_of_double(value));
+    let (name, bound, value) = (subject.name(), text_of_double(bound), text_of_double(value));
+    let in_all = Subject { weighted: None, ..*subject }.amount(subject.column.num_values() as f64);
     Words {
         rule,
         expected: format!("{side} {bound}"),
-        observed: format!("{which} value {value} in {}", rows(column.presence.num_present())),
+        observed: format!("{which} value {value} in {in_all}"),
         message: format!("the {which} value of column `{name}` is {value}, {side} {bound} is allowed"),
-        suggestion: change(name, &format!("float_domain {{ {field}: {value} }}")),
+        suggestion: subject.change(&format!("float_domain {{ {field}: {value} }}")),
     }
 }
 
 /// NaN or infinity where there must be none.
-pub(crate) fn forbidden(
-    code: FindingCode,
-    rule: &'static str,
-    count: u64,
-    column: &ColumnStatistics,
-) -> Finding {
-    let (what, field) =
-        if code == FindingCode::HasNan { ("NaN", "disallow_nan") } else { ("infinity", "disallow_inf") };
-    let found = format!("{count} of {}", rows(column.presence.num_present()));
+pub(crate) fn forbidden(subject: &Subject<'_>, code: FindingCode, count: u64) -> Finding {
+    let (what, field, rule, tfdv) = if code == FindingCode::HasNan {
+        ("NaN", "disallow_nan", "float_domain.disallow_nan", "Float feature has NaN values.")
+    } else {
+        ("infinity", "disallow_inf", "float_domain.disallow_inf", "Float feature has Inf values.")
+    };
+    let unweighted = Subject { weighted: None, ..*subject };
+    let found = unweighted.amount_of(count as f64, subject.column.num_values() as f64);
     let words = Words {
         rule,
         expected: format!("no {what}"),
         observed: format!("{found} are {what}"),
-        message: format!("column `{}` must not hold {what}: {found} do", column.name),
-        suggestion: change(&column.name, &format!("float_domain {{ {field}: false }}")),
+        message: format!("column `{}` must not hold {what}: {found} do", subject.name()),
+        suggestion: subject.change(&format!("float_domain {{ {field}: false }}")),
     };
-    Finding::column(code, &column.name, words)
+    subject.finding(code, words).saying(tfdv).violated_by(Some(count))
 }
 
-/// A float column that should hold 0 and 1 only.
-pub(crate) fn check_boolean(column: &ColumnStatistics, findings: &mut Vec<Finding>) {
-    let presence = &column.presence;
+/// A float column that should hold 0 and 1 only: its range, NaN, then what lies between or beyond by the
+/// histograms, the most frequent values and the quantiles.
+pub(crate) fn check_boolean(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let column = subject.column;
+    let num_nan = column.presence.num_nan;
+    let such_as =
+        |value: &str| format!("Floats (such as {value}) not in {{0, 1}}: converting to float_domain.");
     let Some((lowest, highest)) = range(column) else {
-        let is_all_nan = presence.num_nan == presence.num_present();
-        findings.push(if is_all_nan {
-            not_boolean("NaN", column, None)
+        findings.push(if num_nan > 0 && num_nan == column.num_values() {
+            not_boolean(subject, "NaN", None).saying(such_as("NaN")).violated_by(Some(num_nan))
         } else {
-            undecided("bool_domain", column)
+            subject.undecided("bool_domain")
         });
         return;
     };
     let bounds = Some((lowest, highest));
     if !is_zero_or_one(lowest) || !is_zero_or_one(highest) {
         let stranger = if is_zero_or_one(lowest) { highest } else { lowest };
-        findings.push(not_boolean(&text_of_double(stranger), column, bounds));
-    } else if presence.num_nan > 0 {
-        findings.push(not_boolean("NaN", column, bounds));
+        let finding = not_boolean(subject, &text_of_double(stranger), bounds);
+        findings.push(finding.saying(such_as(&general(stranger))));
+    } else if num_nan > 0 {
+        findings.push(not_boolean(subject, "NaN", bounds).saying(such_as("NaN")));
     } else if let Some(between) = between(column) {
-        findings.push(not_boolean(&between, column, bounds));
+        let tfdv = "Float values falling between 0 and 1: converting to float_domain.";
+        findings.push(not_boolean(subject, &between, bounds).saying(tfdv));
     }
 }
 
@@ -124,21 +140,32 @@ fn is_zero_or_one(value: f64) -> bool {
     [0.0_f64, -0.0, 1.0].iter().any(|allowed| allowed.to_bits() == value.to_bits())
 }
 
-/// A value between 0 and 1 that is surely there: among the top values, among the quantiles, or as a third one.
+/// A value between 0 and 1 that is surely there: among the top values, among the quantiles, in a bucket that lies
+/// strictly between, or as a third one.
 fn between(column: &ColumnStatistics) -> Option<String> {
     let top = column.top_values.iter().flat_map(|top| &top.values);
     let mut listed = top.filter_map(|(value, _)| value.parse::<f64>().ok());
-    let numeric = column.numeric.as_ref().and_then(|numeric| numeric.quantiles.as_ref());
-    let mut quantiles = numeric.iter().flat_map(|quantiles| &quantiles.values).map(|(_, value)| *value);
+    let numeric = column.numeric.as_ref();
+    let quantiles = numeric.and_then(|numeric| numeric.quantiles.as_ref());
+    let mut quantiles = quantiles.iter().flat_map(|quantiles| &quantiles.values).map(|(_, value)| *value);
     let is_between = |value: &f64| *value > 0.0 && *value < 1.0;
     if let Some(value) = listed.find(is_between).or_else(|| quantiles.find(is_between)) {
         return Some(text_of_double(value));
+    }
+    let histograms = numeric.and_then(|numeric| numeric.histograms.as_ref());
+    let mut buckets = histograms.iter().flat_map(|both| &both.equal_depth.buckets);
+    if let Some(bucket) = buckets.find(|bucket| bucket.count > 0.0 && bucket.low > 0.0 && bucket.high < 1.0) {
+        return Some(format!(
+            "values from {} to {}",
+            text_of_double(bucket.low),
+            text_of_double(bucket.high)
+        ));
     }
     let distinct = column.distinct.filter(|distinct| distinct.relative_error <= 0.0 && distinct.count > 2)?;
     Some(format!("one of {} different values", distinct.count))
 }
 
-fn not_boolean(stranger: &str, column: &ColumnStatistics, bounds: Option<(f64, f64)>) -> Finding {
+fn not_boolean(subject: &Subject<'_>, stranger: &str, bounds: Option<(f64, f64)>) -> Finding {
     let body = bounds.map_or_else(
         || "float_domain { }".to_owned(),
         |(min, max)| format!("float_domain {{ min: {} max: {} }}", text_of_double(min), text_of_double(max)),
@@ -146,9 +173,9 @@ fn not_boolean(stranger: &str, column: &ColumnStatistics, bounds: Option<(f64, f
     let words = Words {
         rule: "bool_domain",
         expected: "0 or 1".into(),
-        observed: format!("{stranger} in {}", rows(column.presence.num_present())),
-        message: format!("column `{}` should hold 0 and 1 only, but holds {stranger}", column.name),
-        suggestion: change(&column.name, &body),
+        observed: format!("{stranger} in {}", rows(subject.column.presence.num_present())),
+        message: format!("column `{}` should hold 0 and 1 only, but holds {stranger}", subject.name()),
+        suggestion: subject.change(&body),
     };
-    Finding::column(FindingCode::FloatNotBoolean, &column.name, words)
+    subject.finding(FindingCode::FloatNotBoolean, words)
 }

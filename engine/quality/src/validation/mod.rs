@@ -1,57 +1,51 @@
 //! Statistics against a schema: all findings, in the order of the schema, then those on the whole data set, then
-//! columns that the schema does not know, in the order of the data.
+//! columns that the schema does not know, in the order of the data; then those of each slice.
 //!
-//! Checks follow TFDV's and carry its types. A column that is not live (deprecated, planned, …) is not checked;
-//! one without values has no further findings than that; after a wrong type its values are not judged. What the
-//! statistics cannot decide is a warning that says so, never a silent pass.
+//! Checks follow TFDV's, in its order, and carry its types and sentences. A column that is not live (deprecated,
+//! planned, …) is not checked, nor what lies in it; one without values has no further findings than that. What the
+//! statistics cannot decide is a warning that says so, never a silent pass. Statistics with a weight are judged by
+//! weight, as in TFDV. `docs/validation.md` lists the codes.
 
 mod anomalies;
+mod code;
+mod comparators;
+mod composed;
 mod dataset;
+mod domains;
 mod finding;
 mod floats;
 mod integers;
+mod lists;
+mod options;
+mod place;
 mod presence;
+mod rules;
 mod specification;
 mod strings;
+mod subject;
 mod types;
+mod unique;
+mod words;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sluice_core::column::ColumnKind;
-use sluice_core::schema::{Domain, Feature, FeatureType, Schema};
+use sluice_core::schema::{Feature, Schema};
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 
+use place::Place;
+use subject::Subject;
+
 pub use anomalies::write_anomalies;
-pub use finding::{Finding, FindingCode, RowExample, Severity, TfdvType};
-
-/// What to do about columns that the schema does not know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NewColumns {
-    /// They are a finding and pass.
-    #[default]
-    Warning,
-    /// They break the schema, as in TFDV.
-    Error,
-    /// They are not mentioned.
-    Ignore,
-}
-
-/// How to validate.
-///
-/// | name | default | range | meaning |
-/// |---|---|---|---|
-/// | `new_columns` | `warning` | `warning`, `error`, `ignore` | columns that the schema does not know |
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ValidateOptions {
-    /// What to do about columns that the schema does not know.
-    pub new_columns: NewColumns,
-}
+pub use code::{FindingCode, TfdvType};
+pub use comparators::{Against, Distance, Measurement};
+pub use finding::{Finding, RowExample, Severity};
+pub use options::{Baselines, NewColumns, SeverityOverride, ValidateOptions};
+pub use rules::{CheckedRule, checked_rules};
 
 /// Where the data of one subset disagree with a schema.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ValidationReport {
     /// The subset: `train`, `eval`, …
     pub subset: String,
@@ -59,6 +53,9 @@ pub struct ValidationReport {
     pub num_rows: u64,
     /// All there are, in a fixed order.
     pub findings: Vec<Finding>,
+    /// Every distance that the schema bounds, where there was something to compare with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measurements: Vec<Measurement>,
 }
 
 impl ValidationReport {
@@ -102,64 +99,139 @@ pub fn validate(
     schema: &Schema,
     options: &ValidateOptions,
 ) -> ValidationReport {
-    let mut findings = Vec::new();
-    if statistics.num_rows == 0 {
-        findings.push(dataset::no_rows());
-    } else {
-        let columns: BTreeMap<&str, &ColumnStatistics> =
-            statistics.columns.iter().map(|column| (column.name.as_str(), column)).collect();
-        for feature in schema.features.iter().filter(|feature| feature.is_live()) {
-            let column = columns.get(feature.name.as_str()).copied();
-            check_feature(feature, column, statistics.num_rows, &mut findings);
-        }
-        dataset::check_rows(statistics, schema, &mut findings);
-        dataset::check_new_columns(statistics, schema, options.new_columns, &mut findings);
-    }
-    ValidationReport { subset: statistics.name.clone(), num_rows: statistics.num_rows, findings }
+    validate_against(statistics, schema, options, &Baselines::default())
 }
 
-fn check_feature(
-    feature: &Feature,
-    column: Option<&ColumnStatistics>,
-    num_rows: u64,
-    findings: &mut Vec<Finding>,
-) {
-    let is_sound = specification::check(feature, findings);
-    let column = match column {
-        Some(column) if column.presence.num_absent < column.presence.num_rows => column,
-        _ => return presence::check_missing_column(feature, num_rows, findings),
-    };
-    if column.presence.num_present() == 0 {
-        return presence::check_not_present(feature, column, findings);
+/// Compares statistics with a schema and, where the schema says how, with those of other data sets.
+#[must_use]
+pub fn validate_against(
+    statistics: &DatasetStatistics,
+    schema: &Schema,
+    options: &ValidateOptions,
+    baselines: &Baselines<'_>,
+) -> ValidationReport {
+    let mut run = Run::new(statistics, schema, options, baselines);
+    run.judge(None);
+    let (mut findings, mut measurements) = (run.findings, run.measurements);
+    if options.slices && statistics.num_rows > 0 {
+        for slice in &statistics.slices {
+            let baselines = baselines.of_slice(&slice.name);
+            let mut run = Run::new(slice, schema, options, &baselines);
+            run.judge(Some(&slice.name));
+            findings.extend(run.findings);
+            measurements.extend(run.measurements);
+        }
     }
-    presence::check(feature, column, findings);
-    if types::check(feature, column, findings) && is_sound {
-        check_domain(feature, column, findings);
-    }
+    let findings = findings.into_iter().filter_map(|finding| options.weighed(finding)).collect();
+    let (subset, num_rows) = (statistics.name.clone(), statistics.num_rows);
+    ValidationReport { subset, num_rows, findings, measurements }
 }
 
-fn check_domain(feature: &Feature, column: &ColumnStatistics, findings: &mut Vec<Finding>) {
-    let Some(domain) = &feature.domain else { return };
-    let data_type = crate::schema::feature_type(&column.kind);
-    match (data_type, domain) {
-        (Some(FeatureType::Bytes), _) => strings::check(feature, domain, column, findings),
-        (Some(FeatureType::Int), Domain::Boolean { .. }) => integers::check_boolean(column, findings),
-        (Some(FeatureType::Int), Domain::Int { min, max, .. }) => {
-            integers::check(*min, *max, column, findings)
+/// One data set, or one slice of it, under a schema.
+struct Run<'a> {
+    statistics: &'a DatasetStatistics,
+    schema: &'a Schema,
+    options: &'a ValidateOptions,
+    baselines: &'a Baselines<'a>,
+    columns: BTreeMap<&'a [String], &'a ColumnStatistics>,
+    by_weight: bool,
+    findings: Vec<Finding>,
+    measurements: Vec<Measurement>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        statistics: &'a DatasetStatistics,
+        schema: &'a Schema,
+        options: &'a ValidateOptions,
+        baselines: &'a Baselines<'a>,
+    ) -> Self {
+        Self {
+            statistics,
+            schema,
+            options,
+            baselines,
+            columns: statistics.columns.iter().map(|column| (column.steps(), column)).collect(),
+            by_weight: subject::is_by_weight(statistics),
+            findings: Vec::new(),
+            measurements: Vec::new(),
         }
-        // Whole numbers where the schema says FLOAT: see `types`.
-        (Some(FeatureType::Int), Domain::Float { .. })
-            if feature.feature_type == Some(FeatureType::Float) =>
+    }
+
+    /// All checks; of a slice not those on the number of rows, nor of an empty one any.
+    fn judge(&mut self, slice: Option<&str>) {
+        if self.statistics.num_rows == 0 {
+            if slice.is_none() {
+                self.findings.push(dataset::no_rows());
+            }
+            return;
+        }
+        for feature in &self.schema.features {
+            self.feature(feature, &[]);
+        }
+        composed::check(self.statistics, self.schema, &mut self.findings);
+        if slice.is_none() {
+            dataset::check_rows(self.statistics, self.schema, self.baselines, &mut self.findings);
+        }
+        dataset::check_new_columns(self.statistics, self.schema, &mut self.findings);
+        for finding in &mut self.findings {
+            finding.slice = slice.map(str::to_owned);
+        }
+        for measurement in &mut self.measurements {
+            measurement.slice = slice.map(str::to_owned);
+        }
+    }
+
+    fn feature(&mut self, feature: &Feature, parent: &[String]) {
+        if !feature.is_live() {
+            return;
+        }
+        let place = Place::below(parent, &feature.name);
+        let is_expected = feature.is_in(self.options.environment.as_deref(), self.schema);
+        let column = self.columns.get(place.steps()).copied();
+        // Absent from every part of the data.
+        let column = column.filter(|column| column.presence.num_absent < column.presence.num_rows);
+        match column {
+            Some(column) => self.column(feature, &place, column, is_expected),
+            None if is_expected => {
+                specification::check(feature, &place, &mut self.findings);
+                let num_rows = self.statistics.num_rows;
+                presence::check_missing_column(feature, &place, num_rows, &mut self.findings);
+            }
+            None => return,
+        }
+        for field in &feature.fields {
+            self.feature(field, place.steps());
+        }
+    }
+
+    fn column(&mut self, feature: &Feature, place: &Place, column: &ColumnStatistics, is_expected: bool) {
+        let findings = &mut self.findings;
+        let is_sound = specification::check(feature, place, findings);
+        let weighted = column.weighted.as_ref().filter(|_| self.by_weight);
+        let subject = Subject { feature, column, place, weighted };
+        if column.presence.num_present() == 0 {
+            if is_expected {
+                presence::check_not_present(&subject, findings);
+            }
+            return;
+        }
+        if let Some(environment) = self.options.environment.as_deref().filter(|_| !is_expected) {
+            presence::check_environment(&subject, environment, findings);
+        }
+        lists::check(&subject, findings);
+        presence::check(&subject, findings);
+        types::check(&subject, findings);
+        if is_sound {
+            domains::check(&subject, findings);
+        }
+        unique::check(&subject, findings);
+        for (against, control) in
+            [(Against::Previous, self.baselines.previous), (Against::Serving, self.baselines.serving)]
         {
-            floats::check(domain, column, findings);
-        }
-        (Some(FeatureType::Float), Domain::Boolean { .. }) => floats::check_boolean(column, findings),
-        (Some(FeatureType::Float), Domain::Float { .. }) => floats::check(domain, column, findings),
-        // Only a column without a type in the schema comes here: `specification` refuses the others.
-        (Some(FeatureType::Int), Domain::Time { .. }) => {}
-        (_, Domain::Semantic(_)) => {}
-        (None | Some(FeatureType::Int | FeatureType::Float | FeatureType::Struct), _) => {
-            findings.push(specification::domain_invalid(feature, domain, data_type));
+            if let Some(control) = control {
+                comparators::check(&subject, against, control, findings, &mut self.measurements);
+            }
         }
     }
 }
@@ -170,5 +242,7 @@ fn type_in_words(kind: &ColumnKind) -> String {
         .map_or_else(|| kind.to_string(), |feature_type| format!("{} ({kind})", feature_type.name()))
 }
 
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 mod tests;

@@ -6,40 +6,55 @@
 
 use sluice_core::column::ColumnKind;
 use sluice_core::schema::{Domain, Feature, FeatureType};
-use sluice_core::statistics::ColumnStatistics;
 
-use super::finding::{Finding, FindingCode, Words, change, rows};
+use super::code::FindingCode;
+use super::finding::{Finding, Words, rows};
+use super::subject::Subject;
 use super::type_in_words;
 use crate::schema::feature_type;
 
 /// Whether the types agree; a schema without a type accepts any.
-pub(crate) fn check(feature: &Feature, column: &ColumnStatistics, findings: &mut Vec<Finding>) -> bool {
-    let Some(expected) = feature.feature_type else { return true };
+pub(crate) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let (feature, column) = (subject.feature, subject.column);
+    let Some(expected) = feature.feature_type else { return };
     let found = feature_type(&column.kind);
     if found == Some(expected) || is_spelling(feature, &column.kind) {
-        return true;
+        return;
     }
-    let (name, words) = (&feature.name, type_in_words(&column.kind));
+    let (name, words) = (subject.name(), type_in_words(&column.kind));
     let suggestion = match found {
-        Some(found) => change(name, &format!("type: {}", found.name())),
+        Some(found) => subject.change(&format!("type: {}", found.name())),
         None => format!("in feature `{name}`, remove `type`"),
     };
+    let tfdv =
+        format!("Expected data of type: {} but got {}", expected.name(), name_of_data(&column.kind, found));
+    let num_present = column.presence.num_present();
     let words = Words {
         rule: "type",
         expected: expected.name().into(),
-        observed: format!("{words} in {}", rows(column.presence.num_present())),
+        observed: format!("{words} in {}", rows(num_present)),
         message: format!("column `{name}` is {words} in the data, {} in the schema", expected.name()),
         suggestion,
     };
-    findings.push(Finding::column(FindingCode::UnexpectedType, name, words));
-    false
+    let finding = subject.finding(FindingCode::UnexpectedType, words).saying(tfdv);
+    findings.push(finding.violated_by(Some(num_present)));
+}
+
+/// TFDV's name for the type of data, which tells text from bytes.
+fn name_of_data(kind: &ColumnKind, found: Option<FeatureType>) -> &'static str {
+    match found {
+        Some(FeatureType::Bytes) if *kind.innermost() == ColumnKind::Binary => "BYTES",
+        Some(FeatureType::Bytes) => "STRING",
+        Some(other) => other.name(),
+        None => "UNKNOWN",
+    }
 }
 
 fn is_spelling(feature: &Feature, kind: &ColumnKind) -> bool {
     match feature.feature_type {
-        Some(FeatureType::Float) => matches!(kind, ColumnKind::Integer | ColumnKind::Unsigned),
+        Some(FeatureType::Float) => matches!(kind.innermost(), ColumnKind::Integer | ColumnKind::Unsigned),
         Some(FeatureType::Bytes) => {
-            *kind == ColumnKind::Boolean && matches!(feature.domain, Some(Domain::Boolean { .. }))
+            *kind.innermost() == ColumnKind::Boolean && matches!(feature.domain, Some(Domain::Boolean { .. }))
         }
         Some(FeatureType::Int | FeatureType::Struct) | None => false,
     }

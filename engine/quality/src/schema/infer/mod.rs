@@ -1,9 +1,18 @@
-//! A schema proposed from statistics, by TFDV's order of decisions: type, presence, shape, then the first
-//! domain that fits of boolean, integers as text, a closed list of strings. Bounds of numbers are never
-//! inferred: that a fare was below 80 so far is no rule.
+//! A schema proposed from statistics, by TFDV's order of decisions: type, presence, shape or number of values, then
+//! the first domain that fits of one that the statistics name, boolean, integers as text, a closed list of strings.
+//! Bounds of numbers are inferred on request only: that a fare was below 80 so far is no rule.
 //!
-//! Domains of text come only from values that are known completely: from the first 1,000 of a million values
-//! nothing follows about the others. A column in which nothing was present demands nothing.
+//! A list of strings comes only from values that are known completely: from the first 1,000 of a million values
+//! nothing follows about the others. A column in which nothing was present demands nothing. Where the statistics of
+//! all columns are weighted, presence is that of the weight.
+
+mod domain;
+mod environments;
+mod semantic;
+mod shape;
+mod similar;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use sluice_core::RESERVED_PREFIX;
@@ -11,23 +20,49 @@ use sluice_core::column::ColumnKind;
 use sluice_core::schema::{Domain, Feature, FeatureType, PresenceConstraint, Schema, Shape};
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 
-use super::path::serialized_path;
+pub use environments::set_environments;
+
+pub(super) use domain::{lower_bound, upper_bound};
+pub(super) use semantic::{DOMAIN_INFO, fill as fill_semantic, semantic_domain};
+pub(super) use shape::value_counts;
+
+use super::path::serialized_steps;
+use super::text::SchemaFile;
+use super::view::{View, is_weighted};
 
 /// What inference may propose.
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `max_string_domain_size` | 100 | from 0 | text with more different values gets no list of them |
+/// | `max_string_domain_size` | 100 | from 0 | text with more different values gets no list of them; 0 for never |
+/// | `shape` | true | | the same number of values in every row becomes a shape; else a number of values |
+/// | `ranges` | false | | numbers get the least and greatest value seen as bounds |
+/// | `max_categorical_integers` | 0 | from 0 | integers with at most so many different values are categories; 0 for never |
+/// | `share_domains` | false | | columns with nearly the same list of strings share one |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InferOptions {
     /// Text with more different values than this gets no list of them; 0 for never.
     pub max_string_domain_size: usize,
+    /// Whether the same number of values in every row becomes a shape.
+    pub shape: bool,
+    /// Whether numbers get bounds.
+    pub ranges: bool,
+    /// Integers with at most so many different values are categories; 0 for never.
+    pub max_categorical_integers: u64,
+    /// Whether columns with nearly the same list of strings share one.
+    pub share_domains: bool,
 }
 
 impl Default for InferOptions {
     fn default() -> Self {
-        Self { max_string_domain_size: 100 }
+        Self {
+            max_string_domain_size: 100,
+            shape: true,
+            ranges: false,
+            max_categorical_integers: 0,
+            share_domains: false,
+        }
     }
 }
 
@@ -39,38 +74,101 @@ impl Default for InferOptions {
 /// use sluice_core::statistics::{ColumnStatistics, DatasetStatistics, Presence};
 /// use sluice_quality::schema::{InferOptions, infer_schema, write_schema};
 ///
-/// let presence = Presence { num_rows: 4, num_missing: 1, ..Presence::default() };
+/// let presence = Presence { num_rows: 4, ..Presence::default() };
 /// let fare = ColumnStatistics { presence, ..ColumnStatistics::new("fare", ColumnKind::Float) };
 /// let statistics =
 ///     DatasetStatistics { name: "train".into(), num_rows: 4, columns: vec![fare], ..Default::default() };
-/// let schema = infer_schema(&statistics, &InferOptions::default());
-/// assert_eq!(
-///     write_schema(&schema.into()),
-///     "feature {\n  name: \"fare\"\n  type: FLOAT\n  presence {\n    min_count: 1\n  }\n}\n"
-/// );
+/// let options = InferOptions { shape: false, ..InferOptions::default() };
+/// let schema = infer_schema(&statistics, &options);
+/// let lines = write_schema(&schema.into());
+/// assert!(lines.starts_with("feature {\n  name: \"fare\"\n  value_count {\n    min: 1\n    max: 1\n  }\n"));
 /// ```
 #[must_use]
 pub fn infer_schema(statistics: &DatasetStatistics, options: &InferOptions) -> Schema {
-    let columns = statistics.columns.iter().filter(|column| !column.name.starts_with(RESERVED_PREFIX));
-    Schema { features: columns.map(|column| infer_feature(column, options)).collect(), ..Schema::default() }
+    let by_weight = is_weighted(statistics);
+    let mut schema = Schema::default();
+    let mut names = BTreeSet::new();
+    for column in statistics.columns.iter().filter(|column| !is_own(column)) {
+        add(&mut schema, View::new(column, by_weight), options, &mut names);
+    }
+    if options.share_domains {
+        similar::share(&mut schema);
+    }
+    schema
+}
+
+/// As [`infer_schema`], with all that custom statistics say of a domain, for which [`Schema`] has only a name.
+#[must_use]
+pub fn infer_schema_file(statistics: &DatasetStatistics, options: &InferOptions) -> SchemaFile {
+    let mut file = SchemaFile::from(infer_schema(statistics, options));
+    fill_semantic(file.message_mut(), statistics);
+    file
+}
+
+/// A column that the engine made.
+pub(super) fn is_own(column: &ColumnStatistics) -> bool {
+    column.steps().first().is_some_and(|step| step.starts_with(RESERVED_PREFIX))
+}
+
+/// Adds what a column, or a field of a struct that is there, should look like; false where its struct is not there.
+pub(super) fn add(
+    schema: &mut Schema,
+    view: View<'_>,
+    options: &InferOptions,
+    names: &mut BTreeSet<String>,
+) -> bool {
+    let steps = view.column.steps();
+    let Some((name, above)) = steps.split_last() else { return false };
+    let Some(siblings) = fields_at(&mut schema.features, above) else { return false };
+    let mut feature = infer(name, view, options);
+    if let Some(Domain::Strings { name, .. }) = &mut feature.domain {
+        *name = free_name(serialized_steps(steps), names);
+        names.insert(name.clone());
+    }
+    siblings.push(feature);
+    true
+}
+
+/// The fields of the struct at these steps; the columns where there are no steps.
+pub(super) fn fields_at<'a>(
+    features: &'a mut Vec<Feature>,
+    steps: &[String],
+) -> Option<&'a mut Vec<Feature>> {
+    steps.iter().try_fold(features, |features, step| {
+        features.iter_mut().find(|feature| feature.name == *step).map(|feature| &mut feature.fields)
+    })
+}
+
+/// The name, or the name with the first number from 2 on that makes it a new one.
+fn free_name(name: String, taken: &BTreeSet<String>) -> String {
+    if !taken.contains(&name) {
+        return name;
+    }
+    (2_usize..).map(|number| format!("{name}{number}")).find(|name| !taken.contains(name)).unwrap_or(name)
 }
 
 /// What one column should look like.
 pub(crate) fn infer_feature(column: &ColumnStatistics, options: &InferOptions) -> Feature {
-    let mut feature = Feature::new(&column.name);
-    feature.feature_type = feature_type(&column.kind);
-    feature.presence = presence(column);
-    let is_complete = feature.presence.min_fraction.is_some();
-    // Lists and structs have lengths of their own.
-    if is_complete && !is_nested(&column.kind) {
-        feature.shape = Shape::scalar();
+    let name = column.steps().last().map_or(column.name.as_str(), String::as_str);
+    let mut feature = infer(name, View::new(column, false), options);
+    if let Some(Domain::Strings { name, .. }) = &mut feature.domain {
+        *name = serialized_steps(column.steps());
     }
-    feature.domain = domain(column, options);
     feature
 }
 
-fn is_nested(kind: &ColumnKind) -> bool {
-    matches!(kind, ColumnKind::List(_) | ColumnKind::Struct(_) | ColumnKind::Other(_))
+fn infer(name: &str, view: View<'_>, options: &InferOptions) -> Feature {
+    let mut feature = Feature::new(name);
+    feature.feature_type = view.feature_type();
+    feature.presence = presence(view);
+    if view.num_present() > 0.0 {
+        feature.shape = match shape::fixed(view).filter(|_| options.shape) {
+            Some(sizes) => Shape::Fixed(sizes),
+            None => value_counts(view),
+        };
+    }
+    feature.domain = domain::infer(view, options);
+    feature
 }
 
 /// TFDV's type for a kind; lists have the type of what they hold.
@@ -89,73 +187,14 @@ pub(crate) fn feature_type(kind: &ColumnKind) -> Option<FeatureType> {
     }
 }
 
-fn presence(column: &ColumnStatistics) -> PresenceConstraint {
-    let (rows, present) = (column.presence.num_rows, column.presence.num_present());
-    if present == 0 {
-        return PresenceConstraint { min_fraction: None, min_count: Some(0) };
+/// A weight below 1 is too little to demand a row.
+fn presence(view: View<'_>) -> PresenceConstraint {
+    let present = view.num_present();
+    let is_complete = present > 0.0 && view.num_missing() <= 0.0;
+    PresenceConstraint {
+        min_fraction: is_complete.then_some(1.0),
+        min_count: Some(i64::from(present >= 1.0)),
     }
-    PresenceConstraint { min_fraction: (present == rows).then_some(1.0), min_count: Some(1) }
-}
-
-fn domain(column: &ColumnStatistics, options: &InferOptions) -> Option<Domain> {
-    match column.kind {
-        ColumnKind::Boolean => Some(Domain::Boolean { true_value: None, false_value: None }),
-        ColumnKind::Integer | ColumnKind::Unsigned => boolean_of_integers(column),
-        ColumnKind::Text => domain_of_text(column, options),
-        ColumnKind::Null
-        | ColumnKind::Float
-        | ColumnKind::Decimal { .. }
-        | ColumnKind::Binary
-        | ColumnKind::Date
-        | ColumnKind::Timestamp { .. }
-        | ColumnKind::List(_)
-        | ColumnKind::Struct(_)
-        | ColumnKind::Other(_) => None,
-    }
-}
-
-/// Only if a 1 was seen: a column of zeros may count something.
-fn boolean_of_integers(column: &ColumnStatistics) -> Option<Domain> {
-    let numeric = column.numeric.as_ref()?;
-    let is_boolean = numeric.min? >= 0.0 && numeric.max?.to_bits() == 1.0_f64.to_bits();
-    is_boolean.then_some(Domain::Boolean { true_value: None, false_value: None })
-}
-
-fn domain_of_text(column: &ColumnStatistics, options: &InferOptions) -> Option<Domain> {
-    let top_values = column.top_values.as_ref().filter(|top| top.is_complete && !top.values.is_empty())?;
-    let values: Vec<&str> = top_values.values.iter().map(|(value, _)| value.as_str()).collect();
-    if let Some(domain) = boolean_of_text(&values) {
-        return Some(domain);
-    }
-    if values.iter().all(|value| value.parse::<i64>().is_ok()) {
-        return Some(Domain::Int { min: None, max: None, is_categorical: false });
-    }
-    if values.len() > options.max_string_domain_size {
-        return None;
-    }
-    let mut values: Vec<String> = values.into_iter().map(str::to_owned).collect();
-    values.sort_unstable();
-    Some(Domain::Strings { name: serialized_path(&column.name), values, is_categorical: None })
-}
-
-/// One spelling of true, one of false, or one of both.
-fn boolean_of_text(values: &[&str]) -> Option<Domain> {
-    const TRUE: [&str; 5] = ["TRUE", "true", "SET", "set", "1"];
-    const FALSE: [&str; 5] = ["FALSE", "false", "CLEAR", "clear", "0"];
-    let (mut true_value, mut false_value) = (None, None);
-    for value in values {
-        let side = if TRUE.contains(value) {
-            &mut true_value
-        } else if FALSE.contains(value) {
-            &mut false_value
-        } else {
-            return None;
-        };
-        if side.replace((*value).to_owned()).is_some() {
-            return None;
-        }
-    }
-    (!values.is_empty()).then_some(Domain::Boolean { true_value, false_value })
 }
 
 #[cfg(test)]

@@ -88,6 +88,7 @@ fn dataset(message: Dataset) -> DatasetStatistics {
         weight,
         columns,
         crosses: message.cross_features.into_iter().filter_map(cross).collect(),
+        slicings: Vec::new(),
         slices: Vec::new(),
     }
 }

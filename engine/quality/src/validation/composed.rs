@@ -1,0 +1,157 @@
+//! Sparse and weighted features: values with their positions or weights in other columns. TFDV counts what does
+//! not fit together as custom statistics of a column by the name of the feature; where they are missing, nothing
+//! is checked.
+
+use std::collections::BTreeSet;
+
+use sluice_core::schema::{Schema, SparseFeature, WeightedFeature};
+use sluice_core::statistics::{ColumnStatistics, CustomStatistic, DatasetStatistics};
+
+use super::code::FindingCode;
+use super::finding::{Finding, Words};
+use super::words::general;
+
+/// All sparse and weighted features that are live.
+pub(crate) fn check(statistics: &DatasetStatistics, schema: &Schema, findings: &mut Vec<Finding>) {
+    let features = || schema.features.iter().filter(|feature| feature.is_live());
+    let plain: BTreeSet<&str> = features().map(|feature| feature.name.as_str()).collect();
+    let sparse: BTreeSet<&str> = live_sparse(schema).map(|feature| feature.name.as_str()).collect();
+    let weighted: BTreeSet<&str> = live_weighted(schema).map(|feature| feature.name.as_str()).collect();
+    for feature in live_sparse(schema) {
+        let name = feature.name.as_str();
+        if weighted.contains(name) {
+            // Named once, below.
+        } else if plain.contains(name) {
+            findings.push(collision(name, FindingCode::SparseNameCollision, "sparse"));
+        } else if let Some(column) = statistics.column(name) {
+            check_sparse(feature, column, findings);
+        }
+    }
+    for feature in live_weighted(schema) {
+        let name = feature.name.as_str();
+        if plain.contains(name) || sparse.contains(name) {
+            findings.push(collision(name, FindingCode::WeightedNameCollision, "weighted"));
+        } else if let Some(column) = statistics.column(name) {
+            check_weighted(feature, column, findings);
+        }
+    }
+}
+
+fn live_sparse(schema: &Schema) -> impl Iterator<Item = &SparseFeature> {
+    schema.sparse_features.iter().filter(|feature| feature.lifecycle.is_live())
+}
+
+fn live_weighted(schema: &Schema) -> impl Iterator<Item = &WeightedFeature> {
+    schema.weighted_features.iter().filter(|feature| feature.lifecycle.is_live())
+}
+
+fn collision(name: &str, code: FindingCode, kind: &str) -> Finding {
+    let words = Words {
+        rule: if kind == "sparse" { "sparse_feature" } else { "weighted_feature" },
+        expected: "a name of its own".into(),
+        observed: "another feature with this name".into(),
+        message: format!("the {kind} feature `{name}` has the name of another feature"),
+        suggestion: format!("rename one of the features `{name}`, or set `{DEPRECATE}` in one"),
+    };
+    let tfdv =
+        if kind == "sparse" { "Sparse feature name collision." } else { "Weighted feature name collision." };
+    Finding::column(code, name, words).saying(tfdv)
+}
+
+const DEPRECATE: &str = "lifecycle_stage: DEPRECATED";
+
+/// One number, where the statistics have it and it is not 0.
+fn number(column: &ColumnStatistics, name: &str) -> Option<f64> {
+    match column.custom.get(name)? {
+        CustomStatistic::Number(value) => Some(*value).filter(|value| value.abs() > 0.0),
+        _ => None,
+    }
+}
+
+/// The numbers by column that are not 0.
+fn by_column<'a>(column: &'a ColumnStatistics, name: &str) -> Vec<(&'a str, f64)> {
+    match column.custom.get(name) {
+        Some(CustomStatistic::Counts(counts)) => {
+            let counts = counts.iter().map(|(label, count)| (label.as_str(), *count));
+            counts.filter(|(_, count)| count.abs() > 0.0).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A finding on a composed feature, which TFDV answers by deprecating it.
+fn broken(
+    kind: &'static str,
+    name: &str,
+    code: FindingCode,
+    (expected, observed): (&str, String),
+    tfdv: String,
+) -> Finding {
+    let words = Words {
+        rule: kind,
+        expected: expected.into(),
+        message: format!("the {} `{name}` does not fit together: {observed}", kind.replace('_', " ")),
+        observed,
+        suggestion: format!("{kind} {{ name: \"{}\" {DEPRECATE} }}", crate::protobuf::escape(name)),
+    };
+    Finding::column(code, name, words).saying(tfdv)
+}
+
+fn check_sparse(feature: &SparseFeature, column: &ColumnStatistics, findings: &mut Vec<Finding>) {
+    let (kind, name) = ("sparse_feature", feature.name.as_str());
+    if let Some(count) = number(column, "missing_value") {
+        let observed = format!("{} rows lack the values `{}`", general(count), feature.value_column);
+        let tfdv = format!("Found {} examples missing value feature", general(count));
+        let told = ("values wherever there are positions", observed);
+        findings.push(broken(kind, name, FindingCode::SparseMissingValue, told, tfdv));
+    }
+    for (index, count) in by_column(column, "missing_index") {
+        let observed = format!("{} rows lack the positions `{index}`", general(count));
+        let tfdv = format!("Found {} examples missing index feature: {index}", general(count));
+        let told = ("positions wherever there are values", observed);
+        findings.push(broken(kind, name, FindingCode::SparseMissingIndex, told, tfdv));
+    }
+    for statistic in ["max_length_diff", "min_length_diff"] {
+        for (index, difference) in by_column(column, statistic) {
+            let amount = general(difference.abs());
+            // Positions less values.
+            let side = if difference > 0.0 { "more" } else { "fewer" };
+            let observed = format!("rows have up to {amount} {side} positions `{index}` than values");
+            let tfdv = format!(
+                "Mismatch between index feature: {index} and value column, with {statistic} = {}",
+                general(difference)
+            );
+            let told = ("as many positions as values in each row", observed);
+            findings.push(broken(kind, name, FindingCode::SparseLengthMismatch, told, tfdv));
+        }
+    }
+}
+
+fn check_weighted(feature: &WeightedFeature, column: &ColumnStatistics, findings: &mut Vec<Finding>) {
+    let (kind, name) = ("weighted_feature", feature.name.as_str());
+    if let Some(count) = number(column, "missing_weight") {
+        let observed =
+            format!("{} rows lack the weights `{}`", general(count), feature.weight_path.join("."));
+        let tfdv = format!("Found {} examples missing weight feature.", general(count));
+        let told = ("weights wherever there are values", observed);
+        findings.push(broken(kind, name, FindingCode::WeightedMissingWeight, told, tfdv));
+    }
+    if let Some(count) = number(column, "missing_value") {
+        let observed = format!("{} rows lack the values `{}`", general(count), feature.value_path.join("."));
+        let tfdv = format!("Found {} examples missing value feature.", general(count));
+        let told = ("values wherever there are weights", observed);
+        findings.push(broken(kind, name, FindingCode::WeightedMissingValue, told, tfdv));
+    }
+    let least = number(column, "min_weight_length_diff");
+    let most = number(column, "max_weight_length_diff");
+    if least.is_some() || most.is_some() {
+        let (least, most) = (general(least.unwrap_or(0.0)), general(most.unwrap_or(0.0)));
+        let observed = format!("rows have {least} to {most} more weights than values");
+        let tfdv = format!(
+            "Mismatch between weight and value feature with min_weight_length_diff = {least} and \
+             max_weight_length_diff = {most}."
+        );
+        let told = ("as many weights as values in each row", observed);
+        findings.push(broken(kind, name, FindingCode::WeightedLengthMismatch, told, tfdv));
+    }
+}
