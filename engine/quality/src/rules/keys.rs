@@ -336,7 +336,7 @@ impl KeyOutcome {
             tfdv: code.tfdv(),
             severity: if is_open { Severity::Warning } else { Severity::Error },
             slice: None,
-            path: self.columns.first().filter(|_| self.columns.len() == 1).cloned().into_iter().collect(),
+            path: Vec::new(),
             column: if let [column] = &self.columns[..] { Some(column.clone()) } else { None },
             rule: format!("unique ({name})"),
             expected: "a key of its own in each row".into(),
