@@ -48,7 +48,12 @@ fn bad_data_are_rejected_with_counts_and_fixes() {
     let place = place(&[("bad", BAD)]);
     let arguments = ["validate", "bad", "--schema", "schema.pbtxt", "--out", "v", "--junit", "junit.xml"];
     let outcome = place.sluice(&arguments).exits(1);
-    let _ = outcome.says(&["REJECTED  4 errors, 1 warnings", "low-fraction-present", "float-too-small", "</failure>"]);
+    let _ = outcome.says(&[
+        "REJECTED  4 errors, 1 warnings",
+        "low-fraction-present",
+        "float-too-small",
+        "</failure>",
+    ]);
     let record = place.json("v/validation.json");
     let findings = record["subsets"][0]["findings"].as_array().unwrap();
     let codes: Vec<&str> = findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
@@ -57,7 +62,10 @@ fn bad_data_are_rejected_with_counts_and_fixes() {
     assert_eq!(codes, wanted);
     assert_eq!(findings[0]["num_violations"], 1);
     assert_eq!(findings[3]["num_violations"], 1);
-    assert_eq!(findings[3]["tfdv"]["description"], "Examples contain values missing from the schema: </failure> (~33%). ");
+    assert_eq!(
+        findings[3]["tfdv"]["description"],
+        "Examples contain values missing from the schema: </failure> (~33%). "
+    );
     let junit = fs_err::read_to_string(place.path("junit.xml")).unwrap();
     assert!(junit.contains("&lt;/failure&gt;") && !junit.contains("</failure> ("), "{junit}");
     assert!(junit.contains("failures=\"4\""), "{junit}");
@@ -80,7 +88,8 @@ fn an_environment_excuses_columns_and_must_be_there() {
         let base = ["validate", statistics, "--schema", "schema.pbtxt"];
         place.sluice(&[&base[..], &["--environment", environment]].concat())
     };
-    let _ = place.sluice(&["validate", "serving", "--schema", "schema.pbtxt"]).exits(1).says(&["missing-column"]);
+    let _ =
+        place.sluice(&["validate", "serving", "--schema", "schema.pbtxt"]).exits(1).says(&["missing-column"]);
     let _ = validate("serving", "SERVING").exits(0);
     let _ = validate("good", "SERVING").exits(1).says(&["wrong-environment"]);
     let unknown = validate("good", "SERVIN");
@@ -95,7 +104,10 @@ fn earlier_statistics_are_compared() {
     let _ = place.sluice(&arguments).exits(1).says(&["infinity-norm-high", "fewer-rows-than-before"]);
     let record = place.json("v/validation.json");
     let measured = &record["subsets"][0]["measurements"][0];
-    assert_eq!((measured["value"].as_f64(), measured["distance"].as_str()), (Some(0.5), Some("infinity_norm")));
+    assert_eq!(
+        (measured["value"].as_f64(), measured["distance"].as_str()),
+        (Some(0.5), Some("infinity_norm"))
+    );
     let anomalies = fs_err::read_to_string(place.path("v/anomalies-all.pbtxt")).unwrap();
     assert!(anomalies.contains("drift_measurements {\n    type: L_INFTY\n    value: 0.5"), "{anomalies}");
     let same = ["validate", "good", "--schema", "schema.pbtxt", "--previous", "good"];

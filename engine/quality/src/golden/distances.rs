@@ -117,11 +117,8 @@ pub(super) fn check_shape(case: &Value) -> Option<()> {
     let mut sample = missing(column("f", ColumnKind::Integer, 10), input["num_missing"].as_u64()?);
     sample.valency =
         Some(Valency { levels: levels.iter().map(level).collect(), num_null_values: 0, lengths: None });
-    let feature = Feature {
-        shape: Shape::Fixed(sizes),
-        feature_type: Some(FeatureType::Int),
-        ..Feature::new("f")
-    };
+    let feature =
+        Feature { shape: Shape::Fixed(sizes), feature_type: Some(FeatureType::Int), ..Feature::new("f") };
     let schema = Schema { features: vec![feature], ..Schema::default() };
     let options = ValidateOptions::default();
     let report = validate_against(&dataset(vec![sample]), &schema, &options, &Baselines::default());
