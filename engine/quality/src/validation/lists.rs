@@ -52,15 +52,13 @@ fn check_counts(subject: &Subject<'_>, counts: &[ValueCount], levels: &[Level], 
         return;
     }
     for (index, (count, level)) in counts.iter().zip(levels).enumerate() {
-        // Contradictory bounds are a finding on the schema.
-        if count.min.zip(count.max).is_some_and(|(min, max)| min > max) {
-            continue;
-        }
         let of_level = (counts.len() > 1).then_some(index);
         if let Some(least) = count.min.filter(|least| i128::from(level.min_length) < i128::from(*least)) {
             findings.push(too_few(subject, least, level, of_level));
         }
-        if let Some(most) = count.max.filter(|most| i128::from(level.max_length) > i128::from(*most)) {
+        // Bounds that contradict each other are a finding on the schema, of which the lower one is kept.
+        let most = count.max.filter(|most| count.min.is_none_or(|least| least <= *most));
+        if let Some(most) = most.filter(|most| i128::from(level.max_length) > i128::from(*most)) {
             findings.push(too_many(subject, most, level, of_level));
         }
     }

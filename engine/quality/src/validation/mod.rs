@@ -190,11 +190,13 @@ impl<'a> Run<'a> {
         let is_expected = feature.is_in(self.options.environment.as_deref(), self.schema);
         let column = self.columns.get(place.steps()).copied();
         // Absent from every part of the data.
-        let column = column.filter(|column| column.presence.num_absent < column.presence.num_rows);
+        let column = column.filter(|column| {
+            column.presence.num_absent == 0 || column.presence.num_absent < column.presence.num_rows
+        });
         match column {
             Some(column) => self.column(feature, &place, column, is_expected),
             None if is_expected => {
-                specification::check(feature, &place, &mut self.findings);
+                specification::check(feature, &place, true, &mut self.findings);
                 let num_rows = self.statistics.num_rows;
                 presence::check_missing_column(feature, &place, num_rows, &mut self.findings);
             }
@@ -207,7 +209,9 @@ impl<'a> Run<'a> {
 
     fn column(&mut self, feature: &Feature, place: &Place, column: &ColumnStatistics, is_expected: bool) {
         let findings = &mut self.findings;
-        let is_sound = specification::check(feature, place, findings);
+        // Maps and the like have no type that a schema could say.
+        let has_type = crate::schema::feature_type(&column.kind).is_some();
+        let is_sound = specification::check(feature, place, has_type, findings);
         let weighted = column.weighted.as_ref().filter(|_| self.by_weight);
         let subject = Subject { feature, column, place, weighted };
         if column.presence.num_present() == 0 {

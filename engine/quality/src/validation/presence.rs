@@ -73,7 +73,8 @@ pub(crate) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     {
         findings.push(low_number(subject, least));
     }
-    let Some(least) = presence.min_fraction else { return };
+    // A share beyond its range is a finding on the schema.
+    let Some(least) = presence.min_fraction.map(|least| least.clamp(0.0, 1.0)) else { return };
     let missing = subject.num_missing();
     let fraction = subject.fraction_present();
     // Beyond 2^53 rows one missing row is lost in the fraction.

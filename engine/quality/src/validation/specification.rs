@@ -8,9 +8,10 @@ use super::code::FindingCode;
 use super::finding::{Finding, Words};
 use super::place::Place;
 
-/// Whether the values of the column can be judged by what the schema says of them.
-pub(crate) fn check(feature: &Feature, place: &Place, findings: &mut Vec<Finding>) -> bool {
-    check_name_and_type(feature, place, findings);
+/// Whether the values of the column can be judged by what the schema says of them; `has_type`: whether there is a type
+/// that the schema could say.
+pub(crate) fn check(feature: &Feature, place: &Place, has_type: bool, findings: &mut Vec<Finding>) -> bool {
+    check_name_and_type(feature, place, has_type, findings);
     if let Some(fraction) = feature.presence.min_fraction {
         let tfdv = if fraction < 0.0 {
             "min_fraction should not be negative: clear is equal to zero"
@@ -34,7 +35,7 @@ pub(crate) fn check(feature: &Feature, place: &Place, findings: &mut Vec<Finding
     true
 }
 
-fn check_name_and_type(feature: &Feature, place: &Place, findings: &mut Vec<Finding>) {
+fn check_name_and_type(feature: &Feature, place: &Place, has_type: bool, findings: &mut Vec<Finding>) {
     if feature.name.is_empty() {
         let words = Words {
             rule: "name",
@@ -45,7 +46,7 @@ fn check_name_and_type(feature: &Feature, place: &Place, findings: &mut Vec<Find
         };
         findings.push(place.finding(FindingCode::FeatureMissingName, words));
     }
-    if feature.feature_type.is_none() {
+    if feature.feature_type.is_none() && has_type {
         let is_words = matches!(feature.domain, Some(Domain::Strings { .. }));
         let tfdv = if is_words {
             "unspecified type: inferring the type to be BYTES, given the domain specified."

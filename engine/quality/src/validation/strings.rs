@@ -163,7 +163,7 @@ impl Judged<'_> {
         let is_strict = min_mass >= 1.0;
         let num_distinct = self.num_distinct_at_least();
         let has_too_many = is_strict && num_distinct > list.len() as u64;
-        let is_outside = share(num_outside) > 1.0 - min_mass || (is_strict && !outside.is_empty());
+        let is_outside = share(total - num_outside) < min_mass || (is_strict && !outside.is_empty());
         let expected = if is_strict {
             format!("one of the {} values of `{name}`", list.len())
         } else {

@@ -2,7 +2,7 @@
 
 use sluice_core::column::ColumnKind;
 use sluice_core::schema::Schema;
-use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
+use sluice_core::statistics::{ColumnStatistics, DatasetStatistics, Distinct, Level, Valency};
 
 use super::*;
 use crate::sample::{column, dataset, missing, numbers, text};
@@ -325,7 +325,7 @@ fn anomalies_have_one_entry_per_column() {
     let wanted = r#"anomaly_info {
   key: "\'a.b\'"
   value {
-    description: "column `a.b` has too few values: 3 of 4 rows have a value, a share of 1.0 is demanded. Observed: 3 of 4 rows have a value. column `a.b` is FLOAT (float) in the data, INT in the schema. Observed: FLOAT (float) in 3 rows."
+    description: "The feature was present in fewer examples than expected: minimum fraction = 1.000000, actual = 0.750000 Expected data of type: INT but got FLOAT"
     severity: ERROR
     short_description: "Multiple errors"
     reason {
@@ -336,4 +336,130 @@ fn anomalies_have_one_entry_per_column() {
     assert!(text.contains("\nanomaly_name_format: SERIALIZED_PATH\n"), "{text}");
     let again = crate::protobuf::read(crate::protobuf::descriptor("Anomalies"), &text, "anomalies").unwrap();
     assert_eq!(crate::protobuf::print(&again), text);
+}
+
+#[test]
+fn lengths_of_lists_are_bounded_by_level() {
+    let list = |levels: &[(u64, u64)]| {
+        let mut sample = numbers("a", ColumnKind::Integer, 0.0, 1.0);
+        let level = |(min_length, max_length): &(u64, u64)| Level {
+            num_present: 10,
+            num_empty: u64::from(*min_length == 0) * 3,
+            min_length: *min_length,
+            max_length: *max_length,
+            ..Level::default()
+        };
+        let levels = levels.iter().map(level).collect();
+        sample.valency = Some(Valency { levels, num_null_values: 0, lengths: None });
+        sample
+    };
+    let bounds = "type: INT value_count { min: 1 max: 3 }";
+    assert_eq!(codes(bounds, list(&[(1, 3)])), []);
+    assert_eq!(codes(bounds, numbers("a", ColumnKind::Integer, 0.0, 1.0)), []);
+    let found = findings(bounds, list(&[(0, 4)]));
+    assert_eq!(found[0].code, FindingCode::TooFewValues);
+    assert_eq!((found[0].num_violations, found[1].code), (Some(3), FindingCode::TooManyValues));
+    assert_eq!(found[1].suggestion, "feature { name: \"a\" value_count { max: 4 } }");
+    assert_eq!(codes(bounds, list(&[(1, 1), (1, 1)])), [FindingCode::NestednessMismatch]);
+    let nested = "type: INT value_counts { value_count { min: 1 } value_count { max: 2 } }";
+    assert_eq!(codes(nested, list(&[(1, 9), (0, 2)])), []);
+    assert_eq!(
+        codes(nested, list(&[(0, 9), (0, 3)])),
+        [FindingCode::TooFewValues, FindingCode::TooManyValues]
+    );
+    let shape = "type: INT shape { dim { size: 2 } dim { size: 3 } }";
+    assert_eq!(codes(shape, list(&[(2, 2), (3, 3)])), []);
+    assert_eq!(codes(shape, list(&[(6, 6)])), []);
+    assert_eq!(codes(shape, list(&[(5, 5)])), [FindingCode::ShapeBroken]);
+    let unknown = column("a", ColumnKind::List(Box::new(ColumnKind::Integer)), 3);
+    assert_eq!(codes(bounds, unknown), [FindingCode::Undecided]);
+}
+
+#[test]
+fn different_values_are_bounded_as_far_as_they_are_known() {
+    let rules = "type: BYTES unique_constraints { min: 2 max: 100 }";
+    let estimated = |count, relative_error| {
+        let mut sample = text("a", &[("x", 5)]);
+        sample.distinct = Some(Distinct { count, relative_error });
+        sample
+    };
+    assert_eq!(codes(rules, estimated(100, 0.0)), []);
+    assert_eq!(codes(rules, estimated(101, 0.0)), [FindingCode::TooManyDistinct]);
+    assert_eq!(codes(rules, estimated(1, 0.0)), [FindingCode::TooFewDistinct]);
+    assert_eq!(codes(rules, estimated(101, 0.01)), [FindingCode::Undecided]);
+    assert_eq!(codes(rules, estimated(110, 0.01)), [FindingCode::TooManyDistinct]);
+    assert_eq!(codes(rules, column("a", ColumnKind::Text, 5)), [FindingCode::NoDistinct]);
+}
+
+#[test]
+fn severities_are_as_they_are_wanted() {
+    let schema = schema("feature { name: 'a' type: INT presence { min_fraction: 1 } }");
+    let statistics =
+        dataset(vec![missing(column("a", ColumnKind::Float, 4), 1), column("b", ColumnKind::Date, 4)]);
+    let codes = |json: &str| {
+        let options: ValidateOptions = serde_json::from_str(json).unwrap();
+        let report = validate(&statistics, &schema, &options);
+        report.findings.iter().map(|it| (it.code.word(), it.severity)).collect::<Vec<_>>()
+    };
+    let both = [("low-fraction-present", Severity::Error), ("unexpected-type", Severity::Error)];
+    assert_eq!(codes(r#"{"new_columns": "ignore"}"#), both);
+    assert_eq!(
+        codes(
+            r#"{"severity": {"low-fraction-present": "ignore", "unexpected-type": "warning", "new-column": "error"}}"#
+        ),
+        [("unexpected-type", Severity::Warning), ("new-column", Severity::Error)]
+    );
+    assert!(
+        serde_json::from_str::<ValidateOptions>(r#"{"severity": {"unexpected-typ": "ignore"}}"#).is_err()
+    );
+}
+
+#[test]
+fn slices_are_judged_by_the_same_rules() {
+    let mut whole = dataset(vec![numbers("a", ColumnKind::Integer, 0.0, 9.0)]);
+    let slice = |name: &str, most: f64| DatasetStatistics {
+        name: name.into(),
+        ..dataset(vec![numbers("a", ColumnKind::Integer, 0.0, most)])
+    };
+    whole.slices = vec![slice("k_good", 3.0), slice("k_bad", 12.0), DatasetStatistics::default()];
+    let text = "feature { name: 'a' type: INT int_domain { max: 10 } } dataset_constraints { min_examples_count: 5 }";
+    let file = read_schema(text, "s").unwrap();
+    let options = ValidateOptions { slices: true, ..ValidateOptions::default() };
+    let report = validate(&whole, file.schema(), &options);
+    let found: Vec<_> = report.findings.iter().map(|it| (it.slice.as_deref(), it.code)).collect();
+    assert_eq!(found, [(Some("k_bad"), FindingCode::IntegerTooBig)]);
+    assert!(validate(&whole, file.schema(), &ValidateOptions::default()).findings.is_empty());
+    let text = write_anomalies(&report, &file);
+    assert!(text.contains("key: \"\\'slice(k_bad)::a\\'\"") || text.contains("slice(k_bad)::a"), "{text}");
+}
+
+#[test]
+fn every_finding_stands_under_a_rule_that_is_listed() {
+    let text = "default_environment: 'E'
+        feature { name: 'a' type: INT presence { min_fraction: 1 min_count: 3 } int_domain { max: 3 } unique_constraints { max: 1 } }
+        feature { name: 'b' type: INT not_in_environment: 'E' }
+        feature { name: 's' type: STRUCT struct_domain { feature { name: 'x' type: FLOAT float_domain { disallow_nan: true } } } }";
+    let schema = schema(text);
+    let options = ValidateOptions { environment: Some("E".into()), ..ValidateOptions::default() };
+    options.check(&schema).unwrap();
+    let rules = checked_rules(&schema, &options, &Baselines::default());
+    let names: Vec<String> =
+        rules.iter().map(|it| format!("{}: {}", it.column.as_deref().unwrap_or("-"), it.rule)).collect();
+    let wanted = [
+        "a: presence",
+        "a: presence.min_count",
+        "a: presence.min_fraction",
+        "a: type",
+        "a: unique_constraints.max",
+        "a: int_domain",
+        "a: int_domain.max",
+        "s: type",
+        "s.x: type",
+        "s.x: float_domain",
+        "s.x: float_domain.disallow_nan",
+        "-: data",
+    ];
+    assert_eq!(names, wanted);
+    let wrong = ValidateOptions { environment: Some("F".into()), ..ValidateOptions::default() };
+    assert!(wrong.check(&schema).is_err());
 }
