@@ -69,6 +69,12 @@ pub trait BatchSource: Sync {
         vec![false; self.plan().columns.len()]
     }
 
+    /// The row group, from 0, that holds a row (from 0) of a file of the plan; `None` where files have none.
+    fn row_group(&self, file: usize, row: u64) -> Option<u64> {
+        let _ = (file, row);
+        None
+    }
+
     /// Reads one split and hands its parts to `sink` in row order. With no columns asked for row by row,
     /// batches without columns still say how many rows there are.
     ///

@@ -255,6 +255,17 @@ impl BatchSource for FileSource {
         }
     }
 
+    fn row_group(&self, file: usize, row: u64) -> Option<u64> {
+        match &self.reader {
+            Reader::Csv { .. } | Reader::Jsonl { .. } | Reader::Arrow(_) => None,
+            Reader::Parquet(files) => {
+                let groups = &files.get(file)?.groups;
+                let number = groups.partition_point(|group| group.first_row + group.rows <= row);
+                (number < groups.len()).then_some(number as u64)
+            }
+        }
+    }
+
     fn read(
         &self,
         split: &Split,

@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde::{Deserialize, Serialize};
 use sluice_core::Batch;
-use sluice_core::plan::Plan;
+use sluice_core::seam::BatchSource;
 
 use crate::validation::RowExample;
 
@@ -57,11 +57,14 @@ impl Sighting {
         }
     }
 
-    /// With the file and the row in it; `None` where the plan has no such row.
+    /// With the file, the row in it and its row group; `None` where the source has no such row.
     #[must_use]
-    pub fn locate(self, plan: &Plan) -> Option<RowExample> {
+    pub fn locate(self, source: &dyn BatchSource) -> Option<RowExample> {
+        let plan = source.plan();
         let (file, row) = plan.locate(self.split, self.row)?;
-        Some(RowExample { file, row, row_group: None, key: self.key, value: self.value })
+        let index = plan.files.iter().position(|planned| planned.path == file)?;
+        let row_group = source.row_group(index, row - 1);
+        Some(RowExample { file, row, row_group, key: self.key, value: self.value })
     }
 }
 

@@ -387,7 +387,7 @@ fn examples(places: &[Place], columns: &[String], source: &dyn BatchSource) -> R
                     .collect::<Vec<_>>()
                     .join(", ");
                 let sighting = Sighting { split: number, row: *row, key, value: Some(value) };
-                found.extend(sighting.locate(plan));
+                found.extend(sighting.locate(source));
             }
             first_row = end;
             Ok(())

@@ -51,7 +51,8 @@ pub fn locate(
     for (number, tally) in found.into_iter().zip(tallies) {
         let finding = &mut report.findings[number];
         finding.num_violations = Some(tally.num_violations);
-        finding.examples = tally.examples.into_iter().filter_map(|sighting| sighting.locate(plan)).collect();
+        finding.examples =
+            tally.examples.into_iter().filter_map(|sighting| sighting.locate(source)).collect();
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What is checked row by row: rules written as SQL expressions, repeated keys, and the rows behind the
 //! findings of a schema.
 //!
-//! [`RuleScan`] evaluates many rules in one scan, [`KeyScan`] counts rows that share a key, [`locate`] finds
+//! [`RuleScan`] evaluates many rules in one scan, [`KeyScan`] counts rows that share a key, [`locate()`] finds
 //! the rows behind a [`ValidationReport`](crate::validation::ValidationReport). Each keeps exact counts and
 //! the first few rows of each kind: memory and time do not depend on how bad the data are.
 

@@ -10,6 +10,7 @@ use sluice_core::column::ColumnKind;
 use sluice_core::error::Result;
 use sluice_core::group::GroupMap;
 use sluice_core::plan::Plan;
+use sluice_core::seam::BatchSource;
 use sluice_core::{Accumulator, Batch, Input};
 use sluice_expressions::Expression;
 
@@ -261,9 +262,9 @@ impl RuleOutcome {
         if is_strict { self.num_violations == 0 } else { self.fraction_kept() >= self.rule.min_fraction }
     }
 
-    /// The finding, where too many rows break the rule; `plan` says in which files they are.
+    /// The finding, where too many rows break the rule; `source` says in which files they are.
     #[must_use]
-    pub fn finding(self, plan: &Plan) -> Option<Finding> {
+    pub fn finding(self, source: &dyn BatchSource) -> Option<Finding> {
         if self.is_kept() {
             return None;
         }
@@ -295,7 +296,7 @@ impl RuleOutcome {
                 floor(self.fraction_kept())
             ),
             num_violations: Some(self.num_violations),
-            examples: self.examples.into_iter().filter_map(|sighting| sighting.locate(plan)).collect(),
+            examples: self.examples.into_iter().filter_map(|sighting| sighting.locate(source)).collect(),
         })
     }
 }

@@ -85,7 +85,7 @@ fn rules_count_exactly_and_name_the_first_rows() {
     assert_eq!(outcomes[1].num_violations, broken + 20);
     assert_eq!(outcomes[2].num_violations, 333);
     let findings: Vec<Option<Finding>> =
-        outcomes.into_iter().map(|outcome| outcome.finding(source.plan())).collect();
+        outcomes.into_iter().map(|outcome| outcome.finding(&source)).collect();
     let first = findings[0].as_ref().unwrap();
     assert_eq!(
         (first.code, first.tfdv.number, first.severity),

@@ -228,6 +228,8 @@ fn cut_row_groups_give_the_same_rows() {
         assert_eq!(head.iter().map(RecordBatch::num_rows).sum::<usize>(), 1700);
         let bare = read(&source, &source.plan().splits[0], &Request::default()).unwrap().0;
         assert_eq!(bare[0].num_columns(), 0);
+        let groups = [0, 999, 1000, 2499, 2500].map(|row| source.row_group(0, row));
+        assert_eq!(groups, [Some(0), Some(0), Some(1), Some(2), None]);
     }
 }
 
