@@ -16,6 +16,7 @@ mod readme;
 mod reproducible;
 mod resume;
 mod run;
+mod schema;
 mod shards;
 mod signals;
 mod steps;
