@@ -17,6 +17,7 @@ mod readme;
 mod reproducible;
 mod resume;
 mod run;
+mod schema;
 mod shards;
 mod signals;
 mod statistics;

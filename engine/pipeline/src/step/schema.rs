@@ -7,7 +7,7 @@ use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::error::{CommonError, Result};
 use sluice_core::schema::{Domain, FeatureType};
 use sluice_core::statistics::DatasetStatistics;
-use sluice_quality::schema::{InferOptions, SchemaFile, infer_schema, read_schema, write_schema};
+use sluice_quality::schema::{InferOptions, SchemaFile, infer_schema_file, read_schema_file, write_schema};
 use sluice_source::CsvType;
 
 use crate::step::made_from;
@@ -19,16 +19,16 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// The file that TFDV reads too.
 pub const SCHEMA_FILE: &str = "schema.pbtxt";
 
-/// Infers a schema from the statistics of one subset.
+/// Infers a schema from the statistics of one subset, as it is inferred where nothing else is asked for.
 #[must_use]
 pub fn infer(statistics: &DatasetStatistics) -> SchemaFile {
-    SchemaFile::from(infer_schema(statistics, &InferOptions::default()))
+    infer_schema_file(statistics, &InferOptions::default())
 }
 
-/// Reads a schema from a text file, or from a schema artifact.
+/// Reads a schema from a file (protobuf text; binary where it is named `.pb` or `.binpb`), or from a schema artifact.
 ///
 /// # Errors
-/// Unavailable when it cannot be read; malformed, with line and field, when it is no schema.
+/// Unavailable when it cannot be read; malformed, with line, column and field, when it is no schema.
 pub fn read(path: &Path) -> Result<SchemaFile> {
     let inside = path.join(SCHEMA_FILE);
     let path = if path.is_dir() {
@@ -37,8 +37,8 @@ pub fn read(path: &Path) -> Result<SchemaFile> {
     } else {
         path
     };
-    let text = fs_err::read_to_string(path).map_err(CommonError::on("read", path))?;
-    Ok(read_schema(&text, &path.display().to_string())?)
+    let bytes = fs_err::read(path).map_err(CommonError::on("read", path))?;
+    Ok(read_schema_file(&bytes, &path.display().to_string())?)
 }
 
 /// The types that a schema gives the columns of text files: `INT` is an integer, `FLOAT` a float, `BYTES` text. A

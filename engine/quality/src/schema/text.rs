@@ -222,16 +222,20 @@ mod tests {
         let text = "default_environment: 'TRAINING'
             feature { name: 'a' type: INT domain: 'hour' in_environment: 'X' not_in_environment: 'SERVING'
               unique_constraints { min: 1 max: 9 } value_counts { value_count { min: 1 } value_count { max: 3 } }
-              drift_comparator { infinity_norm { threshold: 0.1 } jensen_shannon_divergence { threshold: 0.2 source { type: QUANTILES } } }
+              drift_comparator { infinity_norm { threshold: 0.1 }
+                jensen_shannon_divergence { threshold: 0.2 source { type: QUANTILES } } }
               skew_comparator { normalized_abs_difference { threshold: 0.3 } } }
             feature { name: 's' type: STRUCT value_count { min: 1 max: 1 }
-              struct_domain { feature { name: 'x' type: BYTES string_domain { value: 'p' is_categorical: CATEGORICAL_YES } } } }
+              struct_domain { feature { name: 'x' type: BYTES
+                string_domain { value: 'p' is_categorical: CATEGORICAL_YES } } } }
             feature { name: 't' type: INT time_domain { integer_format: UNIX_SECONDS } }
             feature { name: 'u' type: BYTES url_domain { } }
             int_domain { name: 'hour' min: 0 max: 23 }
             sparse_feature { name: 'sp' index_feature { name: 'i' } value_feature { name: 'v' } }
-            weighted_feature { name: 'w' feature { step: 'a' } weight_feature { step: 's' step: 'x' } lifecycle_stage: DEPRECATED }
-            dataset_constraints { max_examples_count: 9 num_examples_drift_comparator { min_fraction_threshold: 0.5 } }";
+            weighted_feature { name: 'w' feature { step: 'a' } weight_feature { step: 's' step: 'x' }
+              lifecycle_stage: DEPRECATED }
+            dataset_constraints { max_examples_count: 9
+              num_examples_drift_comparator { min_fraction_threshold: 0.5 } }";
         let read = read_schema(text, "s").unwrap();
         let schema = read.schema();
         assert_eq!(

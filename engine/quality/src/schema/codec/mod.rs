@@ -1,6 +1,6 @@
 //! Between the message and the plain [`Schema`](sluice_core::schema::Schema). What the plain type has no word for
 //! (annotations, tensor representations, fields of newer versions) stays in the message: a changed schema is
-//! written into the message it came from ([`patch`]), and what did not change is not touched.
+//! written into the message it came from, and what did not change is not touched.
 
 mod decode;
 mod domain;

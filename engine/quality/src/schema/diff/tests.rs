@@ -30,7 +30,8 @@ fn in_feature(old: &str, new: &str) -> Vec<String> {
 fn columns_come_and_go() {
     assert_eq!(
         changes(
-            "feature { name: 'a' type: INT } feature { name: 's' type: STRUCT struct_domain { feature { name: 'x' } } }",
+            "feature { name: 'a' type: INT }
+             feature { name: 's' type: STRUCT struct_domain { feature { name: 'x' } } }",
             "feature { name: 's' type: STRUCT struct_domain { feature { name: 'y' presence { min_count: 1 } } } }",
         ),
         [
@@ -117,7 +118,8 @@ fn what_the_plain_schema_cannot_say_is_compared_too() {
 fn layout_and_order_are_no_change() {
     assert_eq!(
         changes(
-            "feature { name: 'a' domain: 'l' } feature { name: 'b' deprecated: true } string_domain { name: 'l' value: 'x' }",
+            "feature { name: 'a' domain: 'l' } feature { name: 'b' deprecated: true }
+             string_domain { name: 'l' value: 'x' }",
             "feature { name: 'b' lifecycle_stage: DEPRECATED } # moved
              feature { name: 'a' string_domain { name: 'l' value: 'x' } }",
         ),

@@ -34,10 +34,10 @@ use super::view::{View, is_weighted};
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `max_string_domain_size` | 100 | from 0 | text with more different values gets no list of them; 0 for never |
+/// | `max_string_domain_size` | 100 | from 0 | text with more different values gets no list of them; 0: never |
 /// | `shape` | true | | the same number of values in every row becomes a shape; else a number of values |
 /// | `ranges` | false | | numbers get the least and greatest value seen as bounds |
-/// | `max_categorical_integers` | 0 | from 0 | integers with at most so many different values are categories; 0 for never |
+/// | `max_categorical_integers` | 0 | from 0 | integers with at most so many values are categories; 0: never |
 /// | `share_domains` | false | | columns with nearly the same list of strings share one |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

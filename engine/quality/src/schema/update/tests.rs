@@ -2,7 +2,7 @@
 
 use sluice_core::column::ColumnKind;
 use sluice_core::schema::{Domain, Lifecycle, Shape, UniqueConstraint};
-use sluice_core::statistics::Distinct;
+use sluice_core::statistics::{Distinct, Level, Valency};
 
 use super::*;
 use crate::sample::{column, dataset, missing, numbers, text};
@@ -172,4 +172,30 @@ fn a_shared_range_becomes_a_range_of_its_own_when_it_changes() {
         _ => None,
     };
     assert_eq!((max(0), max(1)), (Some(24), Some(23)));
+}
+
+/// `golden.json`, anom-066, 068 and 070: feature_util_test.cc, UpdateShapeTest.
+#[test]
+fn a_shape_holds_as_long_as_the_number_of_values_does() {
+    let lists = |levels: &[(u64, u64)]| {
+        let level =
+            |(min, max): &(u64, u64)| Level { min_length: *min, max_length: *max, ..Level::default() };
+        let levels = levels.iter().map(level).collect();
+        let valency = Some(Valency { levels, num_null_values: 0, lengths: None });
+        ColumnStatistics { valency, ..column("a", ColumnKind::Integer, 10) }
+    };
+    let sizes =
+        |sizes: &[i64]| sizes.iter().map(|size| format!("dim {{ size: {size} }} ")).collect::<String>();
+    for (shape, levels, holds) in [
+        (&[][..], &[(1, 1)][..], true),
+        (&[2, 2, 9], &[(2, 2), (18, 18)], true),
+        (&[1], &[(1, 1), (0, 1)], false),
+        (&[2], &[(3, 3)], false),
+        (&[2], &[(1, 2)], false),
+    ] {
+        let text = format!("feature {{ name: 'a' type: INT shape {{ {} }} }}", sizes(shape));
+        let schema = updated(&text, vec![lists(levels)]);
+        let wanted = if holds { Shape::Fixed(shape.to_vec()) } else { Shape::Any };
+        assert_eq!(schema.features[0].shape, wanted, "{shape:?} {levels:?}");
+    }
 }
