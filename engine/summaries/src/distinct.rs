@@ -138,6 +138,7 @@ impl Distinct {
 
     /// Takes in the hash of each value; the fast way.
     pub fn insert_all<T: Copy>(&mut self, values: &[T], hash: impl Fn(T) -> u64) {
+        self.fill_registers_at_once(values, &hash);
         let mut left = values.iter();
         while let State::Exact(_) = &self.state
             && let Some(value) = left.next()
@@ -146,6 +147,19 @@ impl Distinct {
         }
         if let State::Registers(registers) = &mut self.state {
             wide(|| raise_all(registers, left.as_slice(), &hash));
+        }
+    }
+
+    /// Leaves the exact set early where many values come at once: each register that is not empty is at least one
+    /// different value, so that more of them than the set may hold settle the matter without a set.
+    fn fill_registers_at_once<T: Copy>(&mut self, values: &[T], hash: &impl Fn(T) -> u64) {
+        if values.len() <= 2 * EXACT_DISTINCT || matches!(self.state, State::Registers(_)) {
+            return;
+        }
+        let mut registers = vec![0; REGISTERS];
+        wide(|| raise_all(&mut registers, &values[..2 * EXACT_DISTINCT], hash));
+        if registers.iter().filter(|register| **register != 0).count() > EXACT_DISTINCT {
+            self.fill_registers();
         }
     }
 

@@ -9,12 +9,13 @@
 //!
 //! Up to `capacity` distinct values the state is exact and the same for any layout. Beyond, it depends on the
 //! sequence of updates and merges, never on a hash order. After the first reduction of a state a value that is not
-//! held is only marked when it comes for the first time, in 2^21 bits by its hash, and let in the second time (a
-//! Bloom filter of one hash as doorkeeper; Einziger, Friedman & Manes, "TinyLFU", 2017, section 3.4.2), which costs
-//! each value one count at most: the bound grows by one for each state that did. So identifiers cost no
-//! allocation. The caller leaves out null; the empty string is a value. A value of more than 1,024 bytes is kept as its beginning (cut at a character) and the hash of the
-//! whole, so that different ones stay different. Memory: at most 2 x capacity values of some 50 to 1,100
-//! bytes, and 256 KiB for the marks while a split with more than that is read. Some 10 ns a value with its hash.
+//! held is only marked when it comes for the first time, in some 256 bits per value of the capacity by its hash, and
+//! let in the second time (a Bloom filter of one hash as doorkeeper; Einziger, Friedman & Manes, "TinyLFU", 2017,
+//! section 3.4.2), which costs each value one count at most: the bound grows by one for each state that did. So
+//! identifiers cost no allocation. The caller leaves out null; the empty string is a value. A value of more than
+//! 1,024 bytes is kept as its beginning (cut at a character) and the hash of the whole, so that different ones stay
+//! different. Memory: at most 2 x capacity values of some 50 to 1,100 bytes, and 256 KiB for the marks while a split
+//! with more than that is read. Some 10 ns a value with its hash.
 
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,8 @@ pub const FREQUENCIES_CAPACITY: usize = 8192;
 /// Bytes of a value that are kept; the mark of a cut one makes it longer than that, so it never equals a whole value.
 pub const KEPT_VALUE_BYTES: usize = 1024;
 
-/// Marks for values that came once.
-const DOOR_BITS: usize = 1 << 21;
+/// Words of 64 marks for values that came once, for each value of the capacity: 2^21 marks for 8,192.
+const DOOR_WORDS: usize = 4;
 
 /// Counts by value.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -125,7 +126,7 @@ impl Frequencies {
         if !was_held && self.counts.len() > 2 * self.capacity {
             self.reduce();
             if self.door.is_none() {
-                self.door = Some(vec![0; DOOR_BITS / 64]);
+                self.door = Some(vec![0; (self.capacity * DOOR_WORDS).next_power_of_two()]);
                 self.undercount += 1;
             }
         }
@@ -216,8 +217,8 @@ impl Frequencies {
         if let Some(door) = &mut self.door
             && count == 1
         {
-            #[expect(clippy::cast_possible_truncation, reason = "the remainder keeps the lowest bits")]
-            let (word, bit) = ((hash >> 6) as usize % (DOOR_BITS / 64), 1 << (hash % 64));
+            #[expect(clippy::cast_possible_truncation, reason = "the mask keeps the lowest bits")]
+            let (word, bit) = ((hash >> 6) as usize & (door.len() - 1), 1 << (hash % 64));
             if door[word] & bit == 0 {
                 door[word] |= bit;
                 return false;

@@ -64,7 +64,7 @@ pub(crate) fn count(
             nulls += file.count_chunk(group, leaf, conversion, counted)?;
         }
     }
-    let (values, counts) = values.ok_or_else(not_countable)?.1.finish();
+    let (values, counts) = values.ok_or_else(not_countable)?.1.finish(&plan.columns[column].kind);
     Ok(CountedColumn {
         column: plan.columns[column].name.clone(),
         split: split.number,

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use ::parquet::basic::Type;
-use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringViewBuilder, UInt64Array};
-use arrow::datatypes::DataType;
+use arrow::array::{
+    ArrayRef, Date32Array, Float64Array, Int64Array, StringViewBuilder, TimestampMicrosecondArray,
+    TimestampNanosecondArray, UInt64Array,
+};
+use arrow::datatypes::{DataType, TimeUnit};
 
 use sluice_core::column::ColumnKind;
 
@@ -20,6 +23,10 @@ pub(super) enum Conversion {
     Float64,
     Date,
     Text,
+    /// Milliseconds, microseconds in normal form.
+    Milliseconds,
+    Microseconds,
+    Nanoseconds,
 }
 
 impl Conversion {
@@ -34,6 +41,9 @@ impl Conversion {
             (DataType::Float32, Type::FLOAT) => Self::Float32,
             (DataType::Float64, Type::DOUBLE) => Self::Float64,
             (DataType::Date32, Type::INT32) => Self::Date,
+            (DataType::Timestamp(TimeUnit::Millisecond, _), Type::INT64) => Self::Milliseconds,
+            (DataType::Timestamp(TimeUnit::Microsecond, _), Type::INT64) => Self::Microseconds,
+            (DataType::Timestamp(TimeUnit::Nanosecond, _), Type::INT64) => Self::Nanoseconds,
             (other, Type::BYTE_ARRAY) if ColumnKind::of(other) == ColumnKind::Text => Self::Text,
             _ => return None,
         })
@@ -51,6 +61,7 @@ pub(super) struct CountedValues {
 #[derive(Debug)]
 enum Values {
     Integer(Vec<i64>),
+    Instant(Vec<i64>),
     Unsigned(Vec<u64>),
     Float(Vec<f64>),
     Date(Vec<i32>),
@@ -62,6 +73,9 @@ impl CountedValues {
         let values = match conversion {
             Conversion::Signed32 | Conversion::Signed64 | Conversion::Unsigned32 => {
                 Values::Integer(Vec::new())
+            }
+            Conversion::Milliseconds | Conversion::Microseconds | Conversion::Nanoseconds => {
+                Values::Instant(Vec::new())
             }
             Conversion::Unsigned64 => Values::Unsigned(Vec::new()),
             Conversion::Float32 | Conversion::Float64 => Values::Float(Vec::new()),
@@ -88,6 +102,20 @@ impl CountedValues {
             (Values::Integer(values), _) => {
                 used(page, counts, |bytes| values.push(i64::from_le_bytes(bytes)))?;
             }
+            (Values::Instant(values), Conversion::Milliseconds) => {
+                let mut fits = true;
+                used(page, counts, |bytes| {
+                    let instant = i64::from_le_bytes(bytes).checked_mul(1000);
+                    fits &= instant.is_some();
+                    values.push(instant.unwrap_or_default());
+                })?;
+                if !fits {
+                    return Err("a timestamp beyond the range of microseconds");
+                }
+            }
+            (Values::Instant(values), _) => {
+                used(page, counts, |bytes| values.push(i64::from_le_bytes(bytes)))?;
+            }
             (Values::Unsigned(values), _) => {
                 used(page, counts, |bytes| values.push(u64::from_le_bytes(bytes)))?;
             }
@@ -102,8 +130,16 @@ impl CountedValues {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> (ArrayRef, Vec<u64>) {
+    /// The values as the column of this kind has them, with their counts.
+    pub(super) fn finish(self, kind: &ColumnKind) -> (ArrayRef, Vec<u64>) {
+        let zone = if let ColumnKind::Timestamp { zone, .. } = kind { zone.clone() } else { None };
         let values: ArrayRef = match self.values {
+            Values::Instant(values) if self.conversion == Conversion::Nanoseconds => {
+                Arc::new(TimestampNanosecondArray::from(values).with_timezone_opt(zone))
+            }
+            Values::Instant(values) => {
+                Arc::new(TimestampMicrosecondArray::from(values).with_timezone_opt(zone))
+            }
             Values::Integer(values) => Arc::new(Int64Array::from(values)),
             Values::Unsigned(values) => Arc::new(UInt64Array::from(values)),
             Values::Float(values) => Arc::new(Float64Array::from(values)),
@@ -118,7 +154,12 @@ impl CountedValues {
 pub(super) fn most_values(conversion: Conversion, page: &[u8]) -> usize {
     page.len()
         / match conversion {
-            Conversion::Signed64 | Conversion::Unsigned64 | Conversion::Float64 => 8,
+            Conversion::Signed64
+            | Conversion::Unsigned64
+            | Conversion::Float64
+            | Conversion::Milliseconds
+            | Conversion::Microseconds
+            | Conversion::Nanoseconds => 8,
             Conversion::Signed32
             | Conversion::Unsigned32
             | Conversion::Float32
@@ -171,12 +212,27 @@ mod tests {
         let mut values = CountedValues::new(Conversion::Unsigned32);
         values.extend(&[1, 0, 0, 0, 255, 255, 255, 255, 3, 0, 0, 0], &[2, 1, 0]).unwrap();
         values.extend(&[1, 0, 0, 0], &[5]).unwrap();
-        let (array, counts) = values.finish();
+        let (array, counts) = values.finish(&ColumnKind::Integer);
         assert_eq!(array.as_primitive::<Int64Type>().values(), &[1, i64::from(u32::MAX), 1]);
         assert_eq!(counts, [2, 1, 5]);
         let mut values = CountedValues::new(Conversion::Float32);
         values.extend(&0.5_f32.to_le_bytes(), &[1]).unwrap();
-        assert_eq!(values.finish().0.as_primitive::<Float64Type>().value(0).to_bits(), 0.5_f64.to_bits());
+        assert_eq!(
+            values.finish(&ColumnKind::Float).0.as_primitive::<Float64Type>().value(0).to_bits(),
+            0.5_f64.to_bits()
+        );
+    }
+
+    #[test]
+    fn instants_keep_their_zone_and_become_microseconds() {
+        let kind = ColumnKind::Timestamp { zone: Some("UTC".into()), nanoseconds: false };
+        let mut values = CountedValues::new(Conversion::Milliseconds);
+        values.extend(&7_i64.to_le_bytes(), &[3]).unwrap();
+        let array = values.finish(&kind).0;
+        assert_eq!(array.data_type(), &kind.normal_type().unwrap());
+        assert_eq!(array.as_primitive::<arrow::datatypes::TimestampMicrosecondType>().value(0), 7000);
+        let mut values = CountedValues::new(Conversion::Milliseconds);
+        assert!(values.extend(&i64::MAX.to_le_bytes(), &[1]).is_err());
     }
 
     #[test]

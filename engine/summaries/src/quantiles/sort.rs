@@ -1,77 +1,86 @@
-//! Sorting by an integer key in one pass over buckets.
+//! Sorting by an integer key in two passes of a radix sort.
 //!
-//! The bounds of the middle 98 % are guessed from a sample at fixed positions; keys between them fall into buckets
-//! of equal width, what lies outside into the first and last. A bucket is then sorted by itself. Scattered keys make
-//! buckets of a few, so that the cost is linear (some 6 ns a key, 20 for the comparing sort); keys that crowd make
-//! larger ones, which the comparing sort takes. The order of equal keys is not kept.
+//! The bounds of the middle 98 % are guessed from a sample at fixed positions. Keys between them are told apart by the
+//! leading 22 bits of their distance from the lower bound, which two passes of 11 bits sort (least significant digit
+//! first; Knuth, The Art of Computer Programming 3, 5.2.5); what lies outside goes to the ends. Neighbours of equal bits
+//! are then sorted by comparing: few where keys scatter, so that the cost is linear, more where they crowd. The
+//! order of equal keys is not kept.
 
 /// Below this the comparing sort is as fast.
 const SMALLEST: usize = 512;
 /// Keys looked at to guess the bounds.
 const SAMPLED: usize = 256;
-/// Keys per bucket, on average.
-const PER_BUCKET: usize = 4;
+const DIGIT_BITS: u32 = 11;
+const DIGITS: usize = 1 << DIGIT_BITS;
 
 /// Sorts ascending by `key`.
 pub(super) fn sort_by_key<T: Copy + Default>(items: &mut [T], key: impl Fn(&T) -> i64) {
-    if items.len() < SMALLEST {
-        items.sort_unstable_by_key(key);
-        return;
-    }
-    let step = items.len() / SAMPLED;
-    let mut sample: Vec<i64> = items.iter().step_by(step).map(&key).collect();
-    sample.sort_unstable();
-    let (low, high) = (sample[sample.len() / 100], sample[sample.len() - 1 - sample.len() / 100]);
-    let Some(buckets) = Buckets::between(low, high, items.len() / PER_BUCKET) else {
+    let Some(prefix) = Prefix::of_items(items, &key) else {
         items.sort_unstable_by_key(key);
         return;
     };
-    let mut starts = vec![0_u32; buckets.count + 1];
+    let (mut low_counts, mut high_counts) = ([0_usize; DIGITS], [0_usize; DIGITS]);
     for item in &*items {
-        starts[buckets.of(key(item)) + 1] += 1;
+        let bits = prefix.of(key(item));
+        low_counts[bits % DIGITS] += 1;
+        high_counts[bits / DIGITS % DIGITS] += 1;
     }
-    for index in 1..starts.len() {
-        starts[index] += starts[index - 1];
-    }
-    let mut scattered = vec![T::default(); items.len()];
-    let mut next = starts.clone();
+    let mut other = vec![T::default(); items.len()];
+    starts(&mut low_counts);
     for item in &*items {
-        let slot = &mut next[buckets.of(key(item))];
-        scattered[*slot as usize] = *item;
+        let slot = &mut low_counts[prefix.of(key(item)) % DIGITS];
+        other[*slot] = *item;
         *slot += 1;
     }
-    for bounds in starts.windows(2) {
-        scattered[bounds[0] as usize..bounds[1] as usize].sort_unstable_by_key(&key);
+    starts(&mut high_counts);
+    for item in &other {
+        let slot = &mut high_counts[prefix.of(key(item)) / DIGITS % DIGITS];
+        items[*slot] = *item;
+        *slot += 1;
     }
-    items.copy_from_slice(&scattered);
+    for equal in items.chunk_by_mut(|a, b| prefix.of(key(a)) == prefix.of(key(b))) {
+        if equal.len() > 1 {
+            equal.sort_unstable_by_key(&key);
+        }
+    }
 }
 
-/// Buckets of equal width from `low`, all below in the first, all above in the last.
-struct Buckets {
+/// Turns counts into where each digit begins.
+fn starts(counts: &mut [usize; DIGITS]) {
+    let mut start = 0;
+    for count in counts {
+        start += core::mem::replace(count, start);
+    }
+}
+
+/// The leading bits of the distance of a key from a lower bound.
+struct Prefix {
     low: i64,
     shift: u32,
-    count: usize,
+    last: u64,
 }
 
-impl Buckets {
-    /// At most `most` buckets; `None` where the keys hardly differ.
-    fn between(low: i64, high: i64, most: usize) -> Option<Self> {
-        let width = high.wrapping_sub(low).cast_unsigned();
-        let mut shift = 0;
-        while (width >> shift) >= most as u64 {
-            shift += 1;
+impl Prefix {
+    /// `None` where a radix sort is not worth it: few items, or keys that hardly differ.
+    fn of_items<T>(items: &[T], key: impl Fn(&T) -> i64) -> Option<Self> {
+        if items.len() < SMALLEST {
+            return None;
         }
-        let count = usize::try_from(width >> shift).ok()? + 1;
-        (count > 8).then_some(Self { low, shift, count })
+        let mut sample: Vec<i64> = items.iter().step_by(items.len() / SAMPLED).map(key).collect();
+        sample.sort_unstable();
+        let (low, high) = (sample[sample.len() / 100], sample[sample.len() - 1 - sample.len() / 100]);
+        let width = high.wrapping_sub(low).cast_unsigned();
+        let shift = (u64::BITS - width.leading_zeros()).saturating_sub(2 * DIGIT_BITS);
+        (width > 8).then_some(Self { low, shift, last: width >> shift })
     }
 
     #[inline]
     fn of(&self, key: i64) -> usize {
-        if key <= self.low {
-            return 0;
-        }
         let above = key.wrapping_sub(self.low).cast_unsigned() >> self.shift;
-        usize::try_from(above).map_or(self.count - 1, |above| above.min(self.count - 1))
+        let inside = if above < self.last { above } else { self.last };
+        #[expect(clippy::cast_possible_truncation, reason = "below 2^22")]
+        let prefix = if key <= self.low { 0 } else { inside as usize };
+        prefix
     }
 }
 
