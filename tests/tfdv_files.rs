@@ -16,7 +16,7 @@ fn our_own_file_says_what_the_artifact_says() {
     let wanted = schema_of(&place, "statistics", "schema");
     assert_eq!(schema_of(&place, "statistics/statistics.binpb", "again"), wanted);
     let validate =
-        |statistics: &str| place.sluice(&["validate", statistics, "--schema", "schema", "--json"]).exits(0);
+        |statistics: &str| place.sluice(&["validate", statistics, "--schema", "schema/schema.pbtxt", "--json"]).exits(0);
     assert_eq!(validate("statistics/statistics.binpb").json(), validate("statistics").json());
 }
 
