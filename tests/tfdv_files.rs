@@ -1,5 +1,5 @@
-//! Statistics in TFDV's format from outside: ours beside the artifact, TFDV's own (`tests/data/tfdv/make.py`) in place
-//! of one, whole, in shards, in TFX's folders, and damaged.
+//! Statistics in TFDV's format from outside: ours beside the artifact, TFDV's own (`tests/data/tfdv/make.py`)
+//! in place of one, whole, in shards, in TFX's folders, and damaged.
 
 use crate::support::{Place, data, diabetes};
 

@@ -58,8 +58,8 @@ pub fn of_dataset(dataset: &Dataset, execution: &Execution) -> Result<Statistics
     Ok(StatisticsRecord { subsets })
 }
 
-/// The statistics of every subset and the fitted transform: the training rows are read once for both. The results
-/// are those of the steps alone, bit by bit.
+/// The statistics of every subset and the fitted transform: the training rows are read once for both. The
+/// results are those of the steps alone, bit by bit.
 ///
 /// # Errors
 /// What reading and fitting meet; which of the two steps it concerns, only running them alone tells.
@@ -102,7 +102,8 @@ pub fn of_source(source: &dyn BatchSource, execution: &Execution) -> Result<Stat
 }
 
 impl StatisticsRecord {
-    /// Writes the artifact: all subsets as JSON, and each in TFDV's format; `source_digest` is that of the data set or plan.
+    /// Writes the artifact: all subsets as JSON, and each in TFDV's format; `source_digest` is that of the
+    /// data set or plan.
     ///
     /// # Errors
     /// What writing meets.
@@ -119,11 +120,12 @@ impl StatisticsRecord {
         draft.publish(STATISTICS_KIND, STATISTICS_VERSION, made_from([("data", source_digest)]))
     }
 
-    /// Opens the artifact, or what TFDV or TFX left: a file in binary, as TFRecord or as text, shards of it, a
-    /// `Split-NAME` folder, or a folder of such.
+    /// Opens the artifact, or what TFDV or TFX left: a file in binary, as TFRecord or as text, shards of it,
+    /// a `Split-NAME` folder, or a folder of such.
     ///
     /// # Errors
-    /// `ArtifactError`; unavailable where nothing can be read; `StatisticsFileError` where it is something else.
+    /// `ArtifactError`; unavailable where nothing can be read; `StatisticsFileError` where it is something
+    /// else.
     pub fn open(path: &Path) -> Result<(Self, StatisticsOrigin)> {
         if !statistics_files::is_foreign(path) {
             let (record, artifact) = Self::open_artifact(path)?;

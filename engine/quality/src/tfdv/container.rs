@@ -1,9 +1,10 @@
-//! The forms in which a list of statistics lies in a file: the bare message (`stats.binpb`, TFX's `FeatureStats.pb`),
-//! records with checksums (TFRecord, what TFDV's own pipelines write), and protobuf text. The form is told from the
-//! first bytes, never from the name.
+//! The forms in which a list of statistics lies in a file: the bare message (`stats.binpb`, TFX's
+//! `FeatureStats.pb`), records with checksums (TFRecord, what TFDV's own pipelines write), and protobuf text.
+//! The form is told from the first bytes, never from the name.
 //!
-//! A record is its length (8 bytes), the checksum of these, the content, the checksum of that; all little-endian.
-//! Checksums are CRC-32C (Castagnoli), rotated by 15 bits plus a constant, so that a checksum of checksums stays good.
+//! A record is its length (8 bytes), the checksum of these, the content, the checksum of that; all
+//! little-endian. Checksums are CRC-32C (Castagnoli), rotated by 15 bits plus a constant, so that a checksum
+//! of checksums stays good.
 
 use prost_reflect::DynamicMessage;
 use prost_reflect::prost::Message as _;

@@ -58,8 +58,8 @@ fn listed(ranks: Option<Ranks>, top: Vec<FreqAndValue>) -> Option<Vec<(String, f
     Some(top.into_iter().map(|one| (one.value, one.frequency)).collect())
 }
 
-/// TFDV counts all different values and lists the most frequent: the list is complete where it is as long. A file
-/// that lists values without counting them, as a person writes it, means what it lists.
+/// TFDV counts all different values and lists the most frequent: the list is complete where it is as long. A
+/// file that lists values without counting them, as a person writes it, means what it lists.
 fn top_values(values: Vec<(String, f64)>, unique: u64, customs: &mut Customs) -> TopValues {
     let written = customs.take_number("top_values_complete").map(|complete| complete > 0.0);
     let max_error = customs.take_number("top_values_max_error").map_or(0, count_of);
