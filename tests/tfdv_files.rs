@@ -1,5 +1,5 @@
-//! Statistics in TFDV's format from outside: ours beside the artifact, TFDV's own (`tests/data/tfdv/make.py`) in place
-//! of one, whole, in shards, in TFX's folders, and damaged.
+//! Statistics in TFDV's format from outside: ours beside the artifact, TFDV's own (`tests/data/tfdv/make.py`)
+//! in place of one, whole, in shards, in TFX's folders, and damaged.
 
 use crate::support::{Place, data, diabetes};
 
@@ -15,8 +15,9 @@ fn our_own_file_says_what_the_artifact_says() {
     let _ = place.sluice(&["statistics", &diabetes("diabetes.csv"), "--out", "statistics"]).exits(0);
     let wanted = schema_of(&place, "statistics", "schema");
     assert_eq!(schema_of(&place, "statistics/statistics.binpb", "again"), wanted);
-    let validate =
-        |statistics: &str| place.sluice(&["validate", statistics, "--schema", "schema", "--json"]).exits(0);
+    let validate = |statistics: &str| {
+        place.sluice(&["validate", statistics, "--schema", "schema/schema.pbtxt", "--json"]).exits(0)
+    };
     assert_eq!(validate("statistics/statistics.binpb").json(), validate("statistics").json());
 }
 

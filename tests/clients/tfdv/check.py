@@ -9,6 +9,7 @@ TFDV reads Parquet's columns as lists of one value (its CSV reader cuts floats t
 """
 
 import argparse
+import difflib
 import json
 import math
 import os
@@ -209,7 +210,8 @@ def compare_schemas(name, ours, folder):
     sluice("schema", folder / "statistics", "--out", folder / "schema")
     mine = tfdv.load_schema_text(str(folder / "schema" / "schema.pbtxt"))
     theirs = tfdv.infer_schema(ours)
-    expect(printed(mine) == printed(theirs), f"{name}: other schemas:\n{printed(mine)}\nTFDV:\n{printed(theirs)}")
+    lines = difflib.unified_diff(printed(mine).splitlines(), printed(theirs).splitlines(), "sluice", "TFDV", lineterm="", n=4)
+    expect(printed(mine) == printed(theirs), f"{name}: other schemas:\n" + "\n".join(lines))
     anomalies = tfdv.validate_statistics(ours, mine)
     expect(not anomalies.anomaly_info, f"{name}: TFDV rejects what our schema was inferred from: {anomalies.anomaly_info}")
     html = display_util.get_statistics_html(ours)
@@ -226,7 +228,7 @@ def made():
     rows = range(200)
     return pa.table({
         "number": pa.array([None if i % 10 == 0 else i for i in rows], pa.int64()),
-        "large": pa.array([2**60 + i for i in rows], pa.int64()),
+        "large": pa.array([2**53 + 1 + 2**40 * i for i in rows], pa.int64()),
         "fare": pa.array([float("nan") if i % 20 == 0 else i / 7 for i in rows]),
         "extreme": pa.array([math.inf if i == 3 else -math.inf if i in (4, 5) else i / 7 for i in rows]),
         "is_late": pa.array([i % 3 == 0 for i in rows]),

@@ -71,8 +71,8 @@ pub fn of_dataset(
     Ok(StatisticsRecord { subsets })
 }
 
-/// The statistics of every subset and the fitted transform: the training rows are read once for both. The results
-/// are those of the steps alone, bit by bit.
+/// The statistics of every subset and the fitted transform: the training rows are read once for both. The
+/// results are those of the steps alone, bit by bit.
 ///
 /// # Errors
 /// What reading and fitting meet; which of the two steps it concerns, only running them alone tells.
@@ -165,7 +165,8 @@ impl StatisticsRecord {
     /// `Split-NAME` folder, or a folder of such.
     ///
     /// # Errors
-    /// `ArtifactError`; unavailable where nothing can be read; `StatisticsFileError` where it is something else.
+    /// `ArtifactError`; unavailable where nothing can be read; `StatisticsFileError` where it is something
+    /// else.
     pub fn open(path: &Path) -> Result<(Self, StatisticsOrigin)> {
         if !statistics_files::is_foreign(path) {
             let (record, artifact) = Self::open_artifact(path)?;

@@ -1,5 +1,5 @@
-//! Statistics that lie beside artifacts: files of TFDV or TFX, in binary, as TFRecord or as text, whole or in shards,
-//! and TFX's folders with one `Split-NAME` per subset.
+//! Statistics that lie beside artifacts: files of TFDV or TFX, in binary, as TFRecord or as text, whole or in
+//! shards, and TFX's folders with one `Split-NAME` per subset.
 
 use std::path::{Path, PathBuf};
 
@@ -47,8 +47,8 @@ pub(crate) fn read(path: &Path) -> Result<(Vec<DatasetStatistics>, String)> {
     Ok((subsets, hex_digest(digests.as_bytes())))
 }
 
-/// Whether there is something other than an artifact: a file, shards under this name, a folder laid out as TFX does it
-/// (itself a `Split-NAME`, or with such folders in it).
+/// Whether there is something other than an artifact: a file, shards under this name, a folder laid out as
+/// TFX does it (itself a `Split-NAME`, or with such folders in it).
 pub(crate) fn is_foreign(path: &Path) -> bool {
     if path.is_dir() {
         return inside_split(path).is_some() || splits(path).is_ok_and(|splits| !splits.is_empty());

@@ -1,9 +1,10 @@
-//! The forms in which a list of statistics lies in a file: the bare message (`stats.binpb`, TFX's `FeatureStats.pb`),
-//! records with checksums (TFRecord, what TFDV's own pipelines write), and protobuf text. The form is told from the
-//! first bytes, never from the name.
+//! The forms in which a list of statistics lies in a file: the bare message (`stats.binpb`, TFX's
+//! `FeatureStats.pb`), records with checksums (TFRecord, what TFDV's own pipelines write), and protobuf text.
+//! The form is told from the first bytes, never from the name.
 //!
-//! A record is its length (8 bytes), the checksum of these, the content, the checksum of that; all little-endian.
-//! Checksums are CRC-32C (Castagnoli), rotated by 15 bits plus a constant, so that a checksum of checksums stays good.
+//! A record is its length (8 bytes), the checksum of these, the content, the checksum of that; all
+//! little-endian. Checksums are CRC-32C (Castagnoli), rotated by 15 bits plus a constant, so that a checksum
+//! of checksums stays good.
 
 use prost_reflect::DynamicMessage;
 use prost_reflect::prost::Message as _;
@@ -59,13 +60,19 @@ pub(crate) fn lists(bytes: &[u8], file: &str) -> Result<Vec<StatisticsList>, Sta
     if bytes.starts_with(&[0x1f, 0x8b]) {
         return Err(StatisticsFileError::Packed { file: file.into() });
     }
-    if is_records(bytes) {
+    if record_head(bytes).is_some_and(|(length, checksum)| checksum == masked_checksum(&length.to_le_bytes()))
+    {
         return records(bytes, file);
     }
     if let Some(text) = as_text(bytes) {
         return Ok(vec![of_text(text, file)?]);
     }
-    Ok(vec![of_bytes(bytes, file, String::new())?])
+    match of_bytes(bytes, file, String::new()) {
+        Ok(list) => Ok(vec![list]),
+        // What is no message, but begins with a length below 2^32, is a record whose length is damaged.
+        Err(_) if bytes.get(4..8) == Some(&[0; 4]) => records(bytes, file),
+        Err(error) => Err(error),
+    }
 }
 
 fn of_bytes(bytes: &[u8], file: &str, record: String) -> Result<StatisticsList, StatisticsFileError> {
@@ -76,14 +83,7 @@ fn of_bytes(bytes: &[u8], file: &str, record: String) -> Result<StatisticsList, 
     })
 }
 
-/// Whether the file begins as a record: its length has the right checksum, or would at least fit the file. The bare
-/// message has no four zeros there, since defaults are not written.
-fn is_records(bytes: &[u8]) -> bool {
-    let Some((length, checksum)) = record_head(bytes) else { return false };
-    checksum == masked_checksum(&bytes[..8])
-        || usize::try_from(length).is_ok_and(|length| bytes[4..8] == [0; 4] && length <= bytes.len())
-}
-
+/// The length of a record, and its checksum.
 fn record_head(bytes: &[u8]) -> Option<(u64, u32)> {
     let (length, rest) = bytes.split_first_chunk::<8>()?;
     let checksum = rest.first_chunk::<4>()?;

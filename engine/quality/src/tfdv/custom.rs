@@ -1,5 +1,5 @@
-//! Figures that TFDV's format has no field for. They travel as custom statistics whose names begin with `sluice_`;
-//! TFDV shows them beside its own and ignores them otherwise.
+//! Figures that TFDV's format has no field for. They travel as custom statistics whose names begin with
+//! `sluice_`; TFDV shows them beside its own and ignores them otherwise.
 
 use std::collections::BTreeMap;
 

@@ -74,8 +74,8 @@ impl Diagnostic for StatisticsFileError {
         let hint = match self {
             Self::TextUnknown(error) => return error.hint(),
             Self::Malformed { .. } | Self::NoDataset { .. } => {
-                "expected are statistics of `sluice statistics` or of TFDV: a `DatasetFeatureStatisticsList` in binary \
-                 (`statistics.binpb`, `FeatureStats.pb`), as TFRecord or as protobuf text"
+                "statistics of `sluice statistics` or of TFDV are a `DatasetFeatureStatisticsList` in \
+                 binary (`statistics.binpb`, `FeatureStats.pb`), as TFRecord or as protobuf text"
             }
             Self::RecordDamaged { .. } => {
                 "the file was cut or changed; copy it again, or compute the statistics anew"

@@ -1,6 +1,6 @@
-//! The messages of `statistics.proto` that statistics are made of, with their numbers on the wire. A test holds names
-//! and numbers against the definitions in `schemas/`. Left out, and skipped when read, are those that nothing here
-//! uses: lift, undefined values, vocabulary files, and what an `Any` holds.
+//! The messages of `statistics.proto` that statistics are made of, with their numbers on the wire. A test
+//! holds names and numbers against the definitions in `schemas/`. Left out, and skipped when read, are those
+//! that nothing here uses: lift, undefined values, vocabulary files, and what an `Any` holds.
 
 use super::wire::{Fault, Field, Message, Value};
 

@@ -1,10 +1,10 @@
-//! Statistics in TFDV's format: `DatasetFeatureStatisticsList` of `tensorflow_metadata`, written in binary and read
-//! in binary, as TFRecord and as text, whoever wrote it.
+//! Statistics in TFDV's format: `DatasetFeatureStatisticsList` of `tensorflow_metadata`, written in binary
+//! and read in binary, as TFRecord and as text, whoever wrote it.
 //!
-//! What the format has a field for stands there as TFDV has it; what it has none for (exact integers beyond 2^53,
-//! dates, error bounds) stands in custom statistics whose names begin with `sluice_`. The format holds mean lengths,
-//! covariances and correlations in single precision. Not carried: the conditions of slices (their names are), and of
-//! TFDV's own lift and natural-language statistics.
+//! What the format has a field for stands there as TFDV has it; what it has none for (exact integers beyond
+//! 2^53, dates, error bounds) stands in custom statistics whose names begin with `sluice_`. The format holds
+//! mean lengths, covariances and correlations in single precision. Not carried: the conditions of slices
+//! (their names are), and of TFDV's own lift and natural-language statistics.
 
 mod container;
 mod custom;
@@ -23,12 +23,13 @@ use wire::Message;
 
 /// The name that TFDV gives the whole where there are slices.
 const ALL_EXAMPLES: &str = "All Examples";
-/// Under this name a derived column says what derived it; the format has a field for it, our statistics have none.
+/// Under this name a derived column says what derived it; the format has a field for it, our statistics have
+/// none.
 const DERIVED_SOURCE: &str = "validation_derived_source";
 
-/// The statistics as a binary `DatasetFeatureStatisticsList`: one data set per subset and per slice. A subset alone
-/// has no name; where it has slices it is called `All Examples`, as TFDV expects. The same statistics give the same
-/// bytes.
+/// The statistics as a binary `DatasetFeatureStatisticsList`: one data set per subset and per slice. A subset
+/// alone has no name; where it has slices it is called `All Examples`, as TFDV expects. The same statistics
+/// give the same bytes.
 ///
 /// # Examples
 /// ```
@@ -46,9 +47,9 @@ pub fn write_statistics(subsets: &[DatasetStatistics]) -> Vec<u8> {
     encode::list(subsets).to_bytes()
 }
 
-/// The statistics in a file: a binary `DatasetFeatureStatisticsList`, a TFRecord file of such, or its text form. Data
-/// sets beside one called `All Examples` are its slices. A field that this version does not know is skipped in binary
-/// and refused in text.
+/// The statistics in a file: a binary `DatasetFeatureStatisticsList`, a TFRecord file of such, or its text
+/// form. Data sets beside one called `All Examples` are its slices. A field that this version does not know
+/// is skipped in binary and refused in text.
 ///
 /// # Errors
 /// [`StatisticsFileError`], with `file` and the byte, record or line.
@@ -56,8 +57,8 @@ pub fn read_statistics(bytes: &[u8], file: &str) -> Result<Vec<DatasetStatistics
     read_shards(&[(file, bytes)])
 }
 
-/// The statistics in several files of which each holds a part: name and content. Data sets of one name are one, and
-/// features of one path are one.
+/// The statistics in several files of which each holds a part: name and content. Data sets of one name are
+/// one, and features of one path are one.
 ///
 /// # Errors
 /// [`StatisticsFileError`], with the file and the byte, record or line.

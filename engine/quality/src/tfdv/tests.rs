@@ -1,5 +1,5 @@
-//! The codec against the definitions, against itself, against files that TFDV wrote (`tests/data/tfdv/make.py`), and
-//! against damaged ones.
+//! The codec against the definitions, against itself, against files that TFDV wrote
+//! (`tests/data/tfdv/make.py`), and against damaged ones.
 
 use std::collections::BTreeSet;
 
@@ -255,7 +255,7 @@ fn what_was_written_is_read_back() {
 
 #[test]
 fn slices_lie_beside_all_examples_and_subsets_beside_each_other() {
-    let plain = dataset(vec![text("company", &[("Sun", 3)])]);
+    let plain = dataset(vec![words()]);
     let slice = DatasetStatistics { name: "company_Sun".into(), ..plain.clone() };
     let whole = DatasetStatistics { slices: vec![slice.clone()], ..plain.clone() };
     let read = read_statistics(&write_statistics(&[whole]), "s").unwrap();
@@ -272,9 +272,9 @@ fn exact_integers_and_infinities_stand_where_tfdv_looks() {
         DynamicMessage::decode(descriptor("DatasetFeatureStatisticsList"), bytes.as_slice()).unwrap();
     let text = print(&message);
     for part in [
-        "      mean: nan\n      num_zeros: 2\n      min: -inf\n      median: 1.5\n      max: inf\n",
-        "        num_nan: 1\n        buckets {\n          low_value: -inf\n          high_value: -inf\n          \
-         sample_count: 2.0\n",
+        "      mean: nan\n      num_zeros: 2\n      min: -inf\n      median: 1.25\n      max: inf\n",
+        "        num_nan: 1\n        buckets {\n          low_value: -inf\n          high_value: -inf\n \
+         \x20        sample_count: 2.0\n",
         "      name: \"sluice_max\"\n      str: \"18446744073709551615\"\n",
         "      name: \"sluice_kind\"\n      str: \"date\"\n",
     ] {
@@ -367,7 +367,8 @@ fn a_damaged_file_is_refused_with_its_place() {
     // A data set whose name is a number; a length beyond any file.
     assert_eq!(
         message_of(&[0x0a, 2, 0x08, 1]),
-        "`s`, byte 2, in `DatasetFeatureStatistics.name`: a text or message was expected, a number stands there"
+        "`s`, byte 2, in `DatasetFeatureStatistics.name`: a text or message was expected, a number stands \
+         there"
     );
     assert!(
         message_of(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]).contains("byte 9: cut short")

@@ -1,9 +1,10 @@
-//! Protobuf's wire format, as far as statistics need it: messages of doubles, floats, varints, strings and messages.
+//! Protobuf's wire format, as far as statistics need it: messages of doubles, floats, varints, strings and
+//! messages.
 //!
-//! Reflection, which serves the schema, knows neither where in a file a message is damaged nor a bound on the memory
-//! of a message; both matter for statistics, which other programs write and which may be large. A field that is not
-//! known is skipped; one that occurs again joins what was read before, as protobuf defines it. What is written is what
-//! protobuf's own writers write: fields by number, defaults left out.
+//! Reflection, which serves the schema, knows neither where in a file a message is damaged nor a bound on the
+//! memory of a message; both matter for statistics, which other programs write and which may be large. A
+//! field that is not known is skipped; one that occurs again joins what was read before, as protobuf defines
+//! it. What is written is what protobuf's own writers write: fields by number, defaults left out.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! TFDV's messages as our statistics: data sets, columns, and what all columns have in common.
 //!
-//! TFDV counts no empty lists, no lengths of text and no different numbers; where we wrote the file, our custom
-//! statistics say them, and where TFDV did, they are derived from what is there, or not known (0, nothing).
+//! TFDV counts no empty lists, no lengths of text and no different numbers; where we wrote the file, our
+//! custom statistics say them, and where TFDV did, they are derived from what is there, or not known (0,
+//! nothing).
 
 mod numeric;
 mod strings;
@@ -121,8 +122,8 @@ fn name_of(steps: &[String]) -> String {
     }
 }
 
-/// The kinds of the fields of structs, which TFDV does not repeat in the struct. Inner structs come first, so that
-/// outer ones see them whole.
+/// The kinds of the fields of structs, which TFDV does not repeat in the struct. Inner structs come first, so
+/// that outer ones see them whole.
 fn fill_structs(columns: &mut [ColumnStatistics]) {
     let mut structs: Vec<usize> =
         (0..columns.len()).filter(|index| matches!(columns[*index].kind, ColumnKind::Struct(_))).collect();

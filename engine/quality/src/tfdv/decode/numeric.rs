@@ -1,5 +1,5 @@
-//! Numbers. TFDV's range holds infinities; how many there are, and the finite range, stand in the histogram of equal
-//! width, whose buckets of finite bounds reach from the smallest to the largest finite value.
+//! Numbers. TFDV's range holds infinities; how many there are, and the finite range, stand in the histogram
+//! of equal width, whose buckets of finite bounds reach from the smallest to the largest finite value.
 
 use sluice_core::statistics::{
     Bucket, ColumnStatistics, Histogram, Histograms, NumericStatistics, Quantiles, WeightedNumericStatistics,
@@ -21,7 +21,8 @@ pub(crate) fn put(column: &mut ColumnStatistics, message: &Numeric, customs: &mu
     presence.num_nan = message.histograms.iter().map(|histogram| histogram.num_nan).max().unwrap_or(0);
     let at = |infinity: f64| {
         let buckets = standard.into_iter().flat_map(|histogram| &histogram.buckets);
-        let infinite = buckets.filter(|bucket| bucket.low_value == infinity && bucket.high_value == infinity);
+        let is_it = |value: f64| value.to_bits() == infinity.to_bits();
+        let infinite = buckets.filter(|bucket| is_it(bucket.low_value) && is_it(bucket.high_value));
         count_of(infinite.map(|bucket| bucket.sample_count).sum())
     };
     // Without a histogram the range alone tells that there is one at least.
@@ -98,8 +99,8 @@ fn range(message: &Numeric, standard: Option<&Buckets>, customs: &mut Customs) -
     (min.or(of(message.min)).or(lowest), max.or(of(message.max)).or(highest), None)
 }
 
-/// The buckets of finite values. One that reaches from an infinity into the finite values begins at the smallest of
-/// them, and holds what is left of the infinite ones.
+/// The buckets of finite values. One that reaches from an infinity into the finite values begins at the
+/// smallest of them, and holds what is left of the infinite ones.
 fn finite_buckets(histogram: &Buckets, range: Option<(f64, f64)>, special: (f64, f64)) -> Histogram {
     let (mut below, mut above) = special;
     for bucket in &histogram.buckets {

@@ -18,8 +18,8 @@ pub(crate) fn put(column: &mut ColumnStatistics, message: Strings, customs: &mut
     let num_values = column.num_values();
     let relative_error = customs.take_number("unique_relative_error").unwrap_or(0.0);
     let values = listed(message.rank_histogram, message.top_values);
-    column.top_values = take_top_values(customs)
-        .or_else(|| top_values(values, message.unique, column.presence.num_present() == 0, customs));
+    column.top_values =
+        take_top_values(customs).or_else(|| values.map(|values| top_values(values, message.unique, customs)));
     column.distinct = distinct(column, message.unique, relative_error);
     let empty = column.top_values.iter().flat_map(|top| &top.values).find(|(value, _)| value.is_empty());
     let empty = empty.map(|(_, count)| *count).or(customs.foreign_number("str_empty").map(count_of));
@@ -52,32 +52,24 @@ pub(crate) fn put(column: &mut ColumnStatistics, message: Strings, customs: &mut
 
 /// The longer list: the rank histogram holds up to 1000 values, the top values are its first 20.
 fn listed(ranks: Option<Ranks>, top: Vec<FreqAndValue>) -> Option<Vec<(String, f64)>> {
-    let top = top.into_iter().map(|one| (one.value, one.frequency));
-    ranks.map(counts).filter(|counts| !counts.is_empty()).or_else(|| (top.len() > 0).then(|| top.collect()))
+    if top.is_empty() || ranks.as_ref().is_some_and(|ranks| !ranks.buckets.is_empty()) {
+        return ranks.map(counts);
+    }
+    Some(top.into_iter().map(|one| (one.value, one.frequency)).collect())
 }
 
-/// TFDV counts all different values and lists the most frequent: the list is complete where it is as long. A file
-/// that lists values without counting them, as a person writes it, means what it lists.
-fn top_values(
-    values: Option<Vec<(String, f64)>>,
-    unique: u64,
-    is_empty: bool,
-    customs: &mut Customs,
-) -> Option<TopValues> {
+/// TFDV counts all different values and lists the most frequent: the list is complete where it is as long. A
+/// file that lists values without counting them, as a person writes it, means what it lists.
+fn top_values(values: Vec<(String, f64)>, unique: u64, customs: &mut Customs) -> TopValues {
     let written = customs.take_number("top_values_complete").map(|complete| complete > 0.0);
     let max_error = customs.take_number("top_values_max_error").map_or(0, count_of);
-    let values = match values {
-        Some(values) => values,
-        None if is_empty || written.is_some() => Vec::new(),
-        None => return None,
-    };
     let is_group = |value: &String| GROUPS.contains(&value.as_str());
     let complete = unique <= values.len() as u64 && !values.iter().any(|(value, _)| is_group(value));
-    Some(TopValues {
+    TopValues {
         values: values.into_iter().map(|(value, count)| (value, count_of(count))).collect(),
         max_error,
         is_complete: written.unwrap_or(complete),
-    })
+    }
 }
 
 fn distinct(column: &ColumnStatistics, unique: u64, relative_error: f64) -> Option<Distinct> {

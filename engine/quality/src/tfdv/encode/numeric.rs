@@ -1,6 +1,6 @@
-//! Numbers. Our moments, range and quantiles are over finite values; TFDV's are over all but NaN, so that infinities
-//! make the mean NaN, the standard deviation 0 (its maximum of 0 and NaN) and the range infinite. It is written as
-//! TFDV has it, and the finite figures stand beside it.
+//! Numbers. Our moments, range and quantiles are over finite values; TFDV's are over all but NaN, so that
+//! infinities make the mean NaN, the standard deviation 0 (its maximum of 0 and NaN) and the range infinite.
+//! It is written as TFDV has it, and the finite figures stand beside it.
 
 use sluice_core::statistics::{
     ColumnStatistics, Histogram, Histograms, NumericStatistics, Presence, Quantiles,
@@ -64,8 +64,8 @@ fn put_finite(numeric: &NumericStatistics, customs: &mut Customs) {
     }
 }
 
-/// The median of all values but NaN. Among infinities it is one of them, or the kept quantile of the finite values
-/// whose rank is nearest.
+/// The median of all values but NaN. Among infinities it is one of them, or the kept quantile of the finite
+/// values whose rank is nearest.
 fn median(num_finite: u64, presence: &Presence, quantiles: Option<&Quantiles>) -> f64 {
     let (below, above) = (presence.num_negative_infinity as f64, presence.num_positive_infinity as f64);
     let half = (below + num_finite as f64 + above) / 2.0;
@@ -81,7 +81,8 @@ fn median(num_finite: u64, presence: &Presence, quantiles: Option<&Quantiles>) -
         .map_or(f64::NAN, |(_, value)| *value)
 }
 
-/// Both histograms, with NaN and infinities. Without histograms of finite values these two are all there is to say.
+/// Both histograms, with NaN and infinities. Without histograms of finite values these two are all there is
+/// to say.
 fn put_histograms(
     message: &mut Numeric,
     numeric: &NumericStatistics,

@@ -1,5 +1,6 @@
-//! Text, and what TFDV takes for text: binary columns, dates and timestamps. The values of dates and timestamps are
-//! not listed as text is, lest TFDV takes the days of the past for all there will be; they are custom statistics.
+//! Text, and what TFDV takes for text: binary columns, dates and timestamps. The values of dates and
+//! timestamps are not listed as text is, lest TFDV takes the days of the past for all there will be; they are
+//! custom statistics.
 
 use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{ColumnStatistics, TimeStatistics, TopValues, WeightedStatistics};
