@@ -3,7 +3,7 @@
 //!
 //! A page loads nothing: style, script and charts are in it, and its content security policy forbids the
 //! rest. The script only sorts, searches and copies; filters and the forms of charts are plain style rules.
-//! Whatever comes from data is shortened and escaped ([`escape`]). The same statistics give the same bytes.
+//! Whatever comes from data is shortened and escaped. The same statistics give the same bytes.
 
 mod escape;
 mod figures;

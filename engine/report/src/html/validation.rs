@@ -221,8 +221,7 @@ fn finding(body: &mut String, index: usize, shown: &PageFinding, names_subset: b
     put!(
         body,
         "<article class=\"finding c k-{class}\" id=\"f{index}\" data-text=\"{} {} {} {}\"><h3><span \
-         class=\"sev {grade}\" \
-         style=\"width:auto\">{word}</span>{}<span class=\"kind\"><code>{}</code></span>",
+         class=\"sev {grade}\">{word}</span>{}<span class=\"kind\"><code>{}</code></span>",
         escape(column.unwrap_or_default(), NAME),
         escape(&shown.code, NAME),
         escape(&shown.subset, NAME),

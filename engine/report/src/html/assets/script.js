@@ -71,9 +71,19 @@
   }
   if (order) { order.addEventListener("change", sort); }
 
-  function open(all_open) {
-    all("details").forEach(function (details) { details.open = all_open; });
+  function open(isOpen) {
+    all("details").forEach(function (details) { details.open = isOpen; });
   }
+  // For browsers whose style rules cannot open what is folded on paper.
+  var folded = [];
+  window.addEventListener("beforeprint", function () {
+    folded = all("details:not([open])");
+    open(true);
+  });
+  window.addEventListener("afterprint", function () {
+    folded.forEach(function (details) { details.open = false; });
+  });
+
   if (expand) {
     expand.addEventListener("click", function () {
       var pressed = expand.getAttribute("aria-pressed") !== "true";
