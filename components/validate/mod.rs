@@ -100,7 +100,7 @@ pub(crate) struct ValidateArguments {
     /// Judge each slice of the statistics too.
     #[arg(long)]
     slices: bool,
-    /// A file for the results as JUnit's XML; the artifact has one too.
+    /// A file for the results in the XML of `JUnit`; the artifact has one too.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// The folder of the artifact; without, the findings are only printed.

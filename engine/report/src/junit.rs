@@ -1,4 +1,4 @@
-//! Results as JUnit's XML, which every CI system shows: suites of cases that passed, failed or were skipped.
+//! Results in the XML of `JUnit`, which every CI system shows: suites of cases that passed, failed or were skipped.
 //!
 //! Any text is safe: what XML 1.0 cannot hold (control characters, unpaired code points) is written as `\u{1}`.
 

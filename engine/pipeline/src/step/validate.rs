@@ -98,7 +98,7 @@ impl ValidationRecord {
         (errors, warnings)
     }
 
-    /// The results as JUnit's XML: per subset one case for each rule of each column.
+    /// The results in the XML of `JUnit`: per subset one case for each rule of each column.
     #[must_use]
     pub fn junit(&self, schema: &SchemaFile, options: &ValidateOptions, others: &Others<'_>) -> String {
         let suites: Vec<_> = self

@@ -1,4 +1,4 @@
-//! A validation as reports show it: suites of JUnit, and what a page holds.
+//! A validation as reports show it: suites of `JUnit`, and what a page holds.
 
 use std::collections::BTreeSet;
 

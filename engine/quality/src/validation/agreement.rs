@@ -49,6 +49,27 @@ fn ranks(given: &Value) -> Vec<(String, f64)> {
     ranks.map(|one| (one[0].as_str().unwrap().to_owned(), number(&one[1]))).collect()
 }
 
+/// The lists of a column, if it has any.
+fn valency(given: &Value, present: u64, missing: u64) -> Option<Valency> {
+    let (shortest, longest) = (count(given, "min_values", 1), count(given, "max_values", 1));
+    let num_values = count(given, "values", present * longest);
+    let is_list = given.get("levels").is_some() || (shortest, longest) != (1, 1);
+    is_list.then(|| {
+        let one = serde_json::json!([{ "present": present, "missing": missing, "min": shortest,
+            "max": longest, "total": num_values }]);
+        let levels = given.get("levels").unwrap_or(&one).as_array().unwrap();
+        let level = |level: &Value| Level {
+            num_present: count(level, "present", 0),
+            num_missing: count(level, "missing", 0),
+            num_empty: 0,
+            min_length: count(level, "min", 0),
+            max_length: count(level, "max", 0),
+            num_elements: count(level, "total", 0),
+        };
+        Valency { levels: levels.iter().map(level).collect(), num_null_values: 0, lengths: None }
+    })
+}
+
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small counts")]
 fn column(given: &Value) -> ColumnStatistics {
     let steps: Vec<String> = match &given["path"] {
@@ -69,23 +90,7 @@ fn column(given: &Value) -> ColumnStatistics {
     }
     let (present, missing) = (count(given, "present", 10), count(given, "missing", 0));
     column.presence = Presence { num_rows: present + missing, num_missing: missing, ..Presence::default() };
-    let (shortest, longest) = (count(given, "min_values", 1), count(given, "max_values", 1));
-    let num_values = count(given, "values", present * longest);
-    if given.get("levels").is_some() || (shortest, longest) != (1, 1) {
-        let one = serde_json::json!([{ "present": present, "missing": missing, "min": shortest,
-            "max": longest, "total": num_values }]);
-        let levels = given.get("levels").unwrap_or(&one).as_array().unwrap();
-        let level = |level: &Value| Level {
-            num_present: count(level, "present", 0),
-            num_missing: count(level, "missing", 0),
-            num_empty: 0,
-            min_length: count(level, "min", 0),
-            max_length: count(level, "max", 0),
-            num_elements: count(level, "total", 0),
-        };
-        column.valency =
-            Some(Valency { levels: levels.iter().map(level).collect(), num_null_values: 0, lengths: None });
-    }
+    column.valency = valency(given, present, missing);
     if matches!(kind, ColumnKind::Integer | ColumnKind::Float) {
         numbers(given, &mut column);
     } else if kind == ColumnKind::Text {

@@ -122,7 +122,7 @@ impl Before {
         );
         if !(then > 0.0) {
             if comparator.max_fraction.is_some() {
-                findings.push(self.from_nothing(observed));
+                findings.push(self.without_rows(observed));
             }
             return;
         }
@@ -170,7 +170,7 @@ impl Before {
         ))
     }
 
-    fn from_nothing(self, observed: String) -> Finding {
+    fn without_rows(self, observed: String) -> Finding {
         let what = self.what;
         let words = Words {
             rule: self.rule("max"),

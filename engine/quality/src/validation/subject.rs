@@ -10,7 +10,7 @@ use super::words::general;
 
 /// Whether all counts are weights: the data set has a weight and so has every column, as in TFDV.
 pub(crate) fn is_by_weight(statistics: &DatasetStatistics) -> bool {
-    statistics.weight.as_ref().is_some_and(|weight| weight.sum > 0.0 || weight.sum < 0.0)
+    statistics.weight.as_ref().is_some_and(|weight| weight.sum.abs() > 0.0)
         && statistics.columns.iter().all(|column| column.weighted.is_some())
 }
 
