@@ -20,8 +20,8 @@ use crate::validation::{Finding, FindingCode};
 pub(super) enum Condition {
     /// There is none.
     Missing,
-    /// A list has fewer or more items; a single value counts as one, null as none.
-    Length { min: Option<i64>, max: Option<i64> },
+    /// A list has fewer or more items; a single value counts as one. Null counts as none, or is passed over.
+    Length { min: Option<i64>, max: Option<i64>, skips_null: bool },
     /// Text is not one of these.
     NotIn(BTreeSet<String>),
     /// Text is not an integer.
@@ -68,17 +68,20 @@ impl Condition {
             }
             _ => None,
         };
+        if let Some(bounds) = Self::of_value_count(finding, feature) {
+            return Some(bounds);
+        }
         match finding.code {
             FindingCode::NotPresent | FindingCode::LowFractionPresent | FindingCode::LowNumberPresent => {
                 Some(Self::Missing)
             }
             FindingCode::ShapeBroken => match &feature.shape {
                 Shape::Fixed(sizes) => match sizes[..] {
-                    [size] => Some(Self::Length { min: Some(size), max: Some(size) }),
+                    [size] => Some(Self::Length { min: Some(size), max: Some(size), skips_null: false }),
                     _ => None,
                 },
                 Shape::ValueCounts(counts) => match counts[..] {
-                    [count] => Some(Self::Length { min: count.min, max: count.max }),
+                    [count] => Some(Self::Length { min: count.min, max: count.max, skips_null: false }),
                     _ => None,
                 },
                 Shape::Any => None,
@@ -108,6 +111,18 @@ impl Condition {
         }
     }
 
+    /// Lists outside the bounds of `value_count`, by TFDV's name of the finding: rows without a value are not judged.
+    fn of_value_count(finding: &Finding, feature: &Feature) -> Option<Self> {
+        let Shape::ValueCounts(counts) = &feature.shape else { return None };
+        let [count] = counts[..] else { return None };
+        let (min, max) = match finding.tfdv.name.as_str() {
+            "FEATURE_TYPE_LOW_NUMBER_VALUES" => (count.min, None),
+            "FEATURE_TYPE_HIGH_NUMBER_VALUES" => (None, count.max),
+            _ => return None,
+        };
+        Some(Self::Length { min, max, skips_null: true })
+    }
+
     /// For each row, how many values break it.
     pub(super) fn violations(&self, array: &ArrayRef) -> Vec<u64> {
         let nulls = array.logical_nulls();
@@ -115,8 +130,11 @@ impl Condition {
         let list = array.as_list_opt::<i32>();
         match self {
             Self::Missing => (0..array.len()).map(|row| u64::from(is_null(row))).collect(),
-            Self::Length { min, max } => (0..array.len())
+            Self::Length { min, max, skips_null } => (0..array.len())
                 .map(|row| {
+                    if *skips_null && is_null(row) {
+                        return 0;
+                    }
                     let items = match list {
                         _ if is_null(row) => 0,
                         Some(list) => i64::from(list.value_length(row)),

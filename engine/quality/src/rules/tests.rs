@@ -227,6 +227,8 @@ fn findings_of_a_schema_are_located() {
         finding.column = Some(column.to_owned());
         finding
     };
+    let mut too_few = found(FindingCode::ShapeBroken, "lists");
+    too_few.tfdv.name = "FEATURE_TYPE_LOW_NUMBER_VALUES".into();
     let mut report = ValidationReport {
         subset: "train".into(),
         num_rows: ROWS as u64,
@@ -238,6 +240,7 @@ fn findings_of_a_schema_are_located() {
             found(FindingCode::TextNotInteger, "text"),
             found(FindingCode::IntegerTooSmall, "text"),
             found(FindingCode::ShapeBroken, "lists"),
+            too_few,
             found(FindingCode::NewColumn, "flag"),
             found(FindingCode::MissingColumn, "gone"),
         ],
@@ -254,8 +257,12 @@ fn findings_of_a_schema_are_located() {
     let broken = (0..ROWS).filter(|row| row % 97 == 0 && row % 50 != 7).count() as u64;
     // Null lists have no items, every fourth list is empty or has three.
     let lengths = (0..ROWS).filter(|row| row % 10 == 3 || row % 4 == 0 || row % 4 == 3).count() as u64;
+    let empty = (0..ROWS).filter(|row| row % 10 != 3 && row % 4 == 0).count() as u64;
     let counts: Vec<Option<u64>> = report.findings.iter().map(|finding| finding.num_violations).collect();
-    assert_eq!(counts, [Some(20), Some(broken), Some(333), Some(1), Some(5), Some(lengths), None, None]);
+    assert_eq!(
+        counts,
+        [Some(20), Some(broken), Some(333), Some(1), Some(5), Some(lengths), Some(empty), None, None]
+    );
     let first = |number: usize| {
         let example = &report.findings[number].examples[0];
         (example.row, example.value.as_deref())
@@ -268,7 +275,7 @@ fn findings_of_a_schema_are_located() {
     assert_eq!(first(5), (1, Some("[]")));
     assert_eq!(report.findings[2].examples.len(), 2);
     assert_eq!(report.findings[2].examples[0].key, [("id".to_owned(), Some("2".to_owned()))]);
-    assert!(report.findings[6].examples.is_empty());
+    assert!(report.findings[7].examples.is_empty());
 }
 
 #[test]
@@ -312,7 +319,9 @@ fn values_break_conditions_as_validation_says() {
         Some(vec![None, Some(9)]),
     ]));
     assert_eq!(is(Condition::IntegerOutside { min: None, max: Some(4) }, &lists), [2, 0, 0, 1]);
-    assert_eq!(is(Condition::Length { min: Some(1), max: Some(2) }, &lists), [1, 1, 1, 0]);
+    let length = |skips_null| Condition::Length { min: Some(1), max: Some(2), skips_null };
+    assert_eq!(is(length(false), &lists), [1, 1, 1, 0]);
+    assert_eq!(is(length(true), &lists), [1, 0, 1, 0]);
     let sliced = lists.slice(2, 2);
     assert_eq!(is(Condition::IntegerOutside { min: None, max: Some(4) }, &sliced), [0, 1]);
     assert_eq!(ColumnKind::of(lists.data_type()), ColumnKind::List(Box::new(ColumnKind::Integer)));
