@@ -15,7 +15,6 @@ use sluice_pipeline::step::{TRAIN, schema};
 use sluice_quality::schema::{InferOptions, infer_schema_file, set_environments, write_schema};
 
 use crate::answer::Answer;
-use crate::arguments::OutArgument;
 use crate::executor::{Contract, Input, Outcome, Output};
 use crate::failure::ArgumentError;
 use crate::session::{Exit, Session};
@@ -58,7 +57,7 @@ pub(crate) struct SchemaArguments {
     #[command(subcommand)]
     task: Option<Task>,
     #[command(flatten)]
-    infer: Option<InferArguments>,
+    infer: InferArguments,
 }
 
 /// What to do with schemas.
@@ -77,8 +76,8 @@ enum Task {
 #[derive(Debug, Args)]
 pub(crate) struct InferArguments {
     /// A statistics artifact.
-    #[arg(value_name = "STATISTICS")]
-    statistics: PathBuf,
+    #[arg(value_name = "STATISTICS", required = true)]
+    statistics: Option<PathBuf>,
     /// The subset to infer from; `train` where there is one, else the only one.
     #[arg(long)]
     subset: Option<String>,
@@ -103,8 +102,9 @@ pub(crate) struct InferArguments {
     /// A column that is not there in one of these environments.
     #[arg(long, value_name = "COLUMN=ENVIRONMENT")]
     absent: Vec<String>,
-    #[command(flatten)]
-    out: OutArgument,
+    /// The folder of the artifact; an artifact that is there already is replaced when the new one is complete.
+    #[arg(long, value_name = "FOLDER", required = true)]
+    out: Option<PathBuf>,
 }
 
 /// The subset asked for; without, the training rows or the only subset.
@@ -136,21 +136,23 @@ fn absences(pairs: &[String]) -> Result<Vec<(String, String)>> {
 }
 
 pub(crate) fn run(arguments: &SchemaArguments, session: &Session) -> Result<Answer> {
-    match (&arguments.task, &arguments.infer) {
-        (Some(Task::Infer(arguments)), _) | (None, Some(arguments)) => infer(arguments, session),
-        (Some(Task::Diff(arguments)), _) => diff::run(arguments, session),
-        (Some(Task::Update(arguments)), _) => update::run(arguments, session),
-        (Some(Task::Check(arguments)), _) => check::run(arguments, session),
-        (None, None) => {
-            let hint = "infer a schema: `sluice schema infer STATISTICS --out FOLDER`";
-            Err(ArgumentError::new("there is nothing to do", hint).into())
-        }
+    match &arguments.task {
+        None => infer(&arguments.infer, session),
+        Some(Task::Infer(arguments)) => infer(arguments, session),
+        Some(Task::Diff(arguments)) => diff::run(arguments, session),
+        Some(Task::Update(arguments)) => update::run(arguments, session),
+        Some(Task::Check(arguments)) => check::run(arguments, session),
     }
 }
 
 fn infer(arguments: &InferArguments, session: &Session) -> Result<Answer> {
+    // The parser demands both, unless there is another task.
+    let (Some(folder), Some(out)) = (&arguments.statistics, &arguments.out) else {
+        let hint = "infer a schema: `sluice schema infer STATISTICS --out FOLDER`";
+        return Err(ArgumentError::new("statistics and a folder are demanded", hint).into());
+    };
     let absent = absences(&arguments.absent)?;
-    let (record, artifact) = StatisticsRecord::open(&arguments.statistics)?;
+    let (record, artifact) = StatisticsRecord::open(folder)?;
     let statistics = subset(&record, arguments.subset.as_deref())?;
     let defaults = InferOptions::default();
     let options = InferOptions {
@@ -164,7 +166,7 @@ fn infer(arguments: &InferArguments, session: &Session) -> Result<Answer> {
     let mut schema = file.schema().clone();
     set_environments(&mut schema, &arguments.environment, &absent)?;
     file.replace(schema);
-    schema::publish(&file, ("inferred-from", artifact.digest()), &arguments.out.out)?;
+    schema::publish(&file, ("inferred-from", artifact.digest()), out)?;
     session.printer.result(file.schema(), || write_schema(&file));
     Ok(Answer::new(Exit::Done).parameter("columns", file.schema().features.len()))
 }

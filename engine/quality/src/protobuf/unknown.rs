@@ -91,7 +91,7 @@ fn place_of(text: &str, start: usize) -> Option<Place> {
                 }
             }
             word if word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') => {
-                name = word
+                name = word;
             }
             _ => {}
         }

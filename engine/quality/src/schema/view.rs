@@ -108,7 +108,7 @@ impl<'a> View<'a> {
             }
             _ => Vec::new(),
         };
-        labels.sort_by(|(one, _), (other, _)| one.cmp(other));
+        labels.sort_by_key(|(value, _)| *value);
         labels
     }
 
@@ -120,10 +120,10 @@ impl<'a> View<'a> {
     /// The least and greatest integer; exact also where `f64` is not.
     pub(super) fn integers(&self) -> Option<(i64, i64)> {
         let numeric = self.column.numeric.as_ref()?;
-        if let Some((min, max)) = &numeric.exact_range {
-            if let (Ok(min), Ok(max)) = (min.parse(), max.parse()) {
-                return Some((min, max));
-            }
+        if let Some((min, max)) = &numeric.exact_range
+            && let (Ok(min), Ok(max)) = (min.parse(), max.parse())
+        {
+            return Some((min, max));
         }
         // Saturates: what does not fit `i64` is beyond every bound that a schema can have.
         #[expect(clippy::cast_possible_truncation, reason = "whole numbers; the cast saturates")]

@@ -70,10 +70,11 @@ fn release(
         if let Some((field, range)) = range.filter(|_| before.domain != after.domain) {
             feature.put(field, Value::Message(range.clone()));
         }
-        if !before.fields.is_empty() && feature.has_field_by_name("struct_domain") {
-            if let Some(Value::Message(fields)) = feature.get_field_by_name_mut("struct_domain") {
-                release(fields, &before.fields, &after.fields, ranges);
-            }
+        if !before.fields.is_empty()
+            && feature.has_field_by_name("struct_domain")
+            && let Some(Value::Message(fields)) = feature.get_field_by_name_mut("struct_domain")
+        {
+            release(fields, &before.fields, &after.fields, ranges);
         }
     }
 }

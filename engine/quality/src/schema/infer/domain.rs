@@ -12,10 +12,10 @@ const FALSE: [&str; 5] = ["FALSE", "false", "CLEAR", "clear", "0"];
 
 /// The domain; the name of a list of strings is still to be found.
 pub(super) fn infer(view: View<'_>, options: &InferOptions) -> Option<Domain> {
-    if view.num_present() > 0.0 {
-        if let Some(domain) = view.custom_text(DOMAIN_INFO).and_then(semantic_domain) {
-            return Some(domain);
-        }
+    if view.num_present() > 0.0
+        && let Some(domain) = view.custom_text(DOMAIN_INFO).and_then(semantic_domain)
+    {
+        return Some(domain);
     }
     if view.is_opaque() {
         return None;

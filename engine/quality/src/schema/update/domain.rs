@@ -112,7 +112,8 @@ fn boolean(feature: &mut Feature, view: View<'_>) {
 
 /// As far as extremes, NaN and the histogram tell.
 fn is_zero_or_one(view: View<'_>, min: f64, max: f64) -> bool {
-    let is_either = |value: f64| value == 0.0 || value == 1.0;
+    // -0 is 0.
+    let is_either = |value: f64| value == 0.0 || value.to_bits() == 1.0_f64.to_bits();
     let histograms = view.column.numeric.as_ref().and_then(|numeric| numeric.histograms.as_ref());
     let has_between = histograms.is_some_and(|histograms| {
         let buckets = &histograms.equal_depth.buckets;

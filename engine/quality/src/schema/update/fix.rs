@@ -160,7 +160,7 @@ fn relax_by_code(
     let before = feature.clone();
     match code {
         "FEATURE_TYPE_LOW_FRACTION_PRESENT" | "FEATURE_TYPE_LOW_NUMBER_PRESENT" => {
-            relax::presence(feature, view)
+            relax::presence(feature, view);
         }
         "FEATURE_TYPE_HIGH_NUMBER_VALUES"
         | "FEATURE_TYPE_LOW_NUMBER_VALUES"

@@ -82,10 +82,10 @@ impl Update {
     /// Settles one column; false where the columns below it are not looked at.
     fn column(&mut self, column: &ColumnStatistics) -> bool {
         let view = self.view(column);
-        if let [name] = column.steps() {
-            if let Some(is_live) = self.composed(name, column) {
-                return is_live;
-            }
+        if let [name] = column.steps()
+            && let Some(is_live) = self.composed(name, column)
+        {
+            return is_live;
         }
         let Some(mut feature) = self.take(column.steps()) else {
             return self.add(column);

@@ -17,8 +17,11 @@ pub(super) fn repair(feature: &mut Feature) {
         }
         return;
     };
-    feature.presence.min_fraction =
-        feature.presence.min_fraction.filter(|share| *share >= 0.0).map(|share| share.min(1.0));
+    feature.presence.min_fraction = feature
+        .presence
+        .min_fraction
+        .filter(|share| *share >= 0.0)
+        .map(|share| if share > 1.0 { 1.0 } else { share });
     repair_shape(&mut feature.shape);
     if feature.domain.as_ref().is_some_and(|domain| !fits(domain, feature_type)) {
         feature.domain = None;

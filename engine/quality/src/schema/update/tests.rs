@@ -9,6 +9,7 @@ use crate::sample::{column, dataset, missing, numbers, text};
 use crate::schema::{read_schema, write_schema};
 use crate::validation::{Finding, FindingCode, NewColumns, ValidateOptions, validate};
 
+#[allow(clippy::needless_update, reason = "there will be more options")]
 fn findings(file: &SchemaFile, statistics: &DatasetStatistics) -> Vec<Finding> {
     let options = ValidateOptions { new_columns: NewColumns::Error, ..ValidateOptions::default() };
     validate(statistics, file.schema(), &options).findings
@@ -104,7 +105,7 @@ fn updated(schema: &str, columns: Vec<ColumnStatistics>) -> Schema {
     file.schema().clone()
 }
 
-/// `golden.json`, anom-058: schema_test.cc, UpdateUniqueConstraints.
+/// `golden.json`, anom-058: `schema_test.cc`, `UpdateUniqueConstraints`.
 #[test]
 fn unique_constraints_follow_the_data() {
     let distinct = |mut column: ColumnStatistics, count| {
@@ -126,7 +127,7 @@ fn unique_constraints_follow_the_data() {
     assert_eq!(unique, [bounds(2, 5), bounds(1, 2), None]);
 }
 
-/// `golden.json`, anom-060: schema_test.cc, UpdateDisallowInfs.
+/// `golden.json`, anom-060: `schema_test.cc`, `UpdateDisallowInfs`.
 #[test]
 fn infinities_that_are_there_are_allowed() {
     let mut income = numbers("income", ColumnKind::Float, 0.0, 1.0);
@@ -146,7 +147,7 @@ fn infinities_that_are_there_are_allowed() {
     assert_eq!(max_and_rule(1), (Some(10.0), false));
 }
 
-/// `golden.json`, anom-030: validation_api_test.py, "shape removed and not restored".
+/// `golden.json`, anom-030: `validation_api_test.py`, "shape removed and not restored".
 #[test]
 fn a_dropped_shape_does_not_come_back() {
     let full = || column("a", ColumnKind::Integer, 10_000);
@@ -174,7 +175,7 @@ fn a_shared_range_becomes_a_range_of_its_own_when_it_changes() {
     assert_eq!((max(0), max(1)), (Some(24), Some(23)));
 }
 
-/// `golden.json`, anom-066, 068 and 070: feature_util_test.cc, UpdateShapeTest.
+/// `golden.json`, anom-066, 068 and 070: `feature_util_test.cc`, `UpdateShapeTest`.
 #[test]
 fn a_shape_holds_as_long_as_the_number_of_values_does() {
     let lists = |levels: &[(u64, u64)]| {
