@@ -54,7 +54,7 @@ pub fn with_transform(
     roles: &Roles,
     execution: &Execution,
 ) -> Result<(StatisticsRecord, Transform)> {
-    use sluice_quality::statistics::{compute, finish, profiles};
+    use sluice_quality::statistics::{Statistics, StatisticsOptions, compute, finish};
     let mut subsets = Vec::new();
     let mut transform = None;
     for name in dataset.record().subsets.keys() {
@@ -64,12 +64,13 @@ pub fn with_transform(
             continue;
         }
         let columns = &source.plan().columns;
-        let both = (profiles(&source), Analysis::new(spec, columns, roles)?);
+        let statistics = Statistics::new(&StatisticsOptions::default(), columns)?;
+        let both = (statistics, Analysis::new(spec, columns, roles)?);
         execution.progress.begin("statistics of train, transform", source.plan().extent());
-        let State { groups, rows, accumulator: (profiles, analysis) } = fold(&source, &both, execution)?;
+        let State { groups, rows, accumulator: (statistics, analysis) } = fold(&source, &both, execution)?;
         execution.progress.end();
-        let profiles = State { groups: groups.clone(), rows, accumulator: profiles };
-        subsets.push(finish(name, profiles));
+        let statistics = State { groups: groups.clone(), rows, accumulator: statistics };
+        subsets.push(finish(name, statistics));
         let analysis = State { groups, rows, accumulator: analysis };
         transform = Some(sluice_transform::finish(spec, columns, roles, analysis)?);
     }

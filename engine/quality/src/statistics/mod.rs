@@ -1,19 +1,124 @@
-//! Statistics of a data set in one pass: one [`ColumnProfile`] per column, each a mergeable summary.
+//! Statistics of a data set in one pass: [`Statistics`] is one [`ColumnProfile`] per column, and what the
+//! [`StatisticsOptions`] ask for beyond that.
+//!
+//! A part that looks at several columns is one more field of [`Statistics`], an accumulator of its own, built in
+//! [`Statistics::new`]; every method takes the fields apart, so that the compiler names each place where the new one
+//! is missing.
 
+mod categories;
+mod options;
 mod profile;
+mod slice_key;
+mod slice_spec;
 mod time;
 
+use serde::{Deserialize, Serialize};
+
 use sluice_core::RESERVED_PREFIX;
+use sluice_core::accumulator::{Accumulator, Input};
+use sluice_core::batch::Inputs;
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 use sluice_core::fold::{State, fold};
+use sluice_core::group::GroupMap;
+use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::BatchSource;
-use sluice_core::statistics::DatasetStatistics;
-use sluice_summaries::OfColumn;
+use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
+use sluice_summaries::{ColumnSummary, OfColumn};
 
+pub use categories::Categories;
+pub use options::{CrossSpec, MAX_SLICES, StatisticsError, StatisticsOptions};
 pub use profile::ColumnProfile;
+pub use slice_spec::SliceSpec;
 
-/// The accumulators of the statistics of a source: one per column that is not ours.
+/// Everything that statistics gather in one pass.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Statistics {
+    profiles: Vec<OfColumn<ColumnProfile>>,
+    categories: Vec<OfColumn<Categories>>,
+}
+
+impl Statistics {
+    /// The accumulator of these statistics over a source with these columns.
+    ///
+    /// # Errors
+    /// As [`StatisticsOptions::check_columns`].
+    pub fn new(options: &StatisticsOptions, columns: &[PlannedColumn]) -> Result<Self> {
+        options.check_columns(columns)?;
+        let described = || columns.iter().filter(|column| options.describes(&column.name));
+        let is_category = |column: &&PlannedColumn| options.categories.contains(&column.name);
+        Ok(Self {
+            profiles: described()
+                .map(|column| OfColumn::new(&column.name, ColumnProfile::new(column.kind.clone())))
+                .collect(),
+            categories: described()
+                .filter(is_category)
+                .map(|column| OfColumn::new(&column.name, Categories::default()))
+                .collect(),
+        })
+    }
+}
+
+impl Accumulator for Statistics {
+    type Output = DatasetStatistics;
+
+    fn inputs(&self) -> Inputs {
+        let Self { profiles, categories } = self;
+        profiles.inputs().union(categories.inputs())
+    }
+
+    fn empty(&self) -> Self {
+        let Self { profiles, categories } = self;
+        Self { profiles: profiles.empty(), categories: categories.empty() }
+    }
+
+    fn update(&mut self, input: Input<'_>) -> Result<()> {
+        let Self { profiles, categories } = self;
+        profiles.update(input)?;
+        categories.update(input)
+    }
+
+    fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()> {
+        let Self { profiles, categories } = self;
+        profiles.merge(later.profiles, groups)?;
+        categories.merge(later.categories, groups)
+    }
+
+    /// Without the number of rows and the name, which [`finish`] knows.
+    fn finish(self) -> DatasetStatistics {
+        let Self { profiles, categories } = self;
+        let mut columns: Vec<ColumnStatistics> =
+            profiles.into_iter().flat_map(|profile| finished(&profile.column, profile.summary)).collect();
+        for (column, frequencies) in categories.finish() {
+            show_categories(&mut columns, &column, &frequencies);
+        }
+        DatasetStatistics { columns, ..DatasetStatistics::default() }
+    }
+
+    fn size_bytes(&self) -> usize {
+        let Self { profiles, categories } = self;
+        profiles.size_bytes() + categories.size_bytes()
+    }
+}
+
+/// What a profile answers under the name of its column.
+fn finished(column: &str, profile: ColumnProfile) -> Vec<ColumnStatistics> {
+    let mut statistics = profile.finish();
+    statistics.name = column.into();
+    vec![statistics]
+}
+
+fn show_categories(
+    columns: &mut [ColumnStatistics],
+    name: &str,
+    frequencies: &sluice_summaries::Frequencies,
+) {
+    if let Some(column) = columns.iter_mut().find(|column| column.path.is_empty() && column.name == name) {
+        categories::show(frequencies, column);
+    }
+}
+
+/// The profiles of a source: one per column that is not ours.
 #[must_use]
 pub fn profiles(source: &dyn BatchSource) -> Vec<OfColumn<ColumnProfile>> {
     source
@@ -25,29 +130,33 @@ pub fn profiles(source: &dyn BatchSource) -> Vec<OfColumn<ColumnProfile>> {
         .collect()
 }
 
-/// The statistics that a folded state of [`profiles`] answers.
+/// The statistics that a folded state answers.
 #[must_use]
-pub fn finish(name: &str, state: State<Vec<OfColumn<ColumnProfile>>>) -> DatasetStatistics {
-    use sluice_core::Accumulator;
-    let columns = state
-        .accumulator
-        .into_iter()
-        .map(|profile| {
-            let (column, mut statistics) = profile.finish();
-            statistics.name = column;
-            statistics
-        })
-        .collect();
-    DatasetStatistics { name: name.into(), num_rows: state.rows, columns, ..DatasetStatistics::default() }
+pub fn finish(name: &str, state: State<Statistics>) -> DatasetStatistics {
+    DatasetStatistics { name: name.into(), num_rows: state.rows, ..state.accumulator.finish() }
+}
+
+/// Computes the statistics of a source in one scan, with the default options.
+///
+/// # Errors
+/// What reading meets.
+pub fn compute(name: &str, source: &dyn BatchSource, execution: &Execution) -> Result<DatasetStatistics> {
+    compute_with(&StatisticsOptions::default(), name, source, execution)
 }
 
 /// Computes the statistics of a source in one scan.
 ///
 /// # Errors
-/// What reading meets.
-pub fn compute(name: &str, source: &dyn BatchSource, execution: &Execution) -> Result<DatasetStatistics> {
+/// What is wrong with the options, and what reading meets.
+pub fn compute_with(
+    options: &StatisticsOptions,
+    name: &str,
+    source: &dyn BatchSource,
+    execution: &Execution,
+) -> Result<DatasetStatistics> {
+    let statistics = Statistics::new(options, &source.plan().columns)?;
     execution.progress.begin(&format!("statistics of {name}"), source.plan().extent());
-    let state = fold(source, &profiles(source), execution)?;
+    let state = fold(source, &statistics, execution)?;
     execution.progress.end();
     Ok(finish(name, state))
 }
