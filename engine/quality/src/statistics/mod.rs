@@ -5,7 +5,9 @@
 //! [`Statistics::new`]; every method takes the fields apart, so that the compiler names each place where the new one
 //! is missing.
 
+mod association;
 mod categories;
+mod crosses;
 mod options;
 mod profile;
 mod slice_key;
@@ -26,7 +28,9 @@ use sluice_core::seam::BatchSource;
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 use sluice_summaries::{ColumnSummary, OfColumn};
 
+pub use association::{ColumnAssociation, LabelAssociation};
 pub use categories::Categories;
+pub use crosses::{CrossFeatures, MAX_CROSS_COLUMNS};
 pub use options::{CrossSpec, MAX_SLICES, StatisticsError, StatisticsOptions};
 pub use profile::ColumnProfile;
 pub use slice_spec::SliceSpec;
