@@ -7,6 +7,7 @@
 
 mod association;
 mod categories;
+mod columns;
 mod crosses;
 mod options;
 mod profile;
@@ -38,8 +39,11 @@ pub use slice_spec::SliceSpec;
 /// Everything that statistics gather in one pass.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Statistics {
+    rows: u64,
     profiles: Vec<OfColumn<ColumnProfile>>,
     categories: Vec<OfColumn<Categories>>,
+    association: Option<LabelAssociation>,
+    crosses: Option<CrossFeatures>,
 }
 
 impl Statistics {
@@ -51,7 +55,19 @@ impl Statistics {
         options.check_columns(columns)?;
         let described = || columns.iter().filter(|column| options.describes(&column.name));
         let is_category = |column: &&PlannedColumn| options.categories.contains(&column.name);
+        let of_label = |label: &String| {
+            let with_label: Vec<PlannedColumn> = columns
+                .iter()
+                .filter(|column| column.name == *label || options.describes(&column.name))
+                .cloned()
+                .collect();
+            LabelAssociation::new(label, &with_label)
+        };
+        let has_crosses = !options.crosses.is_empty();
         Ok(Self {
+            rows: 0,
+            association: options.label.as_ref().map(of_label).transpose()?,
+            crosses: has_crosses.then(|| CrossFeatures::new(&options.crosses, described())).transpose()?,
             profiles: described()
                 .map(|column| OfColumn::new(&column.name, ColumnProfile::new(column.kind.clone())))
                 .collect(),
@@ -67,41 +83,66 @@ impl Accumulator for Statistics {
     type Output = DatasetStatistics;
 
     fn inputs(&self) -> Inputs {
-        let Self { profiles, categories } = self;
-        profiles.inputs().union(categories.inputs())
+        let Self { rows: _, profiles, categories, association, crosses } = self;
+        let together = association.inputs().union(crosses.inputs());
+        profiles.inputs().union(categories.inputs()).union(together)
     }
 
     fn empty(&self) -> Self {
-        let Self { profiles, categories } = self;
-        Self { profiles: profiles.empty(), categories: categories.empty() }
+        let Self { rows: _, profiles, categories, association, crosses } = self;
+        Self {
+            rows: 0,
+            profiles: profiles.empty(),
+            categories: categories.empty(),
+            association: association.empty(),
+            crosses: crosses.empty(),
+        }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
-        let Self { profiles, categories } = self;
+        let Self { rows, profiles, categories, association, crosses } = self;
+        if let Input::Rows(batch) = input {
+            *rows += batch.rows() as u64;
+        }
         profiles.update(input)?;
-        categories.update(input)
+        categories.update(input)?;
+        association.update(input)?;
+        crosses.update(input)
     }
 
+    /// Columns are joined by name: rows of a part that has no such column count as absent.
     fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()> {
-        let Self { profiles, categories } = self;
-        profiles.merge(later.profiles, groups)?;
-        categories.merge(later.categories, groups)
+        let Self { rows, profiles, categories, association, crosses } = self;
+        let rows_of = (*rows, later.rows);
+        columns::merge(profiles, later.profiles, rows_of);
+        columns::merge(categories, later.categories, rows_of);
+        *rows += later.rows;
+        association.merge(later.association, groups)?;
+        crosses.merge(later.crosses, groups)
     }
 
     /// Without the number of rows and the name, which [`finish`] knows.
     fn finish(self) -> DatasetStatistics {
-        let Self { profiles, categories } = self;
+        let Self { rows: _, profiles, categories, association, crosses } = self;
         let mut columns: Vec<ColumnStatistics> =
             profiles.into_iter().flat_map(|profile| finished(&profile.column, profile.summary)).collect();
         for (column, frequencies) in categories.finish() {
             show_categories(&mut columns, &column, &frequencies);
         }
-        DatasetStatistics { columns, ..DatasetStatistics::default() }
+        for found in association.finish().unwrap_or_default() {
+            let mut described = columns.iter_mut().filter(|column| column.path.is_empty());
+            if let Some(column) = described.find(|column| column.name == found.column) {
+                column.association = Some(found.association);
+                column.custom.extend(found.lift);
+            }
+        }
+        let crosses = crosses.finish().unwrap_or_default();
+        DatasetStatistics { columns, crosses, ..DatasetStatistics::default() }
     }
 
     fn size_bytes(&self) -> usize {
-        let Self { profiles, categories } = self;
-        profiles.size_bytes() + categories.size_bytes()
+        let Self { rows: _, profiles, categories, association, crosses } = self;
+        profiles.size_bytes() + categories.size_bytes() + association.size_bytes() + crosses.size_bytes()
     }
 }
 
