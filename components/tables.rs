@@ -1,5 +1,6 @@
 //! The tables that commands print.
 
+use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 use sluice_evaluation::Evaluation;
 use sluice_evaluation::gate::{Comparison, Outcome, RuleName, Verdict};
 use sluice_pipeline::step::statistics::StatisticsRecord;
@@ -13,58 +14,101 @@ fn optional(value: Option<f64>) -> String {
     value.map_or_else(|| "-".into(), significant)
 }
 
-/// Every column of every subset.
+/// Slices of which every column is shown; of more, only how many rows they have.
+const FULL_SLICES: usize = 8;
+
+/// Every column of every subset, and of its slices where they are few.
 pub(crate) fn statistics(record: &StatisticsRecord) -> String {
     let mut text = String::new();
     for subset in &record.subsets {
-        text.push_str(&format!("{}: {}\n", subset.name, rows(subset.num_rows)));
-        let mut table = Table::new(&[
-            "column",
-            "kind",
-            ">missing",
-            ">NaN",
-            ">distinct",
-            ">mean",
-            ">std dev",
-            ">min",
-            ">median",
-            ">max",
-            "top",
-        ]);
-        for column in &subset.columns {
-            let numeric = column.numeric.as_ref();
-            let median = numeric.and_then(|numeric| numeric.quantiles.as_ref()?.at(0.5));
-            let distinct = column.distinct.map_or_else(String::new, |distinct| {
-                format!("{}{}", if distinct.relative_error > 0.0 { "~" } else { "" }, count(distinct.count))
-            });
-            let top = column.top_values.as_ref().map_or_else(String::new, |top| {
-                let shown: Vec<String> =
-                    top.values.iter().take(3).map(|(value, count)| format!("{value:?} {count}")).collect();
-                shown.join(", ")
-            });
-            let (low, high) = match (&column.time, numeric) {
-                (Some(time), _) => (time.earliest.clone(), time.latest.clone()),
-                (None, Some(numeric)) => (optional(numeric.min), optional(numeric.max)),
-                (None, None) => (String::new(), String::new()),
-            };
-            let figure = |value: Option<f64>| if numeric.is_some() { optional(value) } else { String::new() };
-            table.push([
-                column.name.clone(),
-                column.kind.to_string(),
-                count(column.presence.num_missing),
-                count(column.presence.num_nan),
-                distinct,
-                figure(numeric.and_then(|numeric| numeric.mean)),
-                figure(numeric.and_then(|numeric| numeric.standard_deviation)),
-                low,
-                figure(median),
-                high,
-                top,
-            ]);
+        text.push_str(&format!("{}: {}{}\n", subset.name, rows(subset.num_rows), weight(subset)));
+        text.push_str(&columns(subset));
+        if subset.slices.is_empty() {
+            continue;
         }
-        text.push_str(&table.to_text());
+        text.push_str(&format!("\n{}\n{}", slices_title(subset), slices(subset)));
+        if subset.slices.len() <= FULL_SLICES {
+            for slice in &subset.slices {
+                let title = format!("{}, slice {}", subset.name, slice.name);
+                text.push_str(&format!("\n{title}: {}{}\n", rows(slice.num_rows), weight(slice)));
+                text.push_str(&columns(slice));
+            }
+        }
     }
     text
+}
+
+fn weight(statistics: &DatasetStatistics) -> String {
+    let weight = statistics.weight.as_ref();
+    weight.map_or_else(String::new, |weight| format!(", {} {}", weight.column, significant(weight.sum)))
+}
+
+fn slices_title(subset: &DatasetStatistics) -> String {
+    let asked: Vec<&str> = subset.slicings.iter().map(|slicing| slicing.slice.as_str()).collect();
+    let shown = if subset.slices.len() > FULL_SLICES { "; their columns are in the JSON" } else { "" };
+    format!("{}, by {}: {} slices{shown}", subset.name, asked.join(" and by "), subset.slices.len())
+}
+
+/// The slices with their rows.
+fn slices(subset: &DatasetStatistics) -> String {
+    let has_weight = subset.weight.is_some();
+    let mut titles = vec!["slice", ">rows", ">share"];
+    titles.extend(has_weight.then_some(">weight"));
+    let mut table = Table::new(&titles);
+    for slice in &subset.slices {
+        let share = 100.0 * slice.num_rows as f64 / subset.num_rows.max(1) as f64;
+        let mut cells = vec![slice.name.clone(), count(slice.num_rows), format!("{share:.1} %")];
+        cells.extend(slice.weight.as_ref().map(|weight| significant(weight.sum)));
+        table.push(cells);
+    }
+    table.to_text()
+}
+
+/// A line per column.
+fn columns(statistics: &DatasetStatistics) -> String {
+    let mut titles = vec!["column", "kind", ">missing", ">NaN", ">distinct", ">mean"];
+    let has_weight = statistics.weight.is_some();
+    titles.extend(has_weight.then_some(">weighted mean"));
+    titles.extend([">std dev", ">min", ">median", ">max", "top"]);
+    let mut table = Table::new(&titles);
+    for column in &statistics.columns {
+        let numeric = column.numeric.as_ref();
+        let median = numeric.and_then(|numeric| numeric.quantiles.as_ref()?.at(0.5));
+        let distinct = column.distinct.map_or_else(String::new, |distinct| {
+            format!("{}{}", if distinct.relative_error > 0.0 { "~" } else { "" }, count(distinct.count))
+        });
+        let (low, high) = match (&column.time, numeric) {
+            (Some(time), _) => (time.earliest.clone(), time.latest.clone()),
+            (None, Some(numeric)) => (optional(numeric.min), optional(numeric.max)),
+            (None, None) => (String::new(), String::new()),
+        };
+        let figure = |value: Option<f64>| if numeric.is_some() { optional(value) } else { String::new() };
+        let weighted = column.weighted.as_ref().and_then(|weighted| weighted.numeric.as_ref());
+        let mut cells = vec![
+            column.name.clone(),
+            column.kind.to_string(),
+            count(column.presence.num_missing),
+            count(column.presence.num_nan),
+            distinct,
+            figure(numeric.and_then(|numeric| numeric.mean)),
+        ];
+        cells.extend(has_weight.then(|| figure(weighted.map(|weighted| weighted.mean))));
+        cells.extend([
+            figure(numeric.and_then(|numeric| numeric.standard_deviation)),
+            low,
+            figure(median),
+            high,
+            top(column),
+        ]);
+        table.push(cells);
+    }
+    table.to_text()
+}
+
+fn top(column: &ColumnStatistics) -> String {
+    let Some(top) = &column.top_values else { return String::new() };
+    let shown = top.values.iter().take(3).map(|(value, count)| format!("{value:?} {count}"));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// Every finding, worst first within each subset.

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use sluice_core::column::ColumnKind;
 use sluice_core::execution::Execution;
 use sluice_core::group::Grouping;
 use sluice_core::plan::PlanOptions;
@@ -14,6 +15,7 @@ use sluice_core::seam::{BatchSource, BatchTransform, Predictor};
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_evaluation::metric::RegressionMetrics;
 use sluice_pipeline::spec::from_yaml;
+use sluice_quality::statistics::{Statistics, StatisticsOptions};
 use sluice_source::{FileSource, SourceOptions, open};
 use sluice_testkit::laws::check;
 use sluice_training::design::Design;
@@ -80,7 +82,12 @@ fn package(
 fn statistics() {
     let place = Place::new();
     for (source, _, _) in sources(&place) {
-        check(&source, &sluice_quality::statistics::profiles(&source));
+        let mut options = StatisticsOptions::default();
+        let columns = &source.plan().columns;
+        check(&source, &Statistics::new(&options, columns).unwrap());
+        let text = columns.iter().find(|column| column.kind == ColumnKind::Text).unwrap();
+        options.slices = vec![format!("'{}'", text.name).parse().unwrap()];
+        check(&source, &Statistics::new(&options, columns).unwrap());
     }
 }
 

@@ -1,13 +1,15 @@
 //! `sluice statistics merge`: statistics from the states of shards and spans.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use sluice_core::Result;
 use sluice_pipeline::step::state::{Shard, StatisticsState};
 use sluice_pipeline::step::statistics::StatisticsRecord;
 
+use crate::answer::Answer;
 use crate::failure::ArgumentError;
+use crate::session::{Exit, Session};
 
 /// What can be done with states.
 #[derive(Debug, Subcommand)]
@@ -79,4 +81,13 @@ pub(crate) fn merged(arguments: &MergeArguments) -> Result<(StatisticsRecord, St
         state.publish(folder)?;
     }
     state.finish()
+}
+
+/// Publishes the state of a shard, and answers with its rows.
+pub(crate) fn published(state: &StatisticsState, out: &Path, session: &Session) -> Result<Answer> {
+    state.publish(out)?;
+    let rows = state.num_rows();
+    let told = serde_json::json!({ "state": out.display().to_string(), "rows": rows });
+    session.printer.result(&told, || format!("the state of {rows} rows is in `{}`\n", out.display()));
+    Ok(Answer::new(Exit::Done).parameter("rows", rows).metadata("statistics", "rows", rows))
 }

@@ -30,6 +30,20 @@ pub struct DatasetStatistics {
     /// The slices of the subset, where they were asked for, in the order of their groupings and keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<DatasetStatistics>,
+    /// What became of each slice that was asked for, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slicings: Vec<Slicing>,
+}
+
+/// What became of a slice that was asked for, which may be one slice or one for each value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slicing {
+    /// As it was asked for: `company`, `company=Flash`, `company,payment_type`.
+    pub slice: String,
+    /// How many slices it is.
+    pub num_slices: u64,
+    /// Rows that are in none of them because a column has no value there.
+    pub num_rows_left_out: u64,
 }
 
 /// One thing that all rows of a slice have in common.

@@ -66,6 +66,9 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
             }
         }
     }
+    for (key, column) in spec.statistics.named() {
+        outlives_ingest(column, &format!("statistics.{key}"))?;
+    }
     for slice in &spec.evaluate.options.slices {
         for column in &slice.0 {
             outlives_ingest(column, "evaluate.slices")?;

@@ -199,7 +199,7 @@ impl Frequencies {
 
 /// The value, or the beginning of a long one with the hash of the whole.
 #[inline]
-fn shortened(value: &str) -> Cow<'_, str> {
+pub(crate) fn shortened(value: &str) -> Cow<'_, str> {
     if value.len() <= KEPT_VALUE_BYTES {
         return Cow::Borrowed(value);
     }

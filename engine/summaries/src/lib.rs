@@ -16,6 +16,9 @@ pub mod moments;
 pub mod quantiles;
 pub mod ranks;
 mod registers;
+pub mod weighted_frequencies;
+pub mod weighted_moments;
+pub mod weighted_quantiles;
 
 pub use co_moments::CoMoments;
 pub use column::{ColumnSummary, OfColumn, finite_counted, finite_rows};
@@ -27,3 +30,6 @@ pub use moments::Moments;
 pub use quantiles::Quantiles;
 pub use ranks::{Bar, Ranks};
 pub use registers::clean_registers;
+pub use weighted_frequencies::WeightedFrequencies;
+pub use weighted_moments::WeightedMoments;
+pub use weighted_quantiles::{WeightedBar, WeightedQuantiles, WeightedRanks};

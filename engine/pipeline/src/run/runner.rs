@@ -15,6 +15,7 @@ use sluice_delivery::{FileRegistry, ModelPackage};
 use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;
 use sluice_quality::schema::SchemaFile;
+use sluice_quality::statistics::StatisticsOptions;
 use sluice_report::{count, significant};
 use sluice_transform::Transform;
 
@@ -320,7 +321,8 @@ impl<'a> Runner<'a> {
     fn statistics(&mut self, dataset: &Dataset) -> Result<Option<(StatisticsRecord, Artifact)>> {
         let file = self.file;
         let dataset_digest = dataset.artifact().digest();
-        let parts = KeyParts::new().with("dataset", dataset_digest);
+        let options = self.statistics_options(dataset)?;
+        let parts = KeyParts::new().with("dataset", dataset_digest).with_options("options", &options)?;
         let shares = self.is_missing(StepName::Statistics, &parts)?
             && self.is_missing(StepName::Transform, &self.transform_parts(dataset)?)?;
         let mut fitted = None;
@@ -332,7 +334,7 @@ impl<'a> Runner<'a> {
             make: |target: &Path, execution: &Execution| {
                 let (spec, roles) = (&file.spec.transform, &file.spec.data.roles);
                 let shared = match shares {
-                    true => Some(step::statistics::with_transform(dataset, spec, roles, execution)),
+                    true => Some(step::statistics::with_transform(dataset, &options, spec, roles, execution)),
                     false => None,
                 };
                 let statistics = match shared {
@@ -344,7 +346,7 @@ impl<'a> Runner<'a> {
                         return Err(error);
                     }
                     // What is wrong with the transform is said when its turn comes, after the validation.
-                    Some(Err(_)) | None => step::statistics::of_dataset(dataset, execution)?,
+                    Some(Err(_)) | None => step::statistics::of_dataset(dataset, None, &options, execution)?,
                 };
                 let artifact = statistics.publish(dataset_digest, target)?;
                 Ok((statistics, artifact))
@@ -356,6 +358,19 @@ impl<'a> Runner<'a> {
         })?;
         self.fitted = fitted;
         Ok(statistics)
+    }
+
+    /// What the pipeline file asks of the statistics, and what its schema says of the columns.
+    fn statistics_options(&mut self, dataset: &Dataset) -> Result<StatisticsOptions> {
+        let file = self.file;
+        let options = file.spec.statistics.clone();
+        let Some(path) = &file.spec.schema else { return Ok(options) };
+        let _ = self.begin(StepName::Statistics);
+        step::schema::read(&file.resolve(path))
+            .and_then(|schema| {
+                step::statistics::with_schema(options, schema.schema(), dataset, &self.options.execution)
+            })
+            .map_err(|error| error.in_place(format!("step `{}`", StepName::Statistics)))
     }
 
     fn schema(

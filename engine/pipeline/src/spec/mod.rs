@@ -12,6 +12,7 @@ use sluice_core::error::Result;
 use sluice_core::role::Roles;
 use sluice_evaluation::EvaluateOptions;
 use sluice_ingest::{SpanSelection, SubsetOptions};
+use sluice_quality::statistics::StatisticsOptions;
 use sluice_quality::validation::ValidateOptions;
 use sluice_source::{CsvOptions, Format, SourceOptions};
 use sluice_training::RidgeOptions;
@@ -34,6 +35,9 @@ pub struct PipelineSpec {
     /// A schema in TFDV's text format, relative to the pipeline file; inferred from the training rows without.
     #[serde(default)]
     pub schema: Option<String>,
+    /// What the statistics hold beyond one description per column.
+    #[serde(default)]
+    pub statistics: StatisticsOptions,
     /// How data are checked against the schema.
     #[serde(default)]
     pub validate: ValidateOptions,
@@ -213,6 +217,7 @@ impl PipelineFile {
             return Err(SpecError::TwoRoles { column: pair[0].into() }.into());
         }
         spec.data.subsets.check()?;
+        spec.statistics.check().map_err(|error| error.in_place("`statistics`"))?;
         for operation in &spec.transform.0 {
             operation.check()?;
         }

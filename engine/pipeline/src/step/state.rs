@@ -145,18 +145,20 @@ struct SubsetRecord {
 }
 
 impl StatisticsState {
-    /// The state of a shard of every subset of a data set.
+    /// The state of a shard of every subset of a data set, or of the one that is named.
     ///
     /// # Errors
     /// What is wrong with the options, and what reading meets.
     pub fn of_dataset(
         dataset: &Dataset,
+        subset: Option<&str>,
         options: &StatisticsOptions,
         shard: Shard,
         execution: &Execution,
     ) -> Result<Self> {
         let mut state = Self::new(options, dataset.artifact().digest());
-        for name in dataset.record().subsets.keys() {
+        let all = || dataset.record().subsets.keys().map(String::as_str).collect();
+        for name in subset.map_or_else(all, |subset| vec![subset]) {
             let source = dataset.subset(name, PlanOptions::default(), execution)?;
             state.add(name, &source, shard, execution)?;
         }
@@ -183,7 +185,13 @@ impl StatisticsState {
         Self { record: StateRecord { options: options.clone(), data, subsets }, partials: BTreeMap::new() }
     }
 
-    fn add(&mut self, name: &str, source: &dyn BatchSource, shard: Shard, execution: &Execution) -> Result<()> {
+    fn add(
+        &mut self,
+        name: &str,
+        source: &dyn BatchSource,
+        shard: Shard,
+        execution: &Execution,
+    ) -> Result<()> {
         let plan = source.plan();
         let statistics = Statistics::new(&self.record.options, &plan.columns)?;
         execution.progress.begin(&format!("statistics of {name}"), plan.extent());

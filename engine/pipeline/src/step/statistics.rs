@@ -10,9 +10,11 @@ use sluice_core::execution::Execution;
 use sluice_core::fold::{State, fold};
 use sluice_core::plan::PlanOptions;
 use sluice_core::role::Roles;
+use sluice_core::schema::Schema;
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::Dataset;
+use sluice_quality::statistics::{Statistics, StatisticsOptions, compute_with, finish};
 use sluice_transform::{Analysis, Transform, TransformSpec};
 
 use crate::step::{TRAIN, made_from};
@@ -30,15 +32,24 @@ pub struct StatisticsRecord {
     pub subsets: Vec<DatasetStatistics>,
 }
 
-/// The statistics of every subset of a data set.
+/// The statistics of every subset of a data set, or of the one that is named.
 ///
 /// # Errors
-/// What reading meets.
-pub fn of_dataset(dataset: &Dataset, execution: &Execution) -> Result<StatisticsRecord> {
+/// What is wrong with the options, and what reading meets.
+pub fn of_dataset(
+    dataset: &Dataset,
+    subset: Option<&str>,
+    options: &StatisticsOptions,
+    execution: &Execution,
+) -> Result<StatisticsRecord> {
     let mut subsets = Vec::new();
-    for name in dataset.record().subsets.keys() {
+    let names: Vec<&str> = match subset {
+        Some(subset) => vec![subset],
+        None => dataset.record().subsets.keys().map(String::as_str).collect(),
+    };
+    for name in names {
         let source = dataset.subset(name, PlanOptions::default(), execution)?;
-        subsets.push(sluice_quality::statistics::compute(name, &source, execution)?);
+        subsets.push(compute_with(options, name, &source, execution)?);
     }
     Ok(StatisticsRecord { subsets })
 }
@@ -50,21 +61,21 @@ pub fn of_dataset(dataset: &Dataset, execution: &Execution) -> Result<Statistics
 /// What reading and fitting meet; which of the two steps it concerns, only running them alone tells.
 pub fn with_transform(
     dataset: &Dataset,
+    options: &StatisticsOptions,
     spec: &TransformSpec,
     roles: &Roles,
     execution: &Execution,
 ) -> Result<(StatisticsRecord, Transform)> {
-    use sluice_quality::statistics::{Statistics, StatisticsOptions, compute, finish};
     let mut subsets = Vec::new();
     let mut transform = None;
     for name in dataset.record().subsets.keys() {
         let source = dataset.subset(name, PlanOptions::default(), execution)?;
         if name != TRAIN {
-            subsets.push(compute(name, &source, execution)?);
+            subsets.push(compute_with(options, name, &source, execution)?);
             continue;
         }
         let columns = &source.plan().columns;
-        let statistics = Statistics::new(&StatisticsOptions::default(), columns)?;
+        let statistics = Statistics::new(options, columns)?;
         let both = (statistics, Analysis::new(spec, columns, roles)?);
         execution.progress.begin("statistics of train, transform", source.plan().extent());
         let State { groups, rows, accumulator: (statistics, analysis) } = fold(&source, &both, execution)?;
@@ -82,9 +93,28 @@ pub fn with_transform(
 /// The statistics of a source that is not shared out: one subset, `all`.
 ///
 /// # Errors
-/// What reading meets.
-pub fn of_source(source: &dyn BatchSource, execution: &Execution) -> Result<StatisticsRecord> {
-    Ok(StatisticsRecord { subsets: vec![sluice_quality::statistics::compute("all", source, execution)?] })
+/// What is wrong with the options, and what reading meets.
+pub fn of_source(
+    source: &dyn BatchSource,
+    options: &StatisticsOptions,
+    execution: &Execution,
+) -> Result<StatisticsRecord> {
+    Ok(StatisticsRecord { subsets: vec![compute_with(options, "all", source, execution)?] })
+}
+
+/// The options with what a schema says of columns: integers that are names.
+///
+/// # Errors
+/// What reading the header of the data meets.
+pub fn with_schema(
+    options: StatisticsOptions,
+    schema: &Schema,
+    dataset: &Dataset,
+    execution: &Execution,
+) -> Result<StatisticsOptions> {
+    let Some(first) = dataset.record().subsets.keys().next() else { return Ok(options) };
+    let source = dataset.subset(first, PlanOptions::default(), execution)?;
+    Ok(options.with_schema(schema, &source.plan().columns))
 }
 
 impl StatisticsRecord {

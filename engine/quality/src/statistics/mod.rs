@@ -7,13 +7,15 @@
 
 mod association;
 mod categories;
-mod columns;
 mod crosses;
 mod options;
 mod profile;
+mod rows;
 mod slice_key;
 mod slice_spec;
+mod sliced;
 mod time;
+mod weighted;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,12 +38,16 @@ pub use options::{CrossSpec, MAX_SLICES, StatisticsError, StatisticsOptions};
 pub use profile::ColumnProfile;
 pub use slice_spec::SliceSpec;
 
+use rows::RowStatistics;
+use sliced::Sliced;
+use weighted::weights_of;
+
 /// Everything that statistics gather in one pass.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Statistics {
-    rows: u64,
-    profiles: Vec<OfColumn<ColumnProfile>>,
-    categories: Vec<OfColumn<Categories>>,
+    num_rows: u64,
+    whole: RowStatistics,
+    sliced: Vec<Sliced>,
     association: Option<LabelAssociation>,
     crosses: Option<CrossFeatures>,
 }
@@ -53,28 +59,21 @@ impl Statistics {
     /// As [`StatisticsOptions::check_columns`].
     pub fn new(options: &StatisticsOptions, columns: &[PlannedColumn]) -> Result<Self> {
         options.check_columns(columns)?;
+        let whole = RowStatistics::new(options, columns);
+        let sliced = |spec| Sliced::new(spec, options.max_slices, whole.empty(), columns);
         let described = || columns.iter().filter(|column| options.describes(&column.name));
-        let is_category = |column: &&PlannedColumn| options.categories.contains(&column.name);
         let of_label = |label: &String| {
-            let with_label: Vec<PlannedColumn> = columns
-                .iter()
-                .filter(|column| column.name == *label || options.describes(&column.name))
-                .cloned()
-                .collect();
-            LabelAssociation::new(label, &with_label)
+            let is_read = |column: &&PlannedColumn| column.name == *label || options.describes(&column.name);
+            let read: Vec<PlannedColumn> = columns.iter().filter(is_read).cloned().collect();
+            LabelAssociation::new(label, &read)
         };
         let has_crosses = !options.crosses.is_empty();
         Ok(Self {
-            rows: 0,
+            num_rows: 0,
             association: options.label.as_ref().map(of_label).transpose()?,
             crosses: has_crosses.then(|| CrossFeatures::new(&options.crosses, described())).transpose()?,
-            profiles: described()
-                .map(|column| OfColumn::new(&column.name, ColumnProfile::new(column.kind.clone())))
-                .collect(),
-            categories: described()
-                .filter(is_category)
-                .map(|column| OfColumn::new(&column.name, Categories::default()))
-                .collect(),
+            sliced: options.slices.iter().map(sliced).collect(),
+            whole,
         })
     }
 }
@@ -83,66 +82,84 @@ impl Accumulator for Statistics {
     type Output = DatasetStatistics;
 
     fn inputs(&self) -> Inputs {
-        let Self { rows: _, profiles, categories, association, crosses } = self;
-        let together = association.inputs().union(crosses.inputs());
-        profiles.inputs().union(categories.inputs()).union(together)
+        let Self { num_rows: _, whole, sliced, association, crosses } = self;
+        let mut inputs = whole.columns().fold(Inputs::default(), Inputs::with_counted);
+        if let Some(weight) = whole.weight_column() {
+            inputs = whole.columns().fold(inputs.with_column(weight), Inputs::with_column);
+        }
+        for slices in sliced {
+            inputs = slices.columns().fold(inputs, Inputs::with_column);
+        }
+        inputs.union(association.inputs()).union(crosses.inputs())
     }
 
     fn empty(&self) -> Self {
-        let Self { rows: _, profiles, categories, association, crosses } = self;
+        let Self { num_rows: _, whole, sliced, association, crosses } = self;
         Self {
-            rows: 0,
-            profiles: profiles.empty(),
-            categories: categories.empty(),
+            num_rows: 0,
+            whole: whole.empty(),
+            sliced: sliced.iter().map(Sliced::empty).collect(),
             association: association.empty(),
             crosses: crosses.empty(),
         }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
-        let Self { rows, profiles, categories, association, crosses } = self;
-        if let Input::Rows(batch) = input {
-            *rows += batch.rows() as u64;
-        }
-        profiles.update(input)?;
-        categories.update(input)?;
+        let Self { num_rows, whole, sliced, association, crosses } = self;
+        let batch = match input {
+            Input::Counted(counted) => return whole.view(counted),
+            Input::Rows(batch) => batch,
+        };
+        let weights = match whole.weight_column() {
+            Some(weight) => Some(weights_of(weight, batch.require(weight)?)?),
+            None => None,
+        };
+        *num_rows += batch.rows() as u64;
         association.update(input)?;
-        crosses.update(input)
+        crosses.update(input)?;
+        whole.batch(batch, weights.as_deref())?;
+        sliced.iter_mut().try_for_each(|slices| slices.rows(batch, weights.as_deref()))
     }
 
-    /// Columns are joined by name: rows of a part that has no such column count as absent.
+    /// Columns are joined by name: the rows of a part that has no such column count as absent.
     fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()> {
-        let Self { rows, profiles, categories, association, crosses } = self;
-        let rows_of = (*rows, later.rows);
-        columns::merge(profiles, later.profiles, rows_of);
-        columns::merge(categories, later.categories, rows_of);
-        *rows += later.rows;
+        let Self { num_rows, whole, sliced, association, crosses } = self;
         association.merge(later.association, groups)?;
-        crosses.merge(later.crosses, groups)
+        crosses.merge(later.crosses, groups)?;
+        whole.merge(later.whole, (*num_rows, later.num_rows));
+        *num_rows += later.num_rows;
+        sliced.iter_mut().zip(later.sliced).try_for_each(|(mine, theirs)| mine.merge(theirs))
     }
 
     /// Without the number of rows and the name, which [`finish`] knows.
     fn finish(self) -> DatasetStatistics {
-        let Self { rows: _, profiles, categories, association, crosses } = self;
-        let mut columns: Vec<ColumnStatistics> =
-            profiles.into_iter().flat_map(|profile| finished(&profile.column, profile.summary)).collect();
-        for (column, frequencies) in categories.finish() {
-            show_categories(&mut columns, &column, &frequencies);
-        }
+        let Self { num_rows: _, whole, sliced, association, crosses } = self;
+        let mut statistics = whole.finish();
         for found in association.finish().unwrap_or_default() {
-            let mut described = columns.iter_mut().filter(|column| column.path.is_empty());
-            if let Some(column) = described.find(|column| column.name == found.column) {
+            let mut columns = statistics.columns.iter_mut().filter(|column| column.path.is_empty());
+            if let Some(column) = columns.find(|column| column.name == found.column) {
                 column.association = Some(found.association);
                 column.custom.extend(found.lift);
             }
         }
-        let crosses = crosses.finish().unwrap_or_default();
-        DatasetStatistics { columns, crosses, ..DatasetStatistics::default() }
+        statistics.crosses = crosses.finish().unwrap_or_default();
+        for slices in sliced {
+            let (slicing, found) = slices.finish();
+            statistics.slicings.push(slicing);
+            for slice in found {
+                // `company` and `company=Flash` have one in common, which is the same twice.
+                if !statistics.slices.iter().any(|known| known.conditions == slice.conditions) {
+                    statistics.slices.push(slice);
+                }
+            }
+        }
+        statistics
     }
 
     fn size_bytes(&self) -> usize {
-        let Self { rows: _, profiles, categories, association, crosses } = self;
-        profiles.size_bytes() + categories.size_bytes() + association.size_bytes() + crosses.size_bytes()
+        let Self { num_rows: _, whole, sliced, association, crosses } = self;
+        let together = association.size_bytes() + crosses.size_bytes();
+        whole.size_bytes() + sliced.iter().map(Sliced::size_bytes).sum::<usize>() + together
     }
 }
 
@@ -206,5 +223,7 @@ pub fn compute_with(
     Ok(finish(name, state))
 }
 
+#[cfg(test)]
+mod options_tests;
 #[cfg(test)]
 mod tests;

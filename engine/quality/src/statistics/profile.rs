@@ -28,7 +28,7 @@ use super::time::iso;
 const TOP_VALUES: usize = 128;
 
 /// The quantiles that statistics hold.
-const QUANTILES: [f64; 17] =
+pub(super) const QUANTILES: [f64; 17] =
     [0.0, 0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 1.0];
 
 /// The summary of one column.

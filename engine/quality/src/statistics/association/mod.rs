@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::accumulator::{Accumulator, Input};
 use sluice_core::batch::{Batch, Inputs};
-use sluice_core::column::{ColumnKind, numbers};
+use sluice_core::column::numbers;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::group::GroupMap;
 use sluice_core::plan::PlannedColumn;

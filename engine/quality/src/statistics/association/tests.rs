@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use sluice_core::BatchSource;
+use sluice_core::column::ColumnKind;
 use sluice_core::execution::Execution;
 use sluice_core::fold::fold;
 use sluice_core::statistics::CustomStatistic;

@@ -1,0 +1,222 @@
+//! The statistics of some of the rows, column by column: what each slice keeps.
+
+use arrow::array::ArrayRef;
+use serde::{Deserialize, Serialize};
+
+use sluice_core::batch::{Batch, Delivered};
+use sluice_core::error::Result;
+use sluice_core::plan::PlannedColumn;
+use sluice_core::seam::CountedColumn;
+use sluice_core::statistics::{ColumnStatistics, DatasetStatistics, DatasetWeight};
+use sluice_summaries::{ColumnSummary, ExactSum};
+
+use super::categories::Categories;
+use super::options::StatisticsOptions;
+use super::profile::ColumnProfile;
+use super::weighted::WeightedColumn;
+use super::{finished, show_categories};
+
+/// One profile per column, with what the options add to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct RowStatistics {
+    columns: Vec<RowColumn>,
+    weight: Option<(String, ExactSum)>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct RowColumn {
+    name: String,
+    profile: ColumnProfile,
+    categories: Option<Categories>,
+    weighted: Option<WeightedColumn>,
+}
+
+impl RowColumn {
+    fn empty(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            profile: self.profile.empty(),
+            categories: self.categories.as_ref().map(ColumnSummary::empty),
+            weighted: self.weighted.as_ref().map(WeightedColumn::empty),
+        }
+    }
+
+    /// Adds rows of a part that has no such column, with what they weigh together.
+    fn absent(&mut self, rows: u64, weight: Option<&ExactSum>) {
+        self.profile.absent(rows);
+        if let Some(categories) = &mut self.categories {
+            categories.absent(rows);
+        }
+        if let (Some(weighted), Some(weight)) = (&mut self.weighted, weight) {
+            weighted.absent_together(weight);
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.profile.merge(later.profile);
+        if let (Some(mine), Some(theirs)) = (&mut self.categories, later.categories) {
+            mine.merge(theirs);
+        }
+        if let (Some(mine), Some(theirs)) = (&mut self.weighted, later.weighted) {
+            mine.merge(theirs);
+        }
+    }
+}
+
+impl RowStatistics {
+    /// No rows yet; the options were checked.
+    pub(super) fn new(options: &StatisticsOptions, columns: &[PlannedColumn]) -> Self {
+        let described = columns.iter().filter(|column| options.describes(&column.name));
+        let column = |column: &PlannedColumn| {
+            let is_category = options.categories.contains(&column.name);
+            let is_weighted = options.weight.is_some();
+            RowColumn {
+                name: column.name.clone(),
+                profile: ColumnProfile::new(column.kind.clone()),
+                categories: is_category.then(Categories::default),
+                weighted: is_weighted.then(|| WeightedColumn::new(&column.name, &column.kind, is_category)),
+            }
+        };
+        let weight = options.weight.clone().map(|weight| (weight, ExactSum::new()));
+        Self { columns: described.map(column).collect(), weight }
+    }
+
+    /// The same columns, no rows.
+    pub(super) fn empty(&self) -> Self {
+        Self {
+            columns: self.columns.iter().map(RowColumn::empty).collect(),
+            weight: self.weight.as_ref().map(|(weight, _)| (weight.clone(), ExactSum::new())),
+        }
+    }
+
+    /// The names of the columns.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// Adds the weights of rows; once, beside the columns.
+    pub(super) fn weights(&mut self, weights: Option<&[f64]>) {
+        if let (Some((_, sum)), Some(weights)) = (&mut self.weight, weights) {
+            sum.add_slice(weights);
+        }
+    }
+
+    /// The column of the weights.
+    pub(super) fn weight_column(&self) -> Option<&str> {
+        self.weight.as_ref().map(|(column, _)| column.as_str())
+    }
+
+    /// Adds the rows of a batch. Columns that come as counted views are met by [`RowStatistics::view`].
+    pub(super) fn batch(&mut self, batch: &Batch, weights: Option<&[f64]>) -> Result<()> {
+        self.weights(weights);
+        for index in 0..self.columns.len() {
+            let name = &self.columns[index].name;
+            match (batch.delivered(name), batch.column(name)) {
+                (Delivered::Rows(array), _) => self.rows(index, array, weights)?,
+                (Delivered::Absent, _) => self.absent(index, batch.rows() as u64, weights),
+                // The profile has the counted view, the weights need the rows.
+                (Delivered::Counted, Some(array)) => self.weighted_rows(index, array, weights)?,
+                (Delivered::Counted, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the counted view of a column over a split.
+    pub(super) fn view(&mut self, counted: &CountedColumn) -> Result<()> {
+        match self.columns.iter().position(|column| column.name == counted.column) {
+            Some(index) => self.counted(index, counted),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds rows to a column.
+    pub(super) fn rows(&mut self, index: usize, array: &ArrayRef, weights: Option<&[f64]>) -> Result<()> {
+        let RowColumn { name, profile, categories, .. } = &mut self.columns[index];
+        profile.rows(name, array)?;
+        if let Some(categories) = categories {
+            categories.rows(name, array)?;
+        }
+        self.weighted_rows(index, array, weights)
+    }
+
+    fn weighted_rows(&mut self, index: usize, array: &ArrayRef, weights: Option<&[f64]>) -> Result<()> {
+        match (&mut self.columns[index].weighted, weights) {
+            (Some(weighted), Some(weights)) => weighted.rows(array, weights),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds values with their counts, for a column without weights.
+    pub(super) fn counted(&mut self, index: usize, counted: &CountedColumn) -> Result<()> {
+        let RowColumn { profile, categories, .. } = &mut self.columns[index];
+        profile.counted(counted)?;
+        categories.as_mut().map_or(Ok(()), |categories| categories.counted(counted))
+    }
+
+    /// Adds rows in which a column does not exist.
+    pub(super) fn absent(&mut self, index: usize, rows: u64, weights: Option<&[f64]>) {
+        let RowColumn { profile, categories, weighted, .. } = &mut self.columns[index];
+        profile.absent(rows);
+        if let Some(categories) = categories {
+            categories.absent(rows);
+        }
+        if let (Some(weighted), Some(weights)) = (weighted, weights) {
+            weighted.absent(weights);
+        }
+    }
+
+    /// Joins the statistics of later rows; `rows` is how many rows each of the two stands for. A column that only one of
+    /// the two has was absent in all rows of the other; one that only the later has comes after those that were there.
+    pub(super) fn merge(&mut self, later: Self, rows: (u64, u64)) {
+        let weight_of = |state: &Option<(String, ExactSum)>| state.as_ref().map(|(_, sum)| sum.clone());
+        let (weight, later_weight) = (weight_of(&self.weight), weight_of(&later.weight));
+        let mut theirs: Vec<Option<RowColumn>> = later.columns.into_iter().map(Some).collect();
+        for (index, mine) in self.columns.iter_mut().enumerate() {
+            let is_it =
+                |other: &Option<RowColumn>| other.as_ref().is_some_and(|other| other.name == mine.name);
+            // Nearly always at the same place.
+            let place = Some(index).filter(|index| theirs.get(*index).is_some_and(is_it));
+            match place.or_else(|| theirs.iter().position(is_it)).and_then(|place| theirs[place].take()) {
+                Some(theirs) => mine.merge(theirs),
+                None => mine.absent(rows.1, later_weight.as_ref()),
+            }
+        }
+        for column in theirs.into_iter().flatten() {
+            let mut joined = column.empty();
+            joined.absent(rows.0, weight.as_ref());
+            joined.merge(column);
+            self.columns.push(joined);
+        }
+        if let (Some((_, mine)), Some((_, theirs))) = (&mut self.weight, later.weight) {
+            mine.merge(theirs);
+        }
+    }
+
+    /// The statistics of the columns and the sum of the weights.
+    pub(super) fn finish(self) -> DatasetStatistics {
+        let mut columns: Vec<ColumnStatistics> = Vec::new();
+        for RowColumn { name, profile, categories, weighted } in self.columns {
+            let first = columns.len();
+            columns.extend(finished(&name, profile));
+            if let Some(categories) = categories {
+                show_categories(&mut columns[first..], &name, &categories.finish());
+            }
+            if let Some(weighted) = weighted {
+                weighted.show(&mut columns[first..]);
+            }
+        }
+        let weight = self.weight.map(|(column, sum)| DatasetWeight { column, sum: sum.to_f64() });
+        DatasetStatistics { columns, weight, ..DatasetStatistics::default() }
+    }
+
+    /// Bytes held, capacity included.
+    pub(super) fn size_bytes(&self) -> usize {
+        let columns = self.columns.iter().map(|column| {
+            column.profile.size_bytes()
+                + column.categories.as_ref().map_or(0, ColumnSummary::size_bytes)
+                + column.weighted.as_ref().map_or(0, WeightedColumn::size_bytes)
+        });
+        size_of::<Self>() + self.columns.capacity() * size_of::<RowColumn>() + columns.sum::<usize>()
+    }
+}
