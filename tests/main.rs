@@ -10,6 +10,7 @@ mod conformance;
 mod container;
 mod full_disk;
 mod output;
+mod partial;
 mod predict;
 mod queries;
 mod readme;
