@@ -19,6 +19,7 @@ mod resume;
 mod run;
 mod shards;
 mod signals;
+mod statistics;
 mod steps;
 mod subsets;
 mod support;

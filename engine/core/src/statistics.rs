@@ -29,7 +29,7 @@ pub struct DatasetStatistics {
     pub crosses: Vec<CrossStatistics>,
     /// The slices of the subset, where they were asked for, in the order of their groupings and keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub slices: Vec<DatasetStatistics>,
+    pub slices: Vec<Self>,
     /// What became of each slice that was asked for, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slicings: Vec<Slicing>,

@@ -8,8 +8,8 @@
 //! Communications of the ACM 22 (1979) has the case of one value.
 //!
 //! The caller leaves out null, NaN and infinities, and weights that are not finite or below 0 (asserted in debug
-//! builds). What weighs 0 changes nothing. No weight: no mean, no variance. A figure that leaves the range of `f64`
-//! is not given. With equal weights the answers are those of [`crate::Moments`] but for the last bit. Constant
+//! builds). What weighs 0 changes nothing. No weight: no mean, no variance. A constant column has its value as mean
+//! and the variance zero, exactly. A figure that leaves the range of `f64` is not given. With equal weights the answers are those of [`crate::Moments`] but for the last bit. Constant
 //! memory; some 15 ns a value.
 
 use serde::{Deserialize, Serialize};
@@ -94,21 +94,21 @@ impl WeightedMoments {
     }
 
     fn of_block(block: &[(f64, f64)]) -> Self {
-        let weight = block.iter().fold(DoubleDouble::ZERO, |sum, (_, weight)| sum + *weight);
-        if weight.high == 0.0 {
-            return Self::default();
+        // What weighs nothing may be so far away that its square is infinite.
+        let weighing = || block.iter().filter(|(_, weight)| *weight > 0.0);
+        let Some((first, _)) = weighing().next() else { return Self::default() };
+        let weight = weighing().fold(DoubleDouble::ZERO, |sum, (_, weight)| sum + *weight);
+        if weighing().all(|(value, _)| value.to_bits() == first.to_bits()) {
+            return Self { weight, mean: DoubleDouble::from(*first), m2: DoubleDouble::ZERO };
         }
-        let sum = block
-            .iter()
+        let sum = weighing()
             .fold(DoubleDouble::ZERO, |sum, (value, weight)| sum + DoubleDouble::product(*value, *weight));
         let mut mean = sum / weight;
         if !mean.is_finite() {
             mean = rescued_mean(block, weight);
         }
         let center = mean.high;
-        // What weighs nothing may be so far away that its square is infinite.
-        let weighing = block.iter().filter(|(_, weight)| *weight > 0.0);
-        let about_rounded = weighing.fold(DoubleDouble::ZERO, |m2, (value, weight)| {
+        let about_rounded = weighing().fold(DoubleDouble::ZERO, |m2, (value, weight)| {
             let deviation = DoubleDouble::sum(*value, -center);
             m2 + deviation * deviation * *weight
         });

@@ -108,8 +108,7 @@ impl Sliced {
         let names: Vec<String> = self.empty.columns().map(str::to_owned).collect();
         // By the number of the batch, for the columns to come.
         let mut slices: Vec<&mut RowStatistics> = Vec::with_capacity(keys.keys.len());
-        let mut found: BTreeMap<&Vec<KeyValue>, &mut Slice> =
-            self.slices.iter_mut().map(|(key, slice)| (key, slice)).collect();
+        let mut found: BTreeMap<&Vec<KeyValue>, &mut Slice> = self.slices.iter_mut().collect();
         for key in &keys.keys {
             let slice = found.remove(key).ok_or_else(|| CommonError::Internal("a slice was lost".into()))?;
             slices.push(&mut slice.statistics);

@@ -1,0 +1,182 @@
+//! `sluice statistics` with weights, slices and schemas: against TFDV, and what it refuses.
+
+use serde_json::Value;
+use sluice_testkit::datasets::repository;
+
+use crate::support::{Place, diabetes_changed};
+
+/// The table of `tests/data/weighted`, and what TFDV says of it.
+fn weighted(place: &Place) -> Value {
+    let folder = repository().join("tests/data/weighted");
+    fs_err::copy(folder.join("rows.csv"), place.path("rows.csv")).unwrap();
+    serde_json::from_slice(&fs_err::read(folder.join("expected.json")).unwrap()).unwrap()
+}
+
+/// TFDV reads numbers of CSV in single precision.
+fn assert_close(found: &Value, expected: &Value, what: &str) {
+    let (found, expected) = (found.as_f64().unwrap(), expected.as_f64().unwrap());
+    assert!((found - expected).abs() <= 3e-7 * expected.abs(), "{what}: {found}, TFDV has {expected}");
+}
+
+fn column<'a>(statistics: &'a Value, name: &str) -> &'a Value {
+    statistics["columns"].as_array().unwrap().iter().find(|column| column["name"] == name).unwrap()
+}
+
+/// Weighted figures of every column against those of TFDV. Its top values leave out what weighs less than 1.
+fn compare(found: &Value, expected: &Value, what: &str) {
+    assert_eq!(found["num_rows"], expected["num_rows"], "{what}");
+    assert_close(&found["weight"]["sum"], &expected["weight"], what);
+    for (name, theirs) in expected["columns"].as_object().unwrap() {
+        let what = format!("{what}, {name}");
+        let mine = &column(found, name)["weighted"];
+        for key in ["num_present", "num_missing", "num_values"] {
+            assert_close(&mine[key], &theirs[key], &format!("{what}, {key}"));
+        }
+        if let Some(top) = theirs["top_values"].as_array() {
+            let heavy = mine["top_values"].as_array().unwrap().iter();
+            let heavy: Vec<&Value> = heavy.filter(|pair| pair[1].as_f64().unwrap() >= 1.0).collect();
+            assert_eq!(heavy, top.iter().collect::<Vec<_>>(), "{what}");
+            continue;
+        }
+        let Some(numeric) = mine.get("numeric") else {
+            assert!(theirs["mean"].as_f64().unwrap() == 0.0, "{what}: nothing weighs");
+            continue;
+        };
+        assert_close(&numeric["mean"], &theirs["mean"], &what);
+        assert_close(&numeric["standard_deviation"], &theirs["standard_deviation"], &what);
+    }
+}
+
+#[test]
+fn weights_and_slices_are_those_of_tfdv() {
+    let place = Place::new();
+    let expected = weighted(&place);
+    for slice in ["company", "company,hour=12"] {
+        let outcome = place
+            .sluice(&["statistics", "rows.csv", "--weight", "weight", "--slice", slice, "--json"])
+            .exits(0);
+        let whole = &outcome.json()["subsets"][0];
+        compare(whole, &expected["whole"][""], "whole");
+        let theirs = expected[slice].as_object().unwrap();
+        let mine = whole["slices"].as_array().unwrap();
+        assert_eq!(mine.len(), theirs.len() - 1, "TFDV adds `All Examples`");
+        for found in mine {
+            let name = found["name"].as_str().unwrap();
+            compare(found, theirs.get(name).unwrap_or_else(|| panic!("TFDV has no slice {name}")), name);
+        }
+        let left_out = whole["slicings"][0]["num_rows_left_out"].as_u64().unwrap();
+        let in_slices: u64 = mine.iter().map(|slice| slice["num_rows"].as_u64().unwrap()).sum();
+        if slice == "company" {
+            assert_eq!(left_out + in_slices, 500);
+            assert!(outcome.stderr.contains("leaves out"), "{outcome:#?}");
+        }
+    }
+    // The median, within a rank: of an even weight TFDV takes the middle of two values.
+    let json = place.sluice(&["statistics", "rows.csv", "--weight", "weight", "--json"]).json();
+    let quantiles = &column(&json["subsets"][0], "fare")["weighted"]["numeric"]["quantiles"]["values"];
+    let at = |q: f64| {
+        let pair = quantiles.as_array().unwrap().iter().find(|pair| pair[0].as_f64() == Some(q)).unwrap();
+        pair[1].as_f64().unwrap()
+    };
+    let median = expected["whole"][""]["columns"]["fare"]["median"].as_f64().unwrap();
+    assert!((at(0.5) - median).abs() < 0.1, "{} {median}", at(0.5));
+}
+
+#[test]
+fn an_empty_slice_and_a_selection_of_columns() {
+    let place = Place::new();
+    weighted(&place);
+    let arguments = [
+        "statistics",
+        "rows.csv",
+        "--slice",
+        "company=Nobody",
+        "--columns",
+        "fare,hour",
+        "--exclude",
+        "hour",
+    ];
+    let outcome = place.sluice(&arguments).exits(0).says(&["company_Nobody", "fare"]);
+    assert!(outcome.stderr.contains("slice `company_Nobody` has no rows"), "{outcome:#?}");
+    let json = place.sluice(&[&arguments[..], &["--json"]].concat()).json();
+    let whole = &json["subsets"][0];
+    assert_eq!(whole["columns"].as_array().unwrap().len(), 1);
+    assert_eq!(whole["slices"][0]["num_rows"], 0);
+    assert_eq!(whole["slices"][0]["conditions"][0]["value"], "Nobody");
+}
+
+#[test]
+fn a_schema_says_which_integers_are_names() {
+    let place = Place::new();
+    weighted(&place);
+    place.write("s.pbtxt", "feature { name: \"hour\" type: INT int_domain { is_categorical: true } }");
+    let json = place
+        .sluice(&["statistics", "rows.csv", "--schema", "s.pbtxt", "--weight", "weight", "--json"])
+        .json();
+    let hour = column(&json["subsets"][0], "hour");
+    let top = hour["top_values"]["values"].as_array().unwrap();
+    assert_eq!((top.len(), top[0][0].as_str()), (5, Some("12")));
+    assert_eq!(hour["weighted"]["top_values"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn too_many_slices_are_refused_in_bounded_memory() {
+    let place = Place::new();
+    let rows: String = (0..100_000).map(|n| format!("{n},k{n}\n")).collect();
+    place.write("rows.csv", &format!("x,key\n{rows}"));
+    let outcome = place.sluice(&["statistics", "rows.csv", "--slice", "key", "--out", "out"]);
+    place.assert_failure(&outcome, 2, &["slice `key` has at least 1001 slices, but `max_slices` is 1000"]);
+    assert!(!place.path("out").exists());
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_row() {
+    let place = Place::new();
+    place.write("rows.csv", "x,g,w\n1,a,1\n2,b,0.5\n3,a,-2\n");
+    place.write("nulls.csv", "x,g,w\n1,a,1\n2,b,\n");
+    for (arguments, code, parts) in [
+        (vec!["rows.csv", "--weight", "w"], 4, vec!["weight column `w` is -2 here", "row 3"]),
+        (vec!["nulls.csv", "--weight", "w"], 4, vec!["weight column `w` is null here", "row 2"]),
+        (vec!["rows.csv", "--weight", "g"], 2, vec!["column `g` is text, `weight` needs numbers"]),
+        (vec!["rows.csv", "--weight", "W1"], 2, vec!["column `W1` is not in the data"]),
+        (vec!["rows.csv", "--slice", "gg"], 2, vec!["`slices` names it", "did you mean `g`?"]),
+        (vec!["rows.csv", "--slice", "w"], 2, vec!["column `w` is float, whose values are no keys"]),
+        (vec!["rows.csv", "--slice", "x=one"], 2, vec!["`one` is no value of column `x`, which is integer"]),
+        (vec!["rows.csv", "--slice", "x >= 2"], 2, vec!["is an expression", "give columns and values"]),
+        (vec!["rows.csv", "--columns", "x", "--exclude", "x"], 2, vec!["leave no column"]),
+        (vec!["rows.csv", "--subset", "train"], 2, vec!["is not a data set"]),
+    ] {
+        let outcome = place.sluice(&[&["statistics"], arguments.as_slice()].concat());
+        place.assert_failure(&outcome, code, &parts);
+    }
+}
+
+#[test]
+fn a_pipeline_file_takes_the_same_options() {
+    let place = Place::new();
+    let with = |options: &str| {
+        diabetes_changed(&place, "p.yaml", "\ntransform:", &format!("\nstatistics: {options}\ntransform:"))
+    };
+    for (options, parts) in [
+        ("{wieght: target}", ["unknown key `wieght`", "did you mean `weight`?"]),
+        ("{weight: targte}", ["`statistics.weight` names it", "did you mean `target`?"]),
+        ("{slices: [age, age]}", ["slice `age` is given twice", "`statistics`"]),
+        ("{max_slices: 0}", ["`max_slices` is 0", "at least 1"]),
+    ] {
+        let outcome = place.sluice(&["check", &with(options)]);
+        place.assert_failure(&outcome, 2, &parts);
+    }
+    let run = |file: &str| place.sluice(&["run", file, "--out", "out", "--json"]).exits(0).json();
+    let state = |report: &Value| {
+        let steps = report["steps"].as_array().unwrap();
+        let step = steps.iter().find(|step| step["name"] == "statistics").unwrap();
+        step["state"].as_str().unwrap().to_owned()
+    };
+    let weighted = with("{weight: target}");
+    assert_eq!(state(&run(&weighted)), "ran");
+    assert_eq!(state(&run(&weighted)), "cached");
+    // The scan that the transform shares gives what the step alone gives.
+    place.sluice(&["statistics", "out/runs/0001/dataset", "--weight", "target", "--out", "alone"]).exits(0);
+    crate::support::assert_same_files(&place.path("alone"), &place.path("out/runs/0001/statistics"));
+    assert_eq!(state(&run(&with("{exclude: [age]}"))), "ran", "an option is part of the key");
+}
