@@ -44,7 +44,11 @@ fn shards_merge_to_the_bytes_of_one_run() {
         assert_eq!(crate::support::files(&place.path(&out)), whole, "{count} shards");
     }
     let merge = |states: &[&str]| place.sluice(&[&["statistics", "merge"], states].concat());
-    place.assert_failure(&merge(&["part-1-of-2"]), 2, &["subset `all`", "no state holds splits", "every shard"]);
+    place.assert_failure(
+        &merge(&["part-1-of-2"]),
+        2,
+        &["subset `all`", "no state holds splits", "every shard"],
+    );
     place.assert_failure(&merge(&["part-2-of-2", "part-2-of-2"]), 2, &["two states hold split"]);
     place.assert_failure(&merge(&["part-1-of-2", "whole"]), 2, &["`statistics`, not `statistics-state`"]);
     trips(&place, "other.csv", 900);
@@ -73,8 +77,11 @@ fn stored_spans_merge_to_the_bytes_of_the_window() {
         let input = ["ingest", "data/span-{SPAN}/*.csv", "--spans", spans, "--out", out];
         let share = ["--share", "train=0.7", "--share", "eval=0.3"];
         place.sluice(&[&input[..], &share[..]].concat()).exits(0);
-        statistics(&place, &[out, "--keep-state", &format!("{out}-state"), "--out", &format!("{out}-statistics")])
-            .exits(0);
+        statistics(
+            &place,
+            &[out, "--keep-state", &format!("{out}-state"), "--out", &format!("{out}-statistics")],
+        )
+        .exits(0);
     };
     for (spans, out) in [("1..3", "window"), ("1..2", "first"), ("3..3", "last")] {
         ingest(spans, out);

@@ -226,4 +226,6 @@ pub fn compute_with(
 #[cfg(test)]
 mod options_tests;
 #[cfg(test)]
+mod spans_tests;
+#[cfg(test)]
 mod tests;
