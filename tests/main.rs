@@ -11,6 +11,7 @@ mod container;
 mod full_disk;
 mod output;
 mod pages;
+mod partial;
 mod predict;
 mod queries;
 mod readme;

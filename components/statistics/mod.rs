@@ -1,6 +1,8 @@
 //! `sluice statistics`: what is in the data.
 
-use std::path::PathBuf;
+mod merge;
+
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sluice_core::plan::{PlanOptions, PlannedColumn};
@@ -8,8 +10,9 @@ use sluice_core::seam::BatchSource;
 use sluice_core::{Diagnostic, Result};
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::schema;
+use sluice_pipeline::step::state::StatisticsState;
 use sluice_pipeline::step::statistics::{StatisticsRecord, of_dataset, of_source};
-use sluice_quality::statistics::{MAX_SLICES, SliceSpec, StatisticsError, StatisticsOptions};
+use sluice_quality::statistics::{CrossSpec, MAX_SLICES, SliceSpec, StatisticsError, StatisticsOptions};
 use sluice_report::rows;
 
 use crate::answer::Answer;
@@ -33,7 +36,8 @@ pub(crate) const CONTRACT: Contract = Contract {
     }],
     results: &[Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows of all subsets" }],
     demands: &[],
-    omits: &[],
+    // States are for those who spread the work themselves.
+    omits: &["shard", "partial", "keep_state"],
     on_error: None,
 };
 
@@ -43,7 +47,10 @@ Examples:
   sluice statistics trips.parquet --weight trip_weight
   sluice statistics trips.parquet --slice company --slice 'payment_type=Cash' --slice company,payment_type
   sluice statistics dataset --subset train --columns fare,tips --slice \"company='Taxi, Inc.'\" --json
-  sluice statistics dataset --schema schema.pbtxt --out statistics";
+  sluice statistics dataset --schema schema.pbtxt --out statistics
+  sluice statistics trips.parquet --label tips --cross fare,trip_miles --json
+  sluice statistics trips.parquet --shard 2/5 --partial --out part-2
+  sluice statistics merge part-1 part-2 part-3 part-4 part-5 --out statistics";
 
 /// Compute the statistics of a data set or of files.
 ///
@@ -51,11 +58,13 @@ Examples:
 /// quantiles, distinct and most frequent values; with `--weight` the same by weight, with `--slice` the same for parts
 /// of the rows. Counts are exact; a figure that is not says how far off it may be in the JSON.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct StatisticsArguments {
+    #[command(subcommand)]
+    action: Option<merge::StatisticsAction>,
     /// A data set made by `ingest`, or a file, a glob or a folder of files.
-    #[arg(value_name = "INPUT")]
-    input: String,
+    #[arg(value_name = "INPUT", required = true)]
+    input: Option<String>,
     /// The folder of the artifact; without, the statistics are only printed.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -82,6 +91,14 @@ pub(crate) struct StatisticsArguments {
     /// counted as those of text are.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
+    /// How much every other column tells about this one: mutual information, correlation, lift.
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// How a pair of numeric columns varies together, or `all` pairs. May be given several times.
+    #[arg(long, value_name = "A,B")]
+    cross: Vec<CrossSpec>,
+    #[command(flatten)]
+    state: merge::StateArguments,
     #[command(flatten)]
     source: SourceArguments,
 }
@@ -110,6 +127,8 @@ impl StatisticsArguments {
             weight: self.weight.clone(),
             slices: self.slice.iter().map(|slice| slice.0.clone()).collect(),
             max_slices: self.max_slices,
+            label: self.label.clone(),
+            crosses: self.cross.clone(),
             ..StatisticsOptions::default()
         };
         Ok(match &self.schema {
@@ -120,30 +139,60 @@ impl StatisticsArguments {
 }
 
 pub(crate) fn run(arguments: &StatisticsArguments, session: &Session) -> Result<Answer> {
-    let execution = &session.execution;
+    if let Some(merge::StatisticsAction::Merge(arguments)) = &arguments.action {
+        let (record, digest) = merge::merged(arguments)?;
+        return answer(&record, &digest, arguments.out.as_deref(), session);
+    }
+    let (states, execution) = (&arguments.state, &session.execution);
     let subset = arguments.subset.as_deref();
-    let (record, digest) = match Data::open(&arguments.input, &arguments.source, session)? {
+    let input = arguments.input.as_deref().unwrap_or_default();
+    let (options, digest, data) = match Data::open(input, &arguments.source, session)? {
         Data::Dataset(dataset) => {
             let columns = match subset.or_else(|| dataset.record().subsets.keys().next().map(String::as_str))
             {
                 Some(name) => dataset.subset(name, PlanOptions::default(), execution)?.plan().columns.clone(),
                 None => Vec::new(),
             };
-            let options = arguments.options(&columns)?;
-            (of_dataset(&dataset, subset, &options, execution)?, dataset.artifact().digest().to_owned())
+            let digest = dataset.artifact().digest().to_owned();
+            (arguments.options(&columns)?, digest, Data::Dataset(dataset))
         }
         files @ Data::Files(_) => {
             let (files, digest) = files.rows(subset, session)?;
-            (of_source(&files, &arguments.options(&files.plan().columns)?, execution)?, digest)
+            (arguments.options(&files.plan().columns)?, digest, Data::Files(Box::new(files)))
         }
     };
-    for note in notes(&record) {
+    if states.is_wanted() {
+        let state = match &data {
+            Data::Dataset(dataset) => {
+                StatisticsState::of_dataset(dataset, subset, &options, states.shard(), execution)?
+            }
+            Data::Files(files) => {
+                StatisticsState::of_source(files.as_ref(), &options, states.shard(), execution)?
+            }
+        };
+        if let (true, Some(out)) = (states.partial, &arguments.out) {
+            return merge::published(&state, out, session);
+        }
+        if let Some(folder) = &states.keep_state {
+            state.publish(folder)?;
+        }
+        return answer(&state.finish()?.0, &digest, arguments.out.as_deref(), session);
+    }
+    let record = match &data {
+        Data::Dataset(dataset) => of_dataset(dataset, subset, &options, execution)?,
+        Data::Files(files) => of_source(files.as_ref(), &options, execution)?,
+    };
+    answer(&record, &digest, arguments.out.as_deref(), session)
+}
+
+fn answer(record: &StatisticsRecord, digest: &str, out: Option<&Path>, session: &Session) -> Result<Answer> {
+    for note in notes(record) {
         session.printer.note(&note);
     }
-    if let Some(out) = &arguments.out {
-        record.publish(&digest, out)?;
+    if let Some(out) = out {
+        record.publish(digest, out)?;
     }
-    session.printer.result(&record, || tables::statistics(&record));
+    session.printer.result(record, || tables::statistics(record));
     let rows: u64 = record.subsets.iter().map(|subset| subset.num_rows).sum();
     Ok(Answer::new(Exit::Done).parameter("rows", rows).metadata("statistics", "rows", rows))
 }

@@ -141,3 +141,39 @@ impl<A: Accumulator> Accumulator for Vec<A> {
         self.iter().map(Accumulator::size_bytes).sum::<usize>() + self.capacity() * size_of::<A>()
     }
 }
+
+/// An accumulator that may not be wanted; where only one of two states has it, it goes on with that one.
+impl<A: Accumulator> Accumulator for Option<A> {
+    type Output = Option<A::Output>;
+
+    fn inputs(&self) -> Inputs {
+        self.as_ref().map_or_else(Inputs::default, Accumulator::inputs)
+    }
+
+    fn empty(&self) -> Self {
+        self.as_ref().map(Accumulator::empty)
+    }
+
+    fn update(&mut self, input: Input<'_>) -> Result<()> {
+        self.as_mut().map_or(Ok(()), |accumulator| accumulator.update(input))
+    }
+
+    fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()> {
+        match (self.as_mut(), later) {
+            (Some(mine), Some(later)) => mine.merge(later, groups),
+            (None, later) => {
+                *self = later;
+                Ok(())
+            }
+            (Some(_), None) => Ok(()),
+        }
+    }
+
+    fn finish(self) -> Self::Output {
+        self.map(Accumulator::finish)
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.as_ref().map_or(0, Accumulator::size_bytes)
+    }
+}

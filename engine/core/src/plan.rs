@@ -72,6 +72,17 @@ impl Split {
     }
 }
 
+/// The splits of a span, or all of a source without spans: what one tree of `fold` stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The span's number, if the source has spans.
+    pub span: Option<u64>,
+    /// Its splits.
+    pub splits: std::ops::Range<u64>,
+    /// Of the span's files and splits, the same in every window; of a source without spans that of its plan.
+    pub digest: String,
+}
+
 /// How a source is cut.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanOptions {
@@ -185,6 +196,36 @@ impl Plan {
         self.spans[..self.spans.partition_point(|span| span.first_file <= file)].last()
     }
 
+    /// The spans with their splits, in order; one section for a source without spans.
+    #[must_use]
+    pub fn sections(&self) -> Vec<Section> {
+        if self.spans.is_empty() {
+            let splits = 0..self.splits.len() as u64;
+            return vec![Section { span: None, splits, digest: self.digest.clone() }];
+        }
+        let first_split = |file: usize| {
+            self.splits.partition_point(|split| split.pieces.first().is_some_and(|piece| piece.file < file))
+        };
+        let ends = self.spans.iter().skip(1).map(|span| span.first_file).chain([usize::MAX]);
+        let sections = self.spans.iter().zip(ends).map(|(span, end_file)| {
+            let splits = first_split(span.first_file)..first_split(end_file);
+            let end_file = std::cmp::min(end_file, self.files.len());
+            let files = self.files.get(span.first_file..end_file).unwrap_or_default();
+            // The numbers of splits and files count from the span's beginning, and columns are left to the
+            // accumulators: a window may hold more of them than the span does.
+            let pieces: Vec<Vec<Piece>> = self.splits[splits.clone()]
+                .iter()
+                .map(|split| {
+                    let local = |piece: &Piece| Piece { file: piece.file - span.first_file, ..piece.clone() };
+                    split.pieces.iter().map(local).collect()
+                })
+                .collect();
+            let digest = digest_of(&(span.span, span.version, files, pieces));
+            Section { span: Some(span.span), splits: splits.start as u64..splits.end as u64, digest }
+        });
+        sections.collect()
+    }
+
     /// Rows and bytes of all files; no bytes where there are no files.
     #[must_use]
     pub fn extent(&self) -> Extent {
@@ -253,15 +294,17 @@ impl Plan {
     }
 
     fn compute_digest(&self) -> String {
-        // Serialising plain data of our own cannot fail; an empty digest would still be the same everywhere.
-        let bytes = if self.spans.is_empty() {
-            serde_json::to_vec(&(&self.files, &self.columns, &self.splits))
+        if self.spans.is_empty() {
+            digest_of(&(&self.files, &self.columns, &self.splits))
         } else {
-            serde_json::to_vec(&(&self.files, &self.columns, &self.spans, &self.splits))
-        };
-        let bytes = bytes.unwrap_or_default();
-        format!("{:032x}", xxh3_128(&bytes))
+            digest_of(&(&self.files, &self.columns, &self.spans, &self.splits))
+        }
     }
+}
+
+fn digest_of(parts: &impl Serialize) -> String {
+    // Serialising plain data of our own cannot fail; an empty digest would still be the same everywhere.
+    format!("{:032x}", xxh3_128(&serde_json::to_vec(parts).unwrap_or_default()))
 }
 
 /// Adds a piece, growing the last one where it simply goes on.
@@ -327,9 +370,34 @@ mod tests {
         let spans: Vec<(u64, u64)> =
             plan.splits.iter().map(|split| (plan.span_of(split).unwrap().span, split.rows())).collect();
         assert_eq!(spans, [(3, 2), (3, 2), (4, 2), (4, 2)]);
+        let sections: Vec<_> = plan.sections().into_iter().map(|part| (part.span, part.splits)).collect();
+        assert_eq!(sections, [(Some(3), 0..2), (Some(4), 2..4)]);
         let one = Plan::new(vec![], vec![], pieces, PlanOptions { split_rows: 6 });
         assert_eq!(one.splits.iter().map(Split::rows).collect::<Vec<_>>(), [6, 2]);
         assert!(one.span_of(&one.splits[0]).is_none());
+    }
+
+    #[test]
+    fn a_span_has_the_same_digest_in_every_window() {
+        let file =
+            |name: &str| PlannedFile { path: name.into(), size_bytes: 9, rows: 4, fingerprint: name.into() };
+        let plan = |numbers: &[u64], split_rows| {
+            let spans: Vec<PlannedSpan> = numbers
+                .iter()
+                .enumerate()
+                .map(|(first_file, &span)| PlannedSpan { span, version: None, first_file })
+                .collect();
+            let files = numbers.iter().map(|span| file(&format!("span {span}/x"))).collect();
+            let pieces = (0..numbers.len()).flat_map(|file| [piece(file, 0, 2), piece(file, 2, 2)]);
+            Plan::with_spans(files, vec![], spans, pieces, PlanOptions { split_rows })
+        };
+        let (both, later) = (plan(&[1, 2], 2).sections(), plan(&[2], 2).sections());
+        assert_eq!((both[1].splits.clone(), later[0].splits.clone()), (2..4, 0..2));
+        assert_eq!(both[1].digest, later[0].digest);
+        assert_ne!(both[0].digest, both[1].digest);
+        assert_ne!(plan(&[2], 4).sections()[0].digest, later[0].digest, "other splits");
+        let one = Plan::new(vec![], vec![], [piece(0, 0, 4)], PlanOptions { split_rows: 2 });
+        assert_eq!(one.sections(), [Section { span: None, splits: 0..1, digest: one.digest.clone() }]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! with its bound. To add one: a file named after its type, whose head gives purpose, formula, source, NaN
 //! and cost; tests of its laws beside it; a line below.
 
+pub mod co_moments;
 pub mod column;
 pub mod distinct;
 pub mod exact_sum;
@@ -22,6 +23,7 @@ pub mod weighted_frequencies;
 pub mod weighted_moments;
 pub mod weighted_quantiles;
 
+pub use co_moments::CoMoments;
 pub use column::{ColumnSummary, OfColumn, finite_counted, finite_rows};
 pub use distinct::{Distinct, DistinctEstimate, hash_bytes, hash_f64, hash_i64};
 pub use exact_sum::ExactSum;

@@ -6,6 +6,7 @@ pub mod ingest;
 pub mod predict;
 pub mod push;
 pub mod schema;
+pub mod state;
 pub mod statistics;
 mod statistics_files;
 pub mod train;

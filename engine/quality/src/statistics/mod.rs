@@ -5,7 +5,9 @@
 //! [`Statistics::new`]; every method takes the fields apart, so that the compiler names each place where the new one
 //! is missing.
 
+mod association;
 mod categories;
+mod crosses;
 mod options;
 mod profile;
 mod rows;
@@ -29,7 +31,9 @@ use sluice_core::seam::BatchSource;
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 use sluice_summaries::{ColumnSummary, OfColumn};
 
+pub use association::{ColumnAssociation, LabelAssociation};
 pub use categories::Categories;
+pub use crosses::{CrossFeatures, MAX_CROSS_COLUMNS};
 pub use options::{CrossSpec, MAX_SLICES, StatisticsError, StatisticsOptions};
 pub use profile::ColumnProfile;
 #[cfg(test)]
@@ -43,8 +47,11 @@ use weighted::weights_of;
 /// Everything that statistics gather in one pass.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Statistics {
+    num_rows: u64,
     whole: RowStatistics,
     sliced: Vec<Sliced>,
+    association: Option<LabelAssociation>,
+    crosses: Option<CrossFeatures>,
 }
 
 impl Statistics {
@@ -56,7 +63,20 @@ impl Statistics {
         options.check_columns(columns)?;
         let whole = RowStatistics::new(options, columns);
         let sliced = |spec| Sliced::new(spec, options.max_slices, whole.empty(), columns);
-        Ok(Self { sliced: options.slices.iter().map(sliced).collect(), whole })
+        let described = || columns.iter().filter(|column| options.describes(&column.name));
+        let of_label = |label: &String| {
+            let is_read = |column: &&PlannedColumn| column.name == *label || options.describes(&column.name);
+            let read: Vec<PlannedColumn> = columns.iter().filter(is_read).cloned().collect();
+            LabelAssociation::new(label, &read)
+        };
+        let has_crosses = !options.crosses.is_empty();
+        Ok(Self {
+            num_rows: 0,
+            association: options.label.as_ref().map(of_label).transpose()?,
+            crosses: has_crosses.then(|| CrossFeatures::new(&options.crosses, described())).transpose()?,
+            sliced: options.slices.iter().map(sliced).collect(),
+            whole,
+        })
     }
 
     /// The same for the rows of a plan: quantiles of a large table look at a sample of its values. Where spans are
@@ -76,7 +96,7 @@ impl Accumulator for Statistics {
     type Output = DatasetStatistics;
 
     fn inputs(&self) -> Inputs {
-        let Self { whole, sliced } = self;
+        let Self { num_rows: _, whole, sliced, association, crosses } = self;
         let mut inputs = whole.columns().fold(Inputs::default(), Inputs::with_counted);
         if let Some(weight) = whole.weight_column() {
             inputs = whole.columns().fold(inputs.with_column(weight), Inputs::with_column);
@@ -84,16 +104,22 @@ impl Accumulator for Statistics {
         for slices in sliced {
             inputs = slices.columns().fold(inputs, Inputs::with_column);
         }
-        inputs
+        inputs.union(association.inputs()).union(crosses.inputs())
     }
 
     fn empty(&self) -> Self {
-        let Self { whole, sliced } = self;
-        Self { whole: whole.empty(), sliced: sliced.iter().map(Sliced::empty).collect() }
+        let Self { num_rows: _, whole, sliced, association, crosses } = self;
+        Self {
+            num_rows: 0,
+            whole: whole.empty(),
+            sliced: sliced.iter().map(Sliced::empty).collect(),
+            association: association.empty(),
+            crosses: crosses.empty(),
+        }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
-        let Self { whole, sliced } = self;
+        let Self { num_rows, whole, sliced, association, crosses } = self;
         let batch = match input {
             Input::Counted(counted) => return whole.view(counted),
             Input::Rows(batch) => batch,
@@ -102,20 +128,35 @@ impl Accumulator for Statistics {
             Some(weight) => Some(weights_of(weight, batch.require(weight)?)?),
             None => None,
         };
+        *num_rows += batch.rows() as u64;
+        association.update(input)?;
+        crosses.update(input)?;
         whole.batch(batch, weights.as_deref())?;
         sliced.iter_mut().try_for_each(|slices| slices.rows(batch, weights.as_deref()))
     }
 
-    fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {
-        let Self { whole, sliced } = self;
-        whole.merge(later.whole);
+    /// Columns are joined by name: the rows of a part that has no such column count as absent.
+    fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()> {
+        let Self { num_rows, whole, sliced, association, crosses } = self;
+        association.merge(later.association, groups)?;
+        crosses.merge(later.crosses, groups)?;
+        whole.merge(later.whole, (*num_rows, later.num_rows));
+        *num_rows += later.num_rows;
         sliced.iter_mut().zip(later.sliced).try_for_each(|(mine, theirs)| mine.merge(theirs))
     }
 
     /// Without the number of rows and the name, which [`finish`] knows.
     fn finish(self) -> DatasetStatistics {
-        let Self { whole, sliced } = self;
+        let Self { num_rows: _, whole, sliced, association, crosses } = self;
         let mut statistics = whole.finish();
+        for found in association.finish().unwrap_or_default() {
+            let mut columns = statistics.columns.iter_mut().filter(|column| column.path.is_empty());
+            if let Some(column) = columns.find(|column| column.name == found.column) {
+                column.association = Some(found.association);
+                column.custom.extend(found.lift);
+            }
+        }
+        statistics.crosses = crosses.finish().unwrap_or_default();
         for slices in sliced {
             let (slicing, found) = slices.finish();
             statistics.slicings.push(slicing);
@@ -130,8 +171,9 @@ impl Accumulator for Statistics {
     }
 
     fn size_bytes(&self) -> usize {
-        let Self { whole, sliced } = self;
-        whole.size_bytes() + sliced.iter().map(Sliced::size_bytes).sum::<usize>()
+        let Self { num_rows: _, whole, sliced, association, crosses } = self;
+        let together = association.size_bytes() + crosses.size_bytes();
+        whole.size_bytes() + sliced.iter().map(Sliced::size_bytes).sum::<usize>() + together
     }
 }
 
@@ -198,5 +240,7 @@ pub fn compute_with(
 
 #[cfg(test)]
 mod options_tests;
+#[cfg(test)]
+mod spans_tests;
 #[cfg(test)]
 mod tests;

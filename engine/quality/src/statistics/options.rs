@@ -254,7 +254,7 @@ impl StatisticsOptions {
             let kind = kind_of(columns, name).ok_or_else(|| missing(columns, key, name))?;
             let wrong = match key {
                 "weight" => (!kind.is_number(), "numbers"),
-                "crosses" => (!kind.is_number(), "numbers"),
+                "crosses" => (!super::crosses::takes(kind), "numbers"),
                 "categories" => (!matches!(kind, ColumnKind::Integer | ColumnKind::Unsigned), "integers"),
                 _ => (false, ""),
             };

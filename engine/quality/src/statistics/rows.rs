@@ -31,6 +31,38 @@ struct RowColumn {
     weighted: Option<WeightedColumn>,
 }
 
+impl RowColumn {
+    fn empty(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            profile: self.profile.empty(),
+            categories: self.categories.as_ref().map(ColumnSummary::empty),
+            weighted: self.weighted.as_ref().map(WeightedColumn::empty),
+        }
+    }
+
+    /// Adds rows of a part that has no such column, with what they weigh together.
+    fn absent(&mut self, rows: u64, weight: Option<&ExactSum>) {
+        self.profile.absent(rows);
+        if let Some(categories) = &mut self.categories {
+            categories.absent(rows);
+        }
+        if let (Some(weighted), Some(weight)) = (&mut self.weighted, weight) {
+            weighted.absent_together(weight);
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.profile.merge(later.profile);
+        if let (Some(mine), Some(theirs)) = (&mut self.categories, later.categories) {
+            mine.merge(theirs);
+        }
+        if let (Some(mine), Some(theirs)) = (&mut self.weighted, later.weighted) {
+            mine.merge(theirs);
+        }
+    }
+}
+
 impl RowStatistics {
     /// No rows yet; the options were checked.
     pub(super) fn new(options: &StatisticsOptions, columns: &[PlannedColumn]) -> Self {
@@ -59,14 +91,8 @@ impl RowStatistics {
 
     /// The same columns, no rows.
     pub(super) fn empty(&self) -> Self {
-        let column = |column: &RowColumn| RowColumn {
-            name: column.name.clone(),
-            profile: column.profile.empty(),
-            categories: column.categories.as_ref().map(ColumnSummary::empty),
-            weighted: column.weighted.as_ref().map(WeightedColumn::empty),
-        };
         Self {
-            columns: self.columns.iter().map(column).collect(),
+            columns: self.columns.iter().map(RowColumn::empty).collect(),
             weight: self.weight.as_ref().map(|(weight, _)| (weight.clone(), ExactSum::new())),
         }
     }
@@ -156,16 +182,27 @@ impl RowStatistics {
         }
     }
 
-    /// Joins the statistics of later rows.
-    pub(super) fn merge(&mut self, later: Self) {
-        for (mine, theirs) in self.columns.iter_mut().zip(later.columns) {
-            mine.profile.merge(theirs.profile);
-            if let (Some(mine), Some(theirs)) = (&mut mine.categories, theirs.categories) {
-                mine.merge(theirs);
+    /// Joins the statistics of later rows; `rows` is how many rows each of the two stands for. A column that only one of
+    /// the two has was absent in all rows of the other; one that only the later has comes after those that were there.
+    pub(super) fn merge(&mut self, later: Self, rows: (u64, u64)) {
+        let weight_of = |state: &Option<(String, ExactSum)>| state.as_ref().map(|(_, sum)| sum.clone());
+        let (weight, later_weight) = (weight_of(&self.weight), weight_of(&later.weight));
+        let mut theirs: Vec<Option<RowColumn>> = later.columns.into_iter().map(Some).collect();
+        for (index, mine) in self.columns.iter_mut().enumerate() {
+            let is_it =
+                |other: &Option<RowColumn>| other.as_ref().is_some_and(|other| other.name == mine.name);
+            // Nearly always at the same place.
+            let place = Some(index).filter(|index| theirs.get(*index).is_some_and(is_it));
+            match place.or_else(|| theirs.iter().position(is_it)).and_then(|place| theirs[place].take()) {
+                Some(theirs) => mine.merge(theirs),
+                None => mine.absent(rows.1, later_weight.as_ref()),
             }
-            if let (Some(mine), Some(theirs)) = (&mut mine.weighted, theirs.weighted) {
-                mine.merge(theirs);
-            }
+        }
+        for column in theirs.into_iter().flatten() {
+            let mut joined = column.empty();
+            joined.absent(rows.0, weight.as_ref());
+            joined.merge(column);
+            self.columns.push(joined);
         }
         if let (Some((_, mine)), Some((_, theirs))) = (&mut self.weight, later.weight) {
             mine.merge(theirs);

@@ -159,12 +159,24 @@ impl Sliced {
     }
 
     /// Joins the slices of later rows.
-    pub(super) fn merge(&mut self, later: Self) -> Result<()> {
+    pub(super) fn merge(&mut self, mut later: Self) -> Result<()> {
+        if !self.empty.columns().eq(later.empty.columns()) {
+            // Parts with other columns: every slice of both has the columns of both, in one order.
+            let none = later.empty.clone();
+            self.empty.merge(none.empty(), (0, 0));
+            for slice in self.slices.values_mut() {
+                slice.statistics.merge(none.empty(), (slice.num_rows, 0));
+            }
+            for slice in later.slices.values_mut() {
+                let statistics = std::mem::replace(&mut slice.statistics, self.empty.empty());
+                slice.statistics.merge(statistics, (0, slice.num_rows));
+            }
+        }
         for (key, slice) in later.slices {
             match self.slices.get_mut(&key) {
                 Some(mine) => {
+                    mine.statistics.merge(slice.statistics, (mine.num_rows, slice.num_rows));
                     mine.num_rows += slice.num_rows;
-                    mine.statistics.merge(slice.statistics);
                 }
                 None => {
                     self.slices.insert(key, slice);

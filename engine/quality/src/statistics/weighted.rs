@@ -129,6 +129,11 @@ impl WeightedColumn {
         self.num_missing.add_slice(weights);
     }
 
+    /// The same of rows whose weights are known only as their sum.
+    pub(super) fn absent_together(&mut self, weight: &ExactSum) {
+        self.num_missing.merge(weight.clone());
+    }
+
     /// Adds rows, each with its weight.
     pub(super) fn rows(&mut self, array: &ArrayRef, weights: &[f64]) -> Result<()> {
         let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
