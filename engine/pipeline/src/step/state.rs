@@ -193,7 +193,7 @@ impl StatisticsState {
         execution: &Execution,
     ) -> Result<()> {
         let plan = source.plan();
-        let statistics = Statistics::new(&self.record.options, &plan.columns)?;
+        let statistics = Statistics::new(&self.record.options, &plan.columns)?.for_plan(plan);
         execution.progress.begin(&format!("statistics of {name}"), plan.extent());
         let splits = plan.shard(shard.index, shard.count);
         let partial = fold_splits(source, splits, &statistics, execution)?;

@@ -84,10 +84,13 @@ impl Statistics {
     #[must_use]
     pub fn for_plan(self, plan: &Plan) -> Self {
         let rows = if plan.spans.is_empty() { plan.rows() } else { 0 };
-        let Self { whole, sliced } = self;
+        let Self { num_rows, whole, sliced, association, crosses } = self;
         Self {
+            num_rows,
             whole: whole.with_table_rows(rows),
             sliced: sliced.into_iter().map(|slices| slices.with_table_rows(rows)).collect(),
+            association,
+            crosses,
         }
     }
 }
