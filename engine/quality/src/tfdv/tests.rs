@@ -466,3 +466,12 @@ fn numeric_statistics_of_nothing_are_none() {
     let read = read_statistics(&write_statistics(&[dataset(vec![nan.clone()])]), "s").unwrap();
     assert_eq!(read[0].columns, [nan]);
 }
+
+#[test]
+fn statistics_of_tfdv_are_written_again_as_they_were_read() {
+    let read = read_statistics(&of_tfdv("statistics.binpb"), "s").unwrap();
+    let again = read_statistics(&write_statistics(&read), "again").unwrap();
+    for (mine, theirs) in read[0].columns.iter().zip(&again[0].columns) {
+        assert_eq!(mine, theirs, "{}", mine.name);
+    }
+}
