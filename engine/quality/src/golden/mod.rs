@@ -207,13 +207,31 @@ fn cases_of_tfdv_agree() {
     for case in &skipped {
         report_skipped(case);
     }
-    assert!(checked.len() >= 18, "only {} cases were checked", checked.len());
+    assert!(checked.len() >= 33, "only {} cases were checked", checked.len());
 }
+
+/// Why a case is not checked here: the end of its number, and where it is checked or why nowhere.
+const ELSEWHERE: [(&str, &str); 14] = [
+    ("026", "inference: `schema::infer`"),
+    ("028", "inference: `schema::infer`"),
+    ("030", "updates: `schema::update`"),
+    ("034", "`validation::agreement`, case `weighted`"),
+    ("040", "`validation::agreement`, case `environments`"),
+    ("048", "images are not judged"),
+    ("052", "`validation::agreement`, case `how many different`"),
+    ("054", "`validation::agreement`, case `how many different`"),
+    ("056", "`validation::agreement`, case `sparse`"),
+    ("058", "updates: `schema::update`"),
+    ("060", "updates: `schema::update`"),
+    ("062", "the distance is that of anom-010; the proposed threshold is the distance"),
+    ("072", "a shape that a missing row leaves whole is a wish of a format older than ours"),
+    ("074", "`validation::agreement`, case `words that are not UTF-8`"),
+];
 
 #[allow(clippy::print_stdout, reason = "a skipped check must be seen in the test's output")]
 fn report_skipped(case: &Value) {
-    println!(
-        "skipped: {} {} ({}): not about flat columns, or not built yet",
-        case["id"], case["op"], case["source"]["case"]
-    );
+    let id = case["id"].as_str().unwrap();
+    let why = ELSEWHERE.iter().find(|(end, _)| id.ends_with(end)).map(|(_, why)| *why);
+    let why = why.unwrap_or_else(|| panic!("{id} is neither checked nor listed"));
+    println!("skipped: {id} {}: {why}", case["op"]);
 }
