@@ -6,6 +6,7 @@
 //! is missing.
 
 mod categories;
+mod few_values;
 mod options;
 mod profile;
 mod rows;
