@@ -8,6 +8,7 @@
 mod association;
 mod categories;
 mod crosses;
+mod few_values;
 mod options;
 mod profile;
 mod rows;

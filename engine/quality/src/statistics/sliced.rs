@@ -1,8 +1,8 @@
 //! The statistics of slices: parts of the rows that have values in common.
 //!
 //! Per batch the rows are put in the order of their slices once per slice asked for, and every column is gathered once
-//! in that order; each slice then gets its piece of the gathered column without a copy. Text that comes as codes
-//! is not gathered: its codes are counted by slice. States are kept by key in the order of keys, so that neither
+//! in that order; each slice then gets its piece of the gathered column without a copy. Columns of few different values
+//! (text that comes as codes, numbers) are not gathered: their values are counted by slice. States are kept by key in the order of keys, so that neither
 //! threads nor layout show.
 //!
 //! Memory: that of the profiles of the columns for each slice, of which there are at most `max_slices`.
@@ -21,6 +21,7 @@ use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::CountedColumn;
 use sluice_core::statistics::{DatasetStatistics, SliceCondition, Slicing};
 
+use super::few_values::FewValues;
 use super::options::{StatisticsError, kind_of};
 use super::rows::RowStatistics;
 use super::slice_key::{KeyValue, LONGEST_KEY, RowKeys, combined, keys_of};
@@ -256,11 +257,6 @@ impl Order {
         self.starts[number]..self.starts[number + 1]
     }
 
-    fn taken(&self, array: &ArrayRef) -> Result<ArrayRef> {
-        take(array, &self.rows, None)
-            .map_err(|error| CommonError::Internal(format!("cannot gather a slice: {error}")).into())
-    }
-
     /// Adds one column to the slices.
     fn add(
         &self,
@@ -277,15 +273,17 @@ impl Order {
             }
             return Ok(());
         };
-        let counted =
-            if weights.is_none() { self.counted(name, batch.split(), array, slices.len()) } else { None };
+        let counted = match weights {
+            None => self.counted(name, batch.split(), array, slices.len())?,
+            Some(_) => None,
+        };
         if let Some(counted) = counted {
             for (slice, counted) in slices.iter_mut().zip(counted) {
                 slice.counted(index, &counted)?;
             }
             return Ok(());
         }
-        let gathered = self.taken(array)?;
+        let gathered = take_rows(array, &self.rows)?;
         for (number, slice) in slices.iter_mut().enumerate() {
             let range = self.range(number);
             let piece = gathered.slice(range.start, range.len());
@@ -294,40 +292,48 @@ impl Order {
         Ok(())
     }
 
-    /// The counts of coded text by slice, where the table of slices and codes is not larger than the batch.
+    /// The counts of the values of a column by slice, where the table of slices and values is not larger than a few
+    /// batches: one look at each value, whatever the profiles cost.
     fn counted(
         &self,
         name: &str,
         split: u64,
         array: &ArrayRef,
         num_slices: usize,
-    ) -> Option<Vec<CountedColumn>> {
-        let Column::CodedText(codes, values) = Column::view(array) else { return None };
-        if num_slices.checked_mul(values.len() + 1)? > 2 * self.rows.len() + 1024 {
-            return None;
+    ) -> Result<Option<Vec<CountedColumn>>> {
+        let Some(few) = FewValues::of(array) else { return Ok(None) };
+        let table = num_slices.saturating_mul(few.firsts.len() + 1);
+        if table > 2 * self.rows.len() + 1024 {
+            return Ok(None);
         }
-        let texts: Vec<Option<&str>> = values.iter().collect();
-        let of_slice = |number: usize| {
-            let mut counts = vec![0_u64; values.len()];
+        let mut views = Vec::with_capacity(num_slices);
+        let mut counts = vec![0_u64; few.firsts.len()];
+        for number in 0..num_slices {
+            counts.fill(0);
             let mut nulls = 0;
             for row in &self.rows.values()[self.range(number)] {
-                let row = *row as usize;
-                let code = usize::try_from(codes.value(row)).unwrap_or(usize::MAX);
-                match (codes.is_null(row), texts.get(code).copied().flatten()) {
-                    (false, Some(_)) => counts[code] += 1,
-                    _ => nulls += 1,
+                match counts.get_mut(few.codes[*row as usize] as usize) {
+                    Some(count) => *count += 1,
+                    None => nulls += 1,
                 }
             }
-            let kept: Vec<usize> = (0..counts.len()).filter(|code| counts[*code] > 0).collect();
-            let kept_values: StringViewArray = kept.iter().map(|code| texts[*code]).collect();
-            CountedColumn {
-                column: name.into(),
-                split,
-                values: Arc::new(kept_values),
-                counts: kept.into_iter().map(|code| counts[code]).collect(),
-                nulls,
-            }
-        };
-        Some((0..num_slices).map(of_slice).collect())
+            let kept = || counts.iter().enumerate().filter(|(_, count)| **count > 0);
+            let firsts = UInt32Array::from_iter_values(kept().map(|(code, _)| few.firsts[code]));
+            let values = match Column::view(array) {
+                Column::CodedText(_, texts) => {
+                    let texts = firsts.values().iter().map(|code| texts.value(*code as usize));
+                    Arc::new(StringViewArray::from_iter_values(texts))
+                }
+                _ => take_rows(array, &firsts)?,
+            };
+            let counts = kept().map(|(_, count)| *count).collect();
+            views.push(CountedColumn { column: name.into(), split, values, counts, nulls });
+        }
+        Ok(Some(views))
     }
+}
+
+fn take_rows(array: &ArrayRef, rows: &UInt32Array) -> Result<ArrayRef> {
+    take(array, rows, None)
+        .map_err(|error| CommonError::Internal(format!("cannot gather a slice: {error}")).into())
 }
