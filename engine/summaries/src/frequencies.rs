@@ -10,7 +10,7 @@
 //! Up to `capacity` distinct values the state is exact and the same for any layout. Beyond, it depends on the
 //! sequence of updates and merges, never on a hash order. After the first reduction of a state a value that is not
 //! held is only marked when it comes for the first time, in some 256 bits per value of the capacity by its hash, and
-//! let in the second time (a Bloom filter of one hash as doorkeeper; Einziger, Friedman & Manes, "TinyLFU", 2017,
+//! let in the second time (a Bloom filter of one hash as doorkeeper; Einziger, Friedman & Manes, "`TinyLFU`", 2017,
 //! section 3.4.2), which costs each value one count at most: the bound grows by one for each state that did. So
 //! identifiers cost no allocation. The caller leaves out null; the empty string is a value. A value of more than
 //! 1,024 bytes is kept as its beginning (cut at a character) and the hash of the whole, so that different ones stay
@@ -217,7 +217,6 @@ impl Frequencies {
         if let Some(door) = &mut self.door
             && count == 1
         {
-            #[expect(clippy::cast_possible_truncation, reason = "the mask keeps the lowest bits")]
             let (word, bit) = ((hash >> 6) as usize & (door.len() - 1), 1 << (hash % 64));
             if door[word] & bit == 0 {
                 door[word] |= bit;

@@ -102,7 +102,6 @@ impl Tally {
     fn find(&self, key: i64) -> usize {
         let mask = self.slots.len() - 1;
         // The upper bits of the product are the well mixed ones.
-        #[expect(clippy::cast_possible_truncation, reason = "the mask keeps the lowest bits")]
         let mut index = (key.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & mask;
         while self.slots[index].1 != 0 && self.slots[index].0 != key {
             index = (index + 1) & mask;

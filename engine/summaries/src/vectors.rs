@@ -28,18 +28,18 @@ pub fn extent(values: &[f64]) -> Extent {
     const LANES: usize = 8;
     wide(|| {
         let (mut min, mut max) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
-        // x - x is 0 where x is finite, else NaN.
+        // 0 times x is 0 where x is finite, else NaN.
         let (mut zeros, mut spoiled) = ([0_u64; LANES], [0.0; LANES]);
         let mut look = |lane: usize, value: f64| {
             min[lane] = if value < min[lane] { value } else { min[lane] };
             max[lane] = if value > max[lane] { value } else { max[lane] };
             zeros[lane] += u64::from(value == 0.0);
-            spoiled[lane] += value - value;
+            spoiled[lane] += value * 0.0;
         };
         let (groups, rest) = values.as_chunks::<LANES>();
         for group in groups {
-            for lane in 0..LANES {
-                look(lane, group[lane]);
+            for (lane, value) in group.iter().enumerate() {
+                look(lane, *value);
             }
         }
         for (lane, value) in rest.iter().enumerate() {

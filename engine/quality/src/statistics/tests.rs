@@ -83,7 +83,7 @@ fn every_figure_is_what_a_person_would_count() {
     let time = day.time.as_ref().unwrap();
     assert_eq!((time.resolution.as_deref(), time.quantiles.len()), (Some("day"), 17));
     assert_eq!(time.histogram.len(), 10);
-    assert_eq!(time.histogram.iter().map(|bucket| bucket.count).sum::<f64>(), 1001.0);
+    assert_relative(time.histogram.iter().map(|bucket| bucket.count).sum::<f64>(), 1001.0, 0.0);
     assert_eq!(day.top_values.as_ref().unwrap().values[0], ("1970-01-09".to_owned(), 33));
     assert_eq!(
         statistics.column("flag").unwrap().top_values.as_ref().unwrap().values,
@@ -92,14 +92,15 @@ fn every_figure_is_what_a_person_would_count() {
     assert!(statistics.column("id").unwrap().top_values.is_none(), "1,001 values are too many to show");
     let histograms = numeric.histograms.as_ref().unwrap();
     for histogram in [&histograms.equal_width, &histograms.equal_depth] {
-        assert_eq!((histogram.buckets.len(), histogram.max_error), (10, 0.0));
+        assert_eq!(histogram.buckets.len(), 10);
+        assert!(histogram.max_error <= 0.0);
         let counted: f64 = histogram.buckets.iter().map(|bucket| bucket.count).sum();
         assert_relative(counted, numeric.num_finite as f64, 1e-15);
     }
     let bucket = histograms.equal_width.buckets[3];
     let values = table(1001).column(0).as_primitive::<Float64Type>().clone();
     let within = values.iter().flatten().filter(|x| *x > bucket.low && *x <= bucket.high).count();
-    assert_eq!(within as f64, bucket.count);
+    assert_relative(within as f64, bucket.count, 0.0);
 }
 
 /// Lists of lists, structs with lists in them, lists of structs, and a map.

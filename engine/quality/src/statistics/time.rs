@@ -9,20 +9,28 @@ use sluice_core::column::ColumnKind;
 
 /// The text of a day or instant given in the unit of the column's normal form.
 pub(crate) fn iso(kind: &ColumnKind, value: i64) -> String {
-    let array: ArrayRef = match kind {
-        ColumnKind::Timestamp { zone, nanoseconds: false } => {
-            Arc::new(TimestampMicrosecondArray::from(vec![value]).with_timezone_opt(zone.clone()))
+    let instant = |zone: Option<String>, nanoseconds: bool| -> ArrayRef {
+        if nanoseconds {
+            Arc::new(TimestampNanosecondArray::from(vec![value]).with_timezone_opt(zone))
+        } else {
+            Arc::new(TimestampMicrosecondArray::from(vec![value]).with_timezone_opt(zone))
         }
-        ColumnKind::Timestamp { zone, nanoseconds: true } => {
-            Arc::new(TimestampNanosecondArray::from(vec![value]).with_timezone_opt(zone.clone()))
+    };
+    let shown = match kind {
+        ColumnKind::Timestamp { zone, nanoseconds } => {
+            // Names of zones that Arrow does not know are instants all the same: shown in UTC.
+            array_value_to_string(&instant(zone.clone(), *nanoseconds), 0).or_else(|error| match zone {
+                Some(_) => array_value_to_string(&instant(Some("+00:00".to_owned()), *nanoseconds), 0),
+                None => Err(error),
+            })
         }
         _ => match i32::try_from(value) {
-            Ok(day) => Arc::new(Date32Array::from(vec![day])),
+            Ok(day) => array_value_to_string(&(Arc::new(Date32Array::from(vec![day])) as ArrayRef), 0),
             Err(_) => return value.to_string(),
         },
     };
-    // A value outside the calendar, or a zone that Arrow does not know, is shown as the number it is.
-    array_value_to_string(&array, 0).unwrap_or_else(|_| value.to_string())
+    // A value outside the calendar is shown as the number it is.
+    shown.unwrap_or_else(|_| value.to_string())
 }
 
 /// Units from the coarsest, with their nanoseconds.
@@ -44,4 +52,21 @@ pub(crate) fn units_of(kind: &ColumnKind) -> Vec<i64> {
         _ => return Vec::new(),
     };
     UNITS.iter().map(|(_, nanoseconds)| nanoseconds / step).take_while(|steps| *steps > 1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_of_named_zones_are_shown() {
+        let zoned = |zone: &str| ColumnKind::Timestamp { zone: Some(zone.into()), nanoseconds: false };
+        assert_eq!(iso(&zoned("UTC"), 1_000_000), "1970-01-01T00:00:01Z");
+        assert_eq!(iso(&zoned("+02:00"), 0), "1970-01-01T02:00:00+02:00");
+        assert_eq!(
+            iso(&ColumnKind::Timestamp { zone: None, nanoseconds: true }, 1),
+            "1970-01-01T00:00:00.000000001"
+        );
+        assert_eq!(iso(&ColumnKind::Date, 31), "1970-02-01");
+    }
 }

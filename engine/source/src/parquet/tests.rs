@@ -85,7 +85,13 @@ fn add(counts: &mut Counts, array: &ArrayRef, row: usize, times: u64) {
         let key = if array.is_null(row) {
             "null".into()
         } else {
-            format!("={}", array_value_to_string(array, row).unwrap())
+            // Zones by name have no text here, but their instants are numbers.
+            let is_instant = matches!(array.data_type(), arrow::datatypes::DataType::Timestamp(..));
+            let mut shown = array.slice(row, 1);
+            if is_instant {
+                shown = arrow::compute::cast(&shown, &arrow::datatypes::DataType::Int64).unwrap();
+            }
+            format!("={}", array_value_to_string(&shown, 0).unwrap())
         };
         *counts.entry(key).or_default() += times;
     }

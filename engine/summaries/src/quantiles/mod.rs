@@ -306,15 +306,16 @@ impl Quantiles {
             }
         }
         let mut weight = run.weight();
-        self.runs.push(run);
-        let mut first = self.runs.len() - 1;
+        let mut first = self.runs.len();
         while first > 0 && self.runs[first - 1].weight() / 2 < weight {
             first -= 1;
             weight += self.runs[first].weight();
         }
-        let mut joined = Run::join_all(&self.runs[first..]);
+        let mut joined = run;
+        for earlier in self.runs.drain(first..).rev() {
+            joined = earlier.join(&joined);
+        }
         joined.compress(self.capacity);
-        self.runs.truncate(first);
         self.runs.push(joined);
     }
 }
@@ -345,7 +346,7 @@ impl TryFrom<Stored> for Quantiles {
     }
 }
 
-/// A number below `bound`, of SplitMix64 (Steele, Lea & Flood 2014).
+/// A number below `bound`, of `SplitMix64` (Steele, Lea & Flood 2014).
 #[inline]
 fn below(state: &mut u64, bound: usize) -> usize {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

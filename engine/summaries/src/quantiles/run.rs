@@ -94,7 +94,10 @@ impl Run {
             infeasible = Some(guess);
         }
         if self.entries.len() <= SEARCHED_LENGTH * capacity {
-            let mut low = infeasible.map_or(0, |guess| guess + 1);
+            // A cell outweighs the bound by its last entry at most, so that a smaller bound makes too many.
+            let heaviest = self.entries.iter().map(|(_, count)| *count).fold(0, u64::max);
+            let least = weight.div_ceil(cells).saturating_sub(heaviest);
+            let mut low = infeasible.map_or(0, |guess| guess + 1).max(least);
             while low < bound {
                 let middle = low + (bound - low) / 2;
                 if self.cell_count(middle, capacity) <= capacity {

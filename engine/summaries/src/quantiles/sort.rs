@@ -1,7 +1,7 @@
-//! Sorting by an integer key in two passes of a radix sort.
+//! Sorting by an integer key in three passes of a radix sort.
 //!
 //! The bounds of the middle 98 % are guessed from a sample at fixed positions. Keys between them are told apart by the
-//! leading 22 bits of their distance from the lower bound, which two passes of 11 bits sort (least significant digit
+//! leading 24 bits of their distance from the lower bound, which three passes of 8 bits sort (least significant digit
 //! first; Knuth, The Art of Computer Programming 3, 5.2.5); what lies outside goes to the ends. Neighbours of equal bits
 //! are then sorted by comparing: few where keys scatter, so that the cost is linear, more where they crowd. The
 //! order of equal keys is not kept.
@@ -10,8 +10,9 @@
 const SMALLEST: usize = 512;
 /// Keys looked at to guess the bounds.
 const SAMPLED: usize = 256;
-const DIGIT_BITS: u32 = 11;
+const DIGIT_BITS: u32 = 8;
 const DIGITS: usize = 1 << DIGIT_BITS;
+const PASSES: u32 = 3;
 
 /// Sorts ascending by `key`.
 pub(super) fn sort_by_key<T: Copy + Default>(items: &mut [T], key: impl Fn(&T) -> i64) {
@@ -19,25 +20,19 @@ pub(super) fn sort_by_key<T: Copy + Default>(items: &mut [T], key: impl Fn(&T) -
         items.sort_unstable_by_key(key);
         return;
     };
-    let (mut low_counts, mut high_counts) = ([0_usize; DIGITS], [0_usize; DIGITS]);
+    let mut counts = [[0_usize; DIGITS]; PASSES as usize];
     for item in &*items {
         let bits = prefix.of(key(item));
-        low_counts[bits % DIGITS] += 1;
-        high_counts[bits / DIGITS % DIGITS] += 1;
+        for (pass, counts) in (0..).zip(&mut counts) {
+            counts[digit(bits, pass)] += 1;
+        }
     }
     let mut other = vec![T::default(); items.len()];
-    starts(&mut low_counts);
-    for item in &*items {
-        let slot = &mut low_counts[prefix.of(key(item)) % DIGITS];
-        other[*slot] = *item;
-        *slot += 1;
-    }
-    starts(&mut high_counts);
-    for item in &other {
-        let slot = &mut high_counts[prefix.of(key(item)) / DIGITS % DIGITS];
-        items[*slot] = *item;
-        *slot += 1;
-    }
+    let [first, second, third] = &mut counts;
+    scatter(items, &mut other, first, |item| digit(prefix.of(key(item)), 0));
+    scatter(&other, items, second, |item| digit(prefix.of(key(item)), 1));
+    scatter(items, &mut other, third, |item| digit(prefix.of(key(item)), 2));
+    items.copy_from_slice(&other);
     for equal in items.chunk_by_mut(|a, b| prefix.of(key(a)) == prefix.of(key(b))) {
         if equal.len() > 1 {
             equal.sort_unstable_by_key(&key);
@@ -45,11 +40,22 @@ pub(super) fn sort_by_key<T: Copy + Default>(items: &mut [T], key: impl Fn(&T) -
     }
 }
 
-/// Turns counts into where each digit begins.
-fn starts(counts: &mut [usize; DIGITS]) {
+#[inline]
+fn digit(bits: usize, pass: u32) -> usize {
+    (bits >> (pass * DIGIT_BITS)) % DIGITS
+}
+
+/// Puts each item where its digit belongs, in the order in which they come; turns the counts into ends.
+#[inline]
+fn scatter<T: Copy>(from: &[T], to: &mut [T], counts: &mut [usize; DIGITS], digit: impl Fn(&T) -> usize) {
     let mut start = 0;
-    for count in counts {
+    for count in &mut *counts {
         start += core::mem::replace(count, start);
+    }
+    for item in from {
+        let slot = &mut counts[digit(item)];
+        to[*slot] = *item;
+        *slot += 1;
     }
 }
 
@@ -70,7 +76,7 @@ impl Prefix {
         sample.sort_unstable();
         let (low, high) = (sample[sample.len() / 100], sample[sample.len() - 1 - sample.len() / 100]);
         let width = high.wrapping_sub(low).cast_unsigned();
-        let shift = (u64::BITS - width.leading_zeros()).saturating_sub(2 * DIGIT_BITS);
+        let shift = (u64::BITS - width.leading_zeros()).saturating_sub(PASSES * DIGIT_BITS);
         (width > 8).then_some(Self { low, shift, last: width >> shift })
     }
 
@@ -78,7 +84,7 @@ impl Prefix {
     fn of(&self, key: i64) -> usize {
         let above = key.wrapping_sub(self.low).cast_unsigned() >> self.shift;
         let inside = if above < self.last { above } else { self.last };
-        #[expect(clippy::cast_possible_truncation, reason = "below 2^22")]
+        #[expect(clippy::cast_possible_truncation, reason = "below 2^24")]
         let prefix = if key <= self.low { 0 } else { inside as usize };
         prefix
     }

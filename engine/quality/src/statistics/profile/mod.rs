@@ -16,6 +16,8 @@ mod numbers;
 mod texts;
 mod times;
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{filter, is_not_null};
 use serde::{Deserialize, Serialize};
@@ -50,7 +52,7 @@ pub struct ColumnProfile {
     lists: Option<Lists>,
     values: Values,
     /// Of a struct, or of the structs in lists.
-    fields: Vec<(String, ColumnProfile)>,
+    fields: Vec<(String, Self)>,
     /// Rows of the whole table, which decide how much is sampled.
     table_rows: u64,
     #[serde(skip)]
@@ -145,7 +147,7 @@ impl ColumnProfile {
         let present = present.transpose().map_err(internal)?;
         for (index, (field, profile)) in self.fields.iter_mut().enumerate() {
             let values = match (&present, structs.columns().get(index)) {
-                (None, Some(column)) => column.clone(),
+                (None, Some(column)) => Arc::clone(column),
                 (Some(present), Some(column)) => filter(column, present).map_err(internal)?,
                 (_, None) => return Err(internal(format!("struct `{name}` lacks field `{field}`"))),
             };
