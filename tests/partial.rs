@@ -29,7 +29,7 @@ fn shard(place: &Place, index: u32, count: u32) -> String {
 #[test]
 fn shards_merge_to_the_bytes_of_one_run() {
     let place = Place::new();
-    trips(&place, "trips.csv", 1_400_000);
+    trips(&place, "trips.csv", 600_000);
     statistics(&place, &["trips.csv", "--out", "whole"]).exits(0);
     let whole = crate::support::files(&place.path("whole"));
     assert!(whole.len() >= 2, "{whole:?}");

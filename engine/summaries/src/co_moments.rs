@@ -117,7 +117,7 @@ impl CoMoments {
     }
 }
 
-/// sum (x - center_x)(y - center_y).
+/// `sum (x - center_x)(y - center_y)`.
 fn products(x: &[f64], y: &[f64], center_x: f64, center_y: f64) -> DoubleDouble {
     let (mut sums, mut errors) = ([0.0; LANES], [0.0; LANES]);
     for (x, y) in x.chunks(LANES).zip(y.chunks(LANES)) {

@@ -112,9 +112,9 @@ impl Shard {
     ///
     /// # Errors
     /// [`StateError::NoSuchShard`].
-    pub fn new(index: u64, count: u64) -> Result<Self, StateError> {
+    pub fn new(index: u64, count: u64) -> Result<Self> {
         if index == 0 || index > count {
-            return Err(StateError::NoSuchShard { index, count });
+            return Err(StateError::NoSuchShard { index, count }.into());
         }
         Ok(Self { index, count })
     }

@@ -185,7 +185,7 @@ impl RowStatistics {
     /// Joins the statistics of later rows; `rows` is how many rows each of the two stands for. A column that only one of
     /// the two has was absent in all rows of the other; one that only the later has comes after those that were there.
     pub(super) fn merge(&mut self, later: Self, rows: (u64, u64)) {
-        let weight_of = |state: &Option<(String, ExactSum)>| state.as_ref().map(|(_, sum)| sum.clone());
+        let weight_of = |state: &Option<(String, ExactSum)>| state.as_ref().map(|(_, sum)| *sum);
         let (weight, later_weight) = (weight_of(&self.weight), weight_of(&later.weight));
         let mut theirs: Vec<Option<RowColumn>> = later.columns.into_iter().map(Some).collect();
         for (index, mine) in self.columns.iter_mut().enumerate() {

@@ -131,7 +131,7 @@ impl WeightedColumn {
 
     /// The same of rows whose weights are known only as their sum.
     pub(super) fn absent_together(&mut self, weight: &ExactSum) {
-        self.num_missing.merge(weight.clone());
+        self.num_missing.merge(*weight);
     }
 
     /// Adds rows, each with its weight.

@@ -109,7 +109,7 @@ fn classes(state: &LabelAssociation) -> Option<Vec<(Bin, u64, String)>> {
     (state.axis.is_exact() && !is_time && classes.len() <= LIFT_LABELS).then_some(classes)
 }
 
-/// (n_xy / n_x) / (n_y / n) of every value of a text column, by class; descending, then by value.
+/// `(n_xy / n_x) / (n_y / n)` of every value of a text column, by class; descending, then by value.
 fn lift(joint: &Joint, classes: &[(Bin, u64, String)]) -> Vec<(String, CustomStatistic)> {
     if !joint.axis.is_names() || !joint.axis.is_exact() {
         return Vec::new();

@@ -197,7 +197,7 @@ impl Axis {
 
     /// Makes room when too many places are taken; `counts` says how often each occurs.
     pub(super) fn make_room(&mut self, counts: &BTreeMap<Bin, u64>) -> Change {
-        let capacity = self.capacity as usize;
+        let capacity = std::cmp::max(self.capacity, 1) as usize;
         let taken = |counts: &BTreeMap<Bin, u64>| -> Vec<(u64, u64)> {
             let place = |(bin, count): (&Bin, &u64)| match bin {
                 Bin::Value(place) => Some((*place, *count)),
@@ -213,7 +213,7 @@ impl Axis {
                 while distinct_neighbours(&places, bits) > capacity {
                     bits += 1;
                 }
-                *shift += bits;
+                *shift = shift.saturating_add(bits);
                 if bits == 0 { Change::None } else { Change::Shorten(bits) }
             }
             Scale::Names { names, is_cut } => {

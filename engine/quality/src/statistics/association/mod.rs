@@ -10,8 +10,8 @@
 //! - `adjusted_mutual_information`: (I − E[I]) / ln 2, at least 0, with E[I] as in [`information`];
 //! - `normalized_mutual_information`: (I − E[I]) / (H(label) − E[I]), from 0 to 1;
 //! - `correlation`: Pearson's, over the rows in which both are finite (`summaries::co_moments`), for numbers;
-//! - the custom statistics `Lift (Y=y)` of text columns, as TFDV has them: (n_xy / n_x) / (n_y / n) for every value x,
-//!   where the label has at most 20 values and all values of both are known.
+//! - the custom statistics `Lift (Y=y)` of text columns, as TFDV has them: `(n_xy / n_x) / (n_y / n)` for every
+//!   value x, where the label has at most 20 values and all values of both are known.
 //!
 //! Columns that hold neither numbers, times nor text have no association. Memory: at worst some 1 MB a column and state,
 //! commonly 10 kB; some 100 ns a row and column.
