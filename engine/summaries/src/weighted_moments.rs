@@ -191,7 +191,7 @@ mod tests {
             let all = of(&parts.concat());
             let joined = parts.iter().map(|part| of(part)).reduce(|mut a, b| { a.merge(b); a }).unwrap();
             if let (Some(mine), Some(theirs)) = (joined.mean(), all.mean()) {
-                prop_assert!((mine - theirs).abs() <= 2e-16 * theirs.abs().max(1e-9));
+                prop_assert!((mine - theirs).abs() <= 2e-16 * theirs.abs().clamp(1e-9, f64::MAX));
                 let (a, b) = (joined.standard_deviation().unwrap(), all.standard_deviation().unwrap());
                 prop_assert!((a - b).abs() <= 1e-14 * b);
             }

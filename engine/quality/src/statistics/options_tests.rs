@@ -63,6 +63,12 @@ fn statistics(batch: &RecordBatch, options: &StatisticsOptions) -> sluice_core::
     compute_with(options, "all", &source, &Execution::with_threads(2))
 }
 
+/// These numbers exactly.
+fn assert_bits(found: &[f64], wanted: &[f64]) {
+    let bits = |numbers: &[f64]| numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(found), bits(wanted), "{found:?} is not {wanted:?}");
+}
+
 #[test]
 fn weights_and_slices_keep_the_laws() {
     for (rows, split_rows) in [(0, 10), (1, 10), (997, 50), (3000, 700)] {
@@ -145,17 +151,20 @@ fn weighted_figures_by_hand() {
     assert_eq!(found.weight.as_ref().unwrap().sum.to_bits(), 16.0_f64.to_bits());
     let weighted = |name: &str| found.column(name).unwrap().weighted.clone().unwrap();
     let x = weighted("x");
-    assert_eq!([x.num_present, x.num_missing, x.num_values], [12.0, 4.0, 12.0]);
+    assert_bits(&[x.num_present, x.num_missing, x.num_values], &[12.0, 4.0, 12.0]);
     let numeric = x.numeric.unwrap();
-    assert_eq!([numeric.mean, numeric.standard_deviation], [2.25, 1.1875_f64.sqrt()]);
+    assert_bits(&[numeric.mean, numeric.standard_deviation], &[2.25, 1.1875_f64.sqrt()]);
     assert_eq!(numeric.quantiles.unwrap().at(0.5), Some(2.0));
     let total = |buckets: &[sluice_core::statistics::Bucket]| buckets.iter().map(|b| b.count).sum::<f64>();
     let histograms = numeric.histograms.unwrap();
-    assert_eq!([total(&histograms.equal_width.buckets), total(&histograms.equal_depth.buckets)], [4.0, 4.0]);
+    assert_bits(
+        &[total(&histograms.equal_width.buckets), total(&histograms.equal_depth.buckets)],
+        &[4.0, 4.0],
+    );
     let top: Vec<(String, f64)> = [("a", 5.0), ("b", 2.0), ("c", 1.0)].map(|(t, w)| (t.to_owned(), w)).into();
     assert_eq!(weighted("name").top_values, top);
     let list = weighted("list");
-    assert_eq!([list.num_present, list.num_missing, list.num_values], [14.0, 2.0, 11.0]);
+    assert_bits(&[list.num_present, list.num_missing, list.num_values], &[14.0, 2.0, 11.0]);
     assert_eq!(list.numeric.unwrap().mean.to_bits(), ((1.0 + 3.0 + 8.0 * 5.0 + 1.0) / 11.0_f64).to_bits());
 }
 

@@ -132,7 +132,7 @@ impl RowStatistics {
     }
 
     /// Tells where the rows that come next stand, by which quantiles sample.
-    pub(super) fn begin(&mut self, batch: &Batch) {
+    fn begin(&mut self, batch: &Batch) {
         for RowColumn { name, profile, .. } in &mut self.columns {
             profile.begin(name, batch.split(), batch.first_row());
         }

@@ -64,16 +64,6 @@ impl Sliced {
         Self { shown: spec.to_string(), columns, limit, empty, slices, num_rows_left_out: 0 }
     }
 
-    /// Tells how many rows there are in all.
-    pub(super) fn with_table_rows(mut self, rows: u64) -> Self {
-        self.empty = self.empty.with_table_rows(rows);
-        let slices = std::mem::take(&mut self.slices).into_iter();
-        self.slices = slices
-            .map(|(key, slice)| (key, Slice { statistics: slice.statistics.with_table_rows(rows), ..slice }))
-            .collect();
-        self
-    }
-
     /// The same slices, no rows.
     pub(super) fn empty(&self) -> Self {
         let slices = self.slices.iter().filter(|_| self.is_single());
@@ -125,7 +115,6 @@ impl Sliced {
             slices.push(&mut slice.statistics);
         }
         for (number, slice) in slices.iter_mut().enumerate() {
-            slice.begin(batch);
             slice.weights(weights.as_deref().map(|weights| &weights[order.range(number)]));
         }
         for (index, name) in names.iter().enumerate() {
