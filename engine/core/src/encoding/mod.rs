@@ -322,7 +322,10 @@ mod tests {
         let expected = [&[10][..], &1_u64.to_le_bytes(), &[2], &1_i64.to_le_bytes()].concat();
         assert_eq!(hashes[0], xxh3_64(&expected));
         let error = encode("l", &(Arc::new(lists(vec![None, None])) as ArrayRef), 0, &mut Vec::new());
-        assert_eq!(error.unwrap_err().to_string(), "column `l` is List(Int64), a grouping needs a scalar");
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "column `l` is list of integer, a grouping needs a scalar"
+        );
     }
 
     #[test]
