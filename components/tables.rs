@@ -138,8 +138,9 @@ pub(crate) fn validation(record: &ValidationRecord, printer: Printer) -> String 
         let observed = shortened(&finding.observed, WIDTH_OF_OBSERVED);
         table.push([severity.to_owned(), place, column.clone(), code, observed, fix]);
         if finding.severity == Severity::Error {
-            let fix =
-                format!("  {}\n    if the data are right, {column}: {}", finding.message, finding.suggestion);
+            let fix = finding.suggestion.trim_end().replace('\n', "\n      ");
+            let fix = if fix.contains('\n') { format!("\n      {fix}") } else { format!(" {fix}") };
+            let fix = format!("  {}\n    if the data are right, {column}:{fix}", finding.message);
             if !errors.contains(&fix) {
                 errors.push(fix);
             }
