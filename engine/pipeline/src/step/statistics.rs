@@ -24,7 +24,7 @@ use crate::step::{TRAIN, made_from, statistics_files};
 /// The artifact's kind.
 pub const STATISTICS_KIND: &str = "statistics";
 /// The version of its format.
-pub const STATISTICS_VERSION: u32 = 1;
+pub const STATISTICS_VERSION: u32 = 2;
 const FILE: &str = "statistics.json";
 const PAGE: &str = "statistics.html";
 

@@ -20,7 +20,7 @@ use crate::step::validation_reports::{page, suites};
 /// The artifact's kind.
 pub const VALIDATION_KIND: &str = "validation";
 /// The version of its format.
-pub const VALIDATION_VERSION: u32 = 1;
+pub const VALIDATION_VERSION: u32 = 2;
 const FILE: &str = "validation.json";
 
 /// What validation found.
