@@ -25,9 +25,11 @@ pub(crate) enum Data {
 impl Data {
     /// Opens a data set folder, or a file, glob or folder of files.
     pub(crate) fn open(location: &str, source: &SourceArguments, session: &Session) -> Result<Self> {
-        if Path::new(location).join(MANIFEST_FILE).is_file() {
+        let folder = Path::new(location);
+        // A generated table is an artifact too, but what it holds are files.
+        if folder.join(MANIFEST_FILE).is_file() && !folder.join(sluice_datasets::RECORD_FILE).is_file() {
             source.refuse_with_dataset(location)?;
-            return Ok(Self::Dataset(Box::new(Dataset::open(Path::new(location))?)));
+            return Ok(Self::Dataset(Box::new(Dataset::open(folder)?)));
         }
         let files = sluice_source::open(location, Path::new("."), &source.options()?, &session.execution)?;
         for note in sluice_pipeline::step::ingest::notes(&files) {

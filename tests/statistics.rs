@@ -180,3 +180,16 @@ fn a_pipeline_file_takes_the_same_options() {
     crate::support::assert_same_files(&place.path("alone"), &place.path("out/runs/0001/statistics"));
     assert_eq!(state(&run(&with("{exclude: [age]}"))), "ran", "an option is part of the key");
 }
+
+#[test]
+fn a_generated_table_is_described_like_its_files() {
+    let place = Place::new();
+    place.sluice(&["datasets", "taxi", "--rows", "2000", "--out", "trips"]).exits(0);
+    let all =
+        ["--weight", "fare", "--slice", "payment_type", "--label", "tips", "--cross", "fare,tips", "--json"];
+    let table = place.sluice(&[&["statistics", "trips", "--threads", "1"], &all[..]].concat()).exits(0);
+    let files =
+        place.sluice(&[&["statistics", "trips/span-1", "--threads", "3"], &all[..]].concat()).exits(0);
+    assert_eq!(table.json(), files.json());
+    assert_eq!(table.json()["subsets"][0]["num_rows"], 2000);
+}

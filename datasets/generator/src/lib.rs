@@ -6,4 +6,4 @@ mod sampling;
 pub mod taxi;
 mod write;
 
-pub use write::{Format, TABLE_KIND, TABLE_VERSION, TableRecord, write_taxi};
+pub use write::{Format, RECORD_FILE, TABLE_KIND, TABLE_VERSION, TableRecord, write_taxi};

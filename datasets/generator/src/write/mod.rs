@@ -25,7 +25,8 @@ mod csv;
 pub const TABLE_KIND: &str = "table";
 /// The version of its format.
 pub const TABLE_VERSION: u32 = 1;
-const RECORD_FILE: &str = "table.json";
+/// The record in the folder of a table.
+pub const RECORD_FILE: &str = "table.json";
 
 /// Rows of a file, at most.
 const PART_ROWS: u64 = 1 << 22;
