@@ -107,7 +107,8 @@ fn columns(statistics: &DatasetStatistics) -> String {
 
 fn top(column: &ColumnStatistics) -> String {
     let Some(top) = &column.top_values else { return String::new() };
-    let shown = top.values.iter().take(3).map(|(value, count)| format!("{value:?} {count}"));
+    let shown =
+        top.values.iter().take(3).map(|(value, count)| format!("{:?} {count}", cut(value, WIDTH_OF_VALUE)));
     shown.collect::<Vec<_>>().join(", ")
 }
 
@@ -165,17 +166,23 @@ pub(crate) fn validation(record: &ValidationRecord, printer: Printer) -> String 
 
 /// Characters of what was observed, and of a fix, on a line.
 const WIDTH_OF_OBSERVED: usize = 70;
+/// Characters of a frequent value that a line has room for.
+const WIDTH_OF_VALUE: usize = 40;
 const WIDTH_OF_FIX: usize = 60;
 /// Errors that are told in full.
 const MAX_FIXES: usize = 50;
 
 /// The text on one line, cut.
 fn shortened(text: &str, width: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= width {
-        return line;
+    cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), width)
+}
+
+/// At most so many characters.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
     }
-    line.chars().take(width - 1).chain(['…']).collect()
+    text.chars().take(width - 1).chain(['…']).collect()
 }
 
 /// Control characters other than line ends are shown, so that data cannot steer a terminal.
