@@ -188,8 +188,8 @@ impl Diagnostic for StatisticsError {
                 an expression that is true or false: `fare > 20`, `(hour % 2 = 0)`"
                 .into(),
             Self::SliceKind { found: ColumnKind::Float | ColumnKind::Decimal { .. }, .. } => {
-                "a slice needs text, integers, booleans or dates; cut the numbers into a few ranges first, as a \
-                 column of the query of `sluice ingest`"
+                "a slice needs text, integers, booleans or dates; ask for a range by an expression (`fare > 20`), or cut \
+                 the numbers into a few ranges as a column of the query of `sluice ingest`"
                     .into()
             }
             Self::SliceKind { .. } => "a slice needs text, integers, booleans or dates".into(),
