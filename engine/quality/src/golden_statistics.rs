@@ -68,7 +68,9 @@ fn check(case: &Value) -> Result<(), &'static str> {
         "cross_feature" => Err("`statistics::crosses`"),
         "bin_array" => Err("lift of numeric columns, which is not computed"),
         "partial_copresence_counts" => Err("a step within lift, whose result is checked"),
-        "weighted_feature_stats" => Err("pairs of columns by a schema's `weighted_feature` are judged, not computed"),
+        "weighted_feature_stats" => {
+            Err("pairs of columns by a schema's `weighted_feature` are judged, not computed")
+        }
         "slice_rows" => Err("`statistics::options_tests`"),
         op => panic!("{} {op} is neither checked nor listed", case["id"]),
     }

@@ -139,9 +139,8 @@ fn an_expression_chooses_the_rows_that_are_true() {
     let xs = batch.column_by_name("x").unwrap().as_primitive::<Float64Type>();
     let codes = batch.column_by_name("coded").unwrap();
     let code = |row: usize| arrow::util::display::array_value_to_string(codes, row).unwrap();
-    let is_member = |row: &usize| {
-        xs.is_valid(*row) && xs.value(*row) > 20.0 && codes.is_valid(*row) && code(*row) != "a"
-    };
+    let is_member =
+        |row: &usize| xs.is_valid(*row) && xs.value(*row) > 20.0 && codes.is_valid(*row) && code(*row) != "a";
     let rows: arrow::array::UInt32Array =
         (0..1001).filter(is_member).map(|row| u32::try_from(row).unwrap()).collect();
     let alone = arrow::compute::take_record_batch(&batch, &rows).unwrap();
@@ -154,12 +153,12 @@ fn an_expression_chooses_the_rows_that_are_true() {
         assert_eq!((mine.distinct, &mine.top_values), (theirs.distinct, &theirs.top_values));
     }
     assert_eq!(slice.name, "x > 20 AND coded <> 'a'");
-    let condition = |slice: &DatasetStatistics| (slice.conditions[0].column.clone(), slice.conditions[0].value.clone());
+    let condition =
+        |slice: &DatasetStatistics| (slice.conditions[0].column.clone(), slice.conditions[0].value.clone());
     assert_eq!(condition(slice), (slice.name.clone(), Some("true".into())));
     assert_eq!(found.slicings[0].num_slices, 1);
-    let is_false = |row: usize| {
-        xs.is_valid(row) && !(xs.value(row) > 20.0) || codes.is_valid(row) && code(row) == "a"
-    };
+    let is_false =
+        |row: usize| xs.is_valid(row) && !(xs.value(row) > 20.0) || codes.is_valid(row) && code(row) == "a";
     let unknown = (0..1001).filter(|row| !is_member(row) && !is_false(*row)).count() as u64;
     assert_eq!(found.slicings[0].num_rows_left_out, unknown);
     // The same rows, asked for in two ways.

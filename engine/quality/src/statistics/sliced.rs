@@ -206,7 +206,12 @@ impl Sliced {
             if let Some(filter) = filter {
                 let name = filter.text().to_owned();
                 let conditions = vec![SliceCondition { column: name.clone(), value: Some("true".into()) }];
-                return DatasetStatistics { name, conditions, num_rows: slice.num_rows, ..slice.statistics.finish() };
+                return DatasetStatistics {
+                    name,
+                    conditions,
+                    num_rows: slice.num_rows,
+                    ..slice.statistics.finish()
+                };
             }
             let conditions: Vec<SliceCondition> = columns
                 .iter()
