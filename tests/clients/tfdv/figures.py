@@ -89,7 +89,7 @@ def of_sluice(table, name, *options):
 
 
 def pairs_by_path(name, ours, theirs):
-    """The features of two data sets that have the same path and the same kind of statistics."""
+    """The features of two data sets that have the same path and kind of statistics, with our own numbers."""
     def by_path(dataset):
         return {tuple(feature.path.step): feature for feature in dataset.features}
 
@@ -101,14 +101,15 @@ def pairs_by_path(name, ours, theirs):
         expect(mine.type == their.type, f"{place}: type {mine.type}, TFDV {their.type}")
         which = their.WhichOneof("stats")
         if expect(mine.WhichOneof("stats") == which, f"{place}: {mine.WhichOneof('stats')}, TFDV {which}"):
-            yield path, place, which, getattr(mine, which), getattr(their, which)
+            own = {statistic.name: statistic.num for statistic in mine.custom_stats if statistic.WhichOneof("val") == "num"}
+            yield path, place, which, getattr(mine, which), getattr(their, which), own
 
 
 def compare(name, table, ours, theirs, agreement):
     """Every unweighted figure of two data sets."""
     agreement.exact("rows", ours.num_examples, theirs.num_examples, name)
     columns = 0
-    for path, place, which, mine, their in pairs_by_path(name, ours, theirs):
+    for path, place, which, mine, their, own in pairs_by_path(name, ours, theirs):
         columns += 1
         for figure in COUNTS:
             agreement.exact("counts", getattr(mine.common_stats, figure), getattr(their.common_stats, figure), f"{place}: {figure}")
@@ -116,7 +117,9 @@ def compare(name, table, ours, theirs, agreement):
         for level, (a, b) in enumerate(nested):
             agreement.exact("counts", a.SerializeToString(), b.SerializeToString(), f"{place}: level {level}")
         if which == "num_stats":
-            compare_numbers(place, values_of(table, path), mine, their, agreement)
+            values = values_of(table, path)
+            compare_numbers(place, values, mine, their, agreement)
+            count_again(place, values, mine, own.get("sluice_standard_histogram_max_error", 0.0), agreement)
         if which == "string_stats":
             compare_texts(place, mine, their, agreement)
     print(f"{name}: {columns} columns")
@@ -204,6 +207,20 @@ def compare_histograms(place, values, weights, mine, theirs, agreement, words=""
             agreement.add("equal-depth edges", share_between(values, weights, x, y), place, f"{x}, TFDV {y}{words}")
 
 
+def count_again(place, values, stats, error, agreement):
+    """Our counts beside those of numpy: within the error that we state."""
+    buckets = next((list(h.buckets) for h in stats.histograms if h.type == statistics_pb2.Histogram.STANDARD), [])
+    finite = [bucket for bucket in buckets if math.isfinite(bucket.low_value) and math.isfinite(bucket.high_value)]
+    for number, bucket in enumerate(finite):
+        # A value on an edge is in the bucket that ends there, as TFDV has it.
+        side = "right" if number else "left"
+        wanted = np.searchsorted(values, bucket.high_value, "right") - np.searchsorted(values, bucket.low_value, side)
+        if bucket.low_value == bucket.high_value:
+            continue
+        off = max(0.0, abs(bucket.sample_count - wanted) - error)
+        agreement.add("bucket counts, numpy", off, place, f"{bucket.sample_count}, numpy {wanted}, stated error {error}")
+
+
 def compare_weighted(compared, agreement):
     """The figures by weight, of every table."""
     for name, table in compared.items():
@@ -217,7 +234,7 @@ def compare_weighted(compared, agreement):
         ours, _ = of_sluice(table, f"weighted-{name}", "--weight", "weight")
         ours, theirs = ours.datasets[0], of_tfdv(table, weight_feature="weight").datasets[0]
         agreement.relative("weights of rows", ours.weighted_num_examples, theirs.weighted_num_examples, name)
-        for path, place, which, mine, their in pairs_by_path(f"{name} weighted", ours, theirs):
+        for path, place, which, mine, their, _ in pairs_by_path(f"{name} weighted", ours, theirs):
             compare_weights_of(place, table, path[0], weights, which, mine, their, agreement)
         print(f"{name} weighted: {len(ours.features)} columns")
 
