@@ -106,6 +106,39 @@ fn an_empty_slice_and_a_selection_of_columns() {
 }
 
 #[test]
+fn a_slice_may_be_an_expression() {
+    let place = Place::new();
+    weighted(&place);
+    let text = fs_err::read_to_string(place.path("rows.csv")).unwrap();
+    let fares: Vec<Option<f64>> =
+        text.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().ok()).collect();
+    let fits = fares.iter().flatten().filter(|fare| **fare > 20.0);
+    let (count, sum) = (fits.clone().count(), fits.sum::<f64>());
+    let nulls = fares.iter().filter(|fare| fare.is_none()).count();
+    assert!(count > 20 && nulls > 20, "{count} {nulls}");
+    let arguments =
+        ["statistics", "rows.csv", "--slice", "fare > 20", "--slice", "company", "--max-slices", "5"];
+    let outcome = place.sluice(&[&arguments[..], &["--json"]].concat()).exits(0);
+    let note = format!("slice `fare > 20` leaves out {nulls} rows without a value");
+    assert!(outcome.stderr.contains(&note), "{outcome:#?}");
+    let whole = &outcome.json()["subsets"][0];
+    let slice = &whole["slices"][0];
+    assert_eq!(slice["name"], "fare > 20");
+    assert_eq!(slice["conditions"], serde_json::json!([{ "column": "fare > 20", "value": "true" }]));
+    assert_eq!(slice["num_rows"], count);
+    let mean = column(slice, "fare")["numeric"]["mean"].as_f64().unwrap();
+    assert!((mean - sum / count as f64).abs() < 1e-12 * mean, "{mean}");
+    assert_eq!(whole["slices"][1]["name"], "company_Choice", "slices by values are as they were");
+    // Shards and their merge know the expression.
+    let sharded = [&arguments[..], &["--partial", "--out"]].concat();
+    place.sluice(&[&sharded[..], &["one", "--shard", "1/2"]].concat()).exits(0);
+    place.sluice(&[&sharded[..], &["two", "--shard", "2/2"]].concat()).exits(0);
+    place.sluice(&["statistics", "merge", "two", "one", "--out", "merged"]).exits(0);
+    place.sluice(&[&arguments[..], &["--out", "alone"]].concat()).exits(0);
+    crate::support::assert_same_files(&place.path("alone"), &place.path("merged"));
+}
+
+#[test]
 fn a_schema_says_which_integers_are_names() {
     let place = Place::new();
     weighted(&place);
@@ -142,7 +175,19 @@ fn what_is_wrong_is_named_with_its_row() {
         (vec!["rows.csv", "--slice", "gg"], 2, vec!["`slices` names it", "did you mean `g`?"]),
         (vec!["rows.csv", "--slice", "w"], 2, vec!["column `w` is float, whose values are no keys"]),
         (vec!["rows.csv", "--slice", "x=one"], 2, vec!["`one` is no value of column `x`, which is integer"]),
-        (vec!["rows.csv", "--slice", "x >= 2"], 2, vec!["is an expression", "give columns and values"]),
+        (
+            vec!["rows.csv", "--slice", "y >= 2"],
+            2,
+            vec!["expression `y >= 2` reads column `y`", "not in the data"],
+        ),
+        (vec!["rows.csv", "--slice", "x + 2 > g"], 2, vec!["`>` cannot take integer and text"]),
+        (vec!["rows.csv", "--slice", "(x + 2)"], 2, vec!["answers integer, not true or false"]),
+        (
+            vec!["rows.csv", "--slice", "g=<50K"],
+            2,
+            vec!["neither columns with values", "quotes around what has"],
+        ),
+        (vec!["rows.csv", "--slice", "CAST(g AS BIGINT) > 1"], 4, vec!["cannot be cast", "row 1"]),
         (vec!["rows.csv", "--columns", "x", "--exclude", "x"], 2, vec!["leave no column"]),
         (vec!["rows.csv", "--subset", "train"], 2, vec!["is not a data set"]),
     ] {
@@ -179,6 +224,19 @@ fn a_pipeline_file_takes_the_same_options() {
     place.sluice(&["statistics", "out/runs/0001/dataset", "--weight", "target", "--out", "alone"]).exits(0);
     crate::support::assert_same_files(&place.path("alone"), &place.path("out/runs/0001/statistics"));
     assert_eq!(state(&run(&with("{exclude: [age]}"))), "ran", "an option is part of the key");
+    let sliced = with("{slices: [bmi > 0.05, \"age > 0 AND bmi > 0.05\"]}");
+    assert_eq!(state(&run(&sliced)), "ran");
+    assert_eq!(state(&run(&sliced)), "cached");
+    let written = fs_err::read(place.path("out/runs/0004/statistics/statistics.json")).unwrap();
+    let written: Value = serde_json::from_slice(&written).unwrap();
+    let slices = written["subsets"][0]["slices"].as_array().unwrap();
+    let names: Vec<&str> = slices.iter().map(|slice| slice["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bmi > 0.05", "age > 0 AND bmi > 0.05"]);
+    let other = Place::new();
+    let bound = "\nstatistics: {slices: [bmy > 30]}\ntransform:";
+    let file = diabetes_changed(&other, "p.yaml", "\ntransform:", bound);
+    let wrong = other.sluice(&["run", &file, "--out", "out"]);
+    other.assert_failure(&wrong, 2, &["reads column `bmy`", "did you mean `bmi`?"]);
 }
 
 #[test]

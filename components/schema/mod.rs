@@ -43,6 +43,7 @@ const EXAMPLES: &str = "\
 Examples:
   sluice schema infer statistics --out schema
   sluice schema infer statistics --environment TRAINING --environment SERVING --absent tips=SERVING --out schema
+  sluice schema infer Split-train/FeatureStats.pb --out schema
   sluice schema check schema.pbtxt
   sluice schema diff schema.pbtxt schema/schema.pbtxt --fail-on-change
   sluice schema update schema.pbtxt --findings validation --statistics statistics --accept all --out schema.pbtxt";
@@ -75,7 +76,8 @@ enum Task {
 /// Ranges are inferred on request only: that a fare was below 80 so far is no rule.
 #[derive(Debug, Args)]
 pub(crate) struct InferArguments {
-    /// A statistics artifact.
+    /// A statistics artifact, or what TFDV or TFX wrote: a file (binary, TFRecord or text), shards of it, or a folder
+    /// `Split-NAME` or of such.
     #[arg(value_name = "STATISTICS", required = true)]
     statistics: Option<PathBuf>,
     /// The subset to infer from; `train` where there is one, else the only one.

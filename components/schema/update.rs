@@ -38,7 +38,7 @@ pub(crate) struct UpdateArguments {
     /// A validation artifact with the findings.
     #[arg(long, value_name = "VALIDATION")]
     findings: Option<PathBuf>,
-    /// The statistics in which they were found: new rules are computed from them.
+    /// The statistics in which they were found, an artifact or files of TFDV: new rules are computed from them.
     #[arg(long, value_name = "STATISTICS", required_unless_present = "findings")]
     statistics: Option<PathBuf>,
     /// Findings to settle, by code and column (`new-column`, `unexpected-value:payment_type`); `all` for every one.

@@ -46,6 +46,7 @@ Examples:
   sluice statistics dataset --out statistics
   sluice statistics trips.parquet --weight trip_weight
   sluice statistics trips.parquet --slice company --slice 'payment_type=Cash' --slice company,payment_type
+  sluice statistics trips.parquet --slice 'fare > 20' --slice \"company LIKE 'Taxi%' AND tips IS NOT NULL\"
   sluice statistics dataset --subset train --columns fare,tips --slice \"company='Taxi, Inc.'\" --json
   sluice statistics dataset --schema schema.pbtxt --out statistics
   sluice statistics trips.parquet --label tips --cross fare,trip_miles --json
@@ -57,6 +58,11 @@ Examples:
 /// One pass: rows, kinds of nothing (missing, NaN, infinite, empty), mean, standard deviation, range,
 /// quantiles, distinct and most frequent values; with `--weight` the same by weight, with `--slice` the same for parts
 /// of the rows. Counts are exact; a figure that is not says how far off it may be in the JSON.
+///
+/// The artifact holds all of it (`statistics.json`), a page (`statistics.html`), and for TensorFlow Data Validation the
+/// same as `statistics.binpb` (`statistics-SUBSET.binpb` where there are several subsets), which
+/// `tfdv.load_stats_binary` reads. TFDV's own statistics need no conversion: `sluice schema` and `sluice validate` take
+/// its files.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct StatisticsArguments {
@@ -81,7 +87,8 @@ pub(crate) struct StatisticsArguments {
     #[arg(long, value_name = "COLUMN")]
     weight: Option<String>,
     /// Describe parts of the rows as well: `COLUMN` for each of its values, `COLUMN=VALUE` for one, `A,B` for each pair.
-    /// The columns hold text, integers, booleans or dates, or lists of them. May be given several times.
+    /// The columns hold text, integers, booleans or dates, or lists of them. An expression (`fare > 20`) is the slice of
+    /// the rows for which it is true. May be given several times.
     #[arg(long, value_name = "SLICE")]
     slice: Vec<SliceArgument>,
     /// The most slices of one `--slice`; more are an error.

@@ -73,7 +73,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ValidateArguments {
-    /// A statistics artifact, or a file of TFDV or TFX.
+    /// A statistics artifact, or what TFDV or TFX wrote: a file (binary, TFRecord or text), shards of it, or a folder
+    /// `Split-NAME` or of such.
     #[arg(value_name = "STATISTICS")]
     statistics: PathBuf,
     /// The schema: a file in TFDV's text format, or a schema artifact.
@@ -85,13 +86,13 @@ pub(crate) struct ValidateArguments {
     /// The environment of the data, one of the schema's default environments.
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// Statistics of the span before, for the schema's drift comparators.
+    /// Statistics of the span before (of TFDV too), for the schema's drift comparators.
     #[arg(long, value_name = "STATISTICS")]
     previous: Option<PathBuf>,
-    /// Statistics of the version before of the same span, for the schema's version comparator.
+    /// Statistics of the version before of the same span (of TFDV too), for the schema's version comparator.
     #[arg(long, value_name = "STATISTICS")]
     previous_version: Option<PathBuf>,
-    /// Statistics of data at serving, for the schema's skew comparators.
+    /// Statistics of data at serving (of TFDV too), for the schema's skew comparators.
     #[arg(long, value_name = "STATISTICS")]
     serving: Option<PathBuf>,
     /// How much findings of a code weigh: `warning`, `error` or `ignore`; may be given several times.

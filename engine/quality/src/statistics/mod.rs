@@ -11,6 +11,7 @@ mod crosses;
 mod few_values;
 mod options;
 mod profile;
+mod row_filter;
 mod rows;
 mod slice_key;
 mod slice_spec;
@@ -75,7 +76,7 @@ impl Statistics {
             num_rows: 0,
             association: options.label.as_ref().map(of_label).transpose()?,
             crosses: has_crosses.then(|| CrossFeatures::new(&options.crosses, described())).transpose()?,
-            sliced: options.slices.iter().map(sliced).collect(),
+            sliced: options.slices.iter().map(sliced).collect::<Result<_>>()?,
             whole,
         })
     }

@@ -184,11 +184,12 @@ impl Diagnostic for StatisticsError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::SliceMalformed { .. } => "give columns and values: `company`, `company=Flash`, \
-                `company,payment_type` or `company='Taxi, Inc.'`"
+                `company,payment_type` or `company='Taxi, Inc.'` (quotes around what has other signs than letters); or \
+                an expression that is true or false: `fare > 20`, `(hour % 2 = 0)`"
                 .into(),
             Self::SliceKind { found: ColumnKind::Float | ColumnKind::Decimal { .. }, .. } => {
-                "a slice needs text, integers, booleans or dates; cut the numbers into a few ranges first, as a \
-                 column of the query of `sluice ingest`"
+                "a slice needs text, integers, booleans or dates; ask for a range by an expression (`fare > 20`), or cut \
+                 the numbers into a few ranges as a column of the query of `sluice ingest`"
                     .into()
             }
             Self::SliceKind { .. } => "a slice needs text, integers, booleans or dates".into(),
@@ -250,7 +251,7 @@ impl StatisticsOptions {
     pub fn check_columns(&self, columns: &[PlannedColumn]) -> Result<()> {
         self.check()?;
         for (key, name) in self.named() {
-            // A slice that is no column may be an expression, which is another message.
+            // A slice that is no column may have been meant as an expression, which is another message.
             let kind = kind_of(columns, name).ok_or_else(|| missing(columns, key, name))?;
             let wrong = match key {
                 "weight" => (!kind.is_number(), "numbers"),
@@ -316,8 +317,8 @@ fn missing(columns: &[PlannedColumn], key: &str, name: &str) -> sluice_core::Err
         .map(|column| column.name.clone())
         .filter(|name| !name.starts_with(sluice_core::RESERVED_PREFIX))
         .collect();
-    if key == "slices" && name.contains(['<', '>', '!', '(']) {
-        let problem = "is an expression, but slices are made of columns and their values".into();
+    if key == "slices" && name.contains(['+', '*', '/', '%', '"', '|']) {
+        let problem = "names no column of the data; an expression goes in parentheses".into();
         return StatisticsError::SliceMalformed { slice: name.into(), problem }.into();
     }
     let place = format!("the data, but `{key}` names it");

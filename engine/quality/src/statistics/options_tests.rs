@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, StringViewArray, StructArray,
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, StringViewArray,
+    StructArray,
 };
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type};
 use serde_json::Value;
 use sluice_core::execution::Execution;
 use sluice_core::seam::BatchSource;
@@ -77,6 +78,7 @@ fn weights_and_slices_keep_the_laws() {
             (Some("w"), vec![]),
             (None, vec!["name", "coded,zone", "tags", "zone=10,name", "name=nobody"]),
             (Some("w"), vec!["coded", "zone=20"]),
+            (Some("w"), vec!["x > 20 OR coded = 'a'", "x > 1e9", "zone"]),
         ] {
             let mut options = options(weight, &slices);
             options.categories = vec!["zone".into()];
@@ -126,6 +128,44 @@ fn a_slice_is_described_as_its_rows_alone() {
     assert_eq!(found.slicings[0].num_rows_left_out, left_out);
     let by_name = found.slices.iter().filter(|slice| slice.name.starts_with("name_"));
     assert_eq!(by_name.map(|slice| slice.num_rows).sum::<u64>(), 1001 - 77);
+}
+
+/// Null is not in the slice, and neither is NaN, which is above nothing.
+#[test]
+fn an_expression_chooses_the_rows_that_are_true() {
+    let batch = table(1001);
+    let wanted = options(Some("w"), &["x > 20 AND coded <> 'a'", "(zone = 10)", "zone=10", "x < -1e9"]);
+    let found = statistics(&batch, &wanted).unwrap();
+    let xs = batch.column_by_name("x").unwrap().as_primitive::<Float64Type>();
+    let codes = batch.column_by_name("coded").unwrap();
+    let code = |row: usize| arrow::util::display::array_value_to_string(codes, row).unwrap();
+    let is_member =
+        |row: &usize| xs.is_valid(*row) && xs.value(*row) > 20.0 && codes.is_valid(*row) && code(*row) != "a";
+    let rows: arrow::array::UInt32Array =
+        (0..1001).filter(is_member).map(|row| u32::try_from(row).unwrap()).collect();
+    let alone = arrow::compute::take_record_batch(&batch, &rows).unwrap();
+    let alone = statistics(&alone, &options(Some("w"), &[])).unwrap();
+    let slice = &found.slices[0];
+    assert!(slice.num_rows > 100);
+    assert_eq!((slice.num_rows, &slice.weight), (alone.num_rows, &alone.weight));
+    for (mine, theirs) in slice.columns.iter().zip(&alone.columns) {
+        assert_eq!(mine.presence, theirs.presence);
+        assert_eq!((mine.distinct, &mine.top_values), (theirs.distinct, &theirs.top_values));
+    }
+    assert_eq!(slice.name, "x > 20 AND coded <> 'a'");
+    let condition =
+        |slice: &DatasetStatistics| (slice.conditions[0].column.clone(), slice.conditions[0].value.clone());
+    assert_eq!(condition(slice), (slice.name.clone(), Some("true".into())));
+    assert_eq!(found.slicings[0].num_slices, 1);
+    let is_false =
+        |row: usize| xs.is_valid(row) && !(xs.value(row) > 20.0) || codes.is_valid(row) && code(row) == "a";
+    let unknown = (0..1001).filter(|row| !is_member(row) && !is_false(*row)).count() as u64;
+    assert_eq!(found.slicings[0].num_rows_left_out, unknown);
+    // The same rows, asked for in two ways.
+    let (by_expression, by_value) = (&found.slices[1], &found.slices[2]);
+    assert_eq!((by_expression.name.as_str(), by_value.name.as_str()), ("(zone = 10)", "zone_10"));
+    assert_eq!(by_expression.columns, by_value.columns);
+    assert_eq!((found.slices[3].num_rows, found.slices.len()), (0, 4));
 }
 
 #[test]
@@ -199,7 +239,12 @@ fn what_cannot_be_is_refused() {
         ),
         (None, vec!["zone=ten"], "slice `zone=ten`: `ten` is no value of column `zone`, which is integer"),
         (None, vec!["zone", "zone"], "slice `zone` is given twice"),
-        (None, vec!["x > 3"], "slice `x > 3` is an expression"),
+        (None, vec!["x > 3", "x > 3"], "slice `x > 3` is given twice"),
+        (None, vec!["y > 3"], "expression `y > 3` reads column `y`, which is not in the data"),
+        (None, vec!["(x + 1)"], "slice `(x + 1)` is an expression that answers float, not true or false"),
+        (None, vec!["name > 3"], "`>` cannot take text and integer in expression `name > 3`"),
+        (None, vec!["name=>3"], "slice `name=>3` is neither columns with values nor an expression"),
+        (None, vec!["zone % 20=0"], "slice `zone % 20` names no column of the data; an expression goes in"),
         (None, vec!["inside"], "column `inside` is struct of z, whose values are no keys"),
     ] {
         let found = message(&options(weight, &slices));

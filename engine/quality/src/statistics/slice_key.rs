@@ -105,6 +105,12 @@ impl<K> RowKeys<K> {
         }
     }
 
+    /// The rows that are chosen have this key.
+    pub(super) fn chosen(key: K, rows: impl Iterator<Item = Option<bool>>) -> Self {
+        let id = |is_chosen: Option<bool>| is_chosen.map_or(MISSING, |it| if it { 0 } else { OTHER });
+        Self::one_each(vec![key], rows.map(id).collect())
+    }
+
     fn one_each(keys: Vec<K>, ids: Vec<u32>) -> Self {
         let missing = ids.iter().map(|id| *id == MISSING).collect();
         Self { keys, ids, starts: None, missing }

@@ -1,9 +1,13 @@
-//! How a slice is asked for: columns, each with a value or all of its values.
+//! How a slice is asked for: columns, each with a value or all of its values; or an expression that is true.
 //!
 //! As text: `company`, `company=Flash`, `company,payment_type=Cash`. A name or value with a comma, an equals sign
 //! or spaces at its ends stands in single quotes, in which a quote is written twice: `company='Taxi, Inc.'`.
 //! In a pipeline file the same text, or a list of such texts, or a map from columns to values (null: all of
 //! them). Columns are in byte order of their names, as TFDV has them in the names of slices.
+//!
+//! A text is an expression ([`sluice_expressions`]) if outside of single quotes it has a sign that columns and
+//! values have not (`<`, `>`, `!`, `(`, or a second `=` before the next comma), or a word of SQL in the place of a
+//! column. So the text alone decides, and not the data; what should be an expression and is not takes parentheses.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +18,26 @@ use sluice_core::error::Result;
 use sluice_core::plan::PlannedColumn;
 
 use super::options::{StatisticsError, kind_of};
+use super::row_filter::RowFilter;
 use super::slice_key::KeyValue;
 
 /// What the rows of a slice have in common, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "BTreeMap<String, Option<String>>")]
+#[serde(try_from = "Written", into = "Written")]
 pub struct SliceSpec {
+    form: Form,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
     /// In byte order of the columns; at least one.
-    parts: Vec<(String, Option<String>)>,
+    Parts(Vec<(String, Option<String>)>),
+    /// True in the rows of the slice.
+    Expression(String),
 }
 
 /// The forms that a pipeline file knows.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(untagged, expecting = "a slice is a text, a list of texts, or a map from columns to values")]
 enum Written {
     Text(String),
@@ -34,7 +46,7 @@ enum Written {
 }
 
 /// YAML reads `2` and `true` as what they look like.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Scalar {
     Boolean(bool),
@@ -60,6 +72,10 @@ impl TryFrom<Written> for SliceSpec {
             Written::Text(text) => text.parse(),
             Written::List(texts) => {
                 let shown = texts.join(",");
+                if let Some(text) = texts.iter().find(|text| is_expression(text)) {
+                    let problem = format!("has the expression `{text}` among columns");
+                    return Err(StatisticsError::SliceMalformed { slice: shown, problem });
+                }
                 let parts = texts.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
                 Self::new(&shown, parts.into_iter().flatten().collect())
             }
@@ -72,9 +88,15 @@ impl TryFrom<Written> for SliceSpec {
     }
 }
 
-impl From<SliceSpec> for BTreeMap<String, Option<String>> {
+impl From<SliceSpec> for Written {
     fn from(spec: SliceSpec) -> Self {
-        spec.parts.into_iter().collect()
+        match spec.form {
+            Form::Expression(text) => Self::Text(text),
+            Form::Parts(parts) => {
+                let parts = parts.into_iter().map(|(column, value)| (column, value.map(Scalar::Text)));
+                Self::Map(parts.collect())
+            }
+        }
     }
 }
 
@@ -82,6 +104,9 @@ impl std::str::FromStr for SliceSpec {
     type Err = StatisticsError;
 
     fn from_str(text: &str) -> Result<Self, StatisticsError> {
+        if is_expression(text) {
+            return Ok(Self { form: Form::Expression(text.trim().to_owned()) });
+        }
         Self::new(text, parse(text)?)
     }
 }
@@ -92,7 +117,10 @@ impl std::fmt::Display for SliceSpec {
             true => format!("'{}'", text.replace('\'', "''")),
             false => text.to_owned(),
         };
-        for (index, (column, value)) in self.parts.iter().enumerate() {
+        if let Form::Expression(text) = &self.form {
+            return formatter.write_str(text);
+        }
+        for (index, (column, value)) in self.parts().iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
             write!(formatter, "{comma}{}", quote(column))?;
             if let Some(value) = value {
@@ -113,32 +141,48 @@ impl SliceSpec {
         if let Some(pair) = parts.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(malformed(format!("names column `{}` twice", pair[0].0)));
         }
-        Ok(Self { parts })
+        Ok(Self { form: Form::Parts(parts) })
     }
 
-    /// Its columns, in byte order.
+    /// Its columns, in byte order. Those of an expression are known once it is bound to columns.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().map(|(column, _)| column.as_str())
+        self.parts().iter().map(|(column, _)| column.as_str())
     }
 
-    /// Its columns with the values asked for; none: all that there are.
+    /// Its columns with the values asked for; none: all that there are. An expression has none.
     #[must_use]
     pub fn parts(&self) -> &[(String, Option<String>)] {
-        &self.parts
+        match &self.form {
+            Form::Parts(parts) => parts,
+            Form::Expression(_) => &[],
+        }
+    }
+
+    /// The expression that is true in the rows of the slice, if it is one.
+    #[must_use]
+    pub fn expression(&self) -> Option<&str> {
+        match &self.form {
+            Form::Parts(_) => None,
+            Form::Expression(text) => Some(text),
+        }
     }
 
     /// Whether it is one slice, because every column has a value.
     #[must_use]
     pub fn is_single(&self) -> bool {
-        self.parts.iter().all(|(_, value)| value.is_some())
+        self.parts().iter().all(|(_, value)| value.is_some())
     }
 
-    /// Checks that the columns have values that can be keys; that they are there was checked before.
+    /// Checks that the columns have values that can be keys, and binds an expression; that the columns of the other
+    /// forms are there was checked before.
     ///
     /// # Errors
-    /// [`StatisticsError::SliceKind`], [`StatisticsError::SliceValue`].
+    /// [`StatisticsError`] with the prefix `Slice`, and what is wrong with an expression.
     pub(super) fn check(&self, columns: &[PlannedColumn]) -> Result<()> {
-        for (column, value) in &self.parts {
+        if let Some(text) = self.expression() {
+            RowFilter::new(text, columns)?;
+        }
+        for (column, value) in self.parts() {
             let Some(kind) = kind_of(columns, column) else { continue };
             // A column that only has nulls so far has no slices, and is no mistake.
             let (slice, column) = (self.to_string(), column.clone());
@@ -158,14 +202,29 @@ impl SliceSpec {
     }
 }
 
+/// Words of SQL that make an expression of what would else be the name of a column.
+const WORDS: [&str; 9] = ["AND", "OR", "NOT", "IS", "IN", "LIKE", "ILIKE", "BETWEEN", "CASE"];
+
+/// Whether a text is an expression and not columns with values.
+fn is_expression(text: &str) -> bool {
+    // Every other piece stands in quotes; a quote that is written twice has nothing between.
+    let unquoted: Vec<&str> = text.split('\'').step_by(2).collect();
+    if unquoted.iter().any(|piece| piece.contains(['<', '>', '!', '('])) {
+        return true;
+    }
+    // What stands in quotes is one sign here, so that a word after it is no part of a value.
+    unquoted.join("\n").split(',').any(|part| {
+        let (column, value) = part.split_once('=').unwrap_or((part, ""));
+        let after_quotes = value.split_once('\n').map_or("", |(_, after)| after);
+        let is_word = |word: &str| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word));
+        value.contains('=') || [column, after_quotes].iter().any(|text| text.split_whitespace().any(is_word))
+    })
+}
+
 /// The columns and values of a text, in its order.
 fn parse(text: &str) -> Result<Vec<(String, Option<String>)>, StatisticsError> {
     let malformed =
         |problem: &str| StatisticsError::SliceMalformed { slice: text.into(), problem: problem.into() };
-    // `<=`, `>=`, `!=` and `==` are no "column equals value".
-    if ["<=", ">=", "!=", "=="].iter().any(|operator| text.contains(operator)) && !text.contains('\'') {
-        return Err(malformed("is an expression, but slices are made of columns and their values"));
-    }
     let mut parts = Vec::new();
     let mut rest = text;
     loop {
@@ -234,9 +293,45 @@ mod tests {
             ("a,a=1", "slice `a,a=1` names column `a` twice"),
             ("a='x", "slice `a='x` has a quote without an end"),
             ("a='x'y", "slice `a='x'y` goes on after a quote"),
-            ("fare>=3", "slice `fare>=3` is an expression, but slices are made of columns and their values"),
+            (" fare >= 3 ", "fare >= 3"),
         ] {
             assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_text_alone_says_what_is_an_expression() {
+        for text in [
+            "fare > 20",
+            "fare>=20",
+            "income=>50K",
+            "(company = 'Flash')",
+            "a = 1 OR b = 2",
+            "company = 'Taxi, Inc.' and is_late",
+            "company LIKE 'Taxi%'",
+            "tips IS NULL",
+            "not is_late",
+            "a, b > 2",
+            "hour in (1, 2)",
+        ] {
+            let spec: SliceSpec = text.parse().unwrap();
+            assert_eq!((spec.expression(), spec.is_single()), (Some(text), true));
+            assert_eq!(spec.columns().count(), 0);
+            let json = serde_json::to_string(&spec).unwrap();
+            assert_eq!(serde_json::from_str::<SliceSpec>(&json).unwrap(), spec, "{json}");
+        }
+        for text in [
+            "company",
+            "company=Checker and Sons",
+            "income='>50K'",
+            "'fare > 20'",
+            "company='a(b)'",
+            "'not here','in'=3",
+            "company='O''Hare or so'",
+            "android",
+            "a=1,b=2",
+        ] {
+            assert_eq!(text.parse::<SliceSpec>().unwrap().expression(), None, "{text}");
         }
     }
 
@@ -250,5 +345,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&expected).unwrap(), r#"{"company":null,"hour":"3"}"#);
         assert!(read("3").unwrap_err().contains("a slice is a text, a list of texts, or a map"));
         assert!(read("[]").unwrap_err().contains("names no column"));
+        let error = read(r#"["company", "fare > 2"]"#).unwrap_err();
+        assert!(error.contains("has the expression `fare > 2` among columns"), "{error}");
     }
 }

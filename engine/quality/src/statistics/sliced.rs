@@ -23,6 +23,7 @@ use sluice_core::statistics::{DatasetStatistics, SliceCondition, Slicing};
 
 use super::few_values::FewValues;
 use super::options::{StatisticsError, kind_of};
+use super::row_filter::RowFilter;
 use super::rows::RowStatistics;
 use super::slice_key::{KeyValue, LONGEST_KEY, RowKeys, combined, keys_of};
 use super::slice_spec::SliceSpec;
@@ -34,6 +35,8 @@ pub(super) struct Sliced {
     shown: String,
     /// Its columns with the value that is wanted; none: every value.
     columns: Vec<(String, Option<KeyValue>)>,
+    /// Instead of columns: what is true in the rows of the one slice.
+    filter: Option<RowFilter>,
     limit: u64,
     /// The statistics of a slice without rows.
     empty: RowStatistics,
@@ -50,7 +53,16 @@ struct Slice {
 
 impl Sliced {
     /// No rows yet; the options were checked.
-    pub(super) fn new(spec: &SliceSpec, limit: u64, empty: RowStatistics, columns: &[PlannedColumn]) -> Self {
+    ///
+    /// # Errors
+    /// An expression that does not fit the columns.
+    pub(super) fn new(
+        spec: &SliceSpec,
+        limit: u64,
+        empty: RowStatistics,
+        columns: &[PlannedColumn],
+    ) -> Result<Self> {
+        let filter = spec.expression().map(|text| RowFilter::new(text, columns)).transpose()?;
         let wanted = |column: &str, value: &Option<String>| {
             KeyValue::parse(kind_of(columns, column)?.innermost(), value.as_deref()?)
         };
@@ -61,7 +73,7 @@ impl Sliced {
         if let Some(key) = columns.iter().map(|(_, value)| value.clone()).collect::<Option<Vec<KeyValue>>>() {
             slices.insert(key, Slice { num_rows: 0, statistics: empty.empty() });
         }
-        Self { shown: spec.to_string(), columns, limit, empty, slices, num_rows_left_out: 0 }
+        Ok(Self { shown: spec.to_string(), columns, filter, limit, empty, slices, num_rows_left_out: 0 })
     }
 
     /// The same slices, no rows.
@@ -71,6 +83,7 @@ impl Sliced {
         Self {
             shown: self.shown.clone(),
             columns: self.columns.clone(),
+            filter: self.filter.clone(),
             limit: self.limit,
             empty: self.empty.clone(),
             slices: slices.map(|(key, found)| (key.clone(), slice(found))).collect(),
@@ -85,7 +98,8 @@ impl Sliced {
 
     /// The columns that are read row by row.
     pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().map(|(column, _)| column.as_str()).chain(self.empty.columns())
+        let of_keys = self.columns.iter().map(|(column, _)| column.as_str());
+        of_keys.chain(self.filter.iter().flat_map(RowFilter::columns)).chain(self.empty.columns())
     }
 
     /// Adds the rows of a batch.
@@ -125,6 +139,9 @@ impl Sliced {
 
     /// The slices of each row.
     fn keys_of(&self, batch: &Batch) -> Result<Option<RowKeys<Vec<KeyValue>>>> {
+        if let Some(filter) = &self.filter {
+            return filter.keys_of(batch).map(Some);
+        }
         let mut columns = Vec::with_capacity(self.columns.len());
         for (column, wanted) in &self.columns {
             columns.push(keys_of(batch.require(column)?, wanted.as_ref()).map_err(|too_long| {
@@ -184,8 +201,18 @@ impl Sliced {
             num_slices: self.slices.len() as u64,
             num_rows_left_out: self.num_rows_left_out,
         };
-        let columns = &self.columns;
+        let (columns, filter) = (&self.columns, &self.filter);
         let slices = self.slices.into_iter().map(|(key, slice)| {
+            if let Some(filter) = filter {
+                let name = filter.text().to_owned();
+                let conditions = vec![SliceCondition { column: name.clone(), value: Some("true".into()) }];
+                return DatasetStatistics {
+                    name,
+                    conditions,
+                    num_rows: slice.num_rows,
+                    ..slice.statistics.finish()
+                };
+            }
             let conditions: Vec<SliceCondition> = columns
                 .iter()
                 .zip(&key)

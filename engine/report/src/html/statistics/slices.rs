@@ -25,6 +25,10 @@ fn label(slice: &DatasetStatistics) -> String {
         return set_name(slice);
     }
     let condition = |it: &sluice_core::statistics::SliceCondition| {
+        // An expression is the name of its slice, and says enough.
+        if it.column == slice.name {
+            return escape(&it.column, NAME);
+        }
         let shown = it.value.as_deref().map_or_else(|| nothing("missing"), value);
         format!("{} = {shown}", escape(&it.column, NAME))
     };

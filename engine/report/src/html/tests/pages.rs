@@ -110,6 +110,18 @@ fn everything() -> DatasetStatistics {
 }
 
 #[test]
+fn a_slice_by_an_expression_is_called_as_it_was_written() {
+    let mut data = everything();
+    let name = "fare > 20";
+    let condition = SliceCondition { column: name.into(), value: Some("true".into()) };
+    data.slices = vec![data_set(name, vec![numbers("fare", 321, 20.0, 50.0)])];
+    data.slices[0].conditions = vec![condition];
+    let html = page(&[&data]);
+    check(&html);
+    assert!(html.contains("fare &gt; 20") && !html.contains("fare &gt; 20 ="));
+}
+
+#[test]
 fn all_that_is_known_stands_in_the_page() {
     let data = everything();
     let html = page(&[&data]);
