@@ -190,12 +190,14 @@ fn rows_of(finding: &Finding) -> String {
         let line = format!("{}, row {}{key}: {value}", example.file, example.row);
         format!("\n    {}", shortened(&line, WIDTH_OF_ROW))
     };
-    finding.examples.iter().map(row).collect()
+    finding.examples.iter().take(MAX_ROWS).map(row).collect()
 }
 
 /// Characters of what was observed, and of a fix, on a line.
 const WIDTH_OF_OBSERVED: usize = 70;
 const WIDTH_OF_FIX: usize = 60;
+/// Rows that are shown with an error.
+const MAX_ROWS: usize = 3;
 /// Characters of a row that is shown.
 const WIDTH_OF_ROW: usize = 160;
 /// Errors that are told in full.

@@ -106,14 +106,14 @@ pub(crate) struct ValidateArguments {
     /// Judge each slice of the statistics too.
     #[arg(long)]
     slices: bool,
-    #[command(flatten)]
-    rows: rows::RowArguments,
     /// A file for the results in the XML of `JUnit`; the artifact has one too.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// The folder of the artifact; without, the findings are only printed.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    rows: rows::RowArguments,
 }
 
 fn new_columns(text: &str) -> Result<NewColumns, String> {
