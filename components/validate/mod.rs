@@ -197,9 +197,10 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
     let options = arguments.options();
     let rows = arguments.rows.open(&statistics, session)?;
     let mut validation = ValidationRecord::new(&statistics, &file, inferred, &options, &others)?;
-    if let Some(rows) = &rows {
-        rows.look(&mut validation, &file, &options, session)?;
-    }
+    let has_read = match &rows {
+        Some(rows) => rows.look(&mut validation, &file, &options, session)?,
+        None => false,
+    };
     let junit = validation.junit(&file, &options, &others);
     if let Some(path) = &arguments.junit {
         fs_err::write(path, &junit).map_err(CommonError::on("write", path))?;
@@ -211,7 +212,7 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
         {
             made_of.extend(other.iter().map(|(_, digest)| (name, digest.as_str())));
         }
-        made_of.extend(rows.iter().map(|rows| ("data", rows.digest.as_str())));
+        made_of.extend(rows.iter().filter(|_| has_read).map(|rows| ("data", rows.digest.as_str())));
         validation.publish(&file, &junit, &made_of, out)?;
     }
     session.printer.result(&validation, || tables::validation(&validation, session.printer));

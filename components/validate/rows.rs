@@ -8,9 +8,10 @@ use sluice_core::Result;
 use sluice_core::error::CommonError;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchSource;
+use sluice_core::statistics::DatasetStatistics;
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step::statistics::StatisticsRecord;
-use sluice_pipeline::step::validate::{Rows, ValidationRecord};
+use sluice_pipeline::step::validate::{Rows, RowsError, ValidationRecord};
 use sluice_quality::QualityError;
 use sluice_quality::rules::{RowChecks, Rule, UniqueKey};
 use sluice_quality::schema::SchemaFile;
@@ -119,7 +120,7 @@ impl RowArguments {
         let key = if self.key.is_empty() { key } else { self.key.clone() };
         let data = RowData { data: RefCell::new(Some(data)), key, checks, digest };
         for subset in &statistics.subsets {
-            data.check(&subset.name, session)?;
+            data.check(subset, session)?;
         }
         Ok(Some(data))
     }
@@ -135,9 +136,10 @@ pub(super) struct RowData {
 }
 
 impl RowData {
-    /// Whether a subset is there and has the columns that rules, keys and `--key` name.
-    fn check(&self, subset: &str, session: &Session) -> Result<()> {
+    /// Whether a subset is there, has the rows of the statistics and the columns that rules, keys and `--key` name.
+    fn check(&self, subset: &DatasetStatistics, session: &Session) -> Result<()> {
         let fits = |source: &FileSource| {
+            RowsError::unless_same(&subset.name, subset.num_rows, source)?;
             self.checks.check_plan(source.plan())?;
             let available = source.plan().column_names();
             match self.key.iter().find(|column| !available.contains(column)) {
@@ -151,7 +153,7 @@ impl RowData {
         };
         match &*self.data.borrow() {
             Some(Data::Dataset(dataset)) => {
-                fits(&dataset.subset(subset, PlanOptions::default(), &session.execution)?)
+                fits(&dataset.subset(&subset.name, PlanOptions::default(), &session.execution)?)
             }
             Some(Data::Files(files)) => fits(files),
             None => Ok(()),
@@ -171,14 +173,14 @@ impl RowData {
         }
     }
 
-    /// Looks at the rows of each subset.
+    /// Looks at the rows of each subset; whether any were read.
     pub(super) fn look(
         &self,
         validation: &mut ValidationRecord,
         schema: &SchemaFile,
         options: &ValidateOptions,
         session: &Session,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let open = |subset: &str| self.rows(subset, session);
         let rows = Rows { open: &open, key: &self.key, checks: &self.checks };
         validation.look_at_rows(schema, options, &rows, &session.execution)

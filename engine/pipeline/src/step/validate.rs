@@ -77,6 +77,19 @@ pub enum RowsError {
     },
 }
 
+impl RowsError {
+    /// Whether a source has as many rows as the statistics of a subset are of.
+    ///
+    /// # Errors
+    /// [`RowsError::OtherRows`].
+    pub fn unless_same(subset: &str, expected: u64, source: &FileSource) -> Result<(), Self> {
+        match source.plan().rows() {
+            found if found == expected => Ok(()),
+            found => Err(Self::OtherRows { subset: subset.to_owned(), expected, found }),
+        }
+    }
+}
+
 impl Diagnostic for RowsError {
     fn kind(&self) -> ErrorKind {
         ErrorKind::Usage
@@ -144,7 +157,7 @@ impl ValidationRecord {
 
     /// Checks what only rows tell, of each subset in one scan of the columns concerned: rules, repeated keys, and
     /// the rows behind the findings that are there already, which get exact counts. Rules weigh what they say, also
-    /// where the schema was inferred.
+    /// where the schema was inferred. Answers whether rows were read, so that the data made the artifact.
     ///
     /// # Errors
     /// [`RowsError`], rules that do not fit the columns, and what reading the rows meets.
@@ -154,25 +167,23 @@ impl ValidationRecord {
         options: &ValidateOptions,
         rows: &Rows<'_>,
         execution: &Execution,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let mut has_read = false;
         for report in &mut self.subsets {
             let is_asked = rows.checks.examples > 0 && !report.findings.is_empty();
             if rows.checks.is_empty() && !is_asked {
                 continue;
             }
             let source = (rows.open)(&report.subset)?;
-            let found = source.plan().rows();
-            if found != report.num_rows {
-                let (subset, expected) = (report.subset.clone(), report.num_rows);
-                return Err(RowsError::OtherRows { subset, expected, found }.into());
-            }
+            RowsError::unless_same(&report.subset, report.num_rows, &source)?;
             let how = (schema.schema(), options);
-            rows.checks
+            has_read |= rows
+                .checks
                 .look(report, how, (&source, rows.key), execution)
                 .map_err(|error| error.in_place(format!("subset `{}`", report.subset)))?;
         }
         self.accepted = self.subsets.iter().all(ValidationReport::is_accepted);
-        Ok(())
+        Ok(has_read)
     }
 
     /// Findings that stop the data, and those that do not.

@@ -119,8 +119,14 @@ impl RowChecks {
         for rule in &self.rules {
             match Expression::parse(&rule.expression, &columns) {
                 Err(ExpressionError::UnknownColumn { .. }) if names.is_none() => {}
+                // What operands and literals must be depends on kinds.
+                Err(ExpressionError::Operands { .. } | ExpressionError::Literal { .. }) => {}
                 Err(error) => return Err(error.into()),
-                Ok(expression) => rule.check_kind(&expression)?,
+                Ok(expression) if expression.is_boolean() => {}
+                Ok(_) => {
+                    let kind = "another kind of value".to_owned();
+                    return Err(QualityError::RuleNotBoolean { rule: rule.expression.clone(), kind }.into());
+                }
             }
         }
         names.map_or(Ok(()), |names| self.check_keys(names))
@@ -146,7 +152,7 @@ impl RowChecks {
     }
 
     /// Evaluates rules and keys and finds the rows behind what is in the report already, all in one scan of
-    /// the columns concerned; where there is nothing to look for, nothing is read.
+    /// the columns concerned; where there is nothing to look for, nothing is read. Whether rows were read.
     ///
     /// `source` holds the rows that the report judged. `key_columns` are shown with each row where the source
     /// has them.
@@ -159,14 +165,14 @@ impl RowChecks {
         (schema, options): (&Schema, &ValidateOptions),
         (source, key_columns): (&dyn BatchSource, &[String]),
         execution: &Execution,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         self.check()?;
         let plan = source.plan();
         self.check_keys(&plan.column_names())?;
         let located =
             (self.examples > 0).then(|| Located::of(report, schema, plan)).filter(|it| !it.is_empty());
         if self.is_empty() && located.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let rules = RuleScan::of_plan(&self.rules, plan, key_columns, self.examples)?;
         // Without rules nothing of the rows is asked for.
@@ -198,6 +204,6 @@ impl RowChecks {
             });
             report.findings.extend(outcome.finding(source)?.and_then(|finding| options.weighed(finding)));
         }
-        Ok(())
+        Ok(true)
     }
 }
