@@ -127,16 +127,20 @@ fn parse_delimiter(text: &str) -> Result<char, String> {
 }
 
 impl SourceArguments {
-    /// Refuses options that would have no effect: a data set is Parquet that `ingest` wrote.
-    pub(crate) fn refuse_with_dataset(&self, location: &str) -> Result<()> {
+    /// Whether any of them says something else than usual.
+    pub(crate) fn are_given(&self) -> bool {
         let Self { format, delimiter, no_header, null_value, infer_rows, column_type } = self;
-        let given = format.is_some()
+        format.is_some()
             || *delimiter != ','
             || *no_header
             || !null_value.is_empty()
             || infer_rows.is_some()
-            || !column_type.is_empty();
-        if !given {
+            || !column_type.is_empty()
+    }
+
+    /// Refuses options that would have no effect: a data set is Parquet that `ingest` wrote.
+    pub(crate) fn refuse_with_dataset(&self, location: &str) -> Result<()> {
+        if !self.are_given() {
             return Ok(());
         }
         let message = format!("`{location}` is a data set, so options for reading files have no meaning");

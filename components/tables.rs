@@ -5,7 +5,7 @@ use sluice_evaluation::Evaluation;
 use sluice_evaluation::gate::{Comparison, Outcome, RuleName, Verdict};
 use sluice_pipeline::step::statistics::StatisticsRecord;
 use sluice_pipeline::step::validate::ValidationRecord;
-use sluice_quality::validation::{Finding, Severity};
+use sluice_quality::validation::{Finding, FindingCode, RowExample, Severity};
 use sluice_report::{Table, count, rows, significant};
 
 use crate::printer::Printer;
@@ -129,7 +129,7 @@ pub(crate) fn validation(record: &ValidationRecord, printer: Printer) -> String 
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let column = finding.column.clone().unwrap_or_else(|| "(data set)".into());
+        let column = column_of(finding);
         let place = match &finding.slice {
             Some(slice) => format!("{subset}, {slice}"),
             None => subset,
@@ -141,7 +141,11 @@ pub(crate) fn validation(record: &ValidationRecord, printer: Printer) -> String 
         if finding.severity == Severity::Error {
             let fix = finding.suggestion.trim_end().replace('\n', "\n      ");
             let fix = if fix.contains('\n') { format!("\n      {fix}") } else { format!(" {fix}") };
-            let fix = format!("  {}\n    if the data are right, {column}:{fix}", finding.message);
+            let fix = format!(
+                "  {}{}\n    if the data are right, {column}:{fix}",
+                finding.message,
+                rows_of(finding)
+            );
             if !errors.contains(&fix) {
                 errors.push(fix);
             }
@@ -164,11 +168,42 @@ pub(crate) fn validation(record: &ValidationRecord, printer: Printer) -> String 
     text
 }
 
+/// The column, or the rule over rows; neither where the whole data set is meant.
+fn column_of(finding: &Finding) -> String {
+    match &finding.column {
+        Some(column) => column.clone(),
+        None if matches!(finding.code, FindingCode::RuleBroken | FindingCode::KeyRepeated) => {
+            shortened(&finding.rule, WIDTH_OF_FIX)
+        }
+        None => "(data set)".into(),
+    }
+}
+
+/// The first rows behind a finding, a line each.
+fn rows_of(finding: &Finding) -> String {
+    let row = |example: &RowExample| {
+        let value = example.value.as_deref().unwrap_or("null");
+        let key: Vec<String> = example
+            .key
+            .iter()
+            .map(|(column, value)| format!("{column} {}", value.as_deref().unwrap_or("null")))
+            .collect();
+        let key = if key.is_empty() { String::new() } else { format!(" ({})", key.join(", ")) };
+        let line = format!("{}, row {}{key}: {value}", example.file, example.row);
+        format!("\n    {}", shortened(&line, WIDTH_OF_ROW))
+    };
+    finding.examples.iter().take(MAX_ROWS).map(row).collect()
+}
+
 /// Characters of what was observed, and of a fix, on a line.
 const WIDTH_OF_OBSERVED: usize = 70;
 /// Characters of a frequent value that a line has room for.
 const WIDTH_OF_VALUE: usize = 40;
 const WIDTH_OF_FIX: usize = 60;
+/// Rows that are shown with an error.
+const MAX_ROWS: usize = 3;
+/// Characters of a row that is shown.
+const WIDTH_OF_ROW: usize = 160;
 /// Errors that are told in full.
 const MAX_FIXES: usize = 50;
 

@@ -17,6 +17,7 @@ mod queries;
 mod readme;
 mod reproducible;
 mod resume;
+mod rules;
 mod run;
 mod schema;
 mod shards;

@@ -1,5 +1,7 @@
 //! `sluice validate`: statistics against a schema.
 
+mod rows;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -38,6 +40,8 @@ pub(crate) const CONTRACT: Contract = Contract {
             or_parameter: false,
         },
         Input { name: "serving", kind: ArtifactType::Artifact, argument: "serving", or_parameter: false },
+        Input { name: "data", kind: ArtifactType::Dataset, argument: "data", or_parameter: false },
+        Input { name: "rules", kind: ArtifactType::Artifact, argument: "rules", or_parameter: false },
     ],
     outputs: &[Output {
         name: "validation",
@@ -63,12 +67,14 @@ Examples:
   sluice statistics dataset --out statistics
   sluice validate statistics --schema schema.pbtxt --out validation
   sluice validate statistics --schema schema.pbtxt --environment SERVING --previous yesterday/statistics
+  sluice validate statistics --schema schema.pbtxt --data dataset --rule 'fare <= trip_total' --unique trip_id
   sluice validate stats.tfrecord --schema schema.pbtxt --severity unexpected-value=warning --junit junit.xml";
 
-/// Check statistics against a schema.
+/// Check statistics against a schema, and rows against rules.
 ///
 /// Types, presence, lengths of lists, domains and ranges of every column, the number of rows, and the distance from
 /// earlier data; each finding says what was expected, what was observed, and what to change if the data are right.
+/// With `--data` also rules over rows and repeated keys, and the rows behind each finding.
 /// Exit code 1 when the data break it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -107,6 +113,8 @@ pub(crate) struct ValidateArguments {
     /// The folder of the artifact; without, the findings are only printed.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    rows: rows::RowArguments,
 }
 
 fn new_columns(text: &str) -> Result<NewColumns, String> {
@@ -188,7 +196,12 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
     };
     note_what_is_not_compared(file.schema(), &others, session);
     let options = arguments.options();
-    let validation = ValidationRecord::new(&statistics, &file, inferred, &options, &others)?;
+    let rows = arguments.rows.open(&statistics, session)?;
+    let mut validation = ValidationRecord::new(&statistics, &file, inferred, &options, &others)?;
+    let has_read = match &rows {
+        Some(rows) => rows.look(&mut validation, &file, &options, session)?,
+        None => false,
+    };
     let junit = validation.junit(&file, &options, &others);
     if let Some(path) = &arguments.junit {
         fs_err::write(path, &junit).map_err(CommonError::on("write", path))?;
@@ -200,6 +213,7 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
         {
             made_of.extend(other.iter().map(|(_, digest)| (name, digest.as_str())));
         }
+        made_of.extend(rows.iter().filter(|_| has_read).map(|rows| ("data", rows.digest.as_str())));
         validation.publish(&file, &junit, &made_of, out)?;
     }
     session.printer.result(&validation, || tables::validation(&validation, session.printer));

@@ -19,7 +19,7 @@ pub struct CheckReport {
     pub features: Vec<String>,
 }
 
-/// Checks that every column that the file names is in the data, and that the schema can be read.
+/// Checks that every column that the file names is in the data, also in rules, and that the schema can be read.
 ///
 /// # Errors
 /// What is wrong with the file, the header of the data or the schema.
@@ -69,6 +69,12 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     for (key, column) in spec.statistics.named() {
         outlives_ingest(column, &format!("statistics.{key}"))?;
     }
+    let kept: Vec<String> =
+        columns.iter().filter(|column| Some(column.as_str()) != subset_column).cloned().collect();
+    spec.validate
+        .rows
+        .check_names(known.then_some(kept.as_slice()))
+        .map_err(|error| error.in_place("`validate`"))?;
     for slice in &spec.evaluate.options.slices {
         for column in &slice.0 {
             outlives_ingest(column, "evaluate.slices")?;
@@ -81,7 +87,7 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     }
     if let Some(path) = &spec.schema {
         let schema = step::schema::read(&file.resolve(path))?;
-        spec.validate.check(schema.schema())?;
+        spec.validate.options.check(schema.schema())?;
     }
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
 }

@@ -146,6 +146,15 @@ pub enum QualityError {
         /// What it answers.
         kind: String,
     },
+    /// Two rules, or two keys, that reports could not tell apart.
+    #[error("two rules are called `{rule}`")]
+    RuleRepeated {
+        /// The name, or the expression where it has none.
+        rule: String,
+    },
+    /// A key that all rows would share.
+    #[error("a key of `unique` names no column")]
+    KeyWithoutColumns,
     /// An environment that the schema does not have.
     #[error("the schema has no environment `{environment}`")]
     EnvironmentNotInSchema {
@@ -171,6 +180,8 @@ impl Diagnostic for QualityError {
             | Self::EnvironmentUnknown { .. }
             | Self::EnvironmentNotInSchema { .. }
             | Self::NotFixable { .. }
+            | Self::RuleRepeated { .. }
+            | Self::KeyWithoutColumns
             | Self::RuleNotBoolean { .. } => ErrorKind::Usage,
             _ => ErrorKind::Malformed,
         }
@@ -200,6 +211,8 @@ impl Diagnostic for QualityError {
             Self::RuleNotBoolean { .. } => {
                 Some("write what should hold in each row, such as `fare <= trip_total`".into())
             }
+            Self::RuleRepeated { .. } => Some("keep one of them, or give one another `name`".into()),
+            Self::KeyWithoutColumns => Some("for example `unique: [[trip_id]]`".into()),
             Self::EnvironmentNotInSchema { available, .. } if available.is_empty() => {
                 Some("the schema has none; add `default_environment: \"SERVING\"` to it".into())
             }

@@ -12,8 +12,9 @@ use sluice_core::error::Result;
 use sluice_core::role::Roles;
 use sluice_evaluation::EvaluateOptions;
 use sluice_ingest::{SpanSelection, SubsetOptions};
+use sluice_quality::rules::{RowChecks, Rule, UniqueKey};
 use sluice_quality::statistics::StatisticsOptions;
-use sluice_quality::validation::ValidateOptions;
+use sluice_quality::validation::{FindingCode, NewColumns, SeverityOverride, ValidateOptions};
 use sluice_source::{CsvOptions, Format, SourceOptions};
 use sluice_training::RidgeOptions;
 use sluice_transform::TransformSpec;
@@ -40,7 +41,7 @@ pub struct PipelineSpec {
     pub statistics: StatisticsOptions,
     /// How data are checked against the schema.
     #[serde(default)]
-    pub validate: ValidateOptions,
+    pub validate: ValidateSpec,
     /// The features.
     pub transform: TransformSpec,
     /// The model.
@@ -90,6 +91,48 @@ pub struct DataSpec {
 pub enum TrainSpec {
     /// Ridge regression.
     Ridge(RidgeOptions),
+}
+
+/// How data are checked.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(from = "ValidateSections")]
+pub struct ValidateSpec {
+    /// How statistics are judged.
+    pub options: ValidateOptions,
+    /// What is checked row by row.
+    pub rows: RowChecks,
+}
+
+/// The keys of both, side by side.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ValidateSections {
+    new_columns: NewColumns,
+    environment: Option<String>,
+    severity: BTreeMap<FindingCode, SeverityOverride>,
+    slices: bool,
+    rules: Vec<Rule>,
+    unique: Vec<UniqueKey>,
+    examples: usize,
+}
+
+impl Default for ValidateSections {
+    fn default() -> Self {
+        let ValidateOptions { new_columns, environment, severity, slices } = ValidateOptions::default();
+        let RowChecks { rules, unique, examples } = RowChecks::default();
+        Self { new_columns, environment, severity, slices, rules, unique, examples }
+    }
+}
+
+impl From<ValidateSections> for ValidateSpec {
+    fn from(sections: ValidateSections) -> Self {
+        let ValidateSections { new_columns, environment, severity, slices, rules, unique, examples } =
+            sections;
+        Self {
+            options: ValidateOptions { new_columns, environment, severity, slices },
+            rows: RowChecks { rules, unique, examples },
+        }
+    }
 }
 
 /// The gate and what it compares with.
@@ -218,6 +261,7 @@ impl PipelineFile {
         }
         spec.data.subsets.check()?;
         spec.statistics.check().map_err(|error| error.in_place("`statistics`"))?;
+        spec.validate.rows.check().map_err(|error| error.in_place("`validate`"))?;
         for operation in &spec.transform.0 {
             operation.check()?;
         }

@@ -5,14 +5,19 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft};
-use sluice_core::error::Result;
+use sluice_core::error::{Diagnostic, ErrorKind, Result};
+use sluice_core::execution::Execution;
+use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
+use sluice_quality::rules::{RowChecks, UniqueKey};
 use sluice_quality::schema::SchemaFile;
 use sluice_quality::validation::{
-    Baselines, Severity, ValidateOptions, ValidationReport, checked_rules, validate_against, write_anomalies,
+    Baselines, CheckedRule, Severity, ValidateOptions, ValidationReport, checked_rules, validate_against,
+    write_anomalies,
 };
 use sluice_report::html::validation_page;
 use sluice_report::junit::junit;
+use sluice_source::FileSource;
 
 use crate::step::statistics::StatisticsRecord;
 use crate::step::validation_reports::{page, suites};
@@ -43,6 +48,66 @@ pub struct Others<'a> {
     pub previous_version: Option<&'a StatisticsRecord>,
     /// Data at serving.
     pub serving: Option<&'a StatisticsRecord>,
+}
+
+/// The rows behind statistics, and what is checked in them.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "a function has nothing to show")]
+pub struct Rows<'a> {
+    /// Opens the rows of a subset.
+    pub open: &'a dyn Fn(&str) -> Result<FileSource>,
+    /// Columns that are shown with each row.
+    pub key: &'a [String],
+    /// What is checked.
+    pub checks: &'a RowChecks,
+}
+
+/// Rows that are not those of the statistics.
+#[derive(Debug, thiserror::Error)]
+pub enum RowsError {
+    /// More or fewer.
+    #[error("the statistics of subset `{subset}` are of {expected} rows, but the data have {found}")]
+    OtherRows {
+        /// The subset.
+        subset: String,
+        /// Rows that the statistics are of.
+        expected: u64,
+        /// Rows that the data have.
+        found: u64,
+    },
+}
+
+impl RowsError {
+    /// Whether a source has as many rows as the statistics of a subset are of.
+    ///
+    /// # Errors
+    /// [`RowsError::OtherRows`].
+    pub fn unless_same(subset: &str, expected: u64, source: &FileSource) -> Result<(), Self> {
+        match source.plan().rows() {
+            found if found == expected => Ok(()),
+            found => Err(Self::OtherRows { subset: subset.to_owned(), expected, found }),
+        }
+    }
+}
+
+impl Diagnostic for RowsError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("give the data that the statistics were computed from, or compute them again".into())
+    }
+}
+
+/// What was checked in rows, as cases of a report.
+fn of_rows(report: &ValidationReport) -> impl Iterator<Item = CheckedRule> {
+    let rules = report.rules.iter().map(|count| CheckedRule { column: None, rule: count.rule.clone() });
+    let keys = report.keys.iter().map(|count| CheckedRule {
+        column: if let [column] = &count.columns[..] { Some(column.clone()) } else { None },
+        rule: UniqueKey(count.columns.clone()).title(),
+    });
+    rules.chain(keys)
 }
 
 impl<'a> Others<'a> {
@@ -90,6 +155,37 @@ impl ValidationRecord {
         Ok(Self { accepted: subsets.iter().all(ValidationReport::is_accepted), schema_inferred, subsets })
     }
 
+    /// Checks what only rows tell, of each subset in one scan of the columns concerned: rules, repeated keys, and
+    /// the rows behind the findings that are there already, which get exact counts. Rules weigh what they say, also
+    /// where the schema was inferred. Answers whether rows were read, so that the data made the artifact.
+    ///
+    /// # Errors
+    /// [`RowsError`], rules that do not fit the columns, and what reading the rows meets.
+    pub fn look_at_rows(
+        &mut self,
+        schema: &SchemaFile,
+        options: &ValidateOptions,
+        rows: &Rows<'_>,
+        execution: &Execution,
+    ) -> Result<bool> {
+        let mut has_read = false;
+        for report in &mut self.subsets {
+            let is_asked = rows.checks.examples > 0 && !report.findings.is_empty();
+            if rows.checks.is_empty() && !is_asked {
+                continue;
+            }
+            let source = (rows.open)(&report.subset)?;
+            RowsError::unless_same(&report.subset, report.num_rows, &source)?;
+            let how = (schema.schema(), options);
+            has_read |= rows
+                .checks
+                .look(report, how, (&source, rows.key), execution)
+                .map_err(|error| error.in_place(format!("subset `{}`", report.subset)))?;
+        }
+        self.accepted = self.subsets.iter().all(ValidationReport::is_accepted);
+        Ok(has_read)
+    }
+
     /// Findings that stop the data, and those that do not.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
@@ -106,7 +202,9 @@ impl ValidationRecord {
             .iter()
             .map(|report| {
                 let baselines = others.of_subset(&report.subset);
-                suites(report, &checked_rules(schema.schema(), options, &baselines))
+                let mut rules = checked_rules(schema.schema(), options, &baselines);
+                rules.extend(of_rows(report));
+                suites(report, &rules)
             })
             .collect();
         junit("validation", &suites)

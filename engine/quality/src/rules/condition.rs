@@ -111,13 +111,13 @@ impl Condition {
         }
     }
 
-    /// Lists outside the bounds of `value_count`, by TFDV's name of the finding: rows without a value are not judged.
+    /// Lists outside the bounds of `value_count`: rows without a value are not judged.
     fn of_value_count(finding: &Finding, feature: &Feature) -> Option<Self> {
         let Shape::ValueCounts(counts) = &feature.shape else { return None };
         let [count] = counts[..] else { return None };
-        let (min, max) = match finding.tfdv.name.as_str() {
-            "FEATURE_TYPE_LOW_NUMBER_VALUES" => (count.min, None),
-            "FEATURE_TYPE_HIGH_NUMBER_VALUES" => (None, count.max),
+        let (min, max) = match finding.code {
+            FindingCode::TooFewValues => (count.min, None),
+            FindingCode::TooManyValues => (None, count.max),
             _ => return None,
         };
         Some(Self::Length { min, max, skips_null: true })

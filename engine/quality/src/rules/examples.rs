@@ -10,6 +10,8 @@ use crate::validation::RowExample;
 
 /// So many examples are kept per finding unless told otherwise.
 pub const MAX_EXAMPLES: usize = 5;
+/// So many may be asked for: every split may hold so many until they are joined.
+pub const MAX_EXAMPLES_ASKED: usize = 1_000;
 /// So many characters of a value are kept.
 const MAX_CHARACTERS: usize = 120;
 

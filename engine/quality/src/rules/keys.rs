@@ -345,7 +345,7 @@ impl KeyOutcome {
             suggestion: if is_open {
                 "raise the limit of keys to count them all".into()
             } else {
-                "drop the repeated rows, or name more columns in the key".into()
+                "name more columns in the key".into()
             },
             num_violations: self.is_exact().then_some(self.num_repeated),
             examples: examples(&self.repeats, &self.columns, source)?,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::batch::Inputs;
 use sluice_core::fold::fold;
 use sluice_core::group::GroupMap;
+use sluice_core::plan::Plan;
 use sluice_core::schema::Schema;
 use sluice_core::seam::BatchSource;
 use sluice_core::{Accumulator, Batch, Execution, Input, Result};
@@ -32,29 +33,61 @@ pub fn locate(
     execution: &Execution,
 ) -> Result<()> {
     let plan = source.plan();
-    let mut found: Vec<usize> = Vec::new();
-    let mut checks = Vec::new();
-    for (number, finding) in report.findings.iter().enumerate() {
-        let feature = finding.column.as_deref().and_then(|name| Some((name, schema.feature(name)?)));
-        let Some((name, feature)) = feature.filter(|(name, _)| plan.column(name).is_some()) else { continue };
-        if let Some(condition) = Condition::of(finding, feature) {
-            found.push(number);
-            checks.push(Check { column: name.to_owned(), condition });
-        }
-    }
-    if checks.is_empty() {
+    let located = Located::of(report, schema, plan);
+    if located.is_empty() {
         return Ok(());
     }
-    let key_columns = key_columns.iter().filter(|name| plan.column(name).is_some()).cloned().collect();
-    let scan = ViolationScan::new(checks, key_columns, max_examples);
+    let scan = located.scan(plan, key_columns, max_examples);
     let tallies = fold(source, &scan, execution)?.accumulator.finish();
-    for (number, tally) in found.into_iter().zip(tallies) {
-        let finding = &mut report.findings[number];
-        finding.num_violations = Some(tally.num_violations);
-        finding.examples =
-            tally.examples.into_iter().filter_map(|sighting| sighting.locate(source)).collect();
-    }
+    located.fill(report, tallies, source);
     Ok(())
+}
+
+/// The findings that rows are behind, by their numbers in the report, and what those rows break.
+pub(super) struct Located {
+    findings: Vec<usize>,
+    checks: Vec<Check>,
+}
+
+impl Located {
+    /// Findings of slices are passed over: their rows are not all rows of the source. So are those of fields of
+    /// structs.
+    pub(super) fn of(report: &ValidationReport, schema: &Schema, plan: &Plan) -> Self {
+        let mut located = Self { findings: Vec::new(), checks: Vec::new() };
+        for (number, finding) in report.findings.iter().enumerate() {
+            if finding.slice.is_some() || finding.path.len() > 1 {
+                continue;
+            }
+            let feature = finding.column.as_deref().and_then(|name| Some((name, schema.feature(name)?)));
+            let feature = feature.filter(|(name, _)| plan.column(name).is_some());
+            let Some((name, feature)) = feature else { continue };
+            if let Some(condition) = Condition::of(finding, feature) {
+                located.findings.push(number);
+                located.checks.push(Check { column: name.to_owned(), condition });
+            }
+        }
+        located
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.checks.is_empty()
+    }
+
+    /// What counts them; `key_columns` are shown where the source has them.
+    pub(super) fn scan(&self, plan: &Plan, key_columns: &[String], max_examples: usize) -> ViolationScan {
+        let key_columns = key_columns.iter().filter(|name| plan.column(name).is_some()).cloned().collect();
+        ViolationScan::new(self.checks.clone(), key_columns, max_examples)
+    }
+
+    /// Puts what was counted where it belongs.
+    pub(super) fn fill(self, report: &mut ValidationReport, tallies: Vec<Tally>, source: &dyn BatchSource) {
+        for (number, tally) in self.findings.into_iter().zip(tallies) {
+            let finding = &mut report.findings[number];
+            finding.num_violations = Some(tally.num_violations);
+            finding.examples =
+                tally.examples.into_iter().filter_map(|sighting| sighting.locate(source)).collect();
+        }
+    }
 }
 
 /// What one column must not hold.

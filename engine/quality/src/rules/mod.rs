@@ -1,10 +1,11 @@
 //! What is checked row by row: rules written as SQL expressions, repeated keys, and the rows behind the
 //! findings of a schema.
 //!
-//! [`RuleScan`] evaluates many rules in one scan, [`KeyScan`] counts rows that share a key, [`locate()`] finds
-//! the rows behind a [`ValidationReport`](crate::validation::ValidationReport). Each keeps exact counts and
-//! the first few rows of each kind: memory and time do not depend on how bad the data are.
+//! [`RowChecks`] does all of it in one scan. [`RuleScan`] evaluates many rules, [`KeyScan`] counts rows that share
+//! a key, [`locate()`] finds the rows behind a [`ValidationReport`](crate::validation::ValidationReport). Each keeps
+//! exact counts and the first few rows of each kind: memory and time do not depend on how bad the data are.
 
+mod checks;
 mod condition;
 mod examples;
 mod keys;
@@ -15,7 +16,8 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-pub use examples::{MAX_EXAMPLES, Sighting};
+pub use checks::{RowChecks, UniqueKey};
+pub use examples::{MAX_EXAMPLES, MAX_EXAMPLES_ASKED, Sighting};
 pub use keys::{KeyOutcome, KeyScan, MAX_KEYS};
 pub use locate::locate;
 pub use rule::{Rule, Unknown};

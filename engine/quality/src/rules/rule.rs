@@ -6,7 +6,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use sluice_core::options::{OptionsError, Range};
+use sluice_expressions::Expression;
 
+use crate::error::QualityError;
 use crate::validation::Severity;
 
 /// What a row counts as for which a rule is null, because a value is.
@@ -86,6 +88,15 @@ impl Rule {
     /// [`OptionsError::OutOfRange`].
     pub fn check(&self) -> Result<(), OptionsError> {
         Range::closed(0.0, 1.0).check("at_least", self.min_fraction).map(|_| ())
+    }
+
+    /// Whether its expression is true or false.
+    pub(super) fn check_kind(&self, expression: &Expression) -> Result<(), QualityError> {
+        if expression.is_boolean() {
+            return Ok(());
+        }
+        let kind = expression.kind().to_string();
+        Err(QualityError::RuleNotBoolean { rule: self.expression.clone(), kind })
     }
 }
 

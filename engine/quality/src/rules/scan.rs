@@ -16,7 +16,6 @@ use sluice_expressions::Expression;
 
 use super::examples::{Sighting, values_of};
 use super::rule::{Rule, Unknown};
-use crate::error::QualityError;
 use crate::validation::{Finding, FindingCode, Severity};
 
 /// What was counted for one rule.
@@ -99,10 +98,7 @@ impl TryFrom<Stored> for RuleScan {
 fn bind(options: &Options) -> Result<Vec<Expression>> {
     let bind_one = |rule: &StoredRule| {
         let expression = Expression::parse(&rule.expression, &options.columns)?;
-        if !expression.is_boolean() {
-            let kind = expression.kind().to_string();
-            return Err(QualityError::RuleNotBoolean { rule: rule.expression.clone(), kind }.into());
-        }
+        Rule::from(rule.clone()).check_kind(&expression)?;
         Ok(expression)
     };
     options.rules.iter().map(bind_one).collect()
@@ -291,10 +287,7 @@ impl RuleOutcome {
             expected,
             observed,
             message: format!("rule `{title}` is broken in {of}"),
-            suggestion: format!(
-                "correct the rows, or allow them: `at_least: {}`",
-                floor(self.fraction_kept())
-            ),
+            suggestion: format!("allow so many with `at_least: {}`", floor(self.fraction_kept())),
             num_violations: Some(self.num_violations),
             examples: self.examples.into_iter().filter_map(|sighting| sighting.locate(source)).collect(),
         })

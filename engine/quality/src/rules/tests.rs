@@ -16,8 +16,10 @@ use sluice_testkit::{MemorySource, laws};
 
 use super::condition::Condition;
 use super::locate::{Check, ViolationScan};
-use super::{KeyScan, MAX_EXAMPLES, MAX_KEYS, Rule, RuleScan, Unknown, locate};
-use crate::validation::{Finding, FindingCode, Severity, ValidateOptions, ValidationReport};
+use super::{KeyScan, MAX_EXAMPLES, MAX_KEYS, RowChecks, Rule, RuleScan, Unknown, locate};
+use crate::validation::{
+    Finding, FindingCode, Severity, SeverityOverride, ValidateOptions, ValidationReport,
+};
 
 const ROWS: usize = 1_000;
 
@@ -227,12 +229,12 @@ fn findings_of_a_schema_are_located() {
         finding.column = Some(column.to_owned());
         finding
     };
-    let mut too_few = found(FindingCode::ShapeBroken, "lists");
-    too_few.tfdv.name = "FEATURE_TYPE_LOW_NUMBER_VALUES".into();
+    let too_few = found(FindingCode::TooFewValues, "lists");
+    let mut of_slice = found(FindingCode::FloatTooBig, "fare");
+    of_slice.slice = Some("company_Taxi A".into());
     let mut report = ValidationReport {
         subset: "train".into(),
         num_rows: ROWS as u64,
-        measurements: Vec::new(),
         findings: vec![
             found(FindingCode::LowFractionPresent, "fare"),
             found(FindingCode::FloatTooBig, "fare"),
@@ -243,7 +245,9 @@ fn findings_of_a_schema_are_located() {
             too_few,
             found(FindingCode::NewColumn, "flag"),
             found(FindingCode::MissingColumn, "gone"),
+            of_slice,
         ],
+        ..ValidationReport::default()
     };
     locate(
         &mut report,
@@ -261,7 +265,7 @@ fn findings_of_a_schema_are_located() {
     let counts: Vec<Option<u64>> = report.findings.iter().map(|finding| finding.num_violations).collect();
     assert_eq!(
         counts,
-        [Some(20), Some(broken), Some(333), Some(1), Some(5), Some(lengths), Some(empty), None, None]
+        [Some(20), Some(broken), Some(333), Some(1), Some(5), Some(lengths), Some(empty), None, None, None]
     );
     let first = |number: usize| {
         let example = &report.findings[number].examples[0];
@@ -276,6 +280,79 @@ fn findings_of_a_schema_are_located() {
     assert_eq!(report.findings[2].examples.len(), 2);
     assert_eq!(report.findings[2].examples[0].key, [("id".to_owned(), Some("2".to_owned()))]);
     assert!(report.findings[7].examples.is_empty());
+    assert!(report.findings[9].examples.is_empty(), "which rows a slice has, nobody tells");
+}
+
+#[test]
+fn one_scan_does_all_and_says_what_held() {
+    let (schema, source) = (schema(), source());
+    let checks: RowChecks = serde_json::from_str(
+        r#"{ "rules": ["fare <= total", { "rule": "total >= 0", "name": "total" }],
+            "unique": ["total", ["id", "company"], ["id"]], "examples": 2 }"#,
+    )
+    .unwrap();
+    let severity = [(FindingCode::KeyRepeated, SeverityOverride::Warning)].into();
+    let options = ValidateOptions { severity, ..ValidateOptions::default() };
+    let mut report = ValidationReport { num_rows: ROWS as u64, ..ValidationReport::default() };
+    let (rows, execution) = (["id".to_owned()], Execution::with_threads(2));
+    checks.look(&mut report, (&schema, &options), (&source, &rows), &execution).unwrap();
+    let broken = (0..ROWS).filter(|row| row % 97 == 0 && row % 50 != 7).count() as u64;
+    let counts: Vec<(u64, u64, u64)> =
+        report.rules.iter().map(|rule| (rule.num_true, rule.num_unknown, rule.num_violations)).collect();
+    assert_eq!(counts, [(980 - broken, 20, broken), (1000, 0, 0)]);
+    let repeated: Vec<u64> = report.keys.iter().map(|key| key.num_repeated).collect();
+    // 400 rows apart, the company is another one.
+    assert_eq!(repeated, [0, 0, 198]);
+    let found: Vec<(FindingCode, Severity, usize)> =
+        report.findings.iter().map(|it| (it.code, it.severity, it.examples.len())).collect();
+    assert_eq!(
+        found,
+        [(FindingCode::RuleBroken, Severity::Error, 2), (FindingCode::KeyRepeated, Severity::Warning, 2)]
+    );
+    let mut again = ValidationReport { num_rows: ROWS as u64, ..ValidationReport::default() };
+    let execution = Execution::with_threads(1);
+    checks.look(&mut again, (&schema, &options), (&source, &rows), &execution).unwrap();
+    assert_eq!(again, report);
+}
+
+#[test]
+fn checks_of_rows_that_make_no_sense_are_refused() {
+    let message = |text: &str, names: Option<&[String]>| {
+        let checks: RowChecks = serde_json::from_str(text).unwrap();
+        let error = checks.check().and_then(|()| checks.check_names(names)).unwrap_err();
+        format!("{error} / {}", error.hint().unwrap_or_default())
+    };
+    let names = ["fare".to_owned(), "total".to_owned()];
+    assert!(message(r#"{ "rules": ["fare > 0", "fare > 0"] }"#, None).contains("two rules are called"));
+    assert!(message(r#"{ "unique": [[]] }"#, None).contains("names no column"));
+    assert!(message(r#"{ "examples": 5000 }"#, None).contains("`examples` is 5000"));
+    assert!(message(r#"{ "rules": ["fares > 0"] }"#, Some(&names)).contains("did you mean `fare`?"));
+    assert!(message(r#"{ "unique": ["totl"] }"#, Some(&names)).contains("did you mean `total`?"));
+    assert!(message(r#"{ "rules": ["fare >"] }"#, None).contains("is not valid SQL"));
+    let sound: RowChecks =
+        serde_json::from_str(r#"{ "rules": ["fare + 1 > CAST(total AS BIGINT)"] }"#).unwrap();
+    sound.check_names(Some(&names)).unwrap();
+    sound.check_names(None).unwrap();
+    // Whatever the kinds are, what could be right is not refused.
+    for expression in [
+        "fare + INTERVAL '1 day' > total",
+        "fare < '2024-01-01' AND hour(total) = 5",
+        "date_diff('day', fare, total) > 0",
+        "extract(year FROM fare) = 2024",
+        "upper(fare) LIKE 'A%' OR NOT total",
+        "fare",
+        "regexp_matches(fare, 'x') AND length(total) < 5",
+        "CASE WHEN fare THEN total ELSE fare IS NULL END",
+        "-fare BETWEEN total AND 5.5",
+        "fare || 'x' IN ('ax', 'bx')",
+        "coalesce(fare, TRUE)",
+        "greatest(fare, DATE '2024-01-01') > total",
+    ] {
+        let checks = RowChecks { rules: vec![Rule::new(expression)], ..RowChecks::default() };
+        checks.check_names(Some(&names)).unwrap();
+    }
+    let error = serde_json::from_str::<RowChecks>(r#"{ "unique": [5] }"#).unwrap_err().to_string();
+    assert!(error.contains("a column such as"), "{error}");
 }
 
 #[test]

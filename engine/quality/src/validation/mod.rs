@@ -56,6 +56,40 @@ pub struct ValidationReport {
     /// Every distance that the schema bounds, where there was something to compare with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurements: Vec<Measurement>,
+    /// What was counted for each rule over rows, kept or broken, where rows were read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleCount>,
+    /// The same for each key that must be unique.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyCount>,
+}
+
+/// For how many rows a rule held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleCount {
+    /// Its name; the expression where it has none.
+    pub rule: String,
+    /// The expression.
+    pub expression: String,
+    /// Rows for which it is true.
+    pub num_true: u64,
+    /// Rows for which it is null.
+    pub num_unknown: u64,
+    /// Rows that break it.
+    pub num_violations: u64,
+}
+
+/// How often a key was repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCount {
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// Rows that repeat the key of an earlier row; at least so many where it is not exact.
+    pub num_repeated: u64,
+    /// Rows with a null in the key, which were not compared.
+    pub num_without_key: u64,
+    /// Whether all keys were compared, not only a sample.
+    pub is_exact: bool,
 }
 
 impl ValidationReport {
@@ -124,7 +158,7 @@ pub fn validate_against(
     }
     let findings = findings.into_iter().filter_map(|finding| options.weighed(finding)).collect();
     let (subset, num_rows) = (statistics.name.clone(), statistics.num_rows);
-    ValidationReport { subset, num_rows, findings, measurements }
+    ValidationReport { subset, num_rows, findings, measurements, ..ValidationReport::default() }
 }
 
 /// One data set, or one slice of it, under a schema.

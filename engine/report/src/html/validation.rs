@@ -254,7 +254,7 @@ fn finding(body: &mut String, index: usize, shown: &PageFinding, names_subset: b
     if !shown.suggestion.is_empty() {
         put!(
             body,
-            "<p class=\"fix-label\">If the data are right, change the schema</p><div class=\"fix\"><pre \
+            "<p class=\"fix-label\">If the data are right</p><div class=\"fix\"><pre \
              id=\"fix{index}\">{}</pre><button type=\"button\" class=\"copy\" \
              data-from=\"fix{index}\">Copy</button></div>",
             escape_lines(&shown.suggestion, SENTENCE)
