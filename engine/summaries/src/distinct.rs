@@ -138,7 +138,7 @@ impl Distinct {
 
     /// Takes in the hash of each value; the fast way.
     pub fn insert_all<T: Copy>(&mut self, values: &[T], hash: impl Fn(T) -> u64) {
-        self.fill_registers_at_once(values, &hash);
+        self.expect(values, &hash);
         let mut left = values.iter();
         while let State::Exact(_) = &self.state
             && let Some(value) = left.next()
@@ -150,14 +150,15 @@ impl Distinct {
         }
     }
 
-    /// Leaves the exact set early where many values come at once: each register that is not empty is at least one
-    /// different value, so that more of them than the set may hold settle the matter without a set.
-    fn fill_registers_at_once<T: Copy>(&mut self, values: &[T], hash: &impl Fn(T) -> u64) {
+    /// Tells which values come next, block by block; `insert_all` knows without. Leaves the exact set early where many
+    /// are different: each register that is not empty is at least one different value, so that more of them than the
+    /// set may hold settle the matter without a set.
+    pub fn expect<T: Copy>(&mut self, values: &[T], hash: impl Fn(T) -> u64) {
         if values.len() <= 2 * EXACT_DISTINCT || matches!(self.state, State::Registers(_)) {
             return;
         }
         let mut registers = vec![0; REGISTERS];
-        wide(|| raise_all(&mut registers, &values[..2 * EXACT_DISTINCT], hash));
+        wide(|| raise_all(&mut registers, &values[..2 * EXACT_DISTINCT], &hash));
         if registers.iter().filter(|register| **register != 0).count() > EXACT_DISTINCT {
             self.fill_registers();
         }
@@ -218,6 +219,8 @@ impl Distinct {
 #[inline(always)]
 fn raise_all<T: Copy>(registers: &mut [u8], values: &[T], hash: &impl Fn(T) -> u64) {
     let mut hashes = [0; 256];
+    // As an array, so that no index needs a check.
+    let Some(registers) = registers.first_chunk_mut::<REGISTERS>() else { return };
     for chunk in values.chunks(hashes.len()) {
         for (slot, value) in hashes.iter_mut().zip(chunk) {
             *slot = hash(*value);

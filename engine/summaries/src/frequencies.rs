@@ -140,8 +140,14 @@ impl Frequencies {
         self.undercount += later.undercount;
         self.door = None;
         // Additions commute, and the reduction looks at counts only: the order of the table does not show.
-        for Held { hash, value, count } in later.counts {
-            self.add(&value, hash, count);
+        for held in later.counts {
+            match self.counts.find_mut(held.hash, |mine| mine.hash == held.hash && mine.value == held.value) {
+                Some(mine) => mine.count += held.count,
+                None => {
+                    self.held_bytes += held.value.len();
+                    self.counts.insert_unique(held.hash, held, |held| held.hash);
+                }
+            }
         }
         if self.counts.len() > 2 * self.capacity {
             self.reduce();

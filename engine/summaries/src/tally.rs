@@ -71,6 +71,23 @@ impl Tally {
         true
     }
 
+    /// Counts what another has counted, or leaves everything as it is and answers `false` where that would be too many
+    /// values.
+    #[must_use]
+    pub fn merge(&mut self, later: &Self) -> bool {
+        if self.held + later.held > TALLY_CAPACITY {
+            let is_new = |slot: &&(i64, u64)| slot.1 != 0 && !self.holds(slot.0);
+            if self.held + later.slots.iter().filter(is_new).count() > TALLY_CAPACITY {
+                return false;
+            }
+        }
+        later.slots.iter().filter(|slot| slot.1 != 0).all(|(key, count)| self.add(*key, *count))
+    }
+
+    fn holds(&self, key: i64) -> bool {
+        !self.slots.is_empty() && self.slots[self.find(key)].1 != 0
+    }
+
     /// How many different values there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -188,6 +205,13 @@ mod tests {
         assert!(tally.add(1024, 4));
         assert_eq!((tally.len(), tally.sorted()[1]), (TALLY_CAPACITY, (1024, 5)));
         assert!(tally.size_bytes() < 70_000);
+        let mut other = Tally::new();
+        assert!(other.add(2048, 2) && other.merge(&tally) && !Tally::new().holds(0));
+        assert_eq!((other.len(), other.sorted()[2]), (TALLY_CAPACITY, (2048, 3)));
+        assert!(tally.merge(&other));
+        assert_eq!((tally.len(), tally.sorted()[2]), (TALLY_CAPACITY, (2048, 4)));
+        let mut foreign = Tally::new();
+        assert!(foreign.add(-1, 1) && !tally.merge(&foreign) && tally.sorted()[2] == (2048, 4));
         let foreign = Stored(vec![(2, 1), (1, 1)]);
         assert_eq!(Tally::try_from(foreign), Err(TallyError::CountsMalformed));
     }

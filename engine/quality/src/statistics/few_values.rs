@@ -61,8 +61,10 @@ impl FewValues {
         let mut places = vec![NULL; PLACES];
         let mut keys: Vec<u64> = Vec::new();
         let (mut codes, mut firsts) = (Vec::with_capacity(array.len()), Vec::new());
+        // Asked once, not through the array for each row.
+        let nulls = array.nulls();
         for (row, bits) in bits.enumerate() {
-            if array.is_null(row) {
+            if nulls.is_some_and(|nulls| nulls.is_null(row)) {
                 codes.push(NULL);
                 continue;
             }

@@ -21,6 +21,9 @@ use super::{finished, show_categories};
 pub(super) struct RowStatistics {
     columns: Vec<RowColumn>,
     weight: Option<(String, ExactSum)>,
+    /// Where the next counted view probably belongs.
+    #[serde(skip)]
+    next_view: usize,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -78,7 +81,7 @@ impl RowStatistics {
             }
         };
         let weight = options.weight.clone().map(|weight| (weight, ExactSum::new()));
-        Self { columns: described.map(column).collect(), weight }
+        Self { columns: described.map(column).collect(), weight, next_view: 0 }
     }
 
     /// Tells how many rows there are in all, by which quantiles sample.
@@ -94,6 +97,7 @@ impl RowStatistics {
         Self {
             columns: self.columns.iter().map(RowColumn::empty).collect(),
             weight: self.weight.as_ref().map(|(weight, _)| (weight.clone(), ExactSum::new())),
+            next_view: 0,
         }
     }
 
@@ -140,8 +144,15 @@ impl RowStatistics {
 
     /// Adds the counted view of a column over a split.
     pub(super) fn view(&mut self, counted: &CountedColumn) -> Result<()> {
-        match self.columns.iter().position(|column| column.name == counted.column) {
-            Some(index) => self.counted(index, counted),
+        // Views mostly come in the order of the columns, of which there may be thousands.
+        let is_it =
+            |index: &usize| self.columns.get(*index).is_some_and(|column| column.name == counted.column);
+        let all = || (0..self.columns.len()).find(is_it);
+        match Some(self.next_view).filter(is_it).or_else(all) {
+            Some(index) => {
+                self.next_view = index + 1;
+                self.counted(index, counted)
+            }
             None => Ok(()),
         }
     }

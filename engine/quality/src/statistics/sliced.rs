@@ -2,8 +2,8 @@
 //!
 //! Per batch the rows are put in the order of their slices once per slice asked for, and every column is gathered once
 //! in that order; each slice then gets its piece of the gathered column without a copy. Columns of few different values
-//! (text that comes as codes, numbers) are not gathered: their values are counted by slice. States are kept by key in the order of keys, so that neither
-//! threads nor layout show.
+//! (text that comes as codes, numbers) are not gathered: their values are counted by slice. States are kept by key in
+//! the order of keys, so that neither threads nor layout show.
 //!
 //! Memory: that of the profiles of the columns for each slice, of which there are at most `max_slices`.
 
@@ -290,7 +290,7 @@ impl Order {
             return Ok(());
         };
         let counted = match weights {
-            None => self.counted(name, batch.split(), array, slices.len())?,
+            None => self.counted(name, batch.split(), array)?,
             Some(_) => None,
         };
         if let Some(counted) = counted {
@@ -308,41 +308,38 @@ impl Order {
         Ok(())
     }
 
-    /// The counts of the values of a column by slice, where the table of slices and values is not larger than a few
-    /// batches: one look at each value, whatever the profiles cost.
-    fn counted(
-        &self,
-        name: &str,
-        split: u64,
-        array: &ArrayRef,
-        num_slices: usize,
-    ) -> Result<Option<Vec<CountedColumn>>> {
+    /// The counts of the values of a column by slice, where these are coded or few: two looks at each code, whatever
+    /// the profiles cost.
+    fn counted(&self, name: &str, split: u64, array: &ArrayRef) -> Result<Option<Vec<CountedColumn>>> {
         let Some(few) = FewValues::of(array) else { return Ok(None) };
-        let table = num_slices.saturating_mul(few.firsts.len() + 1);
-        if table > 2 * self.rows.len() + 1024 {
-            return Ok(None);
-        }
+        // The dictionary as views, which are taken without a copy of the text.
+        let texts: Option<ArrayRef> = match Column::view(array) {
+            Column::CodedText(_, texts) => Some(Arc::new(StringViewArray::from(texts))),
+            _ => None,
+        };
+        let values = texts.as_ref().unwrap_or(array);
+        let num_slices = self.starts.len() - 1;
         let mut views = Vec::with_capacity(num_slices);
-        let mut counts = vec![0_u64; few.firsts.len()];
+        // All zero between slices.
+        let mut places = vec![0_u64; few.firsts.len()];
         for number in 0..num_slices {
-            counts.fill(0);
+            let rows = &self.rows.values()[self.range(number)];
             let mut nulls = 0;
-            for row in &self.rows.values()[self.range(number)] {
-                match counts.get_mut(few.codes[*row as usize] as usize) {
+            for row in rows {
+                match places.get_mut(few.codes[*row as usize] as usize) {
                     Some(count) => *count += 1,
                     None => nulls += 1,
                 }
             }
-            let kept = || counts.iter().enumerate().filter(|(_, count)| **count > 0);
-            let firsts = UInt32Array::from_iter_values(kept().map(|(code, _)| few.firsts[code]));
-            let values = match Column::view(array) {
-                Column::CodedText(_, texts) => {
-                    let texts = firsts.values().iter().map(|code| texts.value(*code as usize));
-                    Arc::new(StringViewArray::from_iter_values(texts))
+            let (mut firsts, mut counts) = (Vec::new(), Vec::new());
+            for row in rows {
+                let code = few.codes[*row as usize] as usize;
+                if let Some(count @ 1..) = places.get_mut(code) {
+                    firsts.push(few.firsts[code]);
+                    counts.push(std::mem::take(count));
                 }
-                _ => take_rows(array, &firsts)?,
-            };
-            let counts = kept().map(|(_, count)| *count).collect();
+            }
+            let values = take_rows(values, &UInt32Array::from(firsts))?;
             views.push(CountedColumn { column: name.into(), split, values, counts, nulls });
         }
         Ok(Some(views))

@@ -9,7 +9,7 @@
 //! ([`Ranks`]), which halves the bound: with capacity 2,048 it is 0.02 % of the rows after one gathering,
 //! some 0.16 % after 100 million rows.
 //!
-//! [`Quantiles::update_strata`] keeps one value of each `stride` consecutive ones, picked by a keyed generator, with
+//! [`Quantiles::update_strata`] takes [`Strata`], which keep one value of each `stride` consecutive ones, picked by a keyed generator, with
 //! the weight of all: an eighth of the sorting. A count of values up to `v` is then off by a sum of independent terms
 //! within `stride`, one a stratum, so that the sum of squares `s` bounds it (Hoeffding, "Probability inequalities for
 //! sums of bounded random variables", 1963, theorem 2): beyond sqrt(s ln(2e9) / 2) with probability 1e-9 at most.
@@ -23,6 +23,7 @@
 
 mod run;
 mod sort;
+mod strata;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ use crate::ranks::Ranks;
 use run::Run;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+pub use strata::Strata;
 use thiserror::Error;
 
 /// Distinct values up to which quantiles are exact, unless told otherwise: 32 KiB a run, and a bound well below
@@ -154,25 +156,18 @@ impl Quantiles {
         }
     }
 
-    /// Takes in one value of each `stride` consecutive ones for all of them, the smallest and largest apart;
-    /// `seed` is different for each call. What is left at the end is taken in whole.
-    pub fn update_strata<T: Copy>(
-        &mut self,
-        values: &[T],
-        extremes: (i64, i64),
-        stride: usize,
-        seed: u64,
-        key: impl Fn(T) -> i64,
-    ) {
-        let stride = stride.max(1);
-        let mut picked = Vec::with_capacity(values.len() / stride + stride);
-        let mut random = seed;
-        let mut strata = values.chunks_exact(stride);
-        for stratum in &mut strata {
-            picked.push(key(stratum[below(&mut random, stride)]));
+    /// Takes in a sample of consecutive values.
+    pub fn update_strata(&mut self, strata: Strata) {
+        let Strata { stride, mut picked, left_over, extremes, .. } = strata;
+        if picked.is_empty() && left_over.is_empty() {
+            return;
+        }
+        if stride == 1 {
+            self.update_keys(&picked);
+            return;
         }
         let weight = stride as u64;
-        self.squared_strata += if stride > 1 { weight * weight * picked.len() as u64 } else { 0 };
+        self.squared_strata += weight * weight * picked.len() as u64;
         (self.min, self.max) = (self.min.min(extremes.0), self.max.max(extremes.1));
         if picked.len() >= GATHERED / 4 {
             self.count += weight * picked.len() as u64;
@@ -180,7 +175,7 @@ impl Quantiles {
         } else {
             picked.iter().for_each(|key| self.update_counted_key(*key, weight));
         }
-        strata.remainder().iter().for_each(|value| self.update_counted_key(key(*value), 1));
+        left_over.iter().for_each(|key| self.update_counted_key(*key, 1));
     }
 
     /// Takes in a later summary; the smaller capacity remains.
@@ -344,16 +339,4 @@ impl TryFrom<Stored> for Quantiles {
         quantiles.squared_strata = stored.squared_strata;
         Ok(quantiles)
     }
-}
-
-/// A number below `bound`, of `SplitMix64` (Steele, Lea & Flood 2014).
-#[inline]
-fn below(state: &mut u64, bound: usize) -> usize {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    #[expect(clippy::cast_possible_truncation, reason = "below the bound")]
-    let picked = ((u128::from(mixed) * bound as u128) >> 64) as usize;
-    picked
 }

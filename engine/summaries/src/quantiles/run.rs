@@ -54,17 +54,17 @@ impl Run {
             entries: Vec::with_capacity(self.entries.len() + other.entries.len()),
             undercount: self.undercount + other.undercount,
         };
-        let (mut left, mut right) = (self.entries.as_slice(), other.entries.as_slice());
-        while let ([(a, a_count), a_rest @ ..], [(b, b_count), b_rest @ ..]) = (left, right) {
-            if a <= b {
-                joined.append(*a, *a_count);
-                left = a_rest;
-            } else {
-                joined.append(*b, *b_count);
-                right = b_rest;
-            }
+        let (left, right) = (self.entries.as_slice(), other.entries.as_slice());
+        let (mut i, mut j) = (0, 0);
+        while i < left.len() && j < right.len() {
+            // A choice, not a branch, which would be guessed wrongly every other time.
+            let is_left = left[i].0 <= right[j].0;
+            let (value, count) = if is_left { left[i] } else { right[j] };
+            i += usize::from(is_left);
+            j += usize::from(!is_left);
+            joined.append(value, count);
         }
-        for (value, count) in left.iter().chain(right) {
+        for (value, count) in left[i..].iter().chain(&right[j..]) {
             joined.append(*value, *count);
         }
         joined
@@ -83,12 +83,20 @@ impl Run {
         if self.entries.len() <= capacity {
             return;
         }
+        if let Some((_, count)) = self.entries.first()
+            && self.entries.iter().all(|(_, other)| other == count)
+        {
+            // Of equal counts each cell takes equally many: the least bound that suffices, without a search.
+            let in_cell = self.entries.len().div_ceil(capacity) as u64;
+            self.cut((in_cell - 1) * count, capacity);
+            return;
+        }
         let weight = self.weight();
         let cells = capacity as u64;
         // With this bound each finished cell weighs more than weight / (cells - 1).
         let (mut infeasible, mut bound) = (None, weight / (cells - 1) + 1);
         let guess = weight.div_ceil(cells) - 1;
-        if self.cell_count(guess, capacity) <= capacity {
+        if self.cell_count(guess) <= capacity {
             bound = guess;
         } else {
             infeasible = Some(guess);
@@ -98,16 +106,17 @@ impl Run {
             let heaviest = self.entries.iter().map(|(_, count)| *count).fold(0, u64::max);
             let least = weight.div_ceil(cells).saturating_sub(heaviest);
             let mut low = infeasible.map_or(0, |guess| guess + 1).max(least);
-            while low < bound {
+            // Close enough to the least: the bound makes the undercount, of which a part in 32 is nothing.
+            while low + bound / 32 < bound {
                 let middle = low + (bound - low) / 2;
-                if self.cell_count(middle, capacity) <= capacity {
+                if self.cell_count(middle) <= capacity {
                     bound = middle;
                 } else {
                     low = middle + 1;
                 }
             }
         }
-        self.cut(bound);
+        self.cut(bound, capacity);
     }
 
     fn append(&mut self, value: i64, count: u64) {
@@ -117,24 +126,20 @@ impl Run {
         }
     }
 
-    /// How many cells there are if each may weigh `bound` before its last value; stops past `limit`.
-    fn cell_count(&self, bound: u64, limit: usize) -> usize {
+    /// How many cells there are if each may weigh `bound` before its last value. A choice, not a branch, which cells of
+    /// a few values would mislead.
+    fn cell_count(&self, bound: u64) -> usize {
         let (mut cells, mut weight) = (1, 0);
         for (_, count) in &self.entries {
-            if weight > bound {
-                cells += 1;
-                weight = 0;
-                if cells > limit {
-                    break;
-                }
-            }
-            weight += count;
+            let is_full = weight > bound;
+            cells += usize::from(is_full);
+            weight = if is_full { *count } else { weight + count };
         }
         cells
     }
 
-    fn cut(&mut self, bound: u64) {
-        let mut cells: Vec<(i64, u64)> = Vec::new();
+    fn cut(&mut self, bound: u64, capacity: usize) {
+        let mut cells: Vec<(i64, u64)> = Vec::with_capacity(capacity);
         let mut largest_undercount = 0;
         let mut open: Option<(i64, u64)> = None;
         for (value, count) in &self.entries {

@@ -139,8 +139,13 @@ fn a_sample_by_strata_stays_within_its_bound() {
         let extremes = part.iter().map(|value| key_of_f64(*value));
         let extremes = (extremes.clone().min().unwrap(), extremes.max().unwrap());
         let mut state = Quantiles::new();
-        state.update_strata(part, extremes, 8, split as u64, key_of_f64);
-        state.update_strata(&part[..5], extremes, 8, split as u64, key_of_f64);
+        let mut strata = Strata::new(8, split as u64, part.len());
+        // In blocks, of which one fills no stratum.
+        strata.add(&part[..8192], extremes, key_of_f64);
+        strata.add(&part[8192..], extremes, key_of_f64);
+        strata.add(&part[..5], extremes, key_of_f64);
+        assert_eq!(strata.count(), 100_005);
+        state.update_strata(strata);
         sampled.merge(state);
     }
     let mut all = values.clone();

@@ -16,7 +16,7 @@ use sluice_core::statistics::{
     ColumnStatistics, NumericStatistics, Presence, Quantiles as QuantileStatistics,
 };
 use sluice_summaries::{
-    Distinct, Extent, Moments, Quantiles, Tally, extent, f64_of_key, hash_bytes, hash_f64, hash_i64,
+    Distinct, Moments, Quantiles, Strata, Tally, extent, f64_of_key, hash_bytes, hash_f64, hash_i64,
     key_of_f64, key_of_u64, u64_of_key, wide,
 };
 
@@ -25,6 +25,10 @@ use super::{QUANTILES, all_values, distinct, join, widen};
 
 /// Values of a split that go to the quantiles whole before sampling begins.
 const WHOLE_VALUES: u64 = 16_384;
+
+/// Values of which all figures are taken before the next ones, so that they stay in the cache; a multiple of all
+/// strides and of the blocks of the moments.
+const BLOCK: usize = 8192;
 
 /// How the quantiles of a batch are sampled.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +42,8 @@ impl Sampling {
     pub(super) fn stride_of(table_rows: u64) -> usize {
         match table_rows {
             ..0x4_0000 => 1,
-            0x4_0000..0xF_0000 => 2,
-            0xF_0000..0x40_0000 => 4,
+            0x4_0000..0x8_0000 => 2,
+            0x8_0000..1_000_000 => 4,
             _ => 8,
         }
     }
@@ -181,72 +185,112 @@ impl Numbers {
     /// Finite values go in, the others are counted.
     fn floats(&mut self, values: &Float64Array, sampling: Sampling, presence: &mut Presence) {
         if values.null_count() == 0 {
-            let extent = extent(values.values());
-            if extent.is_finite {
-                self.finite(values.values(), extent, sampling);
-                return;
-            }
+            self.valid_floats(values.values(), sampling, presence);
+        } else {
+            let valid: Vec<f64> = values.iter().flatten().collect();
+            self.valid_floats(&valid, sampling, presence);
         }
-        let finite: Vec<f64> =
-            values.iter().flatten().filter(|value| count_odd(*value, 1, presence)).collect();
-        self.finite(&finite, extent(&finite), sampling);
     }
 
-    fn finite(&mut self, values: &[f64], all: Extent, sampling: Sampling) {
-        let tallied = self.tallied(values, key_of_f64);
-        let rest = &values[tallied..];
-        let Some(_) = rest.first() else { return };
-        let all = if tallied == 0 { all } else { extent(rest) };
-        let range = (key_of_f64(all.min), key_of_f64(all.max));
-        if let Some(moments) = &mut self.moments {
-            moments.update(rest);
+    /// All figures of a block before the next one, so that each value comes from memory once.
+    fn valid_floats(&mut self, values: &[f64], sampling: Sampling, presence: &mut Presence) {
+        let taken = |value: f64, tally: &mut Tally, presence: &mut Presence| {
+            !count_odd(value, 1, presence) || tally.add(key_of_f64(value), 1)
+        };
+        let rest = &values[self.tallied(values, |value, tally| taken(value, tally, presence))..];
+        if rest.is_empty() {
+            return;
         }
-        self.num_zeros += all.zeros;
-        join(&mut self.range, Some(range));
         // Of decimals the distinct values are known before they are rounded.
-        if self.decimals.is_none() {
-            self.distinct.insert_all(rest, hash_f64);
+        let has_distinct = self.decimals.is_none();
+        if has_distinct {
+            self.distinct.expect(rest, hash_f64);
         }
-        self.rank(rest, range, sampling, key_of_f64);
+        let mut strata = Strata::new(sampling.stride, sampling.seed, rest.len());
+        let mut finite = Vec::new();
+        for block in rest.chunks(BLOCK) {
+            let (mut block, mut all) = (block, extent(block));
+            if !all.is_finite {
+                finite.clear();
+                finite.extend(block.iter().copied().filter(|value| count_odd(*value, 1, presence)));
+                (block, all) = (&finite, extent(&finite));
+            }
+            if block.is_empty() {
+                continue;
+            }
+            if let Some(moments) = &mut self.moments {
+                moments.update(block);
+            }
+            self.num_zeros += all.zeros;
+            let range = (key_of_f64(all.min), key_of_f64(all.max));
+            join(&mut self.range, Some(range));
+            if has_distinct {
+                self.distinct.insert_all(block, hash_f64);
+            }
+            self.rank(block, range, &mut strata, key_of_f64);
+        }
+        self.quantiles.update_strata(strata);
     }
 
     pub(super) fn integers(&mut self, keys: &[i64], sampling: Sampling) {
-        let tallied = self.tallied(keys, |key| key);
-        let rest = &keys[tallied..];
-        let Some(first) = rest.first() else { return };
+        let rest = &keys[self.tallied(keys, |key, tally| tally.add(key, 1))..];
+        if rest.is_empty() {
+            return;
+        }
+        match self.scale {
+            Scale::Float => {}
+            Scale::Integer => self.distinct.expect(rest, hash_i64),
+            Scale::Unsigned => self.distinct.expect(rest, hash_unsigned),
+        }
+        let mut strata = Strata::new(sampling.stride, sampling.seed, rest.len());
+        for block in rest.chunks(BLOCK) {
+            self.integer_block(block, &mut strata);
+        }
+        self.quantiles.update_strata(strata);
+    }
+
+    fn integer_block(&mut self, block: &[i64], strata: &mut Strata) {
+        let Some(first) = block.first() else { return };
         let zero = self.scale.zero();
         let (range, zeros) = wide(|| {
-            rest.iter().fold(((*first, *first), 0_u64), |((low, high), zeros), key| {
+            block.iter().fold(((*first, *first), 0_u64), |((low, high), zeros), key| {
                 ((low.min(*key), high.max(*key)), zeros + u64::from(*key == zero))
             })
         });
         if let Some(moments) = &mut self.moments {
-            moments.update_integers(rest);
+            moments.update_integers(block);
         }
         self.num_zeros += zeros;
         join(&mut self.range, Some(range));
-        self.insert_distinct(rest, |key| key);
-        self.rank(rest, range, sampling, |key| key);
+        self.insert_distinct(block, |key| key);
+        self.rank(block, range, strata, |key| key);
     }
 
-    fn rank<T: Copy>(&mut self, values: &[T], range: (i64, i64), sampling: Sampling, key: impl Fn(T) -> i64) {
-        let mut whole = values.len();
-        if sampling.stride > 1 {
-            let room = WHOLE_VALUES.saturating_sub(self.quantiles.count());
-            whole = whole.min(usize::try_from(room).unwrap_or(usize::MAX));
+    /// The first values of a split go to the quantiles whole, the others as a sample.
+    fn rank<T: Copy>(
+        &mut self,
+        values: &[T],
+        range: (i64, i64),
+        strata: &mut Strata,
+        key: impl Fn(T) -> i64,
+    ) {
+        let mut whole = 0;
+        if strata.stride() > 1 {
+            let room = WHOLE_VALUES.saturating_sub(self.quantiles.count() + strata.count());
+            whole = usize::try_from(room).map_or(values.len(), |room| room.min(values.len()));
         }
         let (first, rest) = values.split_at(whole);
-        let keys: Vec<i64> = first.iter().map(|value| key(*value)).collect();
-        self.quantiles.update_keys(&keys);
-        if !rest.is_empty() {
-            self.quantiles.update_strata(rest, range, sampling.stride, sampling.seed, key);
+        if !first.is_empty() {
+            let keys: Vec<i64> = first.iter().map(|value| key(*value)).collect();
+            self.quantiles.update_keys(&keys);
         }
+        strata.add(rest, range, key);
     }
 
     /// Counts values while they are few, and answers how many it took.
-    fn tallied<T: Copy>(&mut self, values: &[T], key: impl Fn(T) -> i64) -> usize {
+    fn tallied<T: Copy>(&mut self, values: &[T], mut take: impl FnMut(T, &mut Tally) -> bool) -> usize {
         let Some(tally) = &mut self.tally else { return 0 };
-        let refused = values.iter().position(|value| !tally.add(key(*value), 1));
+        let refused = values.iter().position(|value| !take(*value, tally));
         if refused.is_some() {
             self.spill();
         }
@@ -295,14 +339,17 @@ impl Numbers {
             Scale::Float => self.distinct.insert_all(values, |value| hash_f64(f64_of_key(key(value)))),
             Scale::Integer => self.distinct.insert_all(values, |value| hash_i64(key(value))),
             Scale::Unsigned => {
-                self.distinct.insert_all(values, |value| hash_bytes(&u64_of_key(key(value)).to_le_bytes()));
+                self.distinct.insert_all(values, |value| hash_unsigned(key(value)));
             }
         }
     }
 
     pub(super) fn merge(&mut self, mut later: Self) {
-        if let (Some(_), Some(theirs)) = (&self.tally, &later.tally) {
-            self.pairs(&theirs.sorted());
+        if let (Some(mine), Some(theirs)) = (&mut self.tally, &later.tally) {
+            // Where all find room the order does not show; where not, what was counted before may not either.
+            if !mine.merge(theirs) {
+                self.pairs(&theirs.sorted());
+            }
             return;
         }
         self.spill();
@@ -371,6 +418,10 @@ impl Numbers {
             + self.quantiles.size_bytes()
             + self.distinct.size_bytes()
     }
+}
+
+fn hash_unsigned(key: i64) -> u64 {
+    hash_bytes(&u64_of_key(key).to_le_bytes())
 }
 
 /// Whether a value is finite; counts it if not.
