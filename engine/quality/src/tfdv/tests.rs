@@ -377,7 +377,7 @@ fn a_damaged_file_is_refused_with_its_place() {
     assert!(message_of(b"datasets {\n  num_examples: many\n}\n").starts_with("`s`, line 2: "));
     assert_eq!(
         message_of(b"datasets {\n  num_exmples: 1\n}\n"),
-        "`s`, line 2: `DatasetFeatureStatistics` has no field `num_exmples`"
+        "`s`, line 2, column 3: `DatasetFeatureStatistics` has no field `num_exmples`"
     );
 }
 
