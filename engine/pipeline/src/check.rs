@@ -69,12 +69,7 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     for (key, column) in spec.statistics.named() {
         outlives_ingest(column, &format!("statistics.{key}"))?;
     }
-    let kept: Vec<String> =
-        columns.iter().filter(|column| Some(column.as_str()) != subset_column).cloned().collect();
-    spec.validate
-        .rows
-        .check_names(known.then_some(kept.as_slice()))
-        .map_err(|error| error.in_place("`validate`"))?;
+    check_rules(file, known.then_some(columns.as_slice()))?;
     for slice in &spec.evaluate.options.slices {
         for column in &slice.0 {
             outlives_ingest(column, "evaluate.slices")?;
@@ -90,6 +85,16 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         spec.validate.options.check(schema.schema())?;
     }
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
+}
+
+/// Whether rules and keys name columns that outlive `ingest`; without columns only their syntax is looked at.
+fn check_rules(file: &PipelineFile, columns: Option<&[String]>) -> Result<()> {
+    let subset_column = file.spec.data.subsets.column();
+    let kept = |columns: &[String]| -> Vec<String> {
+        columns.iter().filter(|column| Some(column.as_str()) != subset_column).cloned().collect()
+    };
+    let names = columns.map(kept);
+    file.spec.validate.rows.check_names(names.as_deref()).map_err(|error| error.in_place("`validate`"))
 }
 
 /// Every column that the roles name, with the role's key.

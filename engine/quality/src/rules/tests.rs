@@ -249,15 +249,8 @@ fn findings_of_a_schema_are_located() {
         ],
         ..ValidationReport::default()
     };
-    locate(
-        &mut report,
-        &schema,
-        &source,
-        &["id".to_owned(), "gone".to_owned()],
-        2,
-        &Execution::with_threads(2),
-    )
-    .unwrap();
+    let (key, execution) = (["id".to_owned(), "gone".to_owned()], Execution::with_threads(2));
+    locate(&mut report, &schema, &source, &key, 2, &execution).unwrap();
     let broken = (0..ROWS).filter(|row| row % 97 == 0 && row % 50 != 7).count() as u64;
     // Null lists have no items, every fourth list is empty or has three.
     let lengths = (0..ROWS).filter(|row| row % 10 == 3 || row % 4 == 0 || row % 4 == 3).count() as u64;
