@@ -9,11 +9,12 @@
 //! ([`Ranks`]), which halves the bound: with capacity 2,048 it is 0.02 % of the rows after one gathering,
 //! some 0.16 % after 100 million rows.
 //!
-//! [`Quantiles::update_strata`] takes [`Strata`], which keep one value of each `stride` consecutive ones, picked by a keyed generator, with
-//! the weight of all: an eighth of the sorting. A count of values up to `v` is then off by a sum of independent terms
-//! within `stride`, one a stratum, so that the sum of squares `s` bounds it (Hoeffding, "Probability inequalities for
-//! sums of bounded random variables", 1963, theorem 2): beyond sqrt(s ln(2e9) / 2) with probability 1e-9 at most.
-//! That is added to the bound; with a stride of 8 it is 0.3 % after 10 million rows, with 4 it is 0.7 % after one.
+//! [`Quantiles::update_strata`] takes [`Strata`], which keep one value of each `stride` consecutive ones, picked by a
+//! keyed generator, with the weight of all: an eighth of the sorting. A count of values up to `v` is then off by a sum
+//! of independent terms within `stride`, one a stratum, so that the sum of squares `s` bounds it (Hoeffding,
+//! "Probability inequalities for sums of bounded random variables", 1963, theorem 2): beyond sqrt(s ln(2e9) / 2) with
+//! probability 1e-9 at most.
+//! That is added to the bound; with a stride of 8 it is 0.9 % after one million rows, 0.3 % after ten.
 //!
 //! Without strata, everything is exact up to `capacity` distinct values, for any layout, and the bound holds always.
 //! Results depend on the sequence of updates and merges only. `-0.0` counts as `0.0`; infinities are values; the
