@@ -7,7 +7,7 @@
 //! | normalized absolute difference | labels | max over v of \|x(v) − y(v)\| / (Σx + Σy), counts | 0 to 1 |
 //! | Jensen-Shannon divergence | labels or histograms | ½ KL(P‖M) + ½ KL(Q‖M), M = ½ (P + Q), in bits | 0 to 1 |
 //!
-//! Labels that one side does not list count 0 there. See [`histograms`] for how two histograms are aligned.
+//! Labels that one side does not list count 0 there. See `histograms` for how two histograms are aligned.
 
 mod histograms;
 

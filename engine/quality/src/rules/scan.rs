@@ -110,7 +110,7 @@ impl RuleScan {
     ///
     /// # Errors
     /// [`sluice_expressions::ExpressionError`] for an expression that does not fit the columns,
-    /// [`QualityError::RuleNotBoolean`] for one that is neither true nor false, and options out of range.
+    /// `QualityError::RuleNotBoolean` for one that is neither true nor false, and options out of range.
     pub fn new(
         rules: &[Rule],
         columns: &[(String, ColumnKind)],

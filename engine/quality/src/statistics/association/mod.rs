@@ -7,8 +7,8 @@
 //! two had nothing to do with one another (Cellucci, Albano & Rapp, "Statistical validation of mutual information
 //! calculations", Physical Review E 71 (2005)); fewer values than that stay as they are. From these counts:
 //!
-//! - `adjusted_mutual_information`: (I − E[I]) / ln 2, at least 0, with E[I] as in [`information`];
-//! - `normalized_mutual_information`: (I − E[I]) / (H(label) − E[I]), from 0 to 1;
+//! - `adjusted_mutual_information`: `(I − E[I]) / ln 2`, at least 0, with `E[I]` as in [`information`];
+//! - `normalized_mutual_information`: `(I − E[I]) / (H(label) − E[I])`, from 0 to 1;
 //! - `correlation`: Pearson's, over the rows in which both are finite (`summaries::co_moments`), for numbers;
 //! - the custom statistics `Lift (Y=y)` of text columns, as TFDV has them: `(n_xy / n_x) / (n_y / n)` for every
 //!   value x, where the label has at most 20 values and all values of both are known.
