@@ -21,7 +21,6 @@ mod weighted;
 
 use serde::{Deserialize, Serialize};
 
-use sluice_core::RESERVED_PREFIX;
 use sluice_core::accumulator::{Accumulator, Input};
 use sluice_core::batch::Inputs;
 use sluice_core::error::Result;
@@ -31,7 +30,7 @@ use sluice_core::group::GroupMap;
 use sluice_core::plan::{Plan, PlannedColumn};
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
-use sluice_summaries::{ColumnSummary, OfColumn};
+use sluice_summaries::ColumnSummary;
 
 pub use association::{ColumnAssociation, LabelAssociation};
 pub use categories::Categories;
@@ -196,21 +195,6 @@ fn show_categories(
     if let Some(column) = columns.iter_mut().find(|column| column.path.is_empty() && column.name == name) {
         categories::show(frequencies, column);
     }
-}
-
-/// The profiles of a source: one per column that is not ours.
-#[must_use]
-pub fn profiles(source: &dyn BatchSource) -> Vec<OfColumn<ColumnProfile>> {
-    source
-        .plan()
-        .columns
-        .iter()
-        .filter(|column| !column.name.starts_with(RESERVED_PREFIX))
-        .map(|column| {
-            let profile = ColumnProfile::new(column.kind.clone()).with_table_rows(source.plan().rows());
-            OfColumn::new(&column.name, profile)
-        })
-        .collect()
 }
 
 /// The statistics that a folded state answers.

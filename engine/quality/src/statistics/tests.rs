@@ -12,7 +12,24 @@ use sluice_core::execution::Execution;
 use sluice_core::statistics::Level;
 use sluice_testkit::{MemorySource, assert_relative, laws};
 
-use super::{compute, profiles};
+use super::compute;
+
+/// The profiles of a source: one per column that is not ours.
+fn profiles(
+    source: &dyn sluice_core::seam::BatchSource,
+) -> Vec<sluice_summaries::OfColumn<super::ColumnProfile>> {
+    source
+        .plan()
+        .columns
+        .iter()
+        .filter(|column| !column.name.starts_with(sluice_core::RESERVED_PREFIX))
+        .map(|column| {
+            let profile =
+                super::ColumnProfile::new(column.kind.clone()).with_table_rows(source.plan().rows());
+            sluice_summaries::OfColumn::new(&column.name, profile)
+        })
+        .collect()
+}
 
 fn table(rows: usize) -> RecordBatch {
     let number = |n: usize| ((n * 2_654_435_761) % 10_007) as f64 / 7.0 - 500.0;

@@ -9,7 +9,6 @@ use crate::sample::{column, dataset, missing, numbers, text};
 use crate::schema::{read_schema, write_schema};
 use crate::validation::{Finding, FindingCode, NewColumns, ValidateOptions, validate};
 
-#[allow(clippy::needless_update, reason = "there will be more options")]
 fn findings(file: &SchemaFile, statistics: &DatasetStatistics) -> Vec<Finding> {
     let options = ValidateOptions { new_columns: NewColumns::Error, ..ValidateOptions::default() };
     validate(statistics, file.schema(), &options).findings
