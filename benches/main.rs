@@ -34,7 +34,6 @@ use sluice_source::{SourceOptions, open};
 use sluice_testkit::MemorySource;
 use sluice_training::design::Design;
 use sluice_training::{RidgeOptions, fit_ridge};
-use sluice_transform::spec::{Impute, ImputeWith, OneHot};
 use sluice_transform::{Operation, Transform, TransformSpec, fit};
 
 fn main() {
@@ -140,11 +139,12 @@ fn transform(criterion: &mut Criterion) {
     const ROWS: usize = 300_000;
     let execution = Execution::default();
     let numeric = || names("c", (0..12).filter(|index| index % 4 != 2));
-    let spec = TransformSpec(vec![
-        Operation::Impute(Impute { columns: numeric(), with: ImputeWith::Mean }),
-        Operation::Standardize(numeric()),
-        Operation::OneHot(OneHot::Columns(names("c", [2, 6, 10].into_iter()))),
-    ]);
+    let spec: TransformSpec = serde_json::from_value(serde_json::json!([
+        { "impute": { "columns": numeric(), "with": "mean" } },
+        { "standardize": numeric() },
+        { "one_hot": names("c", [2, 6, 10].into_iter()) },
+    ]))
+    .unwrap();
     let roles = Roles::default();
     for share in [0.0, 0.2] {
         let id = format!("{ROWS}x12/{share}");

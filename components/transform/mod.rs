@@ -48,8 +48,10 @@ Examples:
       --operation 'impute: {columns: [age], with: mean}' --operation 'standardize: [age, fare]' \\
       --operation 'one_hot: [payment_type]'
 
-Operations: standardize, one_hot, impute, pass_through. Each replaces its column; what is never named is not a
-feature.";
+Operations read the newest value of a name and replace it, or write it under another name (`as`). Features are the
+names that operations write. Missing values: impute. Numbers: standardize, scale_to_range, max_abs_scale,
+robust_scale, math, clip, bucketize, pass_through. Expressions: derive. Categories: one_hot. Not a feature after all:
+drop. Each with its formula: docs/transform.md.";
 
 /// Fit the transform on the training rows.
 #[derive(Debug, Args)]

@@ -1,4 +1,7 @@
-//! What a transform hands to a model: numeric columns and one-hot codes, never expanded before they must be.
+//! What a transform hands to a model: numeric columns, one-hot codes and sparse rows, never expanded before they
+//! must be.
+
+use std::sync::Arc;
 
 use arrow::array::{Array, Float64Array, UInt32Array};
 use serde::{Deserialize, Serialize};
@@ -13,6 +16,11 @@ pub enum FeatureKind {
     OneHot {
         /// The levels, in the order of their indicator columns.
         levels: Vec<String>,
+    },
+    /// A few of many numbers, the others 0: bags of words, several levels at a time.
+    Sparse {
+        /// What each number stands for.
+        terms: Vec<String>,
     },
 }
 
@@ -34,6 +42,7 @@ impl FeatureSpec {
         match &self.kind {
             FeatureKind::Number => 1,
             FeatureKind::OneHot { levels } => levels.len(),
+            FeatureKind::Sparse { terms } => terms.len(),
         }
     }
 
@@ -42,8 +51,8 @@ impl FeatureSpec {
     pub fn column_names(&self) -> Vec<String> {
         match &self.kind {
             FeatureKind::Number => vec![self.name.clone()],
-            FeatureKind::OneHot { levels } => {
-                levels.iter().map(|level| format!("{}={level}", self.name)).collect()
+            FeatureKind::OneHot { levels: labels } | FeatureKind::Sparse { terms: labels } => {
+                labels.iter().map(|label| format!("{}={label}", self.name)).collect()
             }
         }
     }
@@ -70,6 +79,34 @@ impl FeatureSpace {
     }
 }
 
+/// Rows of which most cells are 0, in compressed form.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SparseRows {
+    /// Row `r` holds the entries `offsets[r]..offsets[r + 1]`; one more than there are rows.
+    pub offsets: Vec<u32>,
+    /// Columns, ascending within a row, none twice.
+    pub indices: Vec<u32>,
+    /// The number in each.
+    pub values: Vec<f64>,
+}
+
+impl SparseRows {
+    /// Rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// The columns of a row with their numbers.
+    pub fn row(&self, row: usize) -> impl Iterator<Item = (usize, f64)> {
+        let entries = self.offsets[row] as usize..self.offsets[row + 1] as usize;
+        self.indices[entries.clone()]
+            .iter()
+            .map(|index| *index as usize)
+            .zip(self.values[entries].iter().copied())
+    }
+}
+
 /// One feature of a batch.
 #[derive(Clone, Debug)]
 pub enum FeatureColumn {
@@ -77,6 +114,8 @@ pub enum FeatureColumn {
     Numbers(Float64Array),
     /// Codes into the levels; null where the value is none of them.
     Codes(UInt32Array),
+    /// Some of the terms.
+    Sparse(Arc<SparseRows>),
 }
 
 /// The features of a batch.
@@ -135,6 +174,19 @@ impl FeatureBatch {
                             && let Some(cell) = cells.get_mut(codes.value(first + row) as usize)
                         {
                             *cell = 1.0;
+                        }
+                    }
+                }
+                FeatureColumn::Sparse(sparse) => {
+                    let width = spec.width();
+                    for row in 0..rows {
+                        let cells = &mut matrix[row * stride + offset..row * stride + offset + width];
+                        cells.fill(0.0);
+                        for (term, value) in sparse.row(first + row) {
+                            if !value.is_finite() {
+                                return Err(NotANumber { feature, row: first + row, is_null: false });
+                            }
+                            cells[term] = value;
                         }
                     }
                 }

@@ -22,7 +22,7 @@ use crate::examples::Examples;
 /// The artifact's kind.
 pub const MODEL_KIND: &str = "model";
 /// The version of its format.
-pub const MODEL_VERSION: u32 = 1;
+pub const MODEL_VERSION: u32 = 2;
 
 const TRANSFORM_FILE: &str = "transform.json";
 const WEIGHTS_FILE: &str = "model.json";

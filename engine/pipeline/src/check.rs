@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
+use sluice_core::column::ColumnKind;
 use sluice_core::error::{CommonError, Result};
+use sluice_core::plan::PlannedColumn;
 use sluice_core::role::Roles;
+use sluice_transform::Fitter;
 
 use crate::spec::{PipelineFile, SpecError};
 use crate::step;
@@ -56,15 +59,14 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         }
         Err(SpecError::SubsetColumn { column: column.into(), place: place.into() }.into())
     };
-    for operation in &spec.transform.0 {
-        for column in operation.columns() {
-            outlives_ingest(column, operation.name())?;
-            sluice_transform::check_role(operation, column, roles)?;
-            sluice_transform::check_lineage(column, roles, &lineage)?;
-            if !features.contains(column) {
-                features.push(column.clone());
-            }
-        }
+    if known {
+        // `check` knows names, not kinds: a column of nothing is one that every operation takes.
+        let kept = columns.iter().filter(|column| subset_column != Some(column.as_str()));
+        let planned: Vec<PlannedColumn> =
+            kept.map(|name| PlannedColumn { name: name.clone(), kind: ColumnKind::Null }).collect();
+        let fitter = Fitter::new(&spec.transform, &planned, roles)?;
+        fitter.check_lineage(roles, &lineage)?;
+        features.extend(fitter.features().into_iter().map(|feature| feature.name));
     }
     for (key, column) in spec.statistics.named() {
         outlives_ingest(column, &format!("statistics.{key}"))?;

@@ -32,6 +32,25 @@ pub struct Bar<T = f64> {
     pub count: u64,
 }
 
+impl Ranks<f64> {
+    /// The quantile between the two values around it, in proportion: definition 7 of Hyndman & Fan, the default of
+    /// NumPy and scikit-learn. `None` without values and for `q` outside of 0 to 1.
+    #[must_use]
+    pub fn interpolated(&self, q: f64) -> Option<f64> {
+        let count = self.count();
+        if count == 0 || !(0.0..=1.0).contains(&q) {
+            return None;
+        }
+        let place = q * (count - 1) as f64;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 0 and count")]
+        let below = place.floor() as u64;
+        let (low, high) = (self.value_at(below + 1)?, self.value_at(below + 2)?);
+        let share = place - place.floor();
+        // NumPy's way, so that the digits agree: from the nearer end.
+        Some(if share >= 0.5 { high - (high - low) * (1.0 - share) } else { low + (high - low) * share })
+    }
+}
+
 impl<T: Copy + PartialOrd> Ranks<T> {
     /// A table of ascending entries; `extremes` are those of all values, `undercount` is one-sided.
     pub(crate) fn new(

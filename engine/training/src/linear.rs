@@ -4,7 +4,7 @@ use arrow::array::{Array, Float64Array};
 use serde::{Deserialize, Serialize};
 
 use sluice_core::error::Result;
-use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace};
+use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace, NotANumber};
 
 use crate::design::not_a_number;
 use crate::ridge::CrossValidation;
@@ -72,6 +72,17 @@ impl LinearModel {
                         }
                     }
                 }
+                FeatureColumn::Sparse(sparse) => {
+                    for (row, prediction) in predictions.iter_mut().enumerate() {
+                        for (term, value) in sparse.row(row) {
+                            if !value.is_finite() {
+                                let problem = NotANumber { feature: index, row, is_null: false };
+                                return Err(not_a_number(problem, space));
+                            }
+                            *prediction += coefficients[term].value * value;
+                        }
+                    }
+                }
             }
         }
         Ok(Float64Array::from(predictions))
@@ -103,6 +114,15 @@ impl LinearModel {
                         }
                     }
                 }
+                FeatureColumn::Sparse(sparse) => {
+                    for (row, prediction) in predictions.iter_mut().enumerate() {
+                        for (term, value) in sparse.row(row) {
+                            *prediction = prediction
+                                .filter(|_| value.is_finite())
+                                .map(|sum| sum + coefficients[term].value * value);
+                        }
+                    }
+                }
             }
         }
         Float64Array::from(predictions)
@@ -112,5 +132,5 @@ impl LinearModel {
 fn first_unsound(values: &Float64Array, feature: usize, space: &FeatureSpace) -> sluice_core::Error {
     let row = values.iter().position(|value| value.is_none_or(|value| !value.is_finite())).unwrap_or(0);
     let is_null = values.is_null(row);
-    not_a_number(sluice_core::features::NotANumber { feature, row, is_null }, space)
+    not_a_number(NotANumber { feature, row, is_null }, space)
 }

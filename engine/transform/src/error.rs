@@ -51,15 +51,37 @@ pub enum TransformError {
         /// What would do.
         expected: &'static str,
     },
-    /// An operation follows one that leaves nothing for it to work on.
-    #[error("`{operation}` cannot follow `{earlier}` on column `{column}`")]
-    Order {
-        /// The later operation.
-        operation: &'static str,
-        /// The earlier one.
-        earlier: &'static str,
+    /// A column is of another type than when the transform was fitted.
+    #[error("`{operation}` cannot find its levels in column `{column}`, which now is {found}")]
+    KindChanged {
+        /// The operation.
+        operation: String,
         /// The column.
         column: String,
+        /// What it holds.
+        found: String,
+    },
+    /// An expression that reads no column.
+    #[error("`derive` makes `{name}` from no column")]
+    Constantless {
+        /// The name of the result.
+        name: String,
+    },
+    /// Two operations write one name.
+    #[error("`{operation}` cannot call its result `{name}`: there is a column of that name already")]
+    NameTaken {
+        /// The operation.
+        operation: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A stored transform whose nodes do not fit together.
+    #[error("the stored transform is broken: `{operation}` and the value `{value}` do not fit together")]
+    NoSuchValue {
+        /// The operation.
+        operation: String,
+        /// The value.
+        value: String,
     },
     /// There is nothing to learn from.
     #[error("`{operation}` finds no value in column `{column}` of the training rows")]
@@ -94,7 +116,9 @@ pub enum TransformError {
 impl Diagnostic for TransformError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoValues { .. } => ErrorKind::Malformed,
+            Self::NoValues { .. } | Self::KindChanged { .. } | Self::NoSuchValue { .. } => {
+                ErrorKind::Malformed
+            }
             _ => ErrorKind::Usage,
         }
     }
@@ -118,9 +142,16 @@ impl Diagnostic for TransformError {
                 Some("use `one_hot` for columns that are not numbers".into())
             }
             Self::Kind { .. } => None,
-            Self::Order { earlier, .. } => {
-                Some(format!("put `{earlier}` last, or name the column in only one of the two"))
+            Self::KindChanged { .. } => {
+                Some("fit the transform again, or give the column the type that it had".into())
             }
+            Self::Constantless { .. } => {
+                Some("a constant tells a model nothing; name a column in the expression".into())
+            }
+            Self::NameTaken { .. } => {
+                Some("choose another name under `as`, or read the column of that name".into())
+            }
+            Self::NoSuchValue { .. } => Some("fit the transform again".into()),
             Self::NoValues { column, .. } => Some(format!("leave `{column}` out, or impute a constant")),
             Self::TooManyLevels { found, .. } => {
                 Some(format!("raise `max_levels` to {found}, or leave the column out"))

@@ -1,18 +1,24 @@
-//! From columns to features: operations named in a [`TransformSpec`], fitted in one scan of the training
-//! rows into a [`Transform`], which is data and applied row by row wherever the model runs.
+//! From columns to features: operations named in a [`TransformSpec`], fitted on the training rows into a
+//! [`Transform`], which is data and applied row by row wherever the model runs.
 //!
-//! Every operation replaces its column: after `impute: {columns: [age], with: mean}` and
-//! `standardize: [age]` there is one feature `age`, imputed, then standardized. What is never named is not a
-//! feature. To add an operation: a file under `operation/` with formula, source and what null, NaN, infinity
-//! and unseen values do; a variant in [`spec::Operation`] and in [`graph::Node`]; the compiler shows the rest.
+//! Operations read the newest value of a name and replace it, or write their result under a name of its own (`as`).
+//! After `impute: {columns: [age], with: mean}` and `standardize: [age]` there is one feature `age`, imputed, then
+//! standardized. Features are the names that operations write, in the order in which they were first written; `drop`
+//! takes one out. What is never written is not a feature.
+//!
+//! [`fit`] plans and fits, [`graph`] is what was fitted, `operation` holds the operations, one file each.
 
-mod analysis;
 mod error;
+pub mod fit;
 pub mod graph;
 mod operation;
 pub mod spec;
+#[cfg(test)]
+mod testing;
+pub mod value;
 
-pub use analysis::{Analysis, check_lineage, check_role, finish, fit};
 pub use error::TransformError;
+pub use fit::{Analysis, Fitter, PlannedFeature, fit};
 pub use graph::Transform;
+pub use operation::Mapper;
 pub use spec::{Operation, TransformSpec};

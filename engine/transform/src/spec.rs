@@ -1,8 +1,22 @@
 //! What the user asks for, as in the section `transform:` of a pipeline file.
 
-use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use sluice_core::options::OptionsError;
+
+pub use crate::operation::bucketize::{Bucketize, BucketsBy, LevelOutput};
+pub use crate::operation::derive::Derive;
+pub use crate::operation::impute::{Constant, Impute, ImputeWith};
+pub use crate::operation::math::{Clip, Function, Math};
+pub use crate::operation::one_hot::{MAX_LEVELS, OneHot};
+pub use crate::operation::scale::{MaxAbsScale, RobustScale, ScaleToRange};
+pub use crate::operation::standardize::StandardizeOptions;
+
+use crate::operation::Plan;
 
 /// Operations in order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,97 +28,29 @@ pub struct TransformSpec(pub Vec<Operation>);
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// Mean 0 and standard deviation 1 over the training rows.
-    Standardize(Vec<String>),
+    Standardize(#[serde(deserialize_with = "listed")] StandardizeOptions),
+    /// The smallest and the largest value of the training rows become the ends of a range.
+    ScaleToRange(#[serde(deserialize_with = "listed")] ScaleToRange),
+    /// Divided by the largest absolute value of the training rows.
+    MaxAbsScale(#[serde(deserialize_with = "listed")] MaxAbsScale),
+    /// Median 0, and the distance of two quantiles 1.
+    RobustScale(#[serde(deserialize_with = "listed")] RobustScale),
+    /// A function of a number.
+    Math(Math),
+    /// Held between two bounds.
+    Clip(Clip),
+    /// SQL expressions over columns.
+    Derive(Derive),
+    /// Numbers to buckets.
+    Bucketize(Bucketize),
     /// One indicator column per level.
-    OneHot(OneHot),
+    OneHot(#[serde(deserialize_with = "listed")] OneHot),
     /// Replaces null and NaN.
     Impute(Impute),
     /// The column as it is.
     PassThrough(Vec<String>),
-}
-
-/// The options of `one_hot`: a list of columns, or columns with a limit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "a list of columns, or {columns: [...], max_levels: N}")]
-pub enum OneHot {
-    /// Just the columns.
-    Columns(Vec<String>),
-    /// Columns and options.
-    Options(OneHotOptions),
-}
-
-/// The options of `one_hot`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OneHotOptions {
-    /// The columns.
-    pub columns: Vec<String>,
-    /// More levels than this in the training rows are an error.
-    #[serde(default = "default_max_levels")]
-    pub max_levels: usize,
-}
-
-/// Levels of a one-hot column unless told otherwise.
-pub const MAX_LEVELS: usize = 1000;
-
-fn default_max_levels() -> usize {
-    MAX_LEVELS
-}
-
-impl OneHot {
-    /// The columns.
-    #[must_use]
-    pub fn columns(&self) -> &[String] {
-        match self {
-            Self::Columns(columns) => columns,
-            Self::Options(options) => &options.columns,
-        }
-    }
-
-    /// The most levels.
-    #[must_use]
-    pub fn max_levels(&self) -> usize {
-        match self {
-            Self::Columns(_) => MAX_LEVELS,
-            Self::Options(options) => options.max_levels,
-        }
-    }
-}
-
-/// The options of `impute`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Impute {
-    /// The columns.
-    pub columns: Vec<String>,
-    /// What goes in.
-    pub with: ImputeWith,
-}
-
-/// What `impute` puts in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ImputeWith {
-    /// The mean of the training rows.
-    Mean,
-    /// Their median (the smallest value that at least half of them do not exceed).
-    Median,
-    /// Their most frequent value; of several, the smallest.
-    MostFrequent,
-    /// This value.
-    Constant(Constant),
-}
-
-/// A constant of a column.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "a number, a text, true or false")]
-pub enum Constant {
-    /// True or false.
-    Boolean(bool),
-    /// A number.
-    Number(f64),
-    /// A text.
-    Text(String),
+    /// Columns that were only steps on the way and shall not be features.
+    Drop(Vec<String>),
 }
 
 impl Operation {
@@ -113,43 +59,89 @@ impl Operation {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Standardize(_) => "standardize",
+            Self::ScaleToRange(_) => "scale_to_range",
+            Self::MaxAbsScale(_) => "max_abs_scale",
+            Self::RobustScale(_) => "robust_scale",
+            Self::Math(_) => "math",
+            Self::Clip(_) => "clip",
+            Self::Derive(_) => "derive",
+            Self::Bucketize(_) => "bucketize",
             Self::OneHot(_) => "one_hot",
             Self::Impute(_) => "impute",
             Self::PassThrough(_) => "pass_through",
-        }
-    }
-
-    /// Its columns.
-    #[must_use]
-    pub fn columns(&self) -> &[String] {
-        match self {
-            Self::Standardize(columns) | Self::PassThrough(columns) => columns,
-            Self::OneHot(one_hot) => one_hot.columns(),
-            Self::Impute(impute) => &impute.columns,
+            Self::Drop(_) => "drop",
         }
     }
 
     /// Checks what does not need the data.
     ///
     /// # Errors
-    /// [`OptionsError`] for a limit of zero or a constant that is no number.
+    /// [`OptionsError`] for an option outside its range.
     pub fn check(&self) -> Result<(), OptionsError> {
+        self.as_plan().check()
+    }
+
+    pub(crate) fn as_plan(&self) -> &dyn Plan {
         match self {
-            Self::OneHot(one_hot) if one_hot.max_levels() == 0 => Err(OptionsError::OutOfRange {
-                name: "one_hot.max_levels".into(),
-                value: "0".into(),
-                range: "at least 1".into(),
-            }),
-            Self::Impute(Impute { with: ImputeWith::Constant(Constant::Number(value)), .. })
-                if !value.is_finite() =>
-            {
-                Err(OptionsError::OutOfRange {
-                    name: "impute.with.constant".into(),
-                    value: value.to_string(),
-                    range: "a finite number".into(),
-                })
-            }
-            _ => Ok(()),
+            Self::Standardize(plan) => plan,
+            Self::ScaleToRange(plan) => plan,
+            Self::MaxAbsScale(plan) => plan,
+            Self::RobustScale(plan) => plan,
+            Self::Math(plan) => plan,
+            Self::Clip(plan) => plan,
+            Self::Derive(plan) => plan,
+            Self::Bucketize(plan) => plan,
+            Self::OneHot(plan) => plan,
+            Self::Impute(plan) => plan,
+            Self::PassThrough(_) | Self::Drop(_) => self,
         }
     }
+}
+
+/// `pass_through` and `drop` only say which values are features.
+impl Plan for Operation {
+    fn plan(&self, graph: &mut crate::fit::Builder<'_>) -> sluice_core::Result<()> {
+        match self {
+            Self::PassThrough(columns) => columns.iter().try_for_each(|column| graph.keep(column)),
+            Self::Drop(columns) => columns.iter().try_for_each(|column| graph.forget(column)),
+            other => other.as_plan().plan(graph),
+        }
+    }
+}
+
+/// Options that are often nothing but columns.
+pub(crate) trait OfColumns: Sized {
+    /// These columns, all else by default.
+    fn of_columns(columns: Vec<String>) -> Self;
+}
+
+/// Reads `[a, b]` as options of these columns, or `{columns: [a, b], …}`.
+pub(crate) fn listed<'de, D, O>(deserializer: D) -> Result<O, D::Error>
+where
+    D: Deserializer<'de>,
+    O: OfColumns + Deserialize<'de>,
+{
+    struct Listed<O>(PhantomData<O>);
+
+    impl<'de, O: OfColumns + Deserialize<'de>> Visitor<'de> for Listed<O> {
+        type Value = O;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("a list of columns, or options: {columns: [...], ...}")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<O, A::Error> {
+            let mut columns = Vec::new();
+            while let Some(column) = list.next_element()? {
+                columns.push(column);
+            }
+            Ok(O::of_columns(columns))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<O, A::Error> {
+            O::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_any(Listed(PhantomData))
 }

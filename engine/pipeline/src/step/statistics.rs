@@ -17,7 +17,7 @@ use sluice_ingest::Dataset;
 use sluice_quality::statistics::{Statistics, StatisticsOptions, compute_with, finish};
 use sluice_quality::tfdv::write_statistics;
 use sluice_report::html::{StatisticsPageOptions, statistics_page};
-use sluice_transform::{Analysis, Transform, TransformSpec};
+use sluice_transform::{Fitter, Transform, TransformSpec};
 
 use crate::step::{TRAIN, made_from, statistics_files};
 
@@ -71,7 +71,8 @@ pub fn of_dataset(
     Ok(StatisticsRecord { subsets })
 }
 
-/// The statistics of every subset and the fitted transform: the training rows are read once for both. The
+/// The statistics of every subset and the fitted transform: the training rows are read once for both, and again only
+/// where operations need constants of others first. The
 /// results are those of the steps alone, bit by bit.
 ///
 /// # Errors
@@ -93,14 +94,17 @@ pub fn with_transform(
         }
         let columns = &source.plan().columns;
         let statistics = Statistics::new(options, columns)?.for_plan(source.plan());
-        let both = (statistics, Analysis::new(spec, columns, roles)?);
+        let mut fitter = Fitter::new(spec, columns, roles)?;
+        let both = (statistics, fitter.next_scan()?);
         execution.progress.begin("statistics of train, transform", source.plan().extent());
         let State { groups, rows, accumulator: (statistics, analysis) } = fold(&source, &both, execution)?;
         execution.progress.end();
-        let statistics = State { groups: groups.clone(), rows, accumulator: statistics };
-        subsets.push(finish(name, statistics));
-        let analysis = State { groups, rows, accumulator: analysis };
-        transform = Some(sluice_transform::finish(spec, columns, roles, analysis)?);
+        subsets.push(finish(name, State { groups, rows, accumulator: statistics }));
+        if let Some(analysis) = analysis {
+            fitter.absorb(analysis)?;
+        }
+        fitter.scan(&source, execution)?;
+        transform = Some(fitter.finish()?);
     }
     let transform =
         transform.ok_or_else(|| CommonError::Internal("the data set has no training rows".into()))?;

@@ -7,15 +7,16 @@ use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
 use sluice_core::role::Roles;
+use sluice_core::seam::BatchSource as _;
 use sluice_ingest::Dataset;
-use sluice_transform::{Transform, TransformSpec};
+use sluice_transform::{Fitter, Transform, TransformSpec};
 
 use crate::step::{TRAIN, made_from};
 
 /// The artifact's kind.
 pub const TRANSFORM_KIND: &str = "transform";
 /// The version of its format.
-pub const TRANSFORM_VERSION: u32 = 1;
+pub const TRANSFORM_VERSION: u32 = 2;
 const FILE: &str = "transform.json";
 
 /// Fits a transform on the training rows and writes it.
@@ -29,23 +30,32 @@ pub fn fit(
     target: &Path,
     execution: &Execution,
 ) -> Result<(Transform, Artifact)> {
-    check_lineage(spec, dataset, roles)?;
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
-    let transform = sluice_transform::fit(spec, &source, roles, execution)?;
-    publish(transform, dataset, target)
+    let mut fitter = Fitter::new(spec, &source.plan().columns, roles)?;
+    check_leaks(&fitter, dataset, roles)?;
+    fitter.scan(&source, execution)?;
+    publish(fitter.finish()?, dataset, target)
 }
 
 /// Refuses features that leak the label, as the lineage of the data set's columns shows it.
 ///
 /// # Errors
 /// `TransformError::Leakage`.
-pub fn check_lineage(spec: &TransformSpec, dataset: &Dataset, roles: &Roles) -> Result<()> {
-    if let Some(query) = &dataset.record().query {
-        for column in spec.0.iter().flat_map(|operation| operation.columns()) {
-            sluice_transform::check_lineage(column, roles, &query.lineage)?;
-        }
+pub fn check_lineage(
+    spec: &TransformSpec,
+    dataset: &Dataset,
+    roles: &Roles,
+    execution: &Execution,
+) -> Result<()> {
+    let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
+    check_leaks(&Fitter::new(spec, &source.plan().columns, roles)?, dataset, roles)
+}
+
+fn check_leaks(fitter: &Fitter, dataset: &Dataset, roles: &Roles) -> Result<()> {
+    match &dataset.record().query {
+        Some(query) => Ok(fitter.check_lineage(roles, &query.lineage)?),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Writes a fitted transform.

@@ -53,7 +53,7 @@ impl BatchTransform for Plain {
             let values =
                 sluice_core::column::numbers(&feature.name, batch.require(&feature.name)?, "a test")?;
             Ok(match feature.kind {
-                FeatureKind::Number => FeatureColumn::Numbers(values),
+                FeatureKind::Number | FeatureKind::Sparse { .. } => FeatureColumn::Numbers(values),
                 FeatureKind::OneHot { .. } => FeatureColumn::Codes(UInt32Array::from_iter(
                     values.iter().map(|value| value.map(|value| value as u32)),
                 )),

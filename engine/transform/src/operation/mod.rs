@@ -1,5 +1,168 @@
-//! The applied side of the operations: one file each, fitted constants in, columns out.
+//! The operations, one file each: options, what must be known of the training rows, the fitted constants, and
+//! what they do to null, NaN, infinities and unseen values.
+//!
+//! An operation goes through three forms. As **options** ([`Plan`]) it stands in the pipeline file; `plan` binds it to
+//! columns, checks their kinds and adds steps to the graph. As a **fitting** ([`Fitting`]) it names the analyzers it
+//! needs and turns their answers into constants. As a **mapper** ([`Map`], one variant of [`Mapper`]) it is data and
+//! maps values to values wherever the model runs. To add one: a file here; a variant in
+//! [`crate::spec::Operation`] and, if it leaves constants, in [`Mapper`]; the compiler shows the rest.
 
+pub(crate) mod bucketize;
+pub(crate) mod derive;
 pub(crate) mod impute;
+pub(crate) mod levels;
+pub(crate) mod math;
 pub(crate) mod one_hot;
+pub(crate) mod scale;
 pub(crate) mod standardize;
+
+use serde::{Deserialize, Serialize};
+
+use sluice_core::error::Result;
+use sluice_core::options::OptionsError;
+
+use crate::fit::Builder;
+use crate::fit::analyzer::{Analyzer, Wanted};
+use crate::graph::{Cell, CellInputs};
+use crate::value::Value;
+
+/// An operation as the user wrote it.
+pub(crate) trait Plan {
+    /// Checks what does not need the data.
+    fn check(&self) -> Result<(), OptionsError> {
+        Ok(())
+    }
+
+    /// Reads values from the graph, checks their kinds, and adds steps.
+    fn plan(&self, graph: &mut Builder<'_>) -> Result<()>;
+}
+
+/// A planned operation that may have to learn.
+pub(crate) trait Fitting: std::fmt::Debug + Send + Sync {
+    /// What it must know of the training rows; nothing if empty. Asked once per scan.
+    fn wanted(&self) -> Vec<Wanted>;
+
+    /// What the analyzers, in the order of [`Fitting::wanted`], tell.
+    fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted>;
+}
+
+/// What comes of fitting.
+#[derive(Debug)]
+pub(crate) enum Fitted {
+    /// The constants.
+    Done(Mapper),
+    /// Another scan is needed, with what this one told.
+    #[allow(dead_code, reason = "iterated fits: power transforms")]
+    Again(Box<dyn Fitting>),
+}
+
+/// An operation that has nothing to learn.
+#[derive(Debug)]
+pub(crate) struct Known(pub(crate) Mapper);
+
+impl Fitting for Known {
+    fn wanted(&self) -> Vec<Wanted> {
+        Vec::new()
+    }
+
+    fn fit(self: Box<Self>, _: Vec<Analyzer>) -> Result<Fitted> {
+        Ok(Fitted::Done(self.0))
+    }
+}
+
+/// A fitted operation: values in, values out, row by row, without state.
+pub(crate) trait Map {
+    /// The outputs, as many rows each as the inputs have.
+    fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>>;
+
+    /// The same for one row: pushes one cell per output. Must give the bits of [`Map::apply`].
+    fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
+        let values: Vec<Value> = inputs.slots.iter().map(|slot| inputs.cells[*slot].to_value()).collect();
+        let columns = Inputs {
+            operation: inputs.operation,
+            names: inputs.names.iter().map(String::as_str).collect(),
+            values: values.iter().collect(),
+            rows: 1,
+        };
+        for value in self.apply(&columns)? {
+            outputs.push(Cell::of_value(&value));
+        }
+        Ok(())
+    }
+
+    /// Whether its outputs are sparse rows, their labels terms.
+    fn is_sparse(&self) -> bool {
+        false
+    }
+
+    /// What the levels or terms of an output are called, where it has any.
+    fn labels(&self, output: usize) -> Option<Vec<String>> {
+        let _ = output;
+        None
+    }
+}
+
+/// The values that an operation reads.
+#[derive(Debug)]
+pub(crate) struct Inputs<'a> {
+    /// The operation, for messages.
+    pub(crate) operation: &'a str,
+    /// What each value is called.
+    pub(crate) names: Vec<&'a str>,
+    /// The values.
+    pub(crate) values: Vec<&'a Value>,
+    /// Rows.
+    pub(crate) rows: usize,
+}
+
+impl Inputs<'_> {
+    /// The numbers of an input.
+    pub(crate) fn numbers(&self, index: usize) -> Result<arrow::array::Float64Array> {
+        self.values[index].numbers(self.names[index], &format!("`{}`", self.operation))
+    }
+}
+
+/// A fitted operation as data, in `transform.json` and in partial states.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mapper {
+    /// Replaces null and NaN.
+    Impute(impute::Fill),
+    /// Says where null or NaN stands.
+    IsMissing,
+    /// Centres and scales.
+    Standardize(standardize::Standardize),
+    /// Scales to a range.
+    ScaleToRange(scale::RangeScale),
+    /// Divides by the largest absolute value.
+    MaxAbsScale(scale::Affine),
+    /// Centres by the median and scales by the distance of two quantiles.
+    RobustScale(scale::Affine),
+    /// A function of a number.
+    Math(math::Function),
+    /// Holds numbers between bounds.
+    Clip(math::ClipBounds),
+    /// An expression over columns.
+    Derive(derive::Derived),
+    /// Numbers to buckets.
+    Bucketize(bucketize::Buckets),
+    /// Codes for levels.
+    OneHot(Box<levels::LevelTable>),
+}
+
+impl Mapper {
+    pub(crate) fn as_map(&self) -> &dyn Map {
+        match self {
+            Self::Impute(map) => map,
+            Self::IsMissing => &impute::IsMissing,
+            Self::Standardize(map) => map,
+            Self::ScaleToRange(map) => map,
+            Self::MaxAbsScale(map) | Self::RobustScale(map) => map,
+            Self::Math(map) => map,
+            Self::Clip(map) => map,
+            Self::Derive(map) => map,
+            Self::Bucketize(map) => map,
+            Self::OneHot(map) => map.as_ref(),
+        }
+    }
+}

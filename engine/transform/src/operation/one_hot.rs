@@ -2,158 +2,124 @@
 //! bytes). Null, NaN, infinities and levels not seen in training are none of them: all indicators are 0 (scikit-learn's
 //! `OneHotEncoder(handle_unknown="ignore")`). The codes are expanded only where a model must see columns.
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use sluice_core::column::Column;
-use sluice_core::encoding::canonical_bits;
+use sluice_core::column::ColumnKind;
+use sluice_core::error::Result;
+use sluice_core::options::OptionsError;
 
-/// The levels of a column.
+use crate::error::TransformError;
+use crate::fit::Builder;
+use crate::fit::analyzer::{Analyzer, ValueCounts, Wanted};
+use crate::graph::{Cell, CellInputs};
+use crate::operation::levels::{LevelTable, Levels};
+use crate::operation::{Fitted, Fitting, Inputs, Map, Mapper, Plan};
+use crate::spec::OfColumns;
+use crate::value::{Value, ValueKind};
+
+/// Levels of a one-hot column unless told otherwise.
+pub const MAX_LEVELS: usize = 1000;
+
+/// The options of `one_hot`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Levels {
-    /// Of text.
-    Text(Vec<String>),
-    /// Of integers.
-    Integer(Vec<i64>),
-    /// Of floats, and of whatever else becomes a float.
-    Float(Vec<f64>),
-    /// Of booleans.
-    Boolean(Vec<bool>),
+#[serde(deny_unknown_fields)]
+pub struct OneHot {
+    /// The columns.
+    pub columns: Vec<String>,
+    /// More levels than this in the training rows are an error.
+    #[serde(default = "default_max_levels")]
+    pub max_levels: usize,
+    /// What the results are called, one each; they replace their columns without.
+    #[serde(default, rename = "as", skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
 
-impl Levels {
-    /// As text, in order.
-    pub(crate) fn labels(&self) -> Vec<String> {
-        match self {
-            Self::Text(levels) => levels.clone(),
-            Self::Integer(levels) => levels.iter().map(ToString::to_string).collect(),
-            Self::Float(levels) => levels.iter().map(ToString::to_string).collect(),
-            Self::Boolean(levels) => levels.iter().map(ToString::to_string).collect(),
+fn default_max_levels() -> usize {
+    MAX_LEVELS
+}
+
+impl OfColumns for OneHot {
+    fn of_columns(columns: Vec<String>) -> Self {
+        Self { columns, max_levels: MAX_LEVELS, names: Vec::new() }
+    }
+}
+
+impl Plan for OneHot {
+    fn check(&self) -> Result<(), OptionsError> {
+        if self.max_levels > 0 {
+            return Ok(());
         }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Text(levels) => levels.len(),
-            Self::Integer(levels) => levels.len(),
-            Self::Float(levels) => levels.len(),
-            Self::Boolean(levels) => levels.len(),
-        }
-    }
-}
-
-type Index<K> = HashMap<K, u32, FixedState>;
-
-/// Levels with what looks them up.
-#[derive(Clone, Debug)]
-pub(crate) enum Encoder {
-    Text(Index<String>),
-    Integer(Index<i64>),
-    Float(Index<u64>),
-    Boolean([Option<u32>; 2]),
-}
-
-fn index<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> Index<K> {
-    let mut index = Index::with_hasher(FixedState::with_seed(0));
-    for (code, key) in keys.enumerate() {
-        // `max_levels` and the group limit keep codes far below 2^32.
-        index.insert(key, u32::try_from(code).unwrap_or(u32::MAX));
-    }
-    index
-}
-
-impl Encoder {
-    pub(crate) fn new(levels: &Levels) -> Self {
-        match levels {
-            Levels::Text(levels) => Self::Text(index(levels.iter().cloned())),
-            Levels::Integer(levels) => Self::Integer(index(levels.iter().copied())),
-            Levels::Float(levels) => Self::Float(index(levels.iter().map(|level| canonical_bits(*level)))),
-            Levels::Boolean(levels) => {
-                let code = |wanted: bool| {
-                    levels.iter().position(|level| *level == wanted).map(|code| u32::from(code > 0))
-                };
-                Self::Boolean([code(false), code(true)])
-            }
-        }
-    }
-
-    /// The codes of a column; `None` when it has a type that the levels cannot be found in.
-    pub(crate) fn apply(&self, values: &ArrayRef) -> Option<UInt32Array> {
-        let rows = values.len();
-        Some(match (self, Column::view(values)) {
-            (Self::Text(index), Column::CodedText(codes, texts)) => {
-                let of_code: Vec<Option<u32>> =
-                    texts.iter().map(|text| text.and_then(|text| index.get(text).copied())).collect();
-                codes
-                    .iter()
-                    .map(|code| {
-                        code.and_then(|code| usize::try_from(code).ok()).and_then(|code| of_code[code])
-                    })
-                    .collect()
-            }
-            (Self::Text(index), view @ Column::Text(_)) => {
-                (0..rows).map(|row| view.text(row).and_then(|text| index.get(text).copied())).collect()
-            }
-            (Self::Integer(index), Column::Integer(values)) => {
-                values.iter().map(|value| value.and_then(|value| index.get(&value).copied())).collect()
-            }
-            (Self::Integer(index), Column::Unsigned(values)) => values
-                .iter()
-                .map(|value| {
-                    value
-                        .and_then(|value| i64::try_from(value).ok())
-                        .and_then(|value| index.get(&value).copied())
-                })
-                .collect(),
-            (Self::Float(index), Column::Float(values)) => values
-                .iter()
-                .map(|value| value.and_then(|value| index.get(&canonical_bits(value)).copied()))
-                .collect(),
-            (Self::Float(index), Column::Integer(values)) => values
-                .iter()
-                .map(|value| value.and_then(|value| index.get(&canonical_bits(value as f64)).copied()))
-                .collect(),
-            (Self::Integer(index), Column::Float(values)) => values
-                .iter()
-                .map(|value| value.and_then(whole).and_then(|value| index.get(&value).copied()))
-                .collect(),
-            (Self::Boolean(codes), Column::Boolean(values)) => {
-                values.iter().map(|value| value.and_then(|value| codes[usize::from(value)])).collect()
-            }
-            (_, Column::Null(_)) => UInt32Array::new_null(rows),
-            _ => return None,
+        Err(OptionsError::OutOfRange {
+            name: "one_hot.max_levels".into(),
+            value: "0".into(),
+            range: "at least 1".into(),
         })
     }
+
+    fn plan(&self, graph: &mut Builder<'_>) -> Result<()> {
+        for (column, name) in graph.renamed(&self.columns, &self.names)? {
+            let input = graph.scalar(column)?;
+            let (column, max_levels) = (column.to_owned(), self.max_levels);
+            graph.step(&[input], [(name, ValueKind::Codes)], OneHotFitting { column, max_levels })?;
+        }
+        Ok(())
+    }
 }
 
-/// The integer that a float is, if it is one: 3.0 is the level 3.
-#[allow(clippy::cast_possible_truncation, reason = "the range is checked first")]
-fn whole(value: f64) -> Option<i64> {
-    let inside = value.abs() < 9_007_199_254_740_992.0;
-    (inside && value.fract() == 0.0).then_some(value as i64)
+#[derive(Debug)]
+struct OneHotFitting {
+    column: String,
+    max_levels: usize,
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
+impl Fitting for OneHotFitting {
+    fn wanted(&self) -> Vec<Wanted> {
+        vec![Wanted::of(0, ValueCounts::new())]
+    }
 
-    use arrow::array::{Float64Array, StringViewArray};
+    fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
+        let (column, limit) = (self.column, self.max_levels);
+        let counts = answers.into_iter().find_map(Analyzer::into_counts);
+        let (found, levels) = match &counts {
+            Some(counts) if counts.is_complete() => {
+                let levels = Levels::of(counts, "one_hot", &column)?;
+                (levels.len(), Some(levels))
+            }
+            Some(counts) => (counts.len(), None),
+            None => (0, None),
+        };
+        match levels {
+            _ if found == 0 => Err(TransformError::NoValues { operation: "one_hot", column }.into()),
+            Some(levels) if found <= limit => {
+                Ok(Fitted::Done(Mapper::OneHot(Box::new(LevelTable::new(levels)))))
+            }
+            _ => Err(TransformError::TooManyLevels { column, found, limit }.into()),
+        }
+    }
+}
 
-    use super::*;
+impl Map for LevelTable {
+    fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
+        let values = inputs.values[0].column()?;
+        let codes = self.codes(values).ok_or_else(|| TransformError::KindChanged {
+            operation: inputs.operation.to_owned(),
+            column: inputs.names[0].to_owned(),
+            found: ColumnKind::of(values.data_type()).to_string(),
+        })?;
+        Ok(vec![Value::Codes(codes)])
+    }
 
-    #[test]
-    fn unseen_null_and_nan_have_no_code() {
-        let encoder = Encoder::new(&Levels::Text(vec!["a".into(), "b".into()]));
-        let values: ArrayRef = Arc::new(StringViewArray::from(vec![Some("b"), Some("z"), None]));
-        assert_eq!(encoder.apply(&values).unwrap(), UInt32Array::from(vec![Some(1), None, None]));
-        let encoder = Encoder::new(&Levels::Float(vec![0.0, 0.5]));
-        let values: ArrayRef = Arc::new(Float64Array::from(vec![-0.0, 0.5, f64::NAN]));
-        assert_eq!(encoder.apply(&values).unwrap(), UInt32Array::from(vec![Some(0), Some(1), None]));
-        let encoder = Encoder::new(&Levels::Integer(vec![1, 3]));
-        let values: ArrayRef = Arc::new(Float64Array::from(vec![3.0, 3.5]));
-        assert_eq!(encoder.apply(&values).unwrap(), UInt32Array::from(vec![Some(1), None]));
+    fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
+        let code = self.code(inputs.cell(0)).map_err(|found| TransformError::KindChanged {
+            operation: inputs.operation.to_owned(),
+            column: inputs.names[0].clone(),
+            found,
+        })?;
+        outputs.push(Cell::Code(code));
+        Ok(())
+    }
+
+    fn labels(&self, _: usize) -> Option<Vec<String>> {
+        Some(self.levels().labels())
     }
 }

@@ -1,12 +1,66 @@
 //! Standardize: (x − mean) / standard deviation, fitted on the finite values of the training rows, divisor n
-//! (scikit-learn's `StandardScaler`). A constant column is centred and not scaled. Null stays null; NaN and
-//! infinities stay what they are and stop the training, which names their row.
+//! (scikit-learn's `StandardScaler`, TFT's `scale_to_z_score`). A constant column is centred and not scaled. Null
+//! stays null; NaN and infinities stay what they are and stop the training, which names their row.
 
-use arrow::array::Float64Array;
 use arrow::datatypes::Float64Type;
 use serde::{Deserialize, Serialize};
 
+use sluice_core::error::Result;
 use sluice_summaries::Moments;
+
+use crate::fit::Builder;
+use crate::fit::analyzer::{Analyzer, ColumnAnalyzer, Wanted};
+use crate::graph::{Cell, CellInputs};
+use crate::operation::{Fitted, Fitting, Inputs, Map, Mapper, Plan};
+use crate::spec::OfColumns;
+use crate::value::{Value, ValueKind};
+
+/// The options of `standardize`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandardizeOptions {
+    /// The columns.
+    pub columns: Vec<String>,
+    /// What the results are called, one each; they replace their columns without.
+    #[serde(default, rename = "as", skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+}
+
+impl OfColumns for StandardizeOptions {
+    fn of_columns(columns: Vec<String>) -> Self {
+        Self { columns, names: Vec::new() }
+    }
+}
+
+impl Plan for StandardizeOptions {
+    fn plan(&self, graph: &mut Builder<'_>) -> Result<()> {
+        for (column, name) in graph.renamed(&self.columns, &self.names)? {
+            let input = graph.number(column)?;
+            let fitting = StandardizeFitting { column: column.to_owned() };
+            graph.step(&[input], [(name, ValueKind::FLOAT)], fitting)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct StandardizeFitting {
+    column: String,
+}
+
+impl Fitting for StandardizeFitting {
+    fn wanted(&self) -> Vec<Wanted> {
+        vec![Wanted::of(0, ColumnAnalyzer::new().with_moments())]
+    }
+
+    fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
+        let column = answers.into_iter().find_map(Analyzer::into_column);
+        let fitted = column.and_then(|column| Standardize::fit(column.moments.as_ref()?));
+        let constants = fitted
+            .ok_or(crate::TransformError::NoValues { operation: "standardize", column: self.column })?;
+        Ok(Fitted::Done(Mapper::Standardize(constants)))
+    }
+}
 
 /// The fitted constants.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,8 +81,18 @@ impl Standardize {
         let standard_deviation = if spread > negligible { spread } else { 1.0 };
         Some(Self { mean, standard_deviation })
     }
+}
 
-    pub(crate) fn apply(self, values: &Float64Array) -> Float64Array {
-        values.unary::<_, Float64Type>(|value| (value - self.mean) / self.standard_deviation)
+impl Map for Standardize {
+    fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
+        let values = inputs.numbers(0)?;
+        let scaled = values.unary::<_, Float64Type>(|value| (value - self.mean) / self.standard_deviation);
+        Ok(vec![Value::floats(scaled)])
+    }
+
+    fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
+        let scaled = inputs.number(0)?.map(|value| (value - self.mean) / self.standard_deviation);
+        outputs.push(scaled.map_or(Cell::Null, Cell::Float));
+        Ok(())
     }
 }

@@ -297,7 +297,7 @@ impl<'a> Runner<'a> {
                 let (spec, roles) = (&spec.transform, &spec.data.roles);
                 match fitted {
                     Some(transform) => {
-                        step::transform::check_lineage(spec, dataset, roles)?;
+                        step::transform::check_lineage(spec, dataset, roles, execution)?;
                         step::transform::publish(transform, dataset, target)
                     }
                     None => step::transform::fit(spec, dataset, roles, target, execution),

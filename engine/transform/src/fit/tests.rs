@@ -7,21 +7,26 @@ use sluice_core::role::Roles;
 use sluice_core::seam::BatchTransform;
 use sluice_testkit::{MemorySource, assert_relative, laws};
 
-use super::{Analysis, Chain, analysis_of, chains, fit};
+use super::{Fitter, fit};
 use crate::Transform;
-use crate::spec::{Constant, Impute, ImputeWith, OneHot, Operation, TransformSpec};
-use sluice_summaries::OfColumn;
+use crate::spec::{
+    Constant, Impute, ImputeWith, OfColumns as _, OneHot, Operation, StandardizeOptions, TransformSpec,
+};
 
 fn columns(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
 fn impute(column: &str, with: ImputeWith) -> Operation {
-    Operation::Impute(Impute { columns: columns(&[column]), with })
+    Operation::Impute(Impute { columns: columns(&[column]), with, names: Vec::new(), indicator: false })
 }
 
 fn one_hot(column: &str) -> Operation {
-    Operation::OneHot(OneHot::Columns(columns(&[column])))
+    Operation::OneHot(OneHot::of_columns(columns(&[column])))
+}
+
+fn standardize(names: &[&str]) -> Operation {
+    Operation::Standardize(StandardizeOptions::of_columns(columns(names)))
 }
 
 fn fitted(table: &RecordBatch, operations: Vec<Operation>) -> sluice_core::Result<Transform> {
@@ -111,9 +116,7 @@ fn standardizing_agrees_with_scikit_learn() {
         }))
         .unwrap()
     };
-    let transform =
-        fitted(&table(&|_, subset| subset == "train"), vec![Operation::Standardize(columns(&names))])
-            .unwrap();
+    let transform = fitted(&table(&|_, subset| subset == "train"), vec![standardize(&names)]).unwrap();
     let wanted: Vec<usize> = case["rows"]
         .as_array()
         .unwrap()
@@ -141,9 +144,7 @@ fn mixed() -> RecordBatch {
 #[test]
 fn standardizing_after_imputing_sees_the_filled_column() {
     let zero = ImputeWith::Constant(Constant::Number(10.0));
-    let transform =
-        fitted(&mixed(), vec![impute("age", zero), Operation::Standardize(columns(&["age", "flat"]))])
-            .unwrap();
+    let transform = fitted(&mixed(), vec![impute("age", zero), standardize(&["age", "flat"])]).unwrap();
     let filled = [30.0, 10.0, 50.0, 30.0, 10.0];
     let mean = filled.iter().sum::<f64>() / 5.0;
     let deviation = (filled.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 5.0).sqrt();
@@ -182,16 +183,15 @@ fn what_does_not_fit_is_said() {
         let error = fitted(&mixed(), operations).unwrap_err();
         format!("{error} / {}", error.hint().unwrap_or_default())
     };
-    let standardize = |name: &str| Operation::Standardize(columns(&[name]));
     assert_eq!(
-        message(vec![standardize("aeg")]),
+        message(vec![standardize(&["aeg"])]),
         "`standardize` names column `aeg`, which is not in the data / did you mean `age`?"
     );
     assert!(
-        message(vec![standardize("city")])
+        message(vec![standardize(&["city"])])
             .starts_with("`standardize` needs numbers, but column `city` is text")
     );
-    assert!(message(vec![one_hot("city"), standardize("city")]).contains("cannot follow `one_hot`"));
+    assert!(message(vec![one_hot("city"), standardize(&["city"])]).contains("column `city` is levels"));
     assert!(message(vec![impute("city", ImputeWith::Mean), one_hot("city")]).contains("numbers for a mean"));
     assert!(message(vec![]).starts_with("the transform names no column"));
     let constant = ImputeWith::Constant(Constant::Text("x".into()));
@@ -199,7 +199,7 @@ fn what_does_not_fit_is_said() {
     let roles = Roles { label: Some("age".into()), ..Roles::default() };
     let source = MemorySource::new(&mixed(), 3);
     let error =
-        fit(&TransformSpec(vec![standardize("age")]), &source, &roles, &Execution::default()).unwrap_err();
+        fit(&TransformSpec(vec![standardize(&["age"])]), &source, &roles, &Execution::default()).unwrap_err();
     assert_eq!(error.to_string(), "`standardize` names column `age`, which is the label");
 }
 
@@ -215,15 +215,12 @@ fn the_analysis_keeps_the_laws() {
     let source = MemorySource::new(&table, 37).with_batch_rows(10);
     let operations = TransformSpec(vec![
         impute("x", ImputeWith::Median),
-        Operation::Standardize(columns(&["x"])),
+        standardize(&["x"]),
         impute("city", ImputeWith::MostFrequent),
         one_hot("city"),
     ]);
-    let chains: Vec<Chain<'_>> =
-        chains(&operations, &sluice_core::BatchSource::plan(&source).columns, &Roles::default()).unwrap();
-    let analysis = Analysis {
-        columns: chains.iter().map(|chain| OfColumn::new(&chain.column.name, analysis_of(chain))).collect(),
-        groupings: chains.iter().filter(|chain| chain.is_one_hot()).map(Chain::grouping).collect(),
-    };
+    let columns = &sluice_core::BatchSource::plan(&source).columns;
+    let analysis =
+        Fitter::new(&operations, columns, &Roles::default()).unwrap().next_scan().unwrap().unwrap();
     laws::check(&source, &analysis);
 }

@@ -1,0 +1,159 @@
+//! The accumulator of one scan: analyzers with the values that they read.
+
+use serde::{Deserialize, Serialize};
+
+use sluice_core::accumulator::{Accumulator, Input};
+use sluice_core::batch::{Batch, Delivered, Inputs};
+use sluice_core::error::Result;
+use sluice_core::group::GroupMap;
+
+use super::ValueId;
+use super::analyzer::{Analyze, Analyzer, Rows};
+use super::builder::Blueprint;
+use crate::graph::Program;
+
+/// An analyzer of a step, before the names of its values are looked up.
+pub(super) struct Gathering {
+    pub(super) step: usize,
+    pub(super) values: Vec<ValueId>,
+    /// The `impute` whose fill the analyzer is told afterwards.
+    pub(super) filled_by: Option<usize>,
+    analyzer: Analyzer,
+}
+
+impl Gathering {
+    pub(super) fn new(
+        step: usize,
+        values: Vec<ValueId>,
+        filled_by: Option<usize>,
+        analyzer: Analyzer,
+    ) -> Self {
+        Self { step, values, filled_by, analyzer }
+    }
+
+    pub(super) fn into_entry(mut self, blueprint: &Blueprint) -> Entry {
+        let first = self.values.first().and_then(|value| blueprint.values[*value].kind.column());
+        self.analyzer.prepare(first);
+        let is_source = matches!(self.values[..], [value] if blueprint.values[value].step.is_none());
+        let names = |of: fn(&super::builder::ValueInfo) -> &String| {
+            self.values.iter().map(|value| of(&blueprint.values[*value]).clone()).collect()
+        };
+        Entry {
+            counted: is_source && self.analyzer.takes_counted(),
+            values: names(|info| &info.id),
+            names: names(|info| &info.name),
+            analyzer: Some(self.analyzer),
+        }
+    }
+}
+
+/// An analyzer with the values that it reads.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Whether it takes the counted view of a source column.
+    counted: bool,
+    values: Vec<String>,
+    names: Vec<String>,
+    /// Taken out when the scan is over.
+    pub(super) analyzer: Option<Analyzer>,
+}
+
+/// What one scan of the training rows gathers for a transform. An accumulator, so that it can share the scan with
+/// others.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Analysis {
+    program: Program,
+    entries: Vec<Entry>,
+}
+
+impl Analysis {
+    pub(super) fn new(program: Program, entries: Vec<Entry>) -> Self {
+        Self { program, entries }
+    }
+
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
+    /// The columns that analyzers read row by row.
+    fn computed(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| !entry.counted)
+    }
+
+    fn update_rows(&mut self, batch: &Batch) -> Result<()> {
+        for entry in self.entries.iter_mut().filter(|entry| entry.counted) {
+            let Some(analyzer) = &mut entry.analyzer else { continue };
+            match batch.delivered(&entry.values[0]) {
+                Delivered::Rows(values) => {
+                    let value = crate::value::Value::Column(std::sync::Arc::clone(values));
+                    analyzer.rows(&Rows { names: vec![&entry.names[0]], values: vec![&value] })?;
+                }
+                Delivered::Counted => {}
+                Delivered::Absent => analyzer.absent(batch.rows() as u64),
+            }
+        }
+        if self.computed().next().is_none() {
+            return Ok(());
+        }
+        let values = self.program.values(batch)?;
+        for entry in self.entries.iter_mut().filter(|entry| !entry.counted) {
+            let Some(analyzer) = &mut entry.analyzer else { continue };
+            let read = entry.values.iter().map(|id| values.get(id)).collect::<Result<Vec<_>>>()?;
+            analyzer.rows(&Rows { names: entry.names.iter().map(String::as_str).collect(), values: read })?;
+        }
+        Ok(())
+    }
+}
+
+impl Accumulator for Analysis {
+    type Output = ();
+
+    fn inputs(&self) -> Inputs {
+        let mut inputs = Inputs::default();
+        for entry in self.entries.iter().filter(|entry| entry.counted) {
+            inputs = inputs.with_counted(&entry.values[0]);
+        }
+        let reads = self.computed().flat_map(|entry| &entry.values).map(String::as_str);
+        self.program.sources_of(reads).into_iter().fold(inputs, Inputs::with_column)
+    }
+
+    fn empty(&self) -> Self {
+        let entries = self.entries.iter();
+        let entries = entries
+            .map(|entry| Entry { analyzer: entry.analyzer.as_ref().map(Analyze::empty), ..entry.clone() });
+        Self { program: self.program.clone(), entries: entries.collect() }
+    }
+
+    fn update(&mut self, input: Input<'_>) -> Result<()> {
+        match input {
+            Input::Rows(batch) => self.update_rows(batch),
+            Input::Counted(column) => {
+                for entry in
+                    self.entries.iter_mut().filter(|entry| entry.counted && entry.values[0] == column.column)
+                {
+                    if let Some(analyzer) = &mut entry.analyzer {
+                        analyzer.counted(column)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {
+        for (mine, later) in self.entries.iter_mut().zip(later.entries) {
+            if let (Some(mine), Some(later)) = (&mut mine.analyzer, later.analyzer) {
+                mine.merge(later)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) {}
+
+    fn size_bytes(&self) -> usize {
+        let size =
+            |entry: &Entry| size_of::<Entry>() + entry.analyzer.as_ref().map_or(0, Analyze::size_bytes);
+        self.entries.iter().map(size).sum()
+    }
+}

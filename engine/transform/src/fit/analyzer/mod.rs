@@ -1,0 +1,183 @@
+//! What is gathered of the training rows: one state per analyzer, built in pieces and joined.
+//!
+//! An analyzer sees one or several values of each row, or the counted view of a source column. States travel between
+//! shards in postcard, so they derive plain serde, hold no hash order, and equal content has equal bytes. To add one:
+//! a file here and a variant in [`Analyzer`]; the compiler shows the rest.
+
+mod column;
+mod counts;
+
+pub(crate) use column::ColumnAnalyzer;
+pub(crate) use counts::{Counts, ValueCounts};
+
+use serde::{Deserialize, Serialize};
+
+use sluice_core::column::ColumnKind;
+use sluice_core::error::{CommonError, Result};
+use sluice_core::seam::CountedColumn;
+
+use crate::operation::impute::Fill;
+use crate::value::Value;
+
+/// An analyzer that an operation wants, and the inputs of the operation that it reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// Indices into the inputs of the step.
+    pub(crate) inputs: Vec<usize>,
+    /// The empty state.
+    pub(crate) analyzer: Analyzer,
+}
+
+impl Wanted {
+    /// An analyzer of one input.
+    pub(crate) fn of(input: usize, analyzer: impl Into<Analyzer>) -> Self {
+        Self { inputs: vec![input], analyzer: analyzer.into() }
+    }
+}
+
+/// The values of some rows, and how they are called.
+#[derive(Debug)]
+pub(crate) struct Rows<'a> {
+    /// The names of the values, for messages.
+    pub(crate) names: Vec<&'a str>,
+    /// The values.
+    pub(crate) values: Vec<&'a Value>,
+}
+
+/// The contract of an analyzer.
+pub(crate) trait Analyze: Sized {
+    /// The same options, no rows.
+    fn empty(&self) -> Self;
+
+    /// Tells what kind of column its first input is, before any row.
+    fn prepare(&mut self, kind: Option<&ColumnKind>) {
+        let _ = kind;
+    }
+
+    /// Whether the counted view of its only input will do.
+    fn takes_counted(&self) -> bool {
+        false
+    }
+
+    /// Whether it can be told afterwards what went into missing cells.
+    fn takes_fill(&self) -> bool {
+        self.takes_counted()
+    }
+
+    /// Adds rows.
+    fn rows(&mut self, rows: &Rows<'_>) -> Result<()>;
+
+    /// Adds distinct values with their counts.
+    fn counted(&mut self, column: &CountedColumn) -> Result<()> {
+        Err(CommonError::Internal(format!("`{}` was handed over counted", column.column)).into())
+    }
+
+    /// Adds rows of a part without the column.
+    fn absent(&mut self, rows: u64) {
+        let _ = rows;
+    }
+
+    /// Takes every null and NaN for this value.
+    fn fill(&mut self, fill: &Fill) {
+        let _ = fill;
+    }
+
+    /// Joins the state of later rows.
+    fn merge(&mut self, later: Self) -> Result<()>;
+
+    /// Bytes held beyond the state itself.
+    fn size_bytes(&self) -> usize;
+}
+
+/// Every analyzer that there is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Analyzer {
+    /// Moments, quantiles and frequencies of one column.
+    Column(Box<ColumnAnalyzer>),
+    /// How often each value occurs.
+    Counts(ValueCounts),
+}
+
+/// Hands a call on to the variant.
+macro_rules! each {
+    ($self:expr, $analyzer:ident => $call:expr) => {
+        match $self {
+            Analyzer::Column($analyzer) => $call,
+            Analyzer::Counts($analyzer) => $call,
+        }
+    };
+}
+
+impl From<ColumnAnalyzer> for Analyzer {
+    fn from(analyzer: ColumnAnalyzer) -> Self {
+        Self::Column(Box::new(analyzer))
+    }
+}
+
+impl From<ValueCounts> for Analyzer {
+    fn from(analyzer: ValueCounts) -> Self {
+        Self::Counts(analyzer)
+    }
+}
+
+impl Analyzer {
+    pub(crate) fn into_column(self) -> Option<ColumnAnalyzer> {
+        match self {
+            Self::Column(analyzer) => Some(*analyzer),
+            Self::Counts(_) => None,
+        }
+    }
+
+    pub(crate) fn into_counts(self) -> Option<ValueCounts> {
+        match self {
+            Self::Counts(analyzer) => Some(analyzer),
+            Self::Column(_) => None,
+        }
+    }
+}
+
+impl Analyze for Analyzer {
+    fn empty(&self) -> Self {
+        each!(self, analyzer => analyzer.empty().into())
+    }
+
+    fn prepare(&mut self, kind: Option<&ColumnKind>) {
+        each!(self, analyzer => analyzer.prepare(kind));
+    }
+
+    fn takes_counted(&self) -> bool {
+        each!(self, analyzer => analyzer.takes_counted())
+    }
+
+    fn takes_fill(&self) -> bool {
+        each!(self, analyzer => analyzer.takes_fill())
+    }
+
+    fn rows(&mut self, rows: &Rows<'_>) -> Result<()> {
+        each!(self, analyzer => analyzer.rows(rows))
+    }
+
+    fn counted(&mut self, column: &CountedColumn) -> Result<()> {
+        each!(self, analyzer => analyzer.counted(column))
+    }
+
+    fn absent(&mut self, rows: u64) {
+        each!(self, analyzer => analyzer.absent(rows));
+    }
+
+    fn fill(&mut self, fill: &Fill) {
+        each!(self, analyzer => analyzer.fill(fill));
+    }
+
+    fn merge(&mut self, later: Self) -> Result<()> {
+        match (self, later) {
+            (Self::Column(mine), Self::Column(later)) => mine.merge(*later),
+            (Self::Counts(mine), Self::Counts(later)) => mine.merge(later),
+            _ => Err(CommonError::Internal("two states of a transform hold other analyzers".into()).into()),
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>() + each!(self, analyzer => analyzer.size_bytes())
+    }
+}

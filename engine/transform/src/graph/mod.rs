@@ -1,0 +1,145 @@
+//! The fitted transform: nodes with their constants, executed in order, and the features that come out.
+//! It is data; training, prediction and export execute the same nodes.
+
+mod program;
+mod row;
+
+pub use program::{Node, Program};
+pub use row::Cell;
+pub(crate) use row::CellInputs;
+
+use program::Slots;
+
+use serde::{Deserialize, Serialize};
+
+use sluice_core::batch::Batch;
+use sluice_core::error::Result;
+use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
+use sluice_core::plan::PlannedColumn;
+use sluice_core::seam::BatchTransform;
+
+use crate::error::TransformError;
+use crate::value::Value;
+
+/// A fitted transform.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "StoredTransform", into = "StoredTransform")]
+pub struct Transform {
+    program: Program,
+    features: Vec<StoredFeature>,
+    space: FeatureSpace,
+    slots: Slots,
+    feature_slots: Vec<usize>,
+}
+
+/// A feature and the value that it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredFeature {
+    name: String,
+    value: String,
+}
+
+/// What stands in `transform.json`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredTransform {
+    inputs: Vec<PlannedColumn>,
+    nodes: Vec<Node>,
+    features: Vec<StoredFeature>,
+}
+
+impl TryFrom<StoredTransform> for Transform {
+    type Error = TransformError;
+
+    fn try_from(stored: StoredTransform) -> Result<Self, TransformError> {
+        let features = stored.features.into_iter().map(|feature| (feature.name, feature.value)).collect();
+        Self::checked(Program { inputs: stored.inputs, nodes: stored.nodes }, features)
+    }
+}
+
+impl From<Transform> for StoredTransform {
+    fn from(transform: Transform) -> Self {
+        let Program { inputs, nodes } = transform.program;
+        Self { inputs, nodes, features: transform.features }
+    }
+}
+
+impl Transform {
+    pub(crate) fn new(program: Program, features: Vec<(String, String)>) -> Result<Self> {
+        Ok(Self::checked(program, features)?)
+    }
+
+    /// A transform whose nodes read only what is there, so that applying it cannot meet a missing value.
+    fn checked(program: Program, features: Vec<(String, String)>) -> Result<Self, TransformError> {
+        program.check()?;
+        let mut space = FeatureSpace::default();
+        for (name, value) in &features {
+            let kind = match program.labels(value)? {
+                None => FeatureKind::Number,
+                Some((labels, true)) => FeatureKind::OneHot { levels: labels },
+                Some((labels, false)) => FeatureKind::Sparse { terms: labels },
+            };
+            let mut sources: Vec<String> =
+                program.sources_of([value.as_str()]).into_iter().map(str::to_owned).collect();
+            sources.sort();
+            space.features.push(FeatureSpec { name: name.clone(), kind, sources });
+        }
+        let features: Vec<StoredFeature> =
+            features.into_iter().map(|(name, value)| StoredFeature { name, value }).collect();
+        let (slots, places) = program.slots();
+        let feature_slots =
+            features.iter().filter_map(|feature| places.get(feature.value.as_str()).copied()).collect();
+        Ok(Self { program, features, space, slots, feature_slots })
+    }
+
+    /// The features of one row; `cells` are those of [`Transform::input_columns`], in order. The same bits as
+    /// [`BatchTransform::apply`] on a batch with this row.
+    ///
+    /// # Errors
+    /// When a cell is of another kind than its column was in training.
+    pub fn apply_row<'a>(&self, cells: &[Cell<'a>]) -> Result<Vec<Cell<'a>>> {
+        let mut row = self.program.cells(&self.slots, cells)?;
+        Ok(self.feature_slots.iter().map(|slot| std::mem::replace(&mut row[*slot], Cell::Null)).collect())
+    }
+
+    /// The source columns with the kinds that they had in training.
+    #[must_use]
+    pub fn input_columns(&self) -> &[PlannedColumn] {
+        &self.program.inputs
+    }
+
+    /// The nodes, in order.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.program.nodes
+    }
+}
+
+impl BatchTransform for Transform {
+    fn inputs(&self) -> Vec<String> {
+        self.program.inputs.iter().map(|column| column.name.clone()).collect()
+    }
+
+    fn space(&self) -> &FeatureSpace {
+        &self.space
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
+        let values = self.program.values(batch)?;
+        let mut columns = Vec::with_capacity(self.features.len());
+        for feature in &self.features {
+            columns.push(match values.get(&feature.value)? {
+                Value::Codes(codes) => FeatureColumn::Codes(codes.clone()),
+                Value::Sparse(sparse) => FeatureColumn::Sparse(std::sync::Arc::clone(sparse)),
+                value @ Value::Column(_) => {
+                    FeatureColumn::Numbers(value.numbers(&feature.name, "the model")?)
+                }
+            });
+        }
+        Ok(FeatureBatch { rows: batch.rows(), columns })
+    }
+}
+
+#[cfg(test)]
+mod tests;
