@@ -5,8 +5,9 @@ use serde::Serialize;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::role::Roles;
 
-use crate::spec::{PipelineFile, SpecError};
+use crate::spec::{PipelineFile, PreviousSpec, SpecError};
 use crate::step;
+use crate::step::statistics::StatisticsRecord;
 
 /// What a check looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -83,6 +84,9 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     if let Some(path) = &spec.schema {
         let schema = step::schema::read(&file.resolve(path))?;
         spec.validate.options.check(schema.schema())?;
+    }
+    if let PreviousSpec::Path(path) = &spec.validate.previous {
+        StatisticsRecord::open(&file.resolve(path)).map_err(|error| error.in_place("`validate.previous`"))?;
     }
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
 }
