@@ -85,7 +85,7 @@ pub(crate) struct ValidateArguments {
     /// A statistics artifact, or what TFDV or TFX wrote: a file (binary, TFRecord or text), shards of it, or a folder
     /// `Split-NAME` or of such.
     /// Without, they are computed from the rows of `--data`.
-    #[arg(value_name = "STATISTICS", required_unless_present = "data")]
+    #[arg(value_name = "STATISTICS")]
     statistics: Option<PathBuf>,
     /// The schema: a file in TFDV's text format, or a schema artifact.
     #[arg(long)]
@@ -245,7 +245,9 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
         {
             made_of.extend(other.iter().map(|(_, digest)| (name, digest.as_str())));
         }
-        made_of.extend(rows.iter().filter(|_| has_read || digest.is_none()).map(|rows| ("data", rows.digest.as_str())));
+        made_of.extend(
+            rows.iter().filter(|_| has_read || digest.is_none()).map(|rows| ("data", rows.digest.as_str())),
+        );
         validation.publish(&file, &junit, &made_of, out)?;
     }
     session.printer.result(&validation, || tables::validation(&validation, session.printer));

@@ -137,7 +137,8 @@ impl RowData {
         if let (Some(Data::Files(files)), [_, second, ..]) =
             (&*self.data.borrow(), statistics.subsets.as_slice())
         {
-            let message = format!("{} is not a data set, so it has no subset `{}`", files.name(), second.name);
+            let message =
+                format!("{} is not a data set, so it has no subset `{}`", files.name(), second.name);
             let hint = "name the data set that `ingest` wrote and the statistics are of";
             return Err(ArgumentError::new(message, hint).into());
         }
@@ -175,12 +176,7 @@ impl RowData {
     }
 
     /// Whether a subset is there and has the columns that rules, keys and `--key` name, and what else it should.
-    fn check(
-        &self,
-        subset: &str,
-        session: &Session,
-        also: impl Fn(&FileSource) -> Result<()>,
-    ) -> Result<()> {
+    fn check(&self, subset: &str, session: &Session, also: impl Fn(&FileSource) -> Result<()>) -> Result<()> {
         let fits = |source: &FileSource| {
             also(source)?;
             self.checks.check_plan(source.plan())?;

@@ -121,8 +121,11 @@ pub fn together(
     beside: Beside<'_>,
     execution: &Execution,
 ) -> Result<Together> {
-    let mut together =
-        Together { statistics: StatisticsRecord { subsets: Vec::new() }, transform: None, rows: BTreeMap::new() };
+    let mut together = Together {
+        statistics: StatisticsRecord { subsets: Vec::new() },
+        transform: None,
+        rows: BTreeMap::new(),
+    };
     for name in dataset.record().subsets.keys() {
         let source = dataset.subset(name, PlanOptions::default(), execution)?;
         let transform = beside.transform.filter(|_| name == TRAIN);
@@ -144,8 +147,11 @@ pub fn together_of_source(
     beside: Beside<'_>,
     execution: &Execution,
 ) -> Result<Together> {
-    let mut together =
-        Together { statistics: StatisticsRecord { subsets: Vec::new() }, transform: None, rows: BTreeMap::new() };
+    let mut together = Together {
+        statistics: StatisticsRecord { subsets: Vec::new() },
+        transform: None,
+        rows: BTreeMap::new(),
+    };
     together.add("all", source, options, beside, execution)?;
     Ok(together)
 }

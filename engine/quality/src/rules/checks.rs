@@ -9,7 +9,7 @@ use sluice_core::column::ColumnKind;
 use sluice_core::error::{Error, Result};
 use sluice_core::fold::fold;
 use sluice_core::options::Range;
-use sluice_core::plan::Plan;
+use sluice_core::plan::{Plan, PlannedColumn};
 use sluice_core::schema::Schema;
 use sluice_core::seam::BatchSource;
 use sluice_core::{Accumulator, Execution};
@@ -144,8 +144,18 @@ impl RowChecks {
     /// # Errors
     /// As [`RowChecks::check_names`]; [`QualityError::RuleNotBoolean`].
     pub fn check_plan(&self, plan: &Plan) -> Result<()> {
-        RuleScan::of_plan(&self.rules, plan, &[], self.examples)?;
-        self.check_keys(&plan.column_names())
+        self.check_columns(&plan.columns)
+    }
+
+    /// Whether rules and keys fit these columns.
+    ///
+    /// # Errors
+    /// As [`RowChecks::check_plan`].
+    pub fn check_columns(&self, columns: &[PlannedColumn]) -> Result<()> {
+        let kinds: Vec<_> = columns.iter().map(|column| (column.name.clone(), column.kind.clone())).collect();
+        RuleScan::new(&self.rules, &kinds, &[], self.examples)?;
+        let names: Vec<String> = kinds.into_iter().map(|(name, _)| name).collect();
+        self.check_keys(&names)
     }
 
     fn check_keys(&self, names: &[String]) -> Result<()> {

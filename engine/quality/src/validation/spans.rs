@@ -35,7 +35,9 @@ pub(crate) fn check(statistics: &DatasetStatistics, baselines: &Baselines<'_>, f
             rule: SINCE,
             expected: format!("span {} after {before}, the last of the previous data", before + 1),
             observed: format!("span {first}, {missing} missing"),
-            message: format!("{missing} missing between the previous data and these, which begin with {first}"),
+            message: format!(
+                "{missing} missing between the previous data and these, which begin with {first}"
+            ),
             suggestion: advice(count),
         };
         findings.push(Finding::dataset(FindingCode::SpanMissing, words).into_warning());
@@ -60,7 +62,8 @@ fn gaps(spans: &[u64]) -> Option<(String, u64)> {
         .take(RANGES_NAMED)
         .map(|(from, to)| if from == to { from.to_string() } else { format!("{from} to {to}") })
         .collect();
-    let more = if ranges.len() > RANGES_NAMED { format!(" and others, {count} in all,") } else { String::new() };
+    let more =
+        if ranges.len() > RANGES_NAMED { format!(" and others, {count} in all,") } else { String::new() };
     match count {
         0 => None,
         1 => Some((format!("span {} is", named.join(", ")), count)),

@@ -110,7 +110,9 @@ impl<'a> Runner<'a> {
             }
             PreviousSpec::Path(path) => Previous::at(&self.file.resolve(path), path).map(Some),
         }
-        .map_err(|error| error.in_place("`validate.previous`").in_place(format!("step `{}`", StepName::Validate)))
+        .map_err(|error| {
+            error.in_place("`validate.previous`").in_place(format!("step `{}`", StepName::Validate))
+        })
     }
 
     /// What the data were compared with, for the summary of the step.
@@ -126,7 +128,8 @@ impl<'a> Runner<'a> {
     /// that the validation will be found.
     fn is_validated(&self, statistics: &KeyParts, previous: Option<&str>) -> Result<bool> {
         let path = self.store.path(StepName::Statistics, &statistics.key()?);
-        let Some((_, statistics)) = path.exists().then(|| StatisticsRecord::open_artifact(&path).ok()).flatten()
+        let Some((_, statistics)) =
+            path.exists().then(|| StatisticsRecord::open_artifact(&path).ok()).flatten()
         else {
             return Ok(false);
         };
