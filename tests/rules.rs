@@ -287,7 +287,7 @@ fn over_parquet(place: &Place, query: &str, more: &str) -> String {
     }
     let text = format!(
         "pipeline: kinds\ndata:\n  inputs: {{ d: data/train/part-00000.parquet }}\n{query}  roles: {{ label: target, \
-         key: [age, bmi] }}\n  subsets: {{ by: hash, train: 0.8, eval: 0.2 }}\ntransform: [ {{ pass_through: [bmi] }} ]\n\
+         key: [age, s1, s5] }}\n  subsets: {{ by: hash, train: 0.8, eval: 0.2 }}\ntransform: [ {{ pass_through: [bmi] }} ]\n\
          train: {{ ridge: {{ alpha: 1 }} }}\nevaluate: {{ require: [ {{ metric: rmse, at_most: 900 }} ] }}\n{more}"
     );
     let _ = place.write("kinds.yaml", &text);
@@ -297,9 +297,8 @@ fn over_parquet(place: &Place, query: &str, more: &str) -> String {
 #[test]
 fn check_holds_rules_and_slices_against_the_kinds_of_the_header() {
     let place = Place::new();
-    let derived =
-        "  query: \"SELECT age, bmi, target, CAST(age AS VARCHAR) AS words, bmi > 0 AS heavy FROM d\"\n";
-    let joined = "  query: \"SELECT age, bmi, target, n, words FROM d JOIN (SELECT sex, count(*) AS n, min(CAST(age AS \
+    let derived = "  query: \"SELECT age, bmi, s1, s5, target, CAST(age AS VARCHAR) AS words, bmi > 0 AS heavy FROM d\"\n";
+    let joined = "  query: \"SELECT age, bmi, s1, s5, target, n, words FROM d JOIN (SELECT sex, count(*) AS n, min(CAST(age AS \
                   VARCHAR)) AS words FROM d GROUP BY sex) AS s ON d.sex = s.sex\"\n";
     for (query, more, parts) in [
         ("", "validate: { rules: [\"lower(bmi) = 'x'\"] }", vec!["`lower`", "float", "`validate`"]),
@@ -311,7 +310,7 @@ fn check_holds_rules_and_slices_against_the_kinds_of_the_header() {
         (derived, "validate: { rules: [\"words > 5\"] }", vec!["`>`", "text", "`validate`"]),
         (derived, "validate: { rules: [\"heavy + 1 > 0\"] }", vec!["`+`", "boolean", "`validate`"]),
         (derived, "statistics: { weight: words }", vec!["`words`", "text", "numbers"]),
-        (joined, "validate: { rules: [\"upper(n) = 'X'\"] }", vec!["`upper`", "unsigned", "`validate`"]),
+        (joined, "validate: { rules: [\"upper(n) = 'X'\"] }", vec!["`upper`", "integer", "`validate`"]),
         (joined, "validate: { rules: [\"words - 1 > 0\"] }", vec!["`-`", "text", "`validate`"]),
     ] {
         let file = over_parquet(&place, query, more);
@@ -327,7 +326,7 @@ fn check_holds_rules_and_slices_against_the_kinds_of_the_header() {
             derived,
             "validate: { rules: [\"length(words) > 0 OR heavy\"] }\nstatistics: { slices: [heavy], weight: target }",
         ),
-        (joined, "validate: { rules: [\"n > 5 AND lower(words) <> ''\"], unique: [[age, bmi]] }"),
+        (joined, "validate: { rules: [\"n > 5 AND lower(words) <> ''\"], unique: [[age, s1, s5]] }"),
     ] {
         let file = over_parquet(&place, query, more);
         let _ = place.sluice(&["check", &file]).exits(0);
@@ -338,8 +337,8 @@ fn check_holds_rules_and_slices_against_the_kinds_of_the_header() {
     let _ = place.write("given.csv", &format!("x,y\n{rows}"));
     let csv = |types: &str| {
         let text = format!(
-            "pipeline: csv\ndata:\n  inputs: {{ d: given.csv }}\n  csv: {{ types: {types} }}\n  roles: {{ label: y, key: \
-             [x] }}\n  subsets: {{ by: hash, train: 0.8, eval: 0.2 }}\nvalidate: {{ rules: [\"lower(x) = 'a'\"] }}\n\
+            "pipeline: csv\ndata:\n  inputs: {{ d: given.csv }}\n  csv: {{ types: {types} }}\n  roles: {{ label: y \
+             }}\n  subsets: {{ by: hash, train: 0.8, eval: 0.2 }}\nvalidate: {{ rules: [\"lower(x) = 'a'\"] }}\n\
              transform: [ {{ pass_through: [x] }} ]\ntrain: {{ ridge: {{ alpha: 1 }} }}\nevaluate: {{ require: [ {{ \
              metric: rmse, at_most: 900 }} ] }}\n"
         );

@@ -58,7 +58,8 @@ pub(crate) const CONTRACT: Contract = Contract {
         Outcome { name: "errors", kind: ParameterType::Integer, help: "Findings that stop the data" },
         Outcome { name: "warnings", kind: ParameterType::Integer, help: "Findings that do not" },
     ],
-    demands: &[],
+    // Those that an earlier step failed to make must not be computed in silence.
+    demands: &["statistics"],
     omits: &["junit", "keep_statistics"],
     on_error: Some(|error| verdict::of_error(error).parameter("errors", 0).parameter("warnings", 0)),
 };

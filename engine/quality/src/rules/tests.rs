@@ -306,6 +306,14 @@ fn one_scan_does_all_and_says_what_held() {
     let execution = Execution::with_threads(1);
     checks.look(&mut again, (&schema, &options), (&source, &rows), None, &execution).unwrap();
     assert_eq!(again, report);
+    // What was counted in another scan says the same, without reading them again.
+    let scan = checks.scan(source.plan(), &rows).unwrap();
+    let counted = fold(&source, &scan, &execution).unwrap().accumulator.finish();
+    let mut counted_before = ValidationReport { num_rows: ROWS as u64, ..ValidationReport::default() };
+    let judged = (&schema, &options);
+    let has_read = checks.look(&mut counted_before, judged, (&source, &rows), Some(counted), &execution);
+    assert!(has_read.unwrap(), "the rows made the report");
+    assert_eq!(counted_before, report);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use sluice_core::artifact::{Artifact, hex_digest};
 use sluice_core::error::{CommonError, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
+use sluice_core::schema::Schema;
 use sluice_core::seam::BatchSource;
 use sluice_ingest::Dataset;
 use sluice_quality::schema::SchemaFile;
@@ -38,7 +39,7 @@ impl<'a> Runner<'a> {
         let key = &file.spec.data.roles.key;
         let dataset_digest = dataset.artifact().digest();
         let parts = self.validation_parts(digest, &schema_digest, previous_digest)?;
-        let compared = self.compared(previous.as_ref());
+        let compared = self.compared(previous.as_ref(), schema.schema());
         let counted = std::mem::take(&mut self.counted);
         let shared = !counted.is_empty();
         let validation = self.step(Work {
@@ -115,9 +116,14 @@ impl<'a> Runner<'a> {
         })
     }
 
-    /// What the data were compared with, for the summary of the step.
-    fn compared(&self, previous: Option<&Previous>) -> String {
+    /// What the data were compared with, for the summary of the step: comparators never pass in silence.
+    fn compared(&self, previous: Option<&Previous>, schema: &Schema) -> String {
+        let compares =
+            schema.rows_drift.is_some() || schema.features.iter().any(|feature| feature.drift.is_some());
         match (&self.file.spec.validate.previous, previous) {
+            (PreviousSpec::None, _) if compares => {
+                ", drift comparators not checked without `validate.previous`".to_owned()
+            }
             (PreviousSpec::None, _) => String::new(),
             (_, Some(previous)) => format!(", compared with {}", previous.origin),
             (_, None) => ", no earlier data to compare with".to_owned(),
