@@ -83,9 +83,21 @@ fn new_data_are_compared_with_the_data_before() {
     assert_eq!(validation(&place, 5).0, "nothing found, compared with run 3");
     let _ = run(&place, "1", &[]).exits(0);
     assert_eq!(validation(&place, 6), (validation(&place, 1).0, "cached".into()));
+    // A window that lacks a span is read where it may have gaps.
+    fs_err::rename(place.path("trips/span-2"), place.path("away")).unwrap();
+    let refused = run(&place, "1..3", &[]).exits(3);
+    assert!(
+        refused.stderr.contains("span 2 of") && refused.stderr.contains("`last 7 with gaps`"),
+        "{refused:#?}"
+    );
+    let _ = run(&place, "1..3 with gaps", &[]).exits(0);
+    assert_eq!(validation(&place, 8).0, "0 errors, 2 warnings, compared with run 3");
+    let gap = ("span-missing".into(), "warning".into(), "span 2 is missing".into());
+    assert_eq!(findings(&place, "out/runs/0008/validation"), [gap]);
+    fs_err::rename(place.path("away"), place.path("trips/span-2")).unwrap();
     // A window that overlaps with the data before has no gap.
     let _ = run(&place, "2..3", &[]).exits(0);
-    assert_eq!(validation(&place, 7).0, "nothing found, compared with run 3");
+    assert_eq!(validation(&place, 9).0, "nothing found, compared with run 3");
     let dry = run(&place, "4", &["--dry-run"]).exits(0);
     assert!(dry.stderr.contains("validate") && dry.stderr.contains("changed: previous"), "{dry:#?}");
     place.is_tidy();
