@@ -150,7 +150,7 @@ fn csv_files_hold_what_python_reads() {
     let (mut read, mut refused) = (0, Vec::new());
     for (name, expected) in expectations().iter().filter(|(name, _)| name.starts_with("csv/")) {
         let found = header(name, &root, &SourceOptions::default()).and_then(|names| {
-            let schema_types = names.into_iter().map(|name| (name, CsvType::Text)).collect();
+            let schema_types = names.names.into_iter().map(|name| (name, CsvType::Text)).collect();
             let options = SourceOptions { schema_types, ..SourceOptions::default() };
             open(name, &root, &options, &Execution::default()).and_then(|source| summary(&source, true))
         });

@@ -268,10 +268,85 @@ fn check_and_run_name_what_is_wrong_with_rules() {
         place.assert_failure(&place.sluice(&["check", &file]), 2, &parts);
         place.assert_failure(&place.sluice(&["run", &file, "--out", "out"]), 2, &parts);
     }
-    // Kinds are known once the data are; nothing is counted before the rules are held against them.
+    // The header of a CSV file has no kinds; they are known once the data are ingested, and nothing is counted before
+    // the rules are held against them.
     let file = with_rules(&place, "{ rules: [\"lower(bmi) = 'x'\"] }");
     let _ = place.sluice(&["check", &file]).exits(0);
     let outcome = place.sluice(&["run", &file, "--out", "out"]);
     place.assert_failure(&outcome, 2, &["`lower`", "float", "step `validate`"]);
     assert!(!place.path("out/artifacts/statistics").exists());
+}
+
+/// A pipeline over Parquet, whose footer tells the kinds of the columns; a query, or none.
+fn over_parquet(place: &Place, query: &str, more: &str) -> String {
+    let file = place.path("data/train/part-00000.parquet");
+    if !file.exists() {
+        let taken =
+            ["ingest", &diabetes("diabetes.csv"), "--share", "train=1", "--key", "age", "--out", "data"];
+        let _ = place.sluice(&taken).exits(0);
+    }
+    let text = format!(
+        "pipeline: kinds\ndata:\n  inputs: {{ d: data/train/part-00000.parquet }}\n{query}  roles: {{ label: target, \
+         key: [age, s1, s5] }}\n  subsets: {{ by: hash, train: 0.8, eval: 0.2 }}\ntransform: [ {{ pass_through: [bmi] }} ]\n\
+         train: {{ ridge: {{ alpha: 1 }} }}\nevaluate: {{ require: [ {{ metric: rmse, at_most: 900 }} ] }}\n{more}"
+    );
+    let _ = place.write("kinds.yaml", &text);
+    "kinds.yaml".to_owned()
+}
+
+#[test]
+fn check_holds_rules_and_slices_against_the_kinds_of_the_header() {
+    let place = Place::new();
+    let derived = "  query: \"SELECT age, bmi, s1, s5, target, CAST(age AS VARCHAR) AS words, bmi > 0 AS heavy FROM d\"\n";
+    let joined = "  query: \"SELECT age, bmi, s1, s5, target, n, words FROM d JOIN (SELECT sex, count(*) AS n, min(CAST(age AS \
+                  VARCHAR)) AS words FROM d GROUP BY sex) AS s ON d.sex = s.sex\"\n";
+    for (query, more, parts) in [
+        ("", "validate: { rules: [\"lower(bmi) = 'x'\"] }", vec!["`lower`", "float", "`validate`"]),
+        ("", "validate: { rules: [\"bmi > DATE '2024-01-01'\"] }", vec!["float", "date", "`validate`"]),
+        ("", "validate: { unique: [[ages]] }", vec!["`ages`", "did you mean `age`?"]),
+        ("", "statistics: { slices: [\"bmi LIKE 'x%'\"] }", vec!["LIKE", "float", "`statistics`"]),
+        ("", "statistics: { slices: [bmi] }", vec!["`bmi`", "float", "`statistics`"]),
+        ("", "statistics: { weight: subset }", vec!["`subset`"]),
+        (derived, "validate: { rules: [\"words > 5\"] }", vec!["`>`", "text", "`validate`"]),
+        (derived, "validate: { rules: [\"heavy + 1 > 0\"] }", vec!["`+`", "boolean", "`validate`"]),
+        (derived, "statistics: { weight: words }", vec!["`words`", "text", "numbers"]),
+        (joined, "validate: { rules: [\"upper(n) = 'X'\"] }", vec!["`upper`", "integer", "`validate`"]),
+        (joined, "validate: { rules: [\"words - 1 > 0\"] }", vec!["`-`", "text", "`validate`"]),
+    ] {
+        let file = over_parquet(&place, query, more);
+        for command in [&["check", &file][..], &["run", &file, "--out", "out"]] {
+            place.assert_failure(&place.sluice(command), 2, &parts);
+        }
+        assert!(!place.path("out/artifacts").exists(), "nothing is read before");
+    }
+    // What `check` accepts runs.
+    for (query, more) in [
+        ("", "validate: { rules: [\"bmi + bp < 5\"] }\nstatistics: { slices: [\"bmi > 0\"] }"),
+        (
+            derived,
+            "validate: { rules: [\"length(words) > 0 OR heavy\"] }\nstatistics: { slices: [heavy], weight: target }",
+        ),
+        (joined, "validate: { rules: [\"n > 5 AND lower(words) <> ''\"], unique: [[age, s1, s5]] }"),
+    ] {
+        let file = over_parquet(&place, query, more);
+        let _ = place.sluice(&["check", &file]).exits(0);
+        let _ = place.sluice(&["run", &file, "--out", "out"]).exits(0);
+    }
+    // The types of a CSV file are its header's where they are all given.
+    let rows: String = (0..40).map(|row| format!("{row},{}\n", row % 7)).collect();
+    let _ = place.write("given.csv", &format!("x,y\n{rows}"));
+    let csv = |types: &str| {
+        let text = format!(
+            "pipeline: csv\ndata:\n  inputs: {{ d: given.csv }}\n  csv: {{ types: {types} }}\n  roles: {{ label: y \
+             }}\n  subsets: {{ by: hash, train: 0.8, eval: 0.2 }}\nvalidate: {{ rules: [\"lower(x) = 'a'\"] }}\n\
+             transform: [ {{ pass_through: [x] }} ]\ntrain: {{ ridge: {{ alpha: 1 }} }}\nevaluate: {{ require: [ {{ \
+             metric: rmse, at_most: 900 }} ] }}\n"
+        );
+        let _ = place.write("csv.yaml", &text);
+        place.sluice(&["check", "csv.yaml"])
+    };
+    let outcome = csv("{ x: integer, y: float }").exits(2);
+    assert!(outcome.stderr.contains("`lower`") && outcome.stderr.contains("integer"), "{outcome:#?}");
+    let _ = csv("{ x: integer }").exits(0);
+    let _ = csv("{ x: text, y: float }").exits(0);
 }

@@ -25,6 +25,25 @@ fn a_curated_schema_fits_its_data() {
 }
 
 #[test]
+fn every_sample_data_set_has_a_curated_schema() {
+    let place = Place::new();
+    let mut found = 0;
+    for folder in fs_err::read_dir(repository().join("datasets")).unwrap() {
+        let folder = folder.unwrap().path();
+        if !folder.join("pipeline.yaml").exists() {
+            continue;
+        }
+        found += 1;
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let schema = repository().join(format!("schemas/{name}.pbtxt")).display().to_string();
+        let outcome = place.sluice(&["schema", "check", &schema]).exits(0);
+        assert!(!outcome.stderr.contains("is not known"), "{outcome:#?}");
+        assert!(outcome.stdout.matches("feature {").count() > 5, "{outcome:#?}");
+    }
+    assert_eq!(found, 2);
+}
+
+#[test]
 fn inference_takes_what_is_asked_for() {
     let place = with_statistics();
     place.sluice(&["schema", "statistics", "--out", "plain"]).exits(0).says(&["dim {\n      size: 1"]);

@@ -62,6 +62,19 @@ fn accept_the_new_payment_types(place: &Place) {
         assert_eq!(findings.len(), 4);
         assert!(findings.iter().all(|finding| finding["column"] != "payment_type"), "{findings:#?}");
     }
+    let with_rows = ["--data", "out/runs/0003/dataset", "--examples", "1"];
+    let _ = place
+        .sluice(&[&["validate", &statistics, "--schema", "taxi-2.pbtxt"], &with_rows[..]].concat())
+        .exits(1)
+        .says(&["REJECTED  8 errors, 0 warnings"]);
+    // The spans before keep to both schemas.
+    for run in [1, 2] {
+        let statistics = format!("out/runs/000{run}/statistics");
+        for schema in [schema.as_str(), "taxi-2.pbtxt"] {
+            let validate = ["validate", &statistics, "--schema", schema, "--new-columns", "error"];
+            let _ = place.sluice(&validate).exits(0).says(&["ACCEPTED  0 errors, 0 warnings"]);
+        }
+    }
 }
 
 #[test]

@@ -13,8 +13,9 @@ use crate::session::{Exit, Session};
 
 /// Check a pipeline file against the header of its data, without reading the rows.
 ///
-/// Finds unknown keys, options out of range, columns that are not in the data, columns with two roles and
-/// schemas that cannot be read. Run it in CI before anything expensive.
+/// Finds unknown keys, options out of range, columns that are not in the data, columns with two roles, rules and
+/// slices that do not fit the types of their columns where the header tells these, and schemas that cannot be
+/// read. Run it in CI before anything expensive.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// The pipeline file (YAML).

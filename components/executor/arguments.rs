@@ -24,7 +24,7 @@ pub(super) fn arguments(
     let mut list = ArgumentList::default();
     for port in contract.inputs {
         let argument = find(command, port.argument)?;
-        let is_optional = port.or_parameter || !argument.is_required_set();
+        let is_optional = port.or_parameter || !contract.needs_artifact(argument);
         let mut paths = input_paths(port, input)?;
         let is_only = port.or_parameter && input.parameter(port.argument).is_none_or(is_nothing);
         paths.retain(|path| !is_optional || is_only || has_content(Path::new(path)));

@@ -28,7 +28,7 @@ pub(crate) struct Contract {
     pub(crate) outputs: &'static [Output],
     /// Values that it answers; every one of them, whenever it comes to its end.
     pub(crate) results: &'static [Outcome],
-    /// Options that a container must be given although the command line has a default.
+    /// Options and artifacts that a container must be given although the command line does without.
     pub(crate) demands: &'static [&'static str],
     /// Options that mean nothing in a container.
     pub(crate) omits: &'static [&'static str],
@@ -153,6 +153,11 @@ impl Contract {
             let is_output = self.outputs.iter().any(|output| output.argument == Some(id));
             !(is_help || is_input || is_output || ABOUT_PRINTING.contains(&id) || self.omits.contains(&id))
         })
+    }
+
+    /// Whether a container must be given an artifact for the argument.
+    pub(super) fn needs_artifact(&self, argument: &Arg) -> bool {
+        argument.is_required_set() || self.demands.contains(&argument.get_id().as_str())
     }
 
     /// Whether a container must be given the parameter.

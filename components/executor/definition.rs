@@ -19,7 +19,7 @@ pub(crate) fn component_file(contract: &Contract, command: &Command, image: &str
             name: port.name.into(),
             carries: PortType::Artifact(port.kind),
             description: help(argument),
-            optional: port.or_parameter || !argument.is_required_set(),
+            optional: port.or_parameter || !contract.needs_artifact(argument),
             default: None,
         });
     }

@@ -75,7 +75,8 @@ pub(crate) struct IngestArguments {
     /// SQL over the inputs by their names.
     #[arg(long, value_name = "SQL")]
     query: Option<String>,
-    /// The spans that are read: `latest` (unless given), `3`, `3..5`, `last 7`, or dates.
+    /// The spans that are read: `latest` (unless given), `3`, `3..5`, `last 7`, or dates; `last 7 with gaps` reads those
+    /// that are there.
     #[arg(long, value_name = "SPANS", value_parser = parse_spans)]
     spans: Option<SpanSelection>,
     /// A column that identifies a row; may be given several times.

@@ -14,11 +14,12 @@ use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::schema;
 use sluice_pipeline::step::statistics::StatisticsRecord;
 use sluice_pipeline::step::validate::{Others, ValidationRecord};
-use sluice_quality::schema::write_schema;
+use sluice_quality::schema::{SchemaFile, write_schema};
 use sluice_quality::validation::{FindingCode, NewColumns, SeverityOverride, ValidateOptions};
 
 use crate::answer::Answer;
 use crate::executor::{Contract, Input, Outcome, Output};
+use crate::failure::ArgumentError;
 use crate::session::Session;
 use crate::{tables, verdict};
 
@@ -57,8 +58,9 @@ pub(crate) const CONTRACT: Contract = Contract {
         Outcome { name: "errors", kind: ParameterType::Integer, help: "Findings that stop the data" },
         Outcome { name: "warnings", kind: ParameterType::Integer, help: "Findings that do not" },
     ],
-    demands: &[],
-    omits: &["junit"],
+    // Those that an earlier step failed to make must not be computed in silence.
+    demands: &["statistics"],
+    omits: &["junit", "keep_statistics"],
     on_error: Some(|error| verdict::of_error(error).parameter("errors", 0).parameter("warnings", 0)),
 };
 
@@ -68,21 +70,24 @@ Examples:
   sluice validate statistics --schema schema.pbtxt --out validation
   sluice validate statistics --schema schema.pbtxt --environment SERVING --previous yesterday/statistics
   sluice validate statistics --schema schema.pbtxt --data dataset --rule 'fare <= trip_total' --unique trip_id
+  sluice validate --data 'trips/*.parquet' --schema schema.pbtxt --rules rules.yaml --junit junit.xml
   sluice validate stats.tfrecord --schema schema.pbtxt --severity unexpected-value=warning --junit junit.xml";
 
 /// Check statistics against a schema, and rows against rules.
 ///
 /// Types, presence, lengths of lists, domains and ranges of every column, the number of rows, and the distance from
 /// earlier data; each finding says what was expected, what was observed, and what to change if the data are right.
-/// With `--data` also rules over rows and repeated keys, and the rows behind each finding.
+/// With `--data` also rules over rows and repeated keys, and the rows behind each finding; without STATISTICS these come
+/// from the same reading of the rows.
 /// Exit code 1 when the data break it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ValidateArguments {
     /// A statistics artifact, or what TFDV or TFX wrote: a file (binary, TFRecord or text), shards of it, or a folder
     /// `Split-NAME` or of such.
+    /// Without, they are computed from the rows of `--data`.
     #[arg(value_name = "STATISTICS")]
-    statistics: PathBuf,
+    statistics: Option<PathBuf>,
     /// The schema: a file in TFDV's text format, or a schema artifact.
     #[arg(long)]
     schema: PathBuf,
@@ -105,7 +110,7 @@ pub(crate) struct ValidateArguments {
     #[arg(long, value_name = "CODE=SEVERITY", value_parser = severity)]
     severity: Vec<(FindingCode, SeverityOverride)>,
     /// Judge each slice of the statistics too.
-    #[arg(long)]
+    #[arg(long, requires = "statistics")]
     slices: bool,
     /// A file for the results in the XML of `JUnit`; the artifact has one too.
     #[arg(long, value_name = "FILE")]
@@ -113,6 +118,10 @@ pub(crate) struct ValidateArguments {
     /// The folder of the artifact; without, the findings are only printed.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Also keep the statistics that are computed from `--data` in this folder, as an artifact: what the next data are
+    /// compared with.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "statistics", requires = "data")]
+    keep_statistics: Option<PathBuf>,
     #[command(flatten)]
     rows: rows::RowArguments,
 }
@@ -141,6 +150,22 @@ impl ValidateArguments {
             severity: self.severity.iter().copied().collect(),
             slices: self.slices,
         }
+    }
+
+    /// The statistics of the data, and their digest where they are kept.
+    fn computed(
+        &self,
+        rows: Option<&mut rows::RowData>,
+        schema: &SchemaFile,
+        session: &Session,
+    ) -> Result<(StatisticsRecord, Option<String>)> {
+        let Some(rows) = rows else {
+            let message = "there are neither statistics nor data to validate";
+            return Err(ArgumentError::new(message, "name STATISTICS, or add `--data INPUT`").into());
+        };
+        let statistics = rows.statistics(schema, session)?;
+        let kept = self.keep_statistics.as_ref().map(|folder| statistics.publish(&rows.digest, folder));
+        Ok((statistics, kept.transpose()?.map(|artifact| artifact.digest().to_owned())))
     }
 }
 
@@ -171,7 +196,7 @@ fn note_what_is_not_compared(schema: &Schema, others: &Others<'_>, session: &Ses
 }
 
 pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<Answer> {
-    let (statistics, origin) = StatisticsRecord::open(&arguments.statistics)?;
+    let given = arguments.statistics.as_deref().map(StatisticsRecord::open).transpose()?;
     let (file, schema_digest, inferred_from) = if arguments.schema.is_dir() {
         let (file, schema) = schema::open(&arguments.schema)?;
         let origin = schema.manifest().made_from.get("inferred-from").cloned();
@@ -181,8 +206,6 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
         let digest = hex_digest(write_schema(&file).as_bytes());
         (file, digest, None)
     };
-    // A schema inferred from these very statistics has no authority over them: see `ValidationRecord::new`.
-    let inferred = inferred_from.as_deref() == Some(origin.digest());
     for rule in file.unchecked_rules() {
         session.printer.note(&format!("the schema's {rule} is not checked by this version"));
     }
@@ -196,7 +219,16 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
     };
     note_what_is_not_compared(file.schema(), &others, session);
     let options = arguments.options();
-    let rows = arguments.rows.open(&statistics, session)?;
+    let mut rows = arguments.rows.open(session)?;
+    let (statistics, digest) = match given {
+        Some((statistics, origin)) => {
+            rows.as_ref().map_or(Ok(()), |rows| rows.fit(&statistics, session))?;
+            (statistics, Some(origin.digest().to_owned()))
+        }
+        None => arguments.computed(rows.as_mut(), &file, session)?,
+    };
+    // A schema inferred from these very statistics has no authority over them: see `ValidationRecord::new`.
+    let inferred = inferred_from.is_some() && inferred_from == digest;
     let mut validation = ValidationRecord::new(&statistics, &file, inferred, &options, &others)?;
     let has_read = match &rows {
         Some(rows) => rows.look(&mut validation, &file, &options, session)?,
@@ -207,13 +239,16 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
         fs_err::write(path, &junit).map_err(CommonError::on("write", path))?;
     }
     if let Some(out) = &arguments.out {
-        let mut made_of = vec![("statistics", origin.digest()), ("schema", schema_digest.as_str())];
+        let mut made_of = vec![("schema", schema_digest.as_str())];
+        made_of.extend(digest.as_deref().map(|digest| ("statistics", digest)));
         for (name, other) in
             [("previous", &previous), ("previous_version", &previous_version), ("serving", &serving)]
         {
             made_of.extend(other.iter().map(|(_, digest)| (name, digest.as_str())));
         }
-        made_of.extend(rows.iter().filter(|_| has_read).map(|rows| ("data", rows.digest.as_str())));
+        made_of.extend(
+            rows.iter().filter(|_| has_read || digest.is_none()).map(|rows| ("data", rows.digest.as_str())),
+        );
         validation.publish(&file, &junit, &made_of, out)?;
     }
     session.printer.result(&validation, || tables::validation(&validation, session.printer));

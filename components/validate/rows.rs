@@ -1,6 +1,7 @@
 //! The options of `validate` that read rows: `--data`, rules, keys, examples.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,13 +9,15 @@ use sluice_core::Result;
 use sluice_core::error::CommonError;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchSource;
-use sluice_core::statistics::DatasetStatistics;
 use sluice_pipeline::spec::from_yaml;
-use sluice_pipeline::step::statistics::StatisticsRecord;
+use sluice_pipeline::step::statistics::{
+    Beside, StatisticsRecord, Together, together, together_of_source, with_schema,
+};
 use sluice_pipeline::step::validate::{Rows, RowsError, ValidationRecord};
 use sluice_quality::QualityError;
-use sluice_quality::rules::{RowChecks, Rule, UniqueKey};
+use sluice_quality::rules::{RowChecks, RowCounts, Rule, UniqueKey};
 use sluice_quality::schema::SchemaFile;
+use sluice_quality::statistics::StatisticsOptions;
 use sluice_quality::validation::ValidateOptions;
 use sluice_source::FileSource;
 
@@ -29,6 +32,7 @@ use crate::session::Session;
 pub(super) struct RowArguments {
     /// The rows behind the statistics: a data set made by `ingest`, or a file, a glob or a folder of files. They are
     /// read once, and only the columns concerned: for rules, keys, and for rows and exact counts behind findings.
+    /// Without STATISTICS these are computed in the same reading.
     #[arg(long, value_name = "INPUT")]
     data: Option<String>,
     /// A SQL expression that should be true in each row, such as `fare <= trip_total`; may be given several times.
@@ -93,8 +97,8 @@ impl RowArguments {
         }
     }
 
-    /// Opens the data and holds the options against its columns; `None` without data.
-    pub(super) fn open(&self, statistics: &StatisticsRecord, session: &Session) -> Result<Option<RowData>> {
+    /// Opens the data; `None` without.
+    pub(super) fn open(&self, session: &Session) -> Result<Option<RowData>> {
         let Some(location) = &self.data else {
             self.refuse_without_data()?;
             return Ok(None);
@@ -107,22 +111,12 @@ impl RowArguments {
                 (Data::Dataset(dataset), key, digest)
             }
             Data::Files(files) => {
-                if let [_, second, ..] = statistics.subsets.as_slice() {
-                    let message =
-                        format!("{} is not a data set, so it has no subset `{}`", files.name(), second.name);
-                    let hint = "name the data set that `ingest` wrote and the statistics are of";
-                    return Err(ArgumentError::new(message, hint).into());
-                }
                 let digest = files.plan().digest.clone();
                 (Data::Files(files), Vec::new(), digest)
             }
         };
         let key = if self.key.is_empty() { key } else { self.key.clone() };
-        let data = RowData { data: RefCell::new(Some(data)), key, checks, digest };
-        for subset in &statistics.subsets {
-            data.check(subset, session)?;
-        }
-        Ok(Some(data))
+        Ok(Some(RowData { data: RefCell::new(Some(data)), key, checks, digest, counted: BTreeMap::new() }))
     }
 }
 
@@ -133,13 +127,58 @@ pub(super) struct RowData {
     key: Vec<String>,
     checks: RowChecks,
     pub(super) digest: String,
+    /// Rules and keys of subsets whose rows were read with the statistics.
+    counted: BTreeMap<String, RowCounts>,
 }
 
 impl RowData {
-    /// Whether a subset is there, has the rows of the statistics and the columns that rules, keys and `--key` name.
-    fn check(&self, subset: &DatasetStatistics, session: &Session) -> Result<()> {
+    /// Holds the data and the options against statistics that were computed before.
+    pub(super) fn fit(&self, statistics: &StatisticsRecord, session: &Session) -> Result<()> {
+        if let (Some(Data::Files(files)), [_, second, ..]) =
+            (&*self.data.borrow(), statistics.subsets.as_slice())
+        {
+            let message =
+                format!("{} is not a data set, so it has no subset `{}`", files.name(), second.name);
+            let hint = "name the data set that `ingest` wrote and the statistics are of";
+            return Err(ArgumentError::new(message, hint).into());
+        }
+        for subset in &statistics.subsets {
+            self.check(&subset.name, session, |source| {
+                Ok(RowsError::unless_same(&subset.name, subset.num_rows, source)?)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The statistics of the data as `sluice statistics --schema` computes them, and the digest of what they are of;
+    /// the rows are read once for these, for rules and for keys.
+    pub(super) fn statistics(&mut self, schema: &SchemaFile, session: &Session) -> Result<StatisticsRecord> {
+        let rows = (!self.checks.is_empty()).then_some((&self.checks, self.key.as_slice()));
+        let beside = Beside { transform: None, rows };
+        let (options, execution) = (StatisticsOptions::default(), &session.execution);
+        let Together { statistics, rows, .. } = match &*self.data.borrow() {
+            Some(Data::Dataset(dataset)) => {
+                for subset in dataset.record().subsets.keys() {
+                    self.check(subset, session, |_| Ok(()))?;
+                }
+                let options = with_schema(options, schema.schema(), dataset, execution)?;
+                together(dataset, &options, beside, execution)?
+            }
+            Some(Data::Files(files)) => {
+                self.check("all", session, |_| Ok(()))?;
+                let options = options.with_schema(schema.schema(), &files.plan().columns);
+                together_of_source(files.as_ref(), &options, beside, execution)?
+            }
+            None => return Err(CommonError::Internal("there are no rows to compute from".into()).into()),
+        };
+        self.counted = rows;
+        Ok(statistics)
+    }
+
+    /// Whether a subset is there and has the columns that rules, keys and `--key` name, and what else it should.
+    fn check(&self, subset: &str, session: &Session, also: impl Fn(&FileSource) -> Result<()>) -> Result<()> {
         let fits = |source: &FileSource| {
-            RowsError::unless_same(&subset.name, subset.num_rows, source)?;
+            also(source)?;
             self.checks.check_plan(source.plan())?;
             let available = source.plan().column_names();
             match self.key.iter().find(|column| !available.contains(column)) {
@@ -153,7 +192,7 @@ impl RowData {
         };
         match &*self.data.borrow() {
             Some(Data::Dataset(dataset)) => {
-                fits(&dataset.subset(&subset.name, PlanOptions::default(), &session.execution)?)
+                fits(&dataset.subset(subset, PlanOptions::default(), &session.execution)?)
             }
             Some(Data::Files(files)) => fits(files),
             None => Ok(()),
@@ -183,6 +222,6 @@ impl RowData {
     ) -> Result<bool> {
         let open = |subset: &str| self.rows(subset, session);
         let rows = Rows { open: &open, key: &self.key, checks: &self.checks };
-        validation.look_at_rows(schema, options, &rows, &session.execution)
+        validation.look_at_rows(schema, options, &rows, self.counted.clone(), &session.execution)
     }
 }

@@ -19,6 +19,10 @@ pub struct DatasetStatistics {
     pub conditions: Vec<SliceCondition>,
     /// Rows read.
     pub num_rows: u64,
+    /// The spans of the data set that the subset belongs to, ascending, also those without a row of the subset; none
+    /// for a source without spans, and for a slice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spans: Vec<u64>,
     /// How much the rows count, where a column says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<DatasetWeight>,

@@ -8,8 +8,10 @@ use sluice_core::plan::PlannedColumn;
 use sluice_core::role::Roles;
 use sluice_transform::Fitter;
 
-use crate::spec::{PipelineFile, SpecError};
+use crate::spec::{PipelineFile, PreviousSpec, SpecError};
 use crate::step;
+use crate::step::ingest::Outline;
+use crate::step::statistics::StatisticsRecord;
 
 /// What a check looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -22,7 +24,8 @@ pub struct CheckReport {
     pub features: Vec<String>,
 }
 
-/// Checks that every column that the file names is in the data, also in rules, and that the schema can be read.
+/// Checks that every column that the file names is in the data, that rules and slices fit the kinds of their columns
+/// where the header tells these, and that the schema can be read.
 ///
 /// # Errors
 /// What is wrong with the file, the header of the data or the schema.
@@ -31,7 +34,7 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     let outline = step::ingest::outline(&file.inputs(), &spec.data.roles.key)?;
     // Where an expression of a query has no name, only its answer tells the columns.
     let known = outline.is_some();
-    let (columns, lineage) = outline.unwrap_or_default();
+    let Outline { names: columns, lineage, columns: kinds } = outline.unwrap_or_default();
     let require = |column: &str, place: &str| -> Result<()> {
         if !known || columns.iter().any(|known| known == column) {
             return Ok(());
@@ -60,18 +63,19 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         Err(SpecError::SubsetColumn { column: column.into(), place: place.into() }.into())
     };
     if known {
-        // `check` knows names, not kinds: a column of nothing is one that every operation takes.
-        let kept = columns.iter().filter(|column| subset_column != Some(column.as_str()));
-        let planned: Vec<PlannedColumn> =
-            kept.map(|name| PlannedColumn { name: name.clone(), kind: ColumnKind::Null }).collect();
-        let fitter = Fitter::new(&spec.transform, &planned, roles)?;
+        // Where headers do not tell kinds: a column of nothing is one that every operation takes.
+        let named = |name: &String| PlannedColumn { name: name.clone(), kind: ColumnKind::Null };
+        let mut planned = kinds.clone().unwrap_or_else(|| columns.iter().map(named).collect());
+        planned.retain(|column| subset_column != Some(column.name.as_str()));
+        let fitter =
+            Fitter::new(&spec.transform, &planned, roles).map_err(|error| error.in_place("`transform`"))?;
         fitter.check_lineage(roles, &lineage)?;
         features.extend(fitter.features().into_iter().map(|feature| feature.name));
     }
     for (key, column) in spec.statistics.named() {
         outlives_ingest(column, &format!("statistics.{key}"))?;
     }
-    check_rules(file, known.then_some(columns.as_slice()))?;
+    check_expressions(file, known.then_some(columns.as_slice()), kinds)?;
     for slice in &spec.evaluate.options.slices {
         for column in &slice.0 {
             outlives_ingest(column, "evaluate.slices")?;
@@ -82,21 +86,42 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
             outlives_ingest(column, "evaluate.require.every")?;
         }
     }
+    check_files(file)?;
+    Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
+}
+
+/// Whether the files that validation reads can be read.
+fn check_files(file: &PipelineFile) -> Result<()> {
+    let spec = &file.spec;
     if let Some(path) = &spec.schema {
         let schema = step::schema::read(&file.resolve(path))?;
         spec.validate.options.check(schema.schema())?;
     }
-    Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
+    if let PreviousSpec::Path(path) = &spec.validate.previous {
+        StatisticsRecord::open(&file.resolve(path)).map_err(|error| error.in_place("`validate.previous`"))?;
+    }
+    Ok(())
 }
 
-/// Whether rules and keys name columns that outlive `ingest`; without columns only their syntax is looked at.
-fn check_rules(file: &PipelineFile, columns: Option<&[String]>) -> Result<()> {
-    let subset_column = file.spec.data.subsets.column();
-    let kept = |columns: &[String]| -> Vec<String> {
-        columns.iter().filter(|column| Some(column.as_str()) != subset_column).cloned().collect()
-    };
-    let names = columns.map(kept);
-    file.spec.validate.rows.check_names(names.as_deref()).map_err(|error| error.in_place("`validate`"))
+/// Whether the statistics, rules and keys fit the columns that outlive `ingest`: with their kinds, where these are
+/// known; else rules and keys by name, and without names by their syntax. What the headers do not tell is found out
+/// when the data are there.
+fn check_expressions(
+    file: &PipelineFile,
+    names: Option<&[String]>,
+    kinds: Option<Vec<PlannedColumn>>,
+) -> Result<()> {
+    let (statistics, rules) = (&file.spec.statistics, &file.spec.validate.rows);
+    let is_kept = |name: &str| file.spec.data.subsets.column() != Some(name);
+    if let Some(mut kinds) = kinds {
+        kinds.retain(|column| is_kept(&column.name));
+        statistics.check_columns(&kinds).map_err(|error| error.in_place("`statistics`"))?;
+        return rules.check_columns(&kinds).map_err(|error| error.in_place("`validate`"));
+    }
+    let names = names.map(|names| -> Vec<String> {
+        names.iter().filter(|name| is_kept(name.as_str())).cloned().collect()
+    });
+    rules.check_names(names.as_deref()).map_err(|error| error.in_place("`validate`"))
 }
 
 /// Every column that the roles name, with the role's key.

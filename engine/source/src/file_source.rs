@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 
 use sluice_core::execution::Extent;
-use sluice_core::plan::{Plan, PlannedSpan, Split};
+use sluice_core::plan::{Plan, PlannedColumn, PlannedSpan, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
 use sluice_core::{Execution, Result};
 
@@ -167,25 +167,46 @@ fn open_files(
     Ok(FileSource { location: location.into(), files, plan, reader })
 }
 
-/// The names of the columns, without reading the rows: from the header of the first CSV file, or from the
-/// footers and schemas of Parquet and Arrow IPC. JSON lines have none, and are read.
+/// The columns of files, as far as their headers tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Their names, in order.
+    pub names: Vec<String>,
+    /// The same with their kinds; `None` for CSV files unless the types of all columns are given, since only the cells
+    /// tell them.
+    pub columns: Option<Vec<PlannedColumn>>,
+}
+
+impl From<Vec<PlannedColumn>> for Header {
+    fn from(columns: Vec<PlannedColumn>) -> Self {
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        Self { names, columns: Some(columns) }
+    }
+}
+
+/// The columns, without reading the rows: from the header of the first CSV file, or from the footers and schemas of
+/// Parquet and Arrow IPC. JSON lines have none, and are read.
 ///
 /// # Errors
 /// As [`open`], as far as the header shows it.
-pub fn header(location: &str, base: &Path, options: &SourceOptions) -> Result<Vec<String>> {
+pub fn header(location: &str, base: &Path, options: &SourceOptions) -> Result<Header> {
     let dialect = options.dialect()?;
     let (files, format) = list(location, base, options.format)?;
     match format {
-        Format::Csv => csv::header(&files, &dialect),
+        Format::Csv => {
+            let names = csv::header(&files, &dialect)?;
+            let columns = dialect.given_columns(&names);
+            Ok(Header { names, columns })
+        }
         Format::Parquet => {
             let found = whole_files::survey::<ParquetFile>(&files, options.plan, &Execution::default())?;
-            Ok(found.columns.into_iter().map(|column| column.name).collect())
+            Ok(found.columns.into())
         }
         Format::Jsonl => {
             let (found, _) = jsonl::survey(&files, options, &Execution::default())?;
-            Ok(found.columns.into_iter().map(|column| column.name).collect())
+            Ok(found.columns.into())
         }
-        Format::Arrow => ipc::header(&files),
+        Format::Arrow => Ok(ipc::header(&files)?.into()),
     }
 }
 

@@ -26,5 +26,5 @@ mod whole_files;
 
 pub use cells::ColumnInference;
 pub use error::{CsvPlace, SourceError};
-pub use file_source::{FileSource, SpanLocation, header, open, open_spans};
+pub use file_source::{FileSource, Header, SpanLocation, header, open, open_spans};
 pub use options::{CsvOptions, CsvType, Format, SourceOptions};

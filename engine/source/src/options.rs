@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::column::ColumnKind;
 use sluice_core::options::OptionsError;
-use sluice_core::plan::PlanOptions;
+use sluice_core::plan::{PlanOptions, PlannedColumn};
 
 use crate::text_input::Packing;
 
@@ -220,6 +220,15 @@ impl Dialect {
     pub(crate) fn gives_all(&self, names: &[String]) -> bool {
         let is_known = |name| self.given.get(name).is_some_and(|given| *given != CsvType::Timestamp);
         names.iter().all(is_known)
+    }
+
+    /// The columns of these names, where their types leave nothing to be found out.
+    pub(crate) fn given_columns(&self, names: &[String]) -> Option<Vec<PlannedColumn>> {
+        let column = |name: &String| {
+            let given = self.given.get(name)?;
+            Some(PlannedColumn { name: name.clone(), kind: given.kind() })
+        };
+        self.gives_all(names).then(|| names.iter().map(column).collect())?
     }
 
     /// What sets it apart from the default; states of files read in other dialects must not be merged.

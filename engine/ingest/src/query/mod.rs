@@ -16,19 +16,25 @@ mod whole;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema};
+use polars::prelude as pl;
+use polars::sql::SQLContext;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
-use sluice_core::plan::{Plan, Split};
+use sluice_core::plan::{Plan, PlannedColumn, Split};
 use sluice_core::role::Lineage;
 use sluice_core::seam::{BatchSource, Delivery, Request};
 use sluice_source::FileSource;
 
 pub use error::{Position, QueryError};
 
+use exchange::{from_polars, to_polars};
 use row_wise::RowWise;
 use shape::Shape;
 use whole::Whole;
@@ -134,6 +140,34 @@ impl Query {
     #[must_use]
     pub fn outline(&self, inputs: &BTreeMap<String, Vec<String>>) -> Option<(Vec<String>, Lineage)> {
         lineage::outline(&self.parsed, inputs)
+    }
+
+    /// The columns of the answer with their kinds, from those of the inputs, without a row; `None` where an input has
+    /// columns whose type only the data tell.
+    ///
+    /// # Errors
+    /// [`QueryError`] for what polars refuses, such as operands of kinds that do not fit.
+    pub fn columns(
+        &self,
+        inputs: &BTreeMap<String, Vec<PlannedColumn>>,
+    ) -> Result<Option<Vec<PlannedColumn>>> {
+        let mut context = SQLContext::new();
+        for (input, columns) in inputs {
+            let types: Option<Vec<_>> = columns.iter().map(|column| column.kind.normal_type()).collect();
+            let Some(types) = types else { return Ok(None) };
+            let fields = columns
+                .iter()
+                .zip(&types)
+                .map(|(column, data_type)| Field::new(&column.name, data_type.clone(), true));
+            let empty = RecordBatch::new_empty(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
+            context.register(input, pl::IntoLazy::lazy(to_polars(&empty, input)?));
+        }
+        let schema = context
+            .execute(&self.text)
+            .and_then(|mut answer| answer.collect_schema())
+            .map_err(|error| self.failed(&error))?;
+        let empty = from_polars(&pl::DataFrame::empty_with_schema(&schema))?;
+        Ok(Some(row_wise::planned(empty.schema_ref())?))
     }
 
     /// The lineage of the columns that an answer has.

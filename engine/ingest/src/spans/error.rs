@@ -82,7 +82,8 @@ impl Diagnostic for SpanError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Selection { .. } | Self::Backwards { .. } => {
-                "write `latest`, a span such as `3` or `2014-05-31`, a range such as `3..5`, or `last 7`"
+                "write `latest`, a span such as `3` or `2014-05-31`, a range such as `3..5`, `last 7`, or \
+                 `last 7 with gaps`"
                     .into()
             }
             Self::Pattern { .. } => {
@@ -92,7 +93,9 @@ impl Diagnostic for SpanError {
             }
             Self::NoPattern => "for example `inputs: {trips: \"data/span-{SPAN}/*.parquet\"}`".into(),
             Self::Nothing { .. } => "check the path before the number, and that the data have arrived".into(),
-            Self::Missing { found, .. } => format!("there is {found}; wait for it, or choose other spans"),
+            Self::Missing { found, .. } => format!(
+                "there is {found}; wait for it, choose other spans, or read what is there: `last 7 with gaps`"
+            ),
             Self::Twice { .. } => "keep one of them, or number deliveries of a span with `{VERSION}`".into(),
             Self::Disagree { .. } => "wait for the missing one, or choose the spans: `spans: 3`".into(),
         })

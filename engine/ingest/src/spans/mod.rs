@@ -8,7 +8,7 @@ mod error;
 mod pattern;
 mod selection;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sluice_core::error::Result;
@@ -52,6 +52,10 @@ pub fn select_spans(
             None => Ok(BTreeMap::new()),
         };
     }
+    let (selection, has_gaps) = match selection.cloned().unwrap_or_default() {
+        SpanSelection::WithGaps(window) => (*window, true),
+        whole => (whole, false),
+    };
     let mut latest: Option<(&String, u64, bool)> = None;
     for (input, (pattern, spans)) in &found {
         let Some(highest) = spans.keys().next_back().copied() else {
@@ -59,7 +63,7 @@ pub fn select_spans(
         };
         match latest {
             Some((first, span, by_date))
-                if span != highest && !matches!(selection, Some(SpanSelection::Range(..))) =>
+                if span != highest && !matches!(selection, SpanSelection::Range(..)) =>
             {
                 return Err(SpanError::Disagree {
                     first: first.clone(),
@@ -73,12 +77,19 @@ pub fn select_spans(
         }
     }
     let highest = latest.map_or(0, |(_, span, _)| span);
-    let (from, to) = match selection.cloned().unwrap_or_default() {
-        SpanSelection::Latest => (highest, highest),
+    let (from, to) = match selection {
+        SpanSelection::Latest | SpanSelection::WithGaps(_) => (highest, highest),
         SpanSelection::Last(count) => ((highest + 1).saturating_sub(count), highest),
         SpanSelection::Range(from, to) => (from, to),
     };
-    found.into_iter().map(|(input, (pattern, spans))| Ok((input, pattern.chosen(spans, from, to)?))).collect()
+    // With gaps, a span that one input has must be in all of them: else a join would lose its rows.
+    let there: BTreeSet<u64> =
+        found.values().flat_map(|(_, spans)| spans.range(from..=to)).map(|(span, _)| *span).collect();
+    let wanted = (has_gaps && !there.is_empty()).then_some(&there);
+    found
+        .into_iter()
+        .map(|(input, (pattern, spans))| Ok((input, pattern.chosen(spans, (from, to), wanted)?)))
+        .collect()
 }
 
 #[cfg(test)]

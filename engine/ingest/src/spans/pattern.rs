@@ -1,6 +1,6 @@
 //! A location with placeholders: what its parts match, and the spans that are found by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
@@ -221,8 +221,17 @@ impl Pattern {
     }
 
     /// The last version of each span from `from` to `to`.
-    pub(super) fn chosen(&self, spans: Found, from: u64, to: u64) -> Result<Vec<FoundSpan>, SpanError> {
-        let missing: Vec<u64> = (from..=to).filter(|span| !spans.contains_key(span)).take(10).collect();
+    pub(super) fn chosen(
+        &self,
+        spans: Found,
+        (from, to): (u64, u64),
+        wanted: Option<&BTreeSet<u64>>,
+    ) -> Result<Vec<FoundSpan>, SpanError> {
+        let is_missing = |span: &u64| !spans.contains_key(span);
+        let missing: Vec<u64> = match wanted {
+            Some(wanted) => wanted.iter().copied().filter(is_missing).take(10).collect(),
+            None => (from..=to).filter(is_missing).take(10).collect(),
+        };
         if !missing.is_empty() {
             let list = |spans: &mut dyn Iterator<Item = u64>| {
                 spans.map(|span| shown(span, self.by_date)).collect::<Vec<_>>().join(", ")

@@ -18,7 +18,12 @@ pub enum SpanSelection {
     Last(u64),
     /// All from one to another, both included.
     Range(u64, u64),
+    /// Those of a window that are there; one that no input has is left out.
+    WithGaps(Box<Self>),
 }
+
+/// What a selection ends with that leaves out what is missing.
+const WITH_GAPS: &str = " with gaps";
 
 impl FromStr for SpanSelection {
     type Err = SpanError;
@@ -26,6 +31,12 @@ impl FromStr for SpanSelection {
     fn from_str(text: &str) -> Result<Self, SpanError> {
         let wrong = || SpanError::Selection { text: text.into() };
         let trimmed = text.trim();
+        if let Some(window) = trimmed.strip_suffix(WITH_GAPS) {
+            return match window.parse()? {
+                window @ (Self::Last(_) | Self::Range(..)) => Ok(Self::WithGaps(Box::new(window))),
+                Self::Latest | Self::WithGaps(_) => Err(wrong()),
+            };
+        }
         if trimmed == "latest" {
             return Ok(Self::Latest);
         }
@@ -54,6 +65,7 @@ impl std::fmt::Display for SpanSelection {
             Self::Last(count) => write!(formatter, "last {count}"),
             Self::Range(from, to) if from == to => write!(formatter, "{from}"),
             Self::Range(from, to) => write!(formatter, "{from}..{to}"),
+            Self::WithGaps(window) => write!(formatter, "{window}{WITH_GAPS}"),
         }
     }
 }

@@ -87,9 +87,35 @@ fn what_is_no_pattern_is_refused() {
     for text in ["", "first", "last 0", "5..3", "2014-02-30", "1..x"] {
         assert!(text.parse::<SpanSelection>().is_err(), "{text}");
     }
-    for text in ["latest", "last 7", "3", "3..5"] {
+    for text in ["latest with gaps", " with gaps", "last 7 with gaps with gaps", "last 7 gaps"] {
+        assert!(text.parse::<SpanSelection>().is_err(), "{text}");
+    }
+    for text in ["latest", "last 7", "3", "3..5", "last 7 with gaps", "3..5 with gaps"] {
         assert_eq!(text.parse::<SpanSelection>().unwrap().to_string(), text);
     }
+}
+
+#[test]
+fn gaps_are_left_out_where_they_may_be() {
+    let place = folder(&["a/1/x.csv", "a/2/x.csv", "a/5/x.csv", "b/1/x.csv", "b/5/x.csv"]);
+    let numbers = |selection: &str| -> Result<Vec<u64>> {
+        Ok(select(place.path(), "a/{SPAN}/x.csv", selection)?.into_iter().map(|(span, ..)| span).collect())
+    };
+    assert_eq!(numbers("last 4 with gaps").unwrap(), [2, 5]);
+    assert_eq!(numbers("0..5 with gaps").unwrap(), [1, 2, 5]);
+    assert_eq!(numbers("1..1000000000000 with gaps").unwrap(), [1, 2, 5]);
+    for (selection, missing) in [("last 4", "3, 4"), ("3..4 with gaps", "3, 4"), ("3 with gaps", "3")] {
+        let error = numbers(selection).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("span {missing} of ")), "{error}");
+    }
+    // Span 2 is in one of them only.
+    let both: BTreeMap<String, String> = [("a", "a/{SPAN}/x.csv"), ("b", "b/{SPAN}/x.csv")]
+        .map(|(name, location)| (name.to_owned(), location.to_owned()))
+        .into();
+    let chosen = |text: &str| select_spans(&both, place.path(), Some(&text.parse().unwrap()));
+    assert_eq!(chosen("3..9 with gaps").unwrap()["b"].len(), 1);
+    let error = chosen("1..5 with gaps").unwrap_err().to_string();
+    assert!(error.starts_with("span 2 of `b/"), "{error}");
 }
 
 #[test]

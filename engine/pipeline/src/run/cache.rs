@@ -12,6 +12,7 @@ use serde_json::Value;
 use sluice_core::artifact::{EngineRecord, hex_digest, sweep_drafts};
 use sluice_core::error::{CommonError, Result};
 
+use super::earlier::numbers;
 use super::step_name::StepName;
 
 /// What a step depends on, by name. Equal parts give equal bytes.
@@ -89,15 +90,8 @@ impl Store {
 
 /// What the latest run before this one recorded of each step.
 pub(super) fn latest_parts(runs: &Path, before: Option<u64>) -> BTreeMap<StepName, KeyParts> {
-    let Ok(entries) = fs::read_dir(runs) else { return BTreeMap::new() };
-    let mut numbers: Vec<u64> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|number| before.is_none_or(|before| *number < before))
-        .collect();
-    numbers.sort_unstable();
     // A run that was killed has no record; the one before it has.
-    numbers
+    numbers(runs, before)
         .iter()
         .rev()
         .find_map(|number| parts_of(&runs.join(format!("{number:04}/run.json"))))

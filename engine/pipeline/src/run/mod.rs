@@ -6,6 +6,7 @@
 //! times, host and threads. `OUT/registry` is the registry unless the pipeline names another.
 
 mod cache;
+mod earlier;
 mod runner;
 mod step_name;
 

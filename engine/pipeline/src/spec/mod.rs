@@ -97,16 +97,42 @@ pub enum TrainSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(from = "ValidateSections")]
 pub struct ValidateSpec {
+    /// What the data are compared with.
+    pub previous: PreviousSpec,
     /// How statistics are judged.
     pub options: ValidateOptions,
     /// What is checked row by row.
     pub rows: RowChecks,
 }
 
+/// What the data are compared with, for the drift comparators of the schema, the number of rows and gaps of spans.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub enum PreviousSpec {
+    /// Nothing.
+    #[default]
+    None,
+    /// The data before that an earlier run accepted, if there are any.
+    LatestAccepted,
+    /// Statistics, of TFDV too, relative to the pipeline file.
+    Path(String),
+}
+
+impl From<String> for PreviousSpec {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "latest-accepted" => Self::LatestAccepted,
+            "none" => Self::None,
+            _ => Self::Path(text),
+        }
+    }
+}
+
 /// The keys of both, side by side.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ValidateSections {
+    previous: PreviousSpec,
     new_columns: NewColumns,
     environment: Option<String>,
     severity: BTreeMap<FindingCode, SeverityOverride>,
@@ -120,15 +146,25 @@ impl Default for ValidateSections {
     fn default() -> Self {
         let ValidateOptions { new_columns, environment, severity, slices } = ValidateOptions::default();
         let RowChecks { rules, unique, examples } = RowChecks::default();
-        Self { new_columns, environment, severity, slices, rules, unique, examples }
+        let previous = PreviousSpec::default();
+        Self { previous, new_columns, environment, severity, slices, rules, unique, examples }
     }
 }
 
 impl From<ValidateSections> for ValidateSpec {
     fn from(sections: ValidateSections) -> Self {
-        let ValidateSections { new_columns, environment, severity, slices, rules, unique, examples } =
-            sections;
+        let ValidateSections {
+            previous,
+            new_columns,
+            environment,
+            severity,
+            slices,
+            rules,
+            unique,
+            examples,
+        } = sections;
         Self {
+            previous,
             options: ValidateOptions { new_columns, environment, severity, slices },
             rows: RowChecks { rules, unique, examples },
         }

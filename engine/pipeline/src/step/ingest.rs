@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
+use sluice_core::plan::PlannedColumn;
 use sluice_core::role::Lineage;
 use sluice_core::seam::BatchSource;
 use sluice_ingest::{
@@ -67,16 +68,27 @@ pub fn check_query(options: &InputOptions, key: &[String]) -> Result<Option<Quer
     }
 }
 
-/// Names and lineage of the columns that steps after ingest meet, from the headers of the inputs alone; `None` where
-/// only the data tell.
+/// The columns that steps after ingest meet, as far as the headers of the inputs tell.
+#[derive(Clone, Debug, Default)]
+pub struct Outline {
+    /// Their names, in order.
+    pub names: Vec<String>,
+    /// What they are made from.
+    pub lineage: Lineage,
+    /// The same columns with their kinds, where no cell has to be looked at to tell them.
+    pub columns: Option<Vec<PlannedColumn>>,
+}
+
+/// What the headers of the inputs alone tell of the columns; `None` where only the data tell their names.
 ///
 /// # Errors
-/// What opening headers meets.
-pub fn outline(options: &InputOptions, key: &[String]) -> Result<Option<(Vec<String>, Lineage)>> {
+/// What opening headers meets, and a query that does not fit the kinds of its columns.
+pub fn outline(options: &InputOptions, key: &[String]) -> Result<Option<Outline>> {
     let query = check_query(options, key)?;
     let source = options.source()?;
     let spans = select_spans(&options.inputs, &options.base, options.spans.as_ref())?;
     let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut kinds: Option<BTreeMap<String, Vec<PlannedColumn>>> = Some(BTreeMap::new());
     for (name, location) in &options.inputs {
         if query.as_ref().is_some_and(|query| !query.reads(name)) {
             continue;
@@ -85,16 +97,28 @@ pub fn outline(options: &InputOptions, key: &[String]) -> Result<Option<(Vec<Str
             Some(span) => &span.location,
             None => location,
         };
-        headers.insert(name.clone(), sluice_source::header(location, &options.base, &source)?);
+        let header = sluice_source::header(location, &options.base, &source)?;
+        headers.insert(name.clone(), header.names);
+        kinds = kinds.zip(header.columns).map(|(mut kinds, columns)| {
+            kinds.insert(name.clone(), columns);
+            kinds
+        });
     }
     Ok(match query {
-        Some(query) => query.outline(&headers),
+        Some(query) => match query.outline(&headers) {
+            Some((names, lineage)) => {
+                let columns = kinds.map(|kinds| query.columns(&kinds)).transpose()?.flatten();
+                Some(Outline { names, lineage, columns })
+            }
+            None => None,
+        },
         None => {
-            let columns: Vec<String> = headers.values().flatten().cloned().collect();
+            let names: Vec<String> = headers.values().flatten().cloned().collect();
             let lineage = headers.iter().flat_map(|(name, columns)| {
                 columns.iter().map(move |column| (column.clone(), Some([format!("{name}.{column}")].into())))
             });
-            Some((columns, lineage.collect()))
+            let columns = kinds.map(|kinds| kinds.into_values().flatten().collect());
+            Some(Outline { names, lineage: lineage.collect(), columns })
         }
     })
 }

@@ -16,10 +16,11 @@ use sluice_core::execution::Execution;
 use sluice_core::fold::{Partial, fold_splits};
 use sluice_core::plan::{PlanOptions, PlannedColumn};
 use sluice_core::seam::BatchSource;
+use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::Dataset;
 use sluice_quality::statistics::{Statistics, StatisticsOptions, finish};
 
-use super::statistics::StatisticsRecord;
+use super::statistics::{StatisticsRecord, spans_of};
 use crate::step::made_from;
 
 /// The artifact's kind.
@@ -134,6 +135,9 @@ struct StateRecord {
     options: StatisticsOptions,
     /// The digest of the data set or plan; of merged states all of them, in order.
     data: Vec<String>,
+    /// The spans of the data sets, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    spans: Vec<u64>,
     subsets: BTreeMap<String, SubsetRecord>,
 }
 
@@ -156,7 +160,7 @@ impl StatisticsState {
         shard: Shard,
         execution: &Execution,
     ) -> Result<Self> {
-        let mut state = Self::new(options, dataset.artifact().digest());
+        let mut state = Self::new(options, dataset.artifact().digest(), spans_of(dataset));
         let all = || dataset.record().subsets.keys().map(String::as_str).collect();
         for name in subset.map_or_else(all, |subset| vec![subset]) {
             let source = dataset.subset(name, PlanOptions::default(), execution)?;
@@ -175,14 +179,14 @@ impl StatisticsState {
         shard: Shard,
         execution: &Execution,
     ) -> Result<Self> {
-        let mut state = Self::new(options, &source.plan().digest);
+        let mut state = Self::new(options, &source.plan().digest, Vec::new());
         state.add("all", source, shard, execution)?;
         Ok(state)
     }
 
-    fn new(options: &StatisticsOptions, data: &str) -> Self {
-        let (data, subsets) = (vec![data.to_owned()], BTreeMap::new());
-        Self { record: StateRecord { options: options.clone(), data, subsets }, partials: BTreeMap::new() }
+    fn new(options: &StatisticsOptions, data: &str, spans: Vec<u64>) -> Self {
+        let (options, data, subsets) = (options.clone(), vec![data.to_owned()], BTreeMap::new());
+        Self { record: StateRecord { options, data, spans, subsets }, partials: BTreeMap::new() }
     }
 
     fn add(
@@ -261,6 +265,8 @@ impl StatisticsState {
         let (_, mut whole) = whole.ok_or(StateError::Nothing)?;
         whole.record.data.sort();
         whole.record.data.dedup();
+        whole.record.spans.sort_unstable();
+        whole.record.spans.dedup();
         Ok(whole)
     }
 
@@ -303,6 +309,7 @@ impl StatisticsState {
             }
         }
         self.record.data.extend(other.record.data);
+        self.record.spans.extend(other.record.spans);
         Ok(())
     }
 
@@ -315,7 +322,7 @@ impl StatisticsState {
         let mut subsets = Vec::new();
         for (name, partial) in self.partials {
             let state = partial.finish().map_err(|error| error.in_place(format!("subset `{name}`")))?;
-            subsets.push(finish(&name, state));
+            subsets.push(DatasetStatistics { spans: self.record.spans.clone(), ..finish(&name, state) });
         }
         Ok((StatisticsRecord { subsets }, digest))
     }

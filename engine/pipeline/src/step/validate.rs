@@ -1,5 +1,6 @@
 //! Validate: every subset against the schema.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use sluice_core::error::{Diagnostic, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
-use sluice_quality::rules::{RowChecks, UniqueKey};
+use sluice_quality::rules::{RowChecks, RowCounts, UniqueKey};
 use sluice_quality::schema::SchemaFile;
 use sluice_quality::validation::{
     Baselines, CheckedRule, Severity, ValidateOptions, ValidationReport, checked_rules, validate_against,
@@ -157,7 +158,8 @@ impl ValidationRecord {
 
     /// Checks what only rows tell, of each subset in one scan of the columns concerned: rules, repeated keys, and
     /// the rows behind the findings that are there already, which get exact counts. Rules weigh what they say, also
-    /// where the schema was inferred. Answers whether rows were read, so that the data made the artifact.
+    /// where the schema was inferred. Subsets whose rules and keys are `counted` already are read again for the rows
+    /// behind findings only. Answers whether rows were read, so that the data made the artifact.
     ///
     /// # Errors
     /// [`RowsError`], rules that do not fit the columns, and what reading the rows meets.
@@ -166,6 +168,7 @@ impl ValidationRecord {
         schema: &SchemaFile,
         options: &ValidateOptions,
         rows: &Rows<'_>,
+        mut counted: BTreeMap<String, RowCounts>,
         execution: &Execution,
     ) -> Result<bool> {
         let mut has_read = false;
@@ -179,7 +182,7 @@ impl ValidationRecord {
             let how = (schema.schema(), options);
             has_read |= rows
                 .checks
-                .look(report, how, (&source, rows.key), execution)
+                .look(report, how, (&source, rows.key), counted.remove(&report.subset), execution)
                 .map_err(|error| error.in_place(format!("subset `{}`", report.subset)))?;
         }
         self.accepted = self.subsets.iter().all(ValidationReport::is_accepted);

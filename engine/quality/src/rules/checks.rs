@@ -9,7 +9,7 @@ use sluice_core::column::ColumnKind;
 use sluice_core::error::{Error, Result};
 use sluice_core::fold::fold;
 use sluice_core::options::Range;
-use sluice_core::plan::Plan;
+use sluice_core::plan::{Plan, PlannedColumn};
 use sluice_core::schema::Schema;
 use sluice_core::seam::BatchSource;
 use sluice_core::{Accumulator, Execution};
@@ -46,6 +46,13 @@ impl Default for RowChecks {
         Self { rules: Vec::new(), unique: Vec::new(), examples: MAX_EXAMPLES }
     }
 }
+
+/// Counts rules and repeated keys over rows. It does not depend on what statistics find, so that it may share their
+/// scan.
+pub type RowScan = (Option<RuleScan>, Vec<KeyScan>);
+
+/// What a [`RowScan`] answers.
+pub type RowCounts = <RowScan as Accumulator>::Output;
 
 /// The columns of a key, in a file a list of them or the only one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -137,8 +144,18 @@ impl RowChecks {
     /// # Errors
     /// As [`RowChecks::check_names`]; [`QualityError::RuleNotBoolean`].
     pub fn check_plan(&self, plan: &Plan) -> Result<()> {
-        RuleScan::of_plan(&self.rules, plan, &[], self.examples)?;
-        self.check_keys(&plan.column_names())
+        self.check_columns(&plan.columns)
+    }
+
+    /// Whether rules and keys fit these columns.
+    ///
+    /// # Errors
+    /// As [`RowChecks::check_plan`].
+    pub fn check_columns(&self, columns: &[PlannedColumn]) -> Result<()> {
+        let kinds: Vec<_> = columns.iter().map(|column| (column.name.clone(), column.kind.clone())).collect();
+        RuleScan::new(&self.rules, &kinds, &[], self.examples)?;
+        let names: Vec<String> = kinds.into_iter().map(|(name, _)| name).collect();
+        self.check_keys(&names)
     }
 
     fn check_keys(&self, names: &[String]) -> Result<()> {
@@ -151,11 +168,25 @@ impl RowChecks {
         }
     }
 
+    /// What counts rules and keys in the rows of a source with this plan. `key_columns` are shown with each row
+    /// where the source has them.
+    ///
+    /// # Errors
+    /// As [`RowChecks::check_plan`].
+    pub fn scan(&self, plan: &Plan, key_columns: &[String]) -> Result<RowScan> {
+        self.check()?;
+        self.check_keys(&plan.column_names())?;
+        let rules = RuleScan::of_plan(&self.rules, plan, key_columns, self.examples)?;
+        let keys = self.unique.iter().map(|key| KeyScan::new(&key.0, MAX_KEYS, self.examples)).collect();
+        // Without rules nothing of the rows is asked for.
+        Ok(((!self.rules.is_empty()).then_some(rules), keys))
+    }
+
     /// Evaluates rules and keys and finds the rows behind what is in the report already, all in one scan of
     /// the columns concerned; where there is nothing to look for, nothing is read. Whether rows were read.
     ///
     /// `source` holds the rows that the report judged. `key_columns` are shown with each row where the source
-    /// has them.
+    /// has them. `counted` is what [`RowChecks::scan`] counted in these rows, if they were read before.
     ///
     /// # Errors
     /// [`RowChecks::check_plan`]'s, and what reading the source and a rule without an answer meet.
@@ -164,24 +195,24 @@ impl RowChecks {
         report: &mut ValidationReport,
         (schema, options): (&Schema, &ValidateOptions),
         (source, key_columns): (&dyn BatchSource, &[String]),
+        counted: Option<RowCounts>,
         execution: &Execution,
     ) -> Result<bool> {
-        self.check()?;
         let plan = source.plan();
-        self.check_keys(&plan.column_names())?;
+        let scan = self.scan(plan, key_columns)?;
         let located =
             (self.examples > 0).then(|| Located::of(report, schema, plan)).filter(|it| !it.is_empty());
         if self.is_empty() && located.is_none() {
             return Ok(false);
         }
-        let rules = RuleScan::of_plan(&self.rules, plan, key_columns, self.examples)?;
-        // Without rules nothing of the rows is asked for.
-        let rules = (!self.rules.is_empty()).then_some(rules);
-        let keys: Vec<KeyScan> =
-            self.unique.iter().map(|key| KeyScan::new(&key.0, MAX_KEYS, self.examples)).collect();
         let violations = located.as_ref().map(|located| located.scan(plan, key_columns, self.examples));
-        let state = fold(source, &(violations, (rules, keys)), execution)?;
-        let (tallies, (rules, keys)) = state.accumulator.finish();
+        let (tallies, (rules, keys)) = match (counted, violations) {
+            (Some(counted), None) => (None, counted),
+            (Some(counted), violations) => {
+                (fold(source, &violations, execution)?.accumulator.finish(), counted)
+            }
+            (None, violations) => fold(source, &(violations, scan), execution)?.accumulator.finish(),
+        };
         if let (Some(located), Some(tallies)) = (located, tallies) {
             located.fill(report, tallies, source);
         }

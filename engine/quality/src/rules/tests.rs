@@ -288,7 +288,7 @@ fn one_scan_does_all_and_says_what_held() {
     let options = ValidateOptions { severity, ..ValidateOptions::default() };
     let mut report = ValidationReport { num_rows: ROWS as u64, ..ValidationReport::default() };
     let (rows, execution) = (["id".to_owned()], Execution::with_threads(2));
-    checks.look(&mut report, (&schema, &options), (&source, &rows), &execution).unwrap();
+    checks.look(&mut report, (&schema, &options), (&source, &rows), None, &execution).unwrap();
     let broken = (0..ROWS).filter(|row| row % 97 == 0 && row % 50 != 7).count() as u64;
     let counts: Vec<(u64, u64, u64)> =
         report.rules.iter().map(|rule| (rule.num_true, rule.num_unknown, rule.num_violations)).collect();
@@ -304,8 +304,16 @@ fn one_scan_does_all_and_says_what_held() {
     );
     let mut again = ValidationReport { num_rows: ROWS as u64, ..ValidationReport::default() };
     let execution = Execution::with_threads(1);
-    checks.look(&mut again, (&schema, &options), (&source, &rows), &execution).unwrap();
+    checks.look(&mut again, (&schema, &options), (&source, &rows), None, &execution).unwrap();
     assert_eq!(again, report);
+    // What was counted in another scan says the same, without reading them again.
+    let scan = checks.scan(source.plan(), &rows).unwrap();
+    let counted = fold(&source, &scan, &execution).unwrap().accumulator.finish();
+    let mut counted_before = ValidationReport { num_rows: ROWS as u64, ..ValidationReport::default() };
+    let judged = (&schema, &options);
+    let has_read = checks.look(&mut counted_before, judged, (&source, &rows), Some(counted), &execution);
+    assert!(has_read.unwrap(), "the rows made the report");
+    assert_eq!(counted_before, report);
 }
 
 #[test]

@@ -140,6 +140,8 @@ codes! {
         "Length mismatch between value and weight feature";
     /// No rows at all.
     NoRows = "no-rows", 43, "NO_DATA_IN_SPAN", "No data";
+    /// A span that lies between others is not in the data.
+    SpanMissing = "span-missing", 43, "NO_DATA_IN_SPAN", "Span missing";
     /// Fewer rows than demanded.
     TooFewRows = "too-few-rows", 51, "DATASET_LOW_NUM_EXAMPLES", "Low num examples in dataset.";
     /// More rows than allowed.

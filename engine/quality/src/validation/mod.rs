@@ -20,6 +20,7 @@ mod options;
 mod place;
 mod presence;
 mod rules;
+mod spans;
 mod specification;
 mod strings;
 mod subject;
@@ -206,6 +207,7 @@ impl<'a> Run<'a> {
         composed::check(self.statistics, self.schema, &mut self.findings);
         if slice.is_none() {
             dataset::check_rows(self.statistics, self.schema, self.baselines, &mut self.findings);
+            spans::check(self.statistics, self.baselines, &mut self.findings);
         }
         dataset::check_new_columns(self.statistics, self.schema, &mut self.findings);
         for finding in &mut self.findings {

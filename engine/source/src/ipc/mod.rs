@@ -26,7 +26,7 @@ use crate::error::SourceError;
 use crate::listing::ListedFile;
 
 /// The columns of all files, from the schemas at their beginning or end.
-pub(crate) fn header(files: &[ListedFile]) -> Result<Vec<String>> {
+pub(crate) fn header(files: &[ListedFile]) -> Result<Vec<PlannedColumn>> {
     let mut first: Vec<PlannedColumn> = Vec::new();
     for (number, listed) in files.iter().enumerate() {
         let columns = read::columns(listed)?;
@@ -36,7 +36,7 @@ pub(crate) fn header(files: &[ListedFile]) -> Result<Vec<String>> {
             match_columns(&files[0].shown, &first, &listed.shown, &columns)?;
         }
     }
-    Ok(first.into_iter().map(|column| column.name).collect())
+    Ok(first)
 }
 
 fn damaged(file: &str, problem: impl Into<String>) -> SourceError {

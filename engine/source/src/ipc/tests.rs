@@ -135,8 +135,10 @@ fn files_and_streams_read_as_written() {
                 let again = open_with(name, folder.path(), split_rows).unwrap();
                 assert_eq!(again.plan().digest, source.plan().digest);
             }
-            let names = header(name, folder.path(), &SourceOptions::default()).unwrap();
-            assert_eq!(names.len(), whole.num_columns());
+            let header = header(name, folder.path(), &SourceOptions::default()).unwrap();
+            assert_eq!(header.names.len(), whole.num_columns());
+            let source = open_with(name, folder.path(), 100).unwrap();
+            assert_eq!(header.columns.unwrap(), source.plan().columns);
         }
     }
 }

@@ -190,7 +190,7 @@ fn files_bring_their_own_keys_and_packing() {
         assert_eq!(strings(&read_all(&source).unwrap()), [x, x, x, c, c, x, x, x]);
         assert_eq!(open_with(".", folder.path(), split_rows).unwrap().plan().digest, source.plan().digest);
     }
-    assert_eq!(header(".", folder.path(), &SourceOptions::default()).unwrap(), ["a", "b", "c"]);
+    assert_eq!(header(".", folder.path(), &SourceOptions::default()).unwrap().names, ["a", "b", "c"]);
     let source = open_with(".", folder.path(), 4).unwrap();
     fs_err::write(folder.path().join("1.jsonl"), one.replace("1,", "9,")).unwrap();
     assert_ne!(open_with(".", folder.path(), 4).unwrap().plan().digest, source.plan().digest);

@@ -15,6 +15,7 @@ use sluice_core::seam::BatchTransform;
 use sluice_delivery::{FileRegistry, ModelPackage};
 use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;
+use sluice_quality::rules::RowCounts;
 use sluice_report::{count, significant};
 use sluice_transform::Transform;
 
@@ -34,6 +35,10 @@ pub(super) struct Runner<'a> {
     earlier: BTreeMap<StepName, KeyParts>,
     /// The transform that was fitted in the scan of the statistics, until its step comes.
     fitted: Option<Transform>,
+    /// What was counted for rules and keys in that scan, by subset, until validation comes.
+    counted: BTreeMap<String, RowCounts>,
+    /// The number of this run; none in a dry run.
+    number: Option<u64>,
     /// The step that runs, and since when.
     current: Option<(StepName, Instant)>,
     report: RunReport,
@@ -64,7 +69,9 @@ impl<'a> Runner<'a> {
             finished,
             store: Store::new(&options.out),
             earlier: latest_parts(&options.out.join("runs"), number),
+            number,
             fitted: None,
+            counted: BTreeMap::new(),
             current: None,
             report: RunReport {
                 pipeline: file.spec.pipeline.clone(),

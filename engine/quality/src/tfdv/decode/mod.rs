@@ -86,6 +86,7 @@ fn dataset(message: Dataset) -> DatasetStatistics {
         name: message.name,
         conditions: Vec::new(),
         num_rows: message.num_examples,
+        spans: Vec::new(),
         weight,
         columns,
         crosses: message.cross_features.into_iter().filter_map(cross).collect(),
