@@ -79,7 +79,10 @@ pub enum DistinctError {
 #[must_use]
 pub fn different_at_least<T: Copy>(values: &[T], hash: impl Fn(T) -> u64) -> usize {
     let mut registers = vec![0; REGISTERS];
-    wide(|| raise_all(&mut registers, values, &hash));
+    wide(
+        #[inline(always)]
+        || raise_all(&mut registers, values, &hash),
+    );
     registers.iter().filter(|register| **register != 0).count()
 }
 
@@ -155,7 +158,10 @@ impl Distinct {
             self.insert_hash(hash(*value));
         }
         if let State::Registers(registers) = &mut self.state {
-            wide(|| raise_all(registers, left.as_slice(), &hash));
+            wide(
+                #[inline(always)]
+                || raise_all(registers, left.as_slice(), &hash),
+            );
         }
     }
 
@@ -244,7 +250,7 @@ fn raise(registers: &mut [u8], hash: u64) {
     // The bit below the 50 stops the count at 51.
     let rest = (hash << INDEX_BITS) | (1 << (INDEX_BITS - 1));
     #[expect(clippy::cast_possible_truncation, reason = "at most 51")]
-    let value = rest.leading_zeros() as u8 + 1;
+    let value = (rest.leading_zeros() as u8).wrapping_add(1);
     registers[index] = registers[index].max(value);
 }
 

@@ -60,7 +60,10 @@ impl Grid {
         let center = (sample / SAMPLED as f64 + self.rounder) - self.rounder;
         // The lanes are joined outside: within, the order of that would decide how the compiler lays out the loop, and
         // make it four times as slow.
-        let Sums { steps, squares, rests, products } = wide(|| self.sums(block, center));
+        let Sums { steps, squares, rests, products } = wide(
+            #[inline(always)]
+            || self.sums(block, center),
+        );
         let (steps, squares): (i64, i128) =
             (steps.iter().sum(), squares.iter().map(|one| i128::from(*one)).sum());
         let (rest, product): (f64, f64) = (rests.iter().sum(), products.iter().sum());
@@ -79,36 +82,43 @@ impl Grid {
 
     #[inline(always)]
     fn sums(self, block: &[f64], center: f64) -> Sums {
-        let middle = (center + self.rounder).to_bits();
-        let (rounders, centers) = ([self.rounder; LANES], [center; LANES]);
         let mut sums =
             Sums { steps: [0; LANES], squares: [0; LANES], rests: [0.0; LANES], products: [0.0; LANES] };
-        let mut take = |group: &Lane| {
-            // Statement by statement for all lanes, which is how the compiler finds the vector instructions.
-            let rounded = each(group, &rounders, |value, rounder| value + rounder);
-            let on_grid = each(&rounded, &rounders, |rounded, rounder| rounded - rounder);
-            let rest = each(group, &on_grid, |value, on_grid| value - on_grid);
-            let distance = each(&on_grid, &centers, |on_grid, center| on_grid - center);
-            let twice = each(&distance, &distance, |distance, _| distance + distance);
-            let factor = each(&twice, &rest, |twice, rest| twice + rest);
-            let product = each(&factor, &rest, |factor, rest| factor * rest);
-            sums.rests = each(&sums.rests, &rest, |sum, rest| sum + rest);
-            sums.products = each(&sums.products, &product, |sum, product| sum + product);
-            for lane in 0..LANES {
-                let steps = i64::from(low_half(rounded[lane].to_bits().wrapping_sub(middle)));
-                sums.steps[lane] += steps;
-                sums.squares[lane] += steps * steps;
-            }
-        };
         let (groups, rest) = block.as_chunks::<LANES>();
-        groups.iter().for_each(&mut take);
+        for group in groups {
+            self.add(&mut sums, group, center);
+        }
         if !rest.is_empty() {
             // The center itself adds nothing to any sum.
-            let mut last = centers;
+            let mut last = [center; LANES];
             last[..rest.len()].copy_from_slice(rest);
-            take(&last);
+            self.add(&mut sums, &last, center);
         }
         sums
+    }
+
+    /// Statement by statement for all lanes, and without checks of what cannot overflow, which is how the compiler finds
+    /// the vector instructions.
+    #[inline(always)]
+    fn add(self, sums: &mut Sums, group: &Lane, center: f64) {
+        let middle = (center + self.rounder).to_bits();
+        let (rounders, centers) = ([self.rounder; LANES], [center; LANES]);
+        let rounded = each(group, &rounders, |value, rounder| value + rounder);
+        let on_grid = each(&rounded, &rounders, |rounded, rounder| rounded - rounder);
+        let rest = each(group, &on_grid, |value, on_grid| value - on_grid);
+        let distance = each(&on_grid, &centers, |on_grid, center| on_grid - center);
+        let twice = each(&distance, &distance, |distance, _| distance + distance);
+        let factor = each(&twice, &rest, |twice, rest| twice + rest);
+        let product = each(&factor, &rest, |factor, rest| factor * rest);
+        sums.rests = each(&sums.rests, &rest, |sum, rest| sum + rest);
+        sums.products = each(&sums.products, &product, |sum, product| sum + product);
+        let steps = rounded.map(|rounded| i64::from(low_half(rounded.to_bits().wrapping_sub(middle))));
+        for (sum, steps) in sums.steps.iter_mut().zip(steps) {
+            *sum = sum.wrapping_add(steps);
+        }
+        for (sum, steps) in sums.squares.iter_mut().zip(steps) {
+            *sum = sum.wrapping_add(steps.wrapping_mul(steps));
+        }
     }
 }
 

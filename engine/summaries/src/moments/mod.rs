@@ -196,7 +196,10 @@ impl Moments {
     fn of_block(block: &[f64], grid: Option<Grid>) -> Self {
         match grid {
             Some(grid) if block.len() >= SMALLEST_GRID_BLOCK => grid.moments(block),
-            _ => wide(|| Self::in_two_passes(block)),
+            _ => wide(
+                #[inline(always)]
+                || Self::in_two_passes(block),
+            ),
         }
     }
 
@@ -218,9 +221,15 @@ impl Moments {
     fn of_counted_block(block: &Counted) -> Self {
         if block.largest_count < SMALL_COUNT {
             let count = block.count;
-            let mean = wide(|| block.sum()) / DoubleDouble::from(count);
+            let mean = wide(
+                #[inline(always)]
+                || block.sum(),
+            ) / DoubleDouble::from(count);
             if mean.is_finite() {
-                let about_rounded = wide(|| block.squared_deviations(mean.high));
+                let about_rounded = wide(
+                    #[inline(always)]
+                    || block.squared_deviations(mean.high),
+                );
                 let correction = DoubleDouble::product(mean.low, mean.low) * DoubleDouble::from(count);
                 return Self { count, mean, m2: saturate(about_rounded - correction) };
             }

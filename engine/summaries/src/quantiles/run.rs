@@ -127,7 +127,10 @@ impl Run {
             passes -= 1;
             let part = (bound - low).div_ceil(TRIED as u64);
             let tried = core::array::from_fn(|index| (low + part * index as u64).min(bound));
-            let counts = wide(|| self.cell_counts(&tried));
+            let counts = wide(
+                #[inline(always)]
+                || self.cell_counts(&tried),
+            );
             match counts.iter().position(|count| *count <= cells) {
                 Some(0) => bound = tried[0],
                 Some(index) => (low, bound) = (tried[index - 1] + 1, tried[index]),
@@ -152,8 +155,8 @@ impl Run {
         for (_, count) in &self.entries {
             for lane in 0..TRIED {
                 let is_full = weights[lane] > bounds[lane];
-                cells[lane] += u64::from(is_full);
-                weights[lane] = if is_full { 0 } else { weights[lane] } + count;
+                cells[lane] = u64::wrapping_add(cells[lane], u64::from(is_full));
+                weights[lane] = u64::wrapping_add(if is_full { 0 } else { weights[lane] }, *count);
             }
         }
         cells

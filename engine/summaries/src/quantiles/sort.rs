@@ -68,7 +68,9 @@ fn cells_of_steps(mut stepped: Vec<i64>, ends: &[u32], in_cell: usize, few: usiz
     let mut cells = Vec::with_capacity(count.div_ceil(in_cell));
     let mut steps = ends.iter().map(|end| *end as usize);
     let (mut first, mut end) = (0, 0);
-    for place in (in_cell - 1..count).step_by(in_cell).chain((count % in_cell != 0).then_some(count - 1)) {
+    for place in
+        (in_cell - 1..count).step_by(in_cell).chain((!count.is_multiple_of(in_cell)).then_some(count - 1))
+    {
         while end <= place {
             first = end;
             end = steps.next()?;

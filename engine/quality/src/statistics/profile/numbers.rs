@@ -263,11 +263,14 @@ impl Numbers {
     fn integer_block(&mut self, block: &[i64], picking: &mut Picking) {
         let Some(first) = block.first() else { return };
         let zero = self.scale.zero();
-        let (range, zeros) = wide(|| {
-            block.iter().fold(((*first, *first), 0_u64), |((low, high), zeros), key| {
-                ((low.min(*key), high.max(*key)), zeros + u64::from(*key == zero))
-            })
-        });
+        let (range, zeros) = wide(
+            #[inline(always)]
+            || {
+                block.iter().fold(((*first, *first), 0_u64), |((low, high), zeros), key| {
+                    ((low.min(*key), high.max(*key)), zeros + u64::from(*key == zero))
+                })
+            },
+        );
         if let Some(moments) = &mut self.moments {
             moments.update_integers(block);
         }
