@@ -9,9 +9,11 @@ use crate::accumulator::Input;
 use crate::batch::{Delivered, Inputs};
 use crate::column::ColumnKind;
 use crate::error::ErrorKind;
+use crate::execution::Execution;
+use crate::fold::fold;
 use crate::group::GroupMap;
 use crate::plan::{Piece, Plan, PlanOptions, PlannedColumn, PlannedFile, Split};
-use crate::seam::{Delivery, Request};
+use crate::seam::{BatchSource, Delivery, Request};
 
 /// Writes down how states were joined.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
