@@ -3,7 +3,7 @@
 use crate::batch::{Batch, Inputs};
 use crate::error::Result;
 use crate::group::GroupMap;
-use crate::seam::CountedColumn;
+use crate::seam::{ColumnRows, CountedColumn};
 
 /// What `fold` hands to an accumulator.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,8 @@ pub enum Input<'a> {
     Rows(&'a Batch),
     /// The counted view of a column over the whole split; its rows do not come again.
     Counted(&'a CountedColumn),
+    /// Rows of one column that takes counted views and has none, in order within a split; they do not come again.
+    Apart(&'a ColumnRows<'a>),
 }
 
 /// A summary of rows that can be built in pieces and joined.
@@ -63,7 +65,7 @@ pub trait Accumulator: Sized + Send {
     /// The same options, no rows.
     fn empty(&self) -> Self;
 
-    /// Adds rows, or the counted view of a column.
+    /// Adds rows, or the counted view of a column, or rows of a column alone.
     ///
     /// # Errors
     /// What the data make impossible; use `Error::at_row` so that the message can name file and row.

@@ -56,7 +56,7 @@ impl RowIdentity {
 pub struct Need {
     /// Row by row.
     pub rows: bool,
-    /// As a counted view where the source has one, else row by row.
+    /// As a counted view where the source has one, else row by row, alone or in batches.
     pub counted: bool,
     /// Missing in the source is an error.
     pub required: bool,
@@ -158,8 +158,8 @@ impl Inputs {
 pub enum Delivered<'a> {
     /// In this batch.
     Rows(&'a ArrayRef),
-    /// They come, or came, as a counted view of the split.
-    Counted,
+    /// They came as a counted view of the split, or one column at a time.
+    Apart,
     /// The source has no such column.
     Absent,
 }
@@ -173,7 +173,7 @@ pub struct Batch {
     columns: Vec<(String, ArrayRef)>,
     /// Places in `columns` in the order of names: thousands of columns are asked for one by one.
     by_name: Vec<usize>,
-    counted: Arc<BTreeSet<String>>,
+    apart: Arc<BTreeSet<String>>,
     row_hashes: Option<Vec<u64>>,
     groups: Vec<(Grouping, GroupNumbers)>,
     features: Vec<(String, FeatureBatch)>,
@@ -186,13 +186,13 @@ impl Batch {
         Self::in_split(record_batch, 0, 0, Arc::new(BTreeSet::new()))
     }
 
-    /// Rows at their place in a split; `counted` names the columns that come as counted views.
+    /// Rows at their place in a split; `apart` names the columns that come apart.
     #[must_use]
     pub fn in_split(
         record_batch: &RecordBatch,
         split: u64,
         first_row: u64,
-        counted: Arc<BTreeSet<String>>,
+        apart: Arc<BTreeSet<String>>,
     ) -> Self {
         let schema = record_batch.schema_ref();
         let columns: Vec<(String, ArrayRef)> = schema
@@ -209,7 +209,7 @@ impl Batch {
             first_row,
             rows: record_batch.num_rows(),
             columns,
-            counted,
+            apart,
             row_hashes: None,
             groups: Vec::new(),
             features: Vec::new(),
@@ -311,8 +311,8 @@ impl Batch {
     /// A column for an accumulator that takes counted views.
     #[must_use]
     pub fn delivered(&self, name: &str) -> Delivered<'_> {
-        if self.counted.contains(name) {
-            return Delivered::Counted;
+        if self.apart.contains(name) {
+            return Delivered::Apart;
         }
         self.column(name).map_or(Delivered::Absent, Delivered::Rows)
     }

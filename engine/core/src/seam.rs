@@ -37,6 +37,20 @@ impl CountedColumn {
     }
 }
 
+/// Some consecutive rows of one column, apart from the other columns: what looks at one column at a time reads this
+/// way with a buffer that stays in the cache, however wide the table is.
+#[derive(Clone, Debug)]
+pub struct ColumnRows<'a> {
+    /// The column.
+    pub column: &'a str,
+    /// The split that they belong to.
+    pub split: u64,
+    /// The first of them, counted from 0 within the split.
+    pub first_row: u64,
+    /// The values in normal form, as a batch of the same rows would hold them.
+    pub values: ArrayRef,
+}
+
 /// What is wanted of a split: indices into [`Plan::columns`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -44,6 +58,16 @@ pub struct Request {
     pub rows: Vec<usize>,
     /// Columns wanted as counted views; all of them are countable in this split.
     pub counted: Vec<usize>,
+    /// Columns wanted row by row, each apart from the others; only of a source that is [`BatchSource::separable`].
+    pub apart: Vec<usize>,
+}
+
+impl Request {
+    /// Some columns row by row and together.
+    #[must_use]
+    pub fn of_rows(rows: Vec<usize>) -> Self {
+        Self { rows, ..Self::default() }
+    }
 }
 
 /// What a source hands out.
@@ -53,6 +77,14 @@ pub enum Delivery {
     Rows(RecordBatch),
     /// One of the columns of [`Request::counted`]; each comes once per split, before its rows.
     Counted(CountedColumn),
+    /// The next rows of one of the columns of [`Request::apart`], in normal form, cut as batches are. All rows of all
+    /// these columns come before the batches.
+    Apart {
+        /// Index into [`Plan::columns`].
+        column: usize,
+        /// At most [`BATCH_ROWS`] values.
+        values: ArrayRef,
+    },
 }
 
 /// Something that has rows to read: files, or a table in memory.
@@ -67,6 +99,11 @@ pub trait BatchSource: Sync {
     fn countable(&self, split: &Split) -> Vec<bool> {
         let _ = split;
         vec![false; self.plan().columns.len()]
+    }
+
+    /// Whether columns can come one by one, which pays where they are stored one by one.
+    fn separable(&self) -> bool {
+        false
     }
 
     /// The row group, from 0, that holds a row (from 0) of a file of the plan; `None` where files have none.
@@ -92,7 +129,7 @@ pub trait BatchSource: Sync {
     /// # Errors
     /// As [`BatchSource::read`].
     fn head(&self, columns: &[usize], rows: usize) -> Result<Vec<RecordBatch>> {
-        let request = Request { rows: columns.to_vec(), counted: Vec::new() };
+        let request = Request::of_rows(columns.to_vec());
         let mut left = rows;
         let mut batches = Vec::new();
         for split in &self.plan().splits {

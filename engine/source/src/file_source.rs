@@ -276,6 +276,10 @@ impl BatchSource for FileSource {
         }
     }
 
+    fn separable(&self) -> bool {
+        matches!(self.reader, Reader::Parquet(_))
+    }
+
     fn row_group(&self, file: usize, row: u64) -> Option<u64> {
         match &self.reader {
             Reader::Csv { .. } | Reader::Jsonl { .. } | Reader::Arrow(_) => None,
@@ -296,6 +300,11 @@ impl BatchSource for FileSource {
         if let Reader::Parquet(files) = &self.reader {
             for &column in &request.counted {
                 sink(Delivery::Counted(parquet::count(files, split, &self.plan, column)?))?;
+            }
+            for piece in &split.pieces {
+                files[piece.file].read_apart(piece, &request.apart, &mut |column, values| {
+                    sink(Delivery::Apart { column, values })
+                })?;
             }
         }
         self.read_rows(split, &request.rows, &mut |batch| {
@@ -336,7 +345,7 @@ mod tests {
 
     fn values(source: &FileSource, split: &Split) -> Vec<RecordBatch> {
         let mut batches = Vec::new();
-        let request = Request { rows: vec![0], counted: Vec::new() };
+        let request = Request::of_rows(vec![0]);
         let sink = &mut |delivery| {
             if let Delivery::Rows(batch) = delivery {
                 batches.push(batch);

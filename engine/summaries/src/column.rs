@@ -81,13 +81,17 @@ impl<S: ColumnSummary> Accumulator for OfColumn<S> {
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         match input {
             Input::Counted(counted) if counted.column == self.column => self.summary.counted(counted),
-            Input::Counted(_) => Ok(()),
+            Input::Apart(rows) if rows.column == self.column => {
+                self.summary.begin(rows.column, rows.split, rows.first_row);
+                self.summary.rows(rows.column, &rows.values)
+            }
+            Input::Counted(_) | Input::Apart(_) => Ok(()),
             Input::Rows(batch) => match batch.delivered(&self.column) {
                 Delivered::Rows(values) => {
                     self.summary.begin(&self.column, batch.split(), batch.first_row());
                     self.summary.rows(&self.column, values)
                 }
-                Delivered::Counted => Ok(()),
+                Delivered::Apart => Ok(()),
                 Delivered::Absent => {
                     self.summary.absent(batch.rows() as u64);
                     Ok(())

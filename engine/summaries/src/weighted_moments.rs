@@ -46,6 +46,13 @@ impl WeightedMoments {
         }
     }
 
+    /// The same of values with sums of weights.
+    pub fn update_summed(&mut self, pairs: &[(f64, DoubleDouble)]) {
+        for block in pairs.chunks(BLOCK) {
+            self.merge(Self::of_block(block));
+        }
+    }
+
     /// Joins the moments of other values (eq. 2.1).
     pub fn merge(&mut self, later: Self) {
         if later.weight.high == 0.0 {
@@ -93,16 +100,16 @@ impl WeightedMoments {
         size_of::<Self>()
     }
 
-    fn of_block(block: &[(f64, f64)]) -> Self {
+    fn of_block<W: Copy + Into<DoubleDouble>>(block: &[(f64, W)]) -> Self {
         // What weighs nothing may be so far away that its square is infinite.
-        let weighing = || block.iter().filter(|(_, weight)| *weight > 0.0);
+        let weights = || block.iter().map(|(value, weight)| (value, (*weight).into()));
+        let weighing = || weights().filter(|(_, weight): &(_, DoubleDouble)| weight.high > 0.0);
         let Some((first, _)) = weighing().next() else { return Self::default() };
-        let weight = weighing().fold(DoubleDouble::ZERO, |sum, (_, weight)| sum + *weight);
+        let weight = weighing().fold(DoubleDouble::ZERO, |sum, (_, weight)| sum + weight);
         if weighing().all(|(value, _)| value.to_bits() == first.to_bits()) {
             return Self { weight, mean: DoubleDouble::from(*first), m2: DoubleDouble::ZERO };
         }
-        let sum = weighing()
-            .fold(DoubleDouble::ZERO, |sum, (value, weight)| sum + DoubleDouble::product(*value, *weight));
+        let sum = weighing().fold(DoubleDouble::ZERO, |sum, (value, weight)| sum + weight * *value);
         let mut mean = sum / weight;
         if !mean.is_finite() {
             mean = rescued_mean(block, weight);
@@ -110,7 +117,7 @@ impl WeightedMoments {
         let center = mean.high;
         let about_rounded = weighing().fold(DoubleDouble::ZERO, |m2, (value, weight)| {
             let deviation = DoubleDouble::sum(*value, -center);
-            m2 + deviation * deviation * *weight
+            m2 + deviation * deviation * weight
         });
         let correction = weight * DoubleDouble::product(mean.low, mean.low);
         Self { weight, mean, m2: saturate(about_rounded - correction) }
@@ -118,10 +125,10 @@ impl WeightedMoments {
 }
 
 /// The mean of a block whose products leave the range of `f64`.
-fn rescued_mean(block: &[(f64, f64)], weight: DoubleDouble) -> DoubleDouble {
-    let sum = block.iter().fold(DoubleDouble::ZERO, |sum, (value, one)| {
-        sum + DoubleDouble::from(*one) / weight * (value * RESCUE_SCALE)
-    });
+fn rescued_mean<W: Copy + Into<DoubleDouble>>(block: &[(f64, W)], weight: DoubleDouble) -> DoubleDouble {
+    let sum = block
+        .iter()
+        .fold(DoubleDouble::ZERO, |sum, (value, one)| sum + (*one).into() / weight * (value * RESCUE_SCALE));
     sum * (1.0 / RESCUE_SCALE)
 }
 

@@ -1,6 +1,6 @@
 //! Reads one split after another for a set of inputs, and sees that no row is lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{FoldError, State};
@@ -9,7 +9,7 @@ use crate::batch::{Batch, Inputs};
 use crate::error::{CommonError, Error, Result};
 use crate::execution::Execution;
 use crate::plan::Split;
-use crate::seam::{BatchSource, Delivery, Request};
+use crate::seam::{BatchSource, ColumnRows, Delivery, Request};
 
 /// One pass over a source for a set of inputs.
 pub(super) struct Scan<'a> {
@@ -52,20 +52,12 @@ impl<'a> Scan<'a> {
 
     fn read<A: Accumulator>(&self, split: &Split, state: &mut State<A>, execution: &Execution) -> Result<()> {
         let plan = self.source.plan();
-        let countable = if self.counted.is_empty() { Vec::new() } else { self.source.countable(split) };
-        let mut request = Request { rows: self.rows.clone(), counted: Vec::new() };
-        let mut counted_names = BTreeSet::new();
-        for &index in &self.counted {
-            if countable[index] {
-                request.counted.push(index);
-                counted_names.insert(plan.columns[index].name.clone());
-            } else if !request.rows.contains(&index) {
-                request.rows.push(index);
-            }
-        }
-        request.rows.sort_unstable();
-        let counted_names = Arc::new(counted_names);
+        let request = self.request(split);
+        let name = |index: &usize| plan.columns[*index].name.clone();
+        let apart: BTreeSet<String> = request.counted.iter().chain(&request.apart).map(name).collect();
+        let apart = Arc::new(apart);
         let mut first_row = 0;
+        let mut seen_apart: BTreeMap<usize, u64> = request.apart.iter().map(|&index| (index, 0)).collect();
         let mut sink = |delivery: Delivery| -> Result<()> {
             execution.cancel.check()?;
             match delivery {
@@ -73,12 +65,20 @@ impl<'a> Scan<'a> {
                     self.reconcile(split, column.rows())?;
                     state.accumulator.update(Input::Counted(&column))
                 }
+                Delivery::Apart { column, values } => {
+                    let seen = seen_apart.entry(column).or_default();
+                    let first_row = *seen;
+                    *seen += values.len() as u64;
+                    let column = &plan.columns[column].name;
+                    let rows = ColumnRows { column, split: split.number, first_row, values };
+                    let outcome = state.accumulator.update(Input::Apart(&rows));
+                    outcome.map_err(|error| self.locate(error, split, first_row))
+                }
                 Delivery::Rows(record_batch) => {
                     let rows = record_batch.num_rows() as u64;
-                    let outcome =
-                        Batch::in_split(&record_batch, split.number, first_row, Arc::clone(&counted_names))
-                            .derive(&self.inputs, &mut state.groups)
-                            .and_then(|batch| state.accumulator.update(Input::Rows(&batch)));
+                    let outcome = Batch::in_split(&record_batch, split.number, first_row, Arc::clone(&apart))
+                        .derive(&self.inputs, &mut state.groups)
+                        .and_then(|batch| state.accumulator.update(Input::Rows(&batch)));
                     outcome.map_err(|error| self.locate(error, split, first_row))?;
                     execution.advance(plan, split, first_row, rows);
                     first_row += rows;
@@ -88,8 +88,30 @@ impl<'a> Scan<'a> {
         };
         self.source.read(split, &request, &mut sink)?;
         self.reconcile(split, first_row)?;
+        seen_apart.into_values().try_for_each(|seen| self.reconcile(split, seen))?;
         state.rows = first_row;
         Ok(())
+    }
+
+    /// How the columns are delivered: who wants rows gets batches; who takes counted views gets them where there are
+    /// any, else rows, apart from the other columns where nobody wants them in batches.
+    fn request(&self, split: &Split) -> Request {
+        let countable = if self.counted.is_empty() { Vec::new() } else { self.source.countable(split) };
+        let is_separable = self.source.separable();
+        let mut request = Request::of_rows(self.rows.clone());
+        for &index in &self.counted {
+            if countable[index] {
+                request.counted.push(index);
+            } else if self.rows.binary_search(&index).is_ok() {
+                // Comes in the batches already.
+            } else if is_separable {
+                request.apart.push(index);
+            } else {
+                request.rows.push(index);
+            }
+        }
+        request.rows.sort_unstable();
+        request
     }
 
     /// The state of one split.

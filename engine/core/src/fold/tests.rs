@@ -1,10 +1,19 @@
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::Schema;
 use proptest::prelude::*;
 
 use super::*;
 use crate::accumulator::Input;
-use crate::batch::Inputs;
+use crate::batch::{Delivered, Inputs};
+use crate::column::ColumnKind;
 use crate::error::ErrorKind;
+use crate::execution::Execution;
+use crate::fold::fold;
 use crate::group::GroupMap;
+use crate::plan::{Piece, Plan, PlanOptions, PlannedColumn, PlannedFile, Split};
+use crate::seam::{BatchSource, Delivery, Request};
 
 /// Writes down how states were joined.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -140,6 +149,129 @@ fn damaged_bytes_are_refused_and_never_panic() {
             }
         }
     }
+}
+
+/// Two columns of seven rows in splits of four, handed out one after another, three rows at a time; the last rows of `b`
+/// may be lost.
+struct Separable {
+    plan: Plan,
+    lost: i64,
+}
+
+impl Separable {
+    fn new(lost: i64) -> Self {
+        let file = PlannedFile { path: "memory".into(), size_bytes: 0, rows: 7, fingerprint: "seven".into() };
+        let column = |name: &str| PlannedColumn { name: name.into(), kind: ColumnKind::Integer };
+        let piece = |first_row, rows| Piece { file: 0, first_row, rows, bytes: None };
+        let pieces = [piece(0, 4), piece(4, 3)].into_iter();
+        let options = PlanOptions { split_rows: 4 };
+        Self { plan: Plan::new(vec![file], vec![column("a"), column("b")], pieces, options), lost }
+    }
+}
+
+impl BatchSource for Separable {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn name(&self) -> String {
+        "memory".into()
+    }
+
+    fn separable(&self) -> bool {
+        true
+    }
+
+    fn read(
+        &self,
+        split: &Split,
+        request: &Request,
+        sink: &mut dyn FnMut(Delivery) -> Result<()>,
+    ) -> Result<()> {
+        let all = |lost: i64| {
+            let first = split.pieces[0].first_row.cast_signed();
+            (first..first + split.rows().cast_signed() - lost).collect::<Vec<i64>>()
+        };
+        for &column in &request.apart {
+            for values in all(if column == 1 { self.lost } else { 0 }).chunks(3) {
+                let values: ArrayRef = Arc::new(Int64Array::from(values.to_vec()));
+                sink(Delivery::Apart { column, values })?;
+            }
+        }
+        let arrays: Vec<ArrayRef> =
+            request.rows.iter().map(|_| Arc::new(Int64Array::from(all(0))) as ArrayRef).collect();
+        let fields: Vec<_> = request
+            .rows
+            .iter()
+            .map(|&column| {
+                let name = &self.plan.columns[column].name;
+                arrow::datatypes::Field::new(name, arrow::datatypes::DataType::Int64, true)
+            })
+            .collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(all(0).len()));
+        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
+        sink(Delivery::Rows(batch.unwrap()))
+    }
+}
+
+/// Writes down what came of two columns that take counted views; one may be wanted in batches too.
+#[derive(Clone, Debug)]
+struct Came {
+    in_batches: Option<&'static str>,
+    seen: Vec<String>,
+}
+
+impl Accumulator for Came {
+    type Output = Vec<String>;
+    fn inputs(&self) -> Inputs {
+        let inputs = Inputs::default().with_counted("a").with_counted("b");
+        self.in_batches.map_or(inputs.clone(), |column| inputs.with_column(column))
+    }
+    fn empty(&self) -> Self {
+        Self { in_batches: self.in_batches, seen: Vec::new() }
+    }
+    fn update(&mut self, input: Input<'_>) -> Result<()> {
+        match input {
+            Input::Apart(rows) => {
+                let end = rows.first_row + rows.values.len() as u64;
+                self.seen.push(format!("{} {}:{}..{end}", rows.column, rows.split, rows.first_row));
+            }
+            Input::Rows(batch) => {
+                for column in ["a", "b"] {
+                    if let Delivered::Rows(values) = batch.delivered(column) {
+                        self.seen.push(format!("{column} {} of {}", values.len(), batch.split()));
+                    }
+                }
+            }
+            Input::Counted(_) => self.seen.push("counted".into()),
+        }
+        Ok(())
+    }
+    fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {
+        self.seen.extend(later.seen);
+        Ok(())
+    }
+    fn finish(self) -> Vec<String> {
+        self.seen
+    }
+    fn size_bytes(&self) -> usize {
+        self.seen.capacity()
+    }
+}
+
+#[test]
+fn columns_come_apart_where_nobody_wants_them_beside_others() {
+    let came = |in_batches, lost| {
+        let accumulator = Came { in_batches, seen: Vec::new() };
+        fold(&Separable::new(lost), &accumulator, &Execution::with_threads(2))
+    };
+    let apart = came(None, 0).unwrap();
+    let expected = ["a 0:0..3", "a 0:3..4", "b 0:0..3", "b 0:3..4", "a 1:0..3", "b 1:0..3"];
+    assert_eq!((apart.rows, apart.accumulator.seen), (7, expected.map(String::from).to_vec()));
+    let both = came(Some("a"), 0).unwrap().accumulator.seen;
+    assert_eq!(both, ["b 0:0..3", "b 0:3..4", "a 4 of 0", "b 1:0..3", "a 3 of 1"]);
+    let lost = came(None, 1).unwrap_err();
+    assert_eq!(lost.to_string(), "memory has 3 rows in split 0, its listing says 4");
 }
 
 proptest! {

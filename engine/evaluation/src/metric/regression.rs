@@ -162,7 +162,7 @@ impl Accumulator for RegressionMetrics {
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         match input {
             Input::Rows(batch) => self.add(batch),
-            Input::Counted(_) => Ok(()),
+            Input::Counted(_) | Input::Apart(_) => Ok(()),
         }
     }
 

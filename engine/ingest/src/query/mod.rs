@@ -294,6 +294,10 @@ impl BatchSource for Answer {
         self.source().countable(split)
     }
 
+    fn separable(&self) -> bool {
+        self.source().separable()
+    }
+
     fn read(
         &self,
         split: &Split,

@@ -230,8 +230,8 @@ impl Accumulator for KeyScan {
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         match input {
             Input::Rows(batch) => self.add(batch),
-            // Asks for rows only; what is counted is for others.
-            Input::Counted(_) => Ok(()),
+            // Asks for whole rows only; what comes apart is for others.
+            Input::Counted(_) | Input::Apart(_) => Ok(()),
         }
     }
 
@@ -371,7 +371,7 @@ fn examples(places: &[Place], columns: &[String], source: &dyn BatchSource) -> R
             continue;
         };
         let mut first_row = 0;
-        let request = Request { rows: rows.clone(), counted: Vec::new() };
+        let request = Request::of_rows(rows.clone());
         source.read(split, &request, &mut |delivery| {
             let Delivery::Rows(record_batch) = delivery else { return Ok(()) };
             let end = first_row + record_batch.num_rows() as u64;

@@ -149,8 +149,8 @@ impl Accumulator for ViolationScan {
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         match input {
             Input::Rows(batch) => self.add(batch),
-            // Asks for rows only; what is counted is for others.
-            Input::Counted(_) => Ok(()),
+            // Asks for whole rows only; what comes apart is for others.
+            Input::Counted(_) | Input::Apart(_) => Ok(()),
         }
     }
 

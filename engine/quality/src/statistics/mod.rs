@@ -127,6 +127,7 @@ impl Accumulator for Statistics {
         let Self { num_rows, whole, sliced, association, crosses } = self;
         let batch = match input {
             Input::Counted(counted) => return whole.view(counted),
+            Input::Apart(rows) => return whole.apart(rows),
             Input::Rows(batch) => batch,
         };
         let weights = match whole.weight_column() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::batch::{Batch, Delivered};
 use sluice_core::error::Result;
 use sluice_core::plan::PlannedColumn;
-use sluice_core::seam::CountedColumn;
+use sluice_core::seam::{ColumnRows, CountedColumn};
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics, DatasetWeight};
 use sluice_summaries::{ColumnSummary, ExactSum};
 
@@ -21,9 +21,9 @@ use super::{finished, show_categories};
 pub(super) struct RowStatistics {
     columns: Vec<RowColumn>,
     weight: Option<(String, ExactSum)>,
-    /// Where the next counted view probably belongs.
+    /// Where what comes next apart from the other columns probably belongs.
     #[serde(skip)]
-    next_view: usize,
+    next_apart: usize,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl RowStatistics {
             }
         };
         let weight = options.weight.clone().map(|weight| (weight, ExactSum::new()));
-        Self { columns: described.map(column).collect(), weight, next_view: 0 }
+        Self { columns: described.map(column).collect(), weight, next_apart: 0 }
     }
 
     /// Tells how many rows there are in all, by which quantiles sample.
@@ -97,7 +97,7 @@ impl RowStatistics {
         Self {
             columns: self.columns.iter().map(RowColumn::empty).collect(),
             weight: self.weight.as_ref().map(|(weight, _)| (weight.clone(), ExactSum::new())),
-            next_view: 0,
+            next_apart: 0,
         }
     }
 
@@ -128,8 +128,8 @@ impl RowStatistics {
                 (Delivered::Rows(array), _) => self.rows(index, array, weights)?,
                 (Delivered::Absent, _) => self.absent(index, batch.rows() as u64, weights),
                 // The profile has the counted view, the weights need the rows.
-                (Delivered::Counted, Some(array)) => self.weighted_rows(index, array, weights)?,
-                (Delivered::Counted, None) => {}
+                (Delivered::Apart, Some(array)) => self.weighted_rows(index, array, weights)?,
+                (Delivered::Apart, None) => {}
             }
         }
         Ok(())
@@ -144,17 +144,26 @@ impl RowStatistics {
 
     /// Adds the counted view of a column over a split.
     pub(super) fn view(&mut self, counted: &CountedColumn) -> Result<()> {
-        // Views mostly come in the order of the columns, of which there may be thousands.
-        let is_it =
-            |index: &usize| self.columns.get(*index).is_some_and(|column| column.name == counted.column);
-        let all = || (0..self.columns.len()).find(is_it);
-        match Some(self.next_view).filter(is_it).or_else(all) {
-            Some(index) => {
-                self.next_view = index + 1;
-                self.counted(index, counted)
-            }
+        match self.place_of(&counted.column) {
+            Some(index) => self.counted(index, counted),
             None => Ok(()),
         }
+    }
+
+    /// Adds rows of one column that come apart from the others, which they do where there are no weights.
+    pub(super) fn apart(&mut self, rows: &ColumnRows<'_>) -> Result<()> {
+        let Some(index) = self.place_of(rows.column) else { return Ok(()) };
+        self.columns[index].profile.begin(rows.column, rows.split, rows.first_row);
+        self.rows(index, &rows.values, None)
+    }
+
+    /// What comes apart mostly comes in the order of the columns, of which there may be thousands.
+    fn place_of(&mut self, name: &str) -> Option<usize> {
+        let is_it = |index: &usize| self.columns.get(*index).is_some_and(|column| column.name == name);
+        let near = [self.next_apart.checked_sub(1), Some(self.next_apart)].into_iter().flatten().find(is_it);
+        let index = near.or_else(|| (0..self.columns.len()).find(is_it))?;
+        self.next_apart = index + 1;
+        Some(index)
     }
 
     /// Adds rows to a column.

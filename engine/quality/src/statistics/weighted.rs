@@ -21,6 +21,7 @@ use sluice_summaries::{
     ExactSum, WeightedBar, WeightedFrequencies, WeightedMoments, WeightedQuantiles, WeightedRanks,
 };
 
+use super::few_values::FewValues;
 use super::options::StatisticsError;
 use super::profile::QUANTILES;
 
@@ -137,15 +138,25 @@ impl WeightedColumn {
     /// Adds rows, each with its weight.
     pub(super) fn rows(&mut self, array: &ArrayRef, weights: &[f64]) -> Result<()> {
         let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+        let mut present = ExactSum::new();
         match &nulls {
-            None => self.num_present.add_slice(weights),
+            None => present.add_slice(weights),
             Some(nulls) => {
+                let (mut valid, mut missing) = (Vec::with_capacity(weights.len()), Vec::new());
                 for (is_valid, weight) in nulls.iter().zip(weights) {
-                    if is_valid { &mut self.num_present } else { &mut self.num_missing }.add(*weight);
+                    if is_valid { &mut valid } else { &mut missing }.push(*weight);
                 }
+                present.add_slice(&valid);
+                self.num_missing.add_slice(&missing);
             }
         }
-        self.elements(array, weights)
+        self.num_present.merge(present);
+        if let DataType::List(_) | DataType::Struct(_) = array.data_type() {
+            return self.elements(array, weights);
+        }
+        // What is present is the value.
+        self.num_values.merge(present);
+        self.values.add(&self.name, array, weights)
     }
 
     /// Adds values; those in lists with the weights of their rows.
@@ -175,9 +186,7 @@ impl WeightedColumn {
             }
             return Ok(());
         }
-        for row in valid {
-            self.num_values.add(weights[row]);
-        }
+        self.num_values.add_slice(&valid.map(|row| weights[row]).collect::<Vec<_>>());
         self.values.add(&self.name, array, weights)
     }
 
@@ -263,6 +272,13 @@ impl Values {
             Self::Nothing => {}
             Self::Numbers { moments, quantiles, categories } => {
                 let values = numbers(name, array, "statistics")?;
+                if let Some(categories) = categories {
+                    add_categories(categories, array, weights);
+                }
+                if let Some(few) = FewValues::of(array) {
+                    add_few(moments, quantiles, &few, values.values(), weights);
+                    return Ok(());
+                }
                 let pairs: Vec<(f64, f64)> = values
                     .iter()
                     .zip(weights)
@@ -270,14 +286,32 @@ impl Values {
                     .collect();
                 moments.update(&pairs);
                 quantiles.update(&pairs);
-                if let Some(categories) = categories {
-                    add_categories(categories, array, weights);
-                }
             }
             Self::Texts(frequencies) => add_texts(frequencies, array, weights),
         }
         Ok(())
     }
+}
+
+/// Each value once, with the weights of its rows together.
+fn add_few(
+    moments: &mut WeightedMoments,
+    quantiles: &mut WeightedQuantiles,
+    few: &FewValues,
+    values: &[f64],
+    weights: &[f64],
+) {
+    let mut of_code = vec![DoubleDouble::ZERO; few.firsts.len()];
+    for (code, weight) in few.codes.iter().zip(weights) {
+        // The code of null is past the end.
+        if let Some(sum) = of_code.get_mut(*code as usize) {
+            *sum = *sum + *weight;
+        }
+    }
+    let values = few.firsts.iter().map(|row| values[*row as usize]);
+    let sums: Vec<(f64, DoubleDouble)> = values.zip(of_code).filter(|(value, _)| value.is_finite()).collect();
+    moments.update_summed(&sums);
+    quantiles.update(&sums.iter().map(|(value, weight)| (*value, weight.to_f64())).collect::<Vec<_>>());
 }
 
 fn add_texts(frequencies: &mut WeightedFrequencies, array: &ArrayRef, weights: &[f64]) {

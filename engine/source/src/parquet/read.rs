@@ -1,6 +1,8 @@
 //! Rows of a Parquet file, one row group after another.
 //!
 //! Strings come as codes where the chunk has nothing but codes, else as views; no string is copied row by row.
+//! Columns that are wanted apart are read one after another: a batch of one column stays in the cache, one of a
+//! hundred does not.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use ::parquet::errors::ParquetError;
-use arrow::array::{Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use sluice_core::Result;
@@ -24,6 +26,20 @@ use super::hints::{Text, checked};
 use super::{damaged, guarded};
 use crate::batches::{Sink, normal, order_within};
 
+/// Columns that come apart are read so many at a time that a row group has about as many values of them, so that short
+/// row groups do not cost a reader per column.
+const VALUES_AT_ONCE: u64 = 2 * BATCH_ROWS as u64;
+
+/// A row group that is being read.
+struct OpenGroup<'a> {
+    number: usize,
+    group: &'a RowGroup,
+    /// Rows to leave out, and to read.
+    rows: (u64, u64),
+    file: std::fs::File,
+    metadata: ArrowReaderMetadata,
+}
+
 impl ParquetFile {
     /// Hands the rows of a piece to `sink`, with the columns of these indices.
     pub(crate) fn read(
@@ -32,33 +48,74 @@ impl ParquetFile {
         columns: &[usize],
         sink: &mut Sink<'_>,
     ) -> Result<ControlFlow<()>> {
-        let end = piece.first_row + piece.rows;
-        for (number, group) in self.groups.iter().enumerate() {
-            if group.rows == 0 || group.end() <= piece.first_row || group.first_row >= end {
-                continue;
-            }
-            let from = std::cmp::max(piece.first_row, group.first_row);
-            let to = std::cmp::min(end, group.end());
-            let rows = (from - group.first_row, to - from);
-            if self.read_group(number, group, rows, columns, sink)?.is_break() {
+        for (number, rows) in self.groups_of(piece) {
+            if self.read_group(&self.open_group(number, rows)?, columns, sink)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Hands the rows of a piece to `sink` column by column: of each row group one column after another, its rows in
+    /// order, cut as [`ParquetFile::read`] cuts them.
+    pub(crate) fn read_apart(
+        &self,
+        piece: &Piece,
+        columns: &[usize],
+        sink: &mut dyn FnMut(usize, ArrayRef) -> Result<()>,
+    ) -> Result<()> {
+        if columns.is_empty() {
+            return Ok(());
+        }
+        for (number, rows) in self.groups_of(piece) {
+            let group = self.open_group(number, rows)?;
+            let at_once = usize::try_from(VALUES_AT_ONCE / std::cmp::max(rows.1, 1)).unwrap_or(usize::MAX);
+            for columns in columns.chunks(std::cmp::max(at_once, 1)) {
+                let _ = self.read_group(&group, columns, &mut |batch| {
+                    for (&column, values) in columns.iter().zip(batch.columns()) {
+                        sink(column, Arc::clone(values))?;
+                    }
+                    Ok(ControlFlow::Continue(()))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The row groups that a piece meets, with the rows of each to leave out and to read.
+    fn groups_of(&self, piece: &Piece) -> impl Iterator<Item = (usize, (u64, u64))> {
+        let (first, end) = (piece.first_row, piece.first_row + piece.rows);
+        let meets = move |group: &RowGroup| group.rows > 0 && group.end() > first && group.first_row < end;
+        self.groups.iter().enumerate().filter(move |(_, group)| meets(group)).map(move |(number, group)| {
+            let from = std::cmp::max(first, group.first_row);
+            let to = std::cmp::min(end, group.end());
+            (number, (from - group.first_row, to - from))
+        })
+    }
+
+    fn open_group(&self, number: usize, rows: (u64, u64)) -> Result<OpenGroup<'_>> {
+        let group = &self.groups[number];
+        let metadata = guarded(
+            &self.listed.shown,
+            || format!("row group {number}"),
+            || {
+                let options = ArrowReaderOptions::new().with_schema(self.coded_schema(group));
+                ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options)
+            },
+        )?;
+        Ok(OpenGroup { number, group, rows, file: self.reopen()?, metadata })
+    }
+
     fn read_group(
         &self,
-        number: usize,
-        group: &RowGroup,
-        (skip, take): (u64, u64),
+        open: &OpenGroup<'_>,
         columns: &[usize],
         sink: &mut Sink<'_>,
     ) -> Result<ControlFlow<()>> {
         let shown = &self.listed.shown;
+        let (number, (_, take)) = (open.number, open.rows);
         let part = || format!("row group {number}");
-        let file = self.reopen()?;
-        let mut reader = guarded(shown, part, || self.reader(file, number, group, (skip, take), columns))?;
+        let mut reader = guarded(shown, part, || self.reader(open, columns))?;
         let order = order_within(columns.iter().map(|&column| self.order[column]));
         let mut left = take;
         while let Some(batch) = guarded(shown, part, || reader.next().transpose())? {
@@ -102,25 +159,22 @@ impl ParquetFile {
 
     fn reader(
         &self,
-        file: std::fs::File,
-        number: usize,
-        group: &RowGroup,
-        (skip, take): (u64, u64),
+        open: &OpenGroup<'_>,
         columns: &[usize],
     ) -> Result<ParquetRecordBatchReader, ParquetError> {
+        let (skip, take) = open.rows;
         let rows = |rows: u64| {
             usize::try_from(rows)
                 .map_err(|_| ParquetError::General(format!("{rows} rows do not fit this machine")))
         };
-        let options = ArrowReaderOptions::new().with_schema(self.coded_schema(group));
-        let metadata = ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options)?;
+        let (file, metadata) = (open.file.try_clone()?, open.metadata.clone());
         let places = columns.iter().map(|&column| self.order[column]);
         let mask = ProjectionMask::roots(metadata.parquet_schema(), places);
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
-            .with_row_groups(vec![number])
+            .with_row_groups(vec![open.number])
             .with_projection(mask)
             .with_batch_size(std::cmp::min(BATCH_ROWS, rows(take)?));
-        if (skip, take) != (0, group.rows) {
+        if (skip, take) != (0, open.group.rows) {
             builder = builder.with_offset(rows(skip)?).with_limit(rows(take)?);
         }
         builder.build()

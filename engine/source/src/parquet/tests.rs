@@ -45,6 +45,7 @@ fn read(
                 assert!(batches.is_empty(), "counted views come before rows");
                 counted.push(column);
             }
+            Delivery::Apart { .. } => panic!("not asked for"),
         }
         Ok(())
     })?;
@@ -60,9 +61,14 @@ fn check(source: &FileSource) -> Result<usize, Error> {
     for split in &source.plan().splits {
         let counted =
             source.countable(split).into_iter().enumerate().filter(|(_, yes)| *yes).map(|(index, _)| index);
-        let request = Request { rows: (0..columns).collect(), counted: counted.collect() };
+        let request = Request { rows: (0..columns).collect(), counted: counted.collect(), apart: vec![] };
         let (batches, counted) = read(source, split, &request)?;
         assert_eq!(counted.len(), request.counted.len());
+        for (column, apart) in read_apart(source, split)?.into_iter().enumerate() {
+            let together: Vec<ArrayRef> =
+                batches.iter().map(|batch| Arc::clone(batch.column(column))).collect();
+            assert_eq!(apart, together);
+        }
         for (view, &column) in counted.iter().zip(&request.counted) {
             let planned = &source.plan().columns[column];
             assert_eq!((&view.column, view.split, view.rows()), (&planned.name, split.number, split.rows()));
@@ -78,6 +84,22 @@ fn check(source: &FileSource) -> Result<usize, Error> {
         }
     }
     Ok(checked)
+}
+
+/// Reads a split column by column.
+fn read_apart(source: &FileSource, split: &Split) -> Result<Vec<Vec<ArrayRef>>, Error> {
+    let columns = source.plan().columns.len();
+    let mut apart = vec![Vec::new(); columns];
+    let request = Request { apart: (0..columns).collect(), ..Request::default() };
+    source.read(split, &request, &mut |delivery| {
+        match delivery {
+            Delivery::Apart { column, values } => apart[column].push(values),
+            Delivery::Rows(batch) => assert_eq!(batch.num_columns(), 0),
+            Delivery::Counted(_) => panic!("not asked for"),
+        }
+        Ok(())
+    })?;
+    Ok(apart)
 }
 
 fn add(counts: &mut Counts, array: &ArrayRef, row: usize, times: u64) {
@@ -219,7 +241,7 @@ fn cut_row_groups_give_the_same_rows() {
         let source = open_with("t.parquet", folder.path(), split_rows).unwrap();
         let mut row = 0;
         for split in &source.plan().splits {
-            for batch in read(&source, split, &Request { rows: vec![0, 7], counted: vec![] }).unwrap().0 {
+            for batch in read(&source, split, &Request::of_rows(vec![0, 7])).unwrap().0 {
                 for index in 0..batch.num_rows() {
                     for (mine, original) in [(0, 0), (1, 7)] {
                         let cell = |array: &dyn Array, row| array_value_to_string(array, row).unwrap();
@@ -254,11 +276,8 @@ fn a_dictionary_given_up_midway_is_not_countable() {
     assert_eq!(source.countable(&source.plan().splits[0]), [false]);
     assert_eq!(check(&source).unwrap(), 0);
     assert_eq!(
-        counts_of_rows(
-            &read(&source, &source.plan().splits[0], &Request { rows: vec![0], counted: vec![] }).unwrap().0,
-            0
-        )
-        .len(),
+        counts_of_rows(&read(&source, &source.plan().splits[0], &Request::of_rows(vec![0])).unwrap().0, 0)
+            .len(),
         4000
     );
     write(&path, &table, WriterProperties::builder().set_dictionary_enabled(false));
@@ -401,12 +420,12 @@ fn damage_anywhere_is_an_error_or_harmless() {
         for split in &source.plan().splits {
             let countable = source.countable(split).into_iter().enumerate().filter(|(_, yes)| *yes);
             let counted: Vec<usize> = countable.map(|(index, _)| index).collect();
-            for request in
-                [Request { rows: vec![], counted }, Request { rows: (0..9).collect(), counted: vec![] }]
-            {
+            for request in [Request { counted, ..Request::default() }, Request::of_rows((0..9).collect())] {
                 let rows: Vec<usize> =
                     request.rows.into_iter().filter(|&index| index < source.plan().columns.len()).collect();
-                let _ = source.read(split, &Request { rows, counted: request.counted }, &mut |_| Ok(()));
+                let apart = Request { apart: rows.clone(), ..Request::default() };
+                let _ = source.read(split, &apart, &mut |_| Ok(()));
+                let _ = source.read(split, &Request { rows, ..request }, &mut |_| Ok(()));
             }
         }
     }

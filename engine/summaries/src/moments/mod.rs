@@ -1,6 +1,7 @@
 //! Count, mean and sum of squared deviations of finite numbers, in double-double.
 //!
-//! A slice is read in blocks of 4,096: first the mean, then `sum (x - mean)^2` about it, both compensated
+//! A slice is read in blocks of 4,096. Where the values of a block are not much farther from zero than from one another,
+//! one pass does it, mostly on integers ([`grid`]). Else there are two: first the mean, then `sum (x - mean)^2` about it, both compensated
 //! (the corrected two-pass algorithm; Chan, Golub & `LeVeque`, "Algorithms for computing the sample
 //! variance", The American Statistician 37 (1983), eq. 1.7). Blocks and states are joined by their pairwise
 //! update, eq. 2.1: with `delta = mean_b - mean_a`, `mean = mean_a + delta n_b / n` and `M2 = M2_a + M2_b +
@@ -15,17 +16,23 @@
 //! A constant column has the mean `x` and the variance zero, exactly. The mean of finite numbers is finite;
 //! the variance is infinite when it exceeds the range of `f64`, which deviations above some 1e150 make it do.
 //!
-//! The relative error is some 1e-28 for the mean (relative to the root mean square) and 1e-23 for the
+//! The relative error is some 1e-23 for the mean (relative to the root mean square) and 1e-21 for the
 //! variance, hence the same `f64` within one unit in the last place for any layout; the same blocks give the
-//! same bits on any machine. Constant memory; some 1 ns a value with AVX2, 2 on the base x86-64.
+//! same bits on any machine. Constant memory; some 0.3 ns a value with AVX2 on a
+//! grid, 0.9 in two passes.
+
+mod grid;
 
 use serde::{Deserialize, Serialize};
 use sluice_core::double_double::{DoubleDouble, two_sum};
 
-use crate::vectors::wide;
+use self::grid::Grid;
+use crate::vectors::{Extent, extent, wide};
 
 /// Values read twice before they leave the cache.
 const BLOCK: usize = 4096;
+/// Shorter blocks are taken in two passes.
+const SMALLEST_GRID_BLOCK: usize = 64;
 /// Independent sums, so that the compiler can use vector registers; part of the result's definition.
 const LANES: usize = 16;
 /// Keeps the 26 leading bits of a significand, whose square is exact.
@@ -54,12 +61,17 @@ impl Moments {
 
     /// Takes in finite values.
     pub fn update(&mut self, values: &[f64]) {
-        debug_assert!(
-            values.iter().all(|value| value.is_finite()),
-            "the caller leaves out NaN and infinities"
-        );
         for block in values.chunks(BLOCK) {
-            self.merge(wide(|| Self::of_block(block)));
+            self.update_within(block, &extent(block));
+        }
+    }
+
+    /// Takes in finite values of which the extent is known, or that of more of them.
+    pub fn update_within(&mut self, values: &[f64], extent: &Extent) {
+        debug_assert!(extent.is_finite, "the caller leaves out NaN and infinities");
+        let grid = Grid::of(extent);
+        for block in values.chunks(BLOCK) {
+            self.merge(Self::of_block(block, grid));
         }
     }
 
@@ -72,7 +84,8 @@ impl Moments {
             for (number, value) in numbers.iter_mut().zip(block) {
                 *number = distance(*value, pivot);
             }
-            self.merge(wide(|| Self::of_block(numbers)).shifted(pivot));
+            let grid = Grid::of(&extent(numbers));
+            self.merge(Self::of_block(numbers, grid).shifted(pivot));
         }
     }
 
@@ -180,8 +193,18 @@ impl Moments {
         self
     }
 
+    fn of_block(block: &[f64], grid: Option<Grid>) -> Self {
+        match grid {
+            Some(grid) if block.len() >= SMALLEST_GRID_BLOCK => grid.moments(block),
+            _ => wide(
+                #[inline(always)]
+                || Self::in_two_passes(block),
+            ),
+        }
+    }
+
     #[inline(always)]
-    fn of_block(block: &[f64]) -> Self {
+    fn in_two_passes(block: &[f64]) -> Self {
         let count = block.len() as u64;
         let mut sum = compensated_sum(block, 1.0);
         let mut mean = sum / DoubleDouble::from(count);
@@ -198,9 +221,15 @@ impl Moments {
     fn of_counted_block(block: &Counted) -> Self {
         if block.largest_count < SMALL_COUNT {
             let count = block.count;
-            let mean = wide(|| block.sum()) / DoubleDouble::from(count);
+            let mean = wide(
+                #[inline(always)]
+                || block.sum(),
+            ) / DoubleDouble::from(count);
             if mean.is_finite() {
-                let about_rounded = wide(|| block.squared_deviations(mean.high));
+                let about_rounded = wide(
+                    #[inline(always)]
+                    || block.squared_deviations(mean.high),
+                );
                 let correction = DoubleDouble::product(mean.low, mean.low) * DoubleDouble::from(count);
                 return Self { count, mean, m2: saturate(about_rounded - correction) };
             }
@@ -389,6 +418,8 @@ fn add_square(sum: &mut f64, errors: &mut f64, value: f64, center: f64) {
     *errors += error + rest;
 }
 
+/// A call, so that the order in which lanes are joined does not decide how the compiler lays out the loop before it.
+#[inline(never)]
 fn join_lanes(sums: [f64; LANES], errors: [f64; LANES]) -> DoubleDouble {
     sums.into_iter()
         .zip(errors)

@@ -1,6 +1,6 @@
 //! Quantiles of numbers in bounded memory, deterministic and mergeable, with a stated bound on the rank error.
 //!
-//! Values are gathered 16,384 at a time (a longer slice up to 65,536 at once), sorted and kept as runs of (order key,
+//! Values are gathered 16,384 at a time (a longer slice up to 65,536 at once), sorted as far as needed and kept as runs of (order key,
 //! count). A run longer than the capacity is cut into cells of about equal count, each kept as its last value with
 //! the count of the cell: the held count of values up to any `v` is then too low, never too high, and by at most the
 //! largest cell without its last value. Runs are joined when the earlier is less than twice as heavy as what follows
@@ -62,6 +62,9 @@ pub struct Quantiles {
     squared_strata: u64,
     gathered: Vec<i64>,
     gathered_counted: Vec<(i64, u64)>,
+    /// Each stands for `stride` values.
+    gathered_strata: Vec<i64>,
+    stride: u64,
 }
 
 /// What is serialised: everything gathered stands in runs.
@@ -120,6 +123,8 @@ impl Quantiles {
             squared_strata: 0,
             gathered: Vec::new(),
             gathered_counted: Vec::new(),
+            gathered_strata: Vec::new(),
+            stride: 1,
         }
     }
 
@@ -159,7 +164,7 @@ impl Quantiles {
 
     /// Takes in a sample of consecutive values.
     pub fn update_strata(&mut self, strata: Strata) {
-        let Strata { stride, mut picked, left_over, extremes, .. } = strata;
+        let Strata { stride, picked, left_over, extremes, .. } = strata;
         if picked.is_empty() && left_over.is_empty() {
             return;
         }
@@ -170,13 +175,17 @@ impl Quantiles {
         let weight = stride as u64;
         self.squared_strata += weight * weight * picked.len() as u64;
         (self.min, self.max) = (self.min.min(extremes.0), self.max.max(extremes.1));
-        if picked.len() >= GATHERED / 4 {
-            self.count += weight * picked.len() as u64;
-            self.push(Run::of_values(&mut picked, weight, &mut []));
-        } else {
-            picked.iter().for_each(|key| self.update_counted_key(*key, weight));
+        self.gathered.extend(left_over);
+        if weight != self.stride {
+            self.settle();
+            self.stride = weight;
         }
-        left_over.iter().for_each(|key| self.update_counted_key(*key, 1));
+        if self.gathered_strata.is_empty() {
+            self.gathered_strata = picked;
+        } else {
+            self.gathered_strata.extend(picked);
+        }
+        self.settle_if_full();
     }
 
     /// Takes in a later summary; the smaller capacity remains.
@@ -200,7 +209,7 @@ impl Quantiles {
     #[must_use]
     pub fn count(&self) -> u64 {
         let counted: u64 = self.gathered_counted.iter().map(|(_, count)| count).sum();
-        self.count + self.gathered.len() as u64 + counted
+        self.count + self.gathered.len() as u64 + counted + self.stride * self.gathered_strata.len() as u64
     }
 
     /// The table to ask several quantiles or a histogram of numbers; [`Quantiles::quantile`] builds it anew each time.
@@ -254,34 +263,46 @@ impl Quantiles {
         size_of::<Self>()
             + self.runs.capacity() * size_of::<Run>()
             + self.runs.iter().map(|run| run.entries.capacity() * size_of::<(i64, u64)>()).sum::<usize>()
-            + self.gathered.capacity() * size_of::<i64>()
+            + (self.gathered.capacity() + self.gathered_strata.capacity()) * size_of::<i64>()
             + self.gathered_counted.capacity() * size_of::<(i64, u64)>()
     }
 
     fn settle_if_full(&mut self) {
-        if self.gathered.len() >= GATHERED || self.gathered_counted.len() >= GATHERED {
+        if self.num_gathered() >= GATHERED {
             self.settle();
         }
     }
 
+    fn num_gathered(&self) -> usize {
+        self.gathered.len() + self.gathered_counted.len() + self.gathered_strata.len()
+    }
+
     /// Sorts in what is gathered and gives its space back.
     fn settle(&mut self) {
-        let mut gathered = core::mem::take(&mut self.gathered);
-        let mut gathered_counted = core::mem::take(&mut self.gathered_counted);
-        if gathered.is_empty() && gathered_counted.is_empty() {
+        if self.num_gathered() == 0 {
             return;
         }
-        let run = Run::of_values(&mut gathered, 1, &mut gathered_counted);
-        // Sampling noted the extremes of all; those of what it kept lie between.
-        if let (Some((first, _)), Some((last, _))) = (run.entries.first(), run.entries.last()) {
-            (self.min, self.max) = (self.min.min(*first), self.max.max(*last));
+        let mut gathered = core::mem::take(&mut self.gathered);
+        let mut gathered_counted = core::mem::take(&mut self.gathered_counted);
+        let mut gathered_strata = core::mem::take(&mut self.gathered_strata);
+        // Those of a sample were noted when it was taken.
+        let counted = gathered_counted.iter().map(|(key, _)| *key);
+        for key in gathered.iter().copied().chain(counted) {
+            (self.min, self.max) = (self.min.min(key), self.max.max(key));
         }
+        let runs = [
+            Run::of_values(&mut gathered, 1, self.capacity),
+            Run::of_pairs(&mut gathered_counted),
+            Run::of_values(&mut gathered_strata, self.stride, self.capacity),
+        ];
+        let runs = runs.into_iter().filter(|run| !run.entries.is_empty());
+        let Some(run) = runs.reduce(|joined, run| joined.join(&run)) else { return };
         self.count += run.weight();
         self.push(run);
     }
 
     fn settled(&self) -> Cow<'_, Self> {
-        if self.gathered.is_empty() && self.gathered_counted.is_empty() {
+        if self.num_gathered() == 0 {
             return Cow::Borrowed(self);
         }
         let mut settled = self.clone();

@@ -6,10 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sort::sort_by_key;
+use crate::vectors::wide;
+
+use super::sort::{ends_of_cells, sort_by_key};
 
 /// Above this many times the capacity, a compression takes the first bound that suffices instead of the least.
 const SEARCHED_LENGTH: usize = 8;
+/// Bounds that are tried in one pass.
+const TRIED: usize = 8;
 
 /// Ascending values with counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,20 +23,38 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Sorts and counts keys that each stand for `weight` values, and (key, count) pairs.
-    pub(super) fn of_values(keys: &mut [i64], weight: u64, pairs: &mut [(i64, u64)]) -> Self {
+    /// Keys that each stand for `weight` values: all of them, sorted; but where there are surely more different ones than
+    /// the capacity, the cells of equally many that [`Run::compress`] would make of them.
+    pub(super) fn of_values(keys: &mut [i64], weight: u64, capacity: usize) -> Self {
+        let in_cell = keys.len().div_ceil(capacity).max(1);
+        if let Some(ends) = ends_of_cells(keys, in_cell, capacity) {
+            let mut run =
+                Self { entries: Vec::with_capacity(ends.len()), undercount: (in_cell as u64 - 1) * weight };
+            let mut left = keys.len();
+            for end in ends {
+                let count = left.min(in_cell);
+                left -= count;
+                // What crowds at one value ends several cells.
+                run.append(end, count as u64 * weight);
+            }
+            return run;
+        }
         sort_by_key(keys, |key| *key);
-        sort_by_key(pairs, |pair| pair.0);
-        let mut single = Self::default();
-        single.entries.reserve(keys.len());
+        let mut run = Self { entries: Vec::with_capacity(keys.len()), undercount: 0 };
         for key in keys {
-            single.append(*key, weight);
+            run.append(*key, weight);
         }
-        let mut counted = Self::default();
+        run
+    }
+
+    /// Values with their counts, sorted.
+    pub(super) fn of_pairs(pairs: &mut [(i64, u64)]) -> Self {
+        sort_by_key(pairs, |pair| pair.0);
+        let mut run = Self { entries: Vec::with_capacity(pairs.len()), undercount: 0 };
         for (key, count) in pairs {
-            counted.append(*key, *count);
+            run.append(*key, *count);
         }
-        if counted.entries.is_empty() { single } else { single.join(&counted) }
+        run
     }
 
     /// How many values the run stands for.
@@ -57,16 +79,17 @@ impl Run {
         let (left, right) = (self.entries.as_slice(), other.entries.as_slice());
         let (mut i, mut j) = (0, 0);
         while i < left.len() && j < right.len() {
-            // A choice, not a branch, which would be guessed wrongly every other time.
-            let is_left = left[i].0 <= right[j].0;
-            let (value, count) = if is_left { left[i] } else { right[j] };
+            // Choices, not branches, which would be guessed wrongly every other time. Within a run no value comes twice.
+            let ((value, count), (other, other_count)) = (left[i], right[j]);
+            let (is_left, is_right) = (value <= other, other <= value);
+            let least = if is_left { value } else { other };
+            let count = if is_left { count } else { 0 } + if is_right { other_count } else { 0 };
+            joined.entries.push((least, count));
             i += usize::from(is_left);
-            j += usize::from(!is_left);
-            joined.append(value, count);
+            j += usize::from(is_right);
         }
-        for (value, count) in left[i..].iter().chain(&right[j..]) {
-            joined.append(*value, *count);
-        }
+        joined.entries.extend_from_slice(&left[i..]);
+        joined.entries.extend_from_slice(&right[j..]);
         joined
     }
 
@@ -94,26 +117,24 @@ impl Run {
         let weight = self.weight();
         let cells = capacity as u64;
         // With this bound each finished cell weighs more than weight / (cells - 1).
-        let (mut infeasible, mut bound) = (None, weight / (cells - 1) + 1);
-        let guess = weight.div_ceil(cells) - 1;
-        if self.cell_count(guess) <= capacity {
-            bound = guess;
-        } else {
-            infeasible = Some(guess);
-        }
-        if self.entries.len() <= SEARCHED_LENGTH * capacity {
-            // A cell outweighs the bound by its last entry at most, so that a smaller bound makes too many.
-            let heaviest = self.entries.iter().map(|(_, count)| *count).fold(0, u64::max);
-            let least = weight.div_ceil(cells).saturating_sub(heaviest);
-            let mut low = infeasible.map_or(0, |guess| guess + 1).max(least);
-            // Close enough to the least: the bound makes the undercount, of which a part in 32 is nothing.
-            while low + bound / 32 < bound {
-                let middle = low + (bound - low) / 2;
-                if self.cell_count(middle) <= capacity {
-                    bound = middle;
-                } else {
-                    low = middle + 1;
-                }
+        let mut bound = weight / (cells - 1) + 1;
+        // A cell outweighs the bound by its last entry at most, so that a smaller bound makes too many.
+        let heaviest = self.entries.iter().map(|(_, count)| *count).fold(0, u64::max);
+        let mut low = weight.div_ceil(cells).saturating_sub(heaviest);
+        let mut passes = if self.entries.len() <= SEARCHED_LENGTH * capacity { usize::MAX } else { 1 };
+        // Close enough to the least: the bound makes the undercount, of which a part in 32 is nothing.
+        while passes > 0 && low + bound / 32 < bound {
+            passes -= 1;
+            let part = (bound - low).div_ceil(TRIED as u64);
+            let tried = core::array::from_fn(|index| (low + part * index as u64).min(bound));
+            let counts = wide(
+                #[inline(always)]
+                || self.cell_counts(&tried),
+            );
+            match counts.iter().position(|count| *count <= cells) {
+                Some(0) => bound = tried[0],
+                Some(index) => (low, bound) = (tried[index - 1] + 1, tried[index]),
+                None => low = tried[TRIED - 1] + 1,
             }
         }
         self.cut(bound, capacity);
@@ -126,14 +147,17 @@ impl Run {
         }
     }
 
-    /// How many cells there are if each may weigh `bound` before its last value. A choice, not a branch, which cells of
-    /// a few values would mislead.
-    fn cell_count(&self, bound: u64) -> usize {
-        let (mut cells, mut weight) = (1, 0);
+    /// How many cells there are if each may weigh a bound before its last value, for several bounds at once. A choice, not
+    /// a branch, which cells of a few values would mislead.
+    #[inline(always)]
+    fn cell_counts(&self, bounds: &[u64; TRIED]) -> [u64; TRIED] {
+        let (mut cells, mut weights) = ([1; TRIED], [0; TRIED]);
         for (_, count) in &self.entries {
-            let is_full = weight > bound;
-            cells += usize::from(is_full);
-            weight = if is_full { *count } else { weight + count };
+            for lane in 0..TRIED {
+                let is_full = weights[lane] > bounds[lane];
+                cells[lane] = u64::wrapping_add(cells[lane], u64::from(is_full));
+                weights[lane] = u64::wrapping_add(if is_full { 0 } else { weights[lane] }, *count);
+            }
         }
         cells
     }

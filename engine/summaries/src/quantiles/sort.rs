@@ -38,6 +38,59 @@ pub(super) fn sort_by_key<T: Copy + Default>(items: &mut [T], key: impl Fn(&T) -
     }
 }
 
+/// The last keys of cells of `in_cell` keys each (the last cell may have fewer), ascending, in linear time: keys are put
+/// into steps, and only the steps in which a cell ends are looked into. `None` where that is not worth it, or where there
+/// may be no more than `few` different keys.
+pub(super) fn ends_of_cells(keys: &[i64], in_cell: usize, few: usize) -> Option<Vec<i64>> {
+    if in_cell < 2 {
+        return None;
+    }
+    let (sample, _) = Prefix::of_items(keys, |key| *key)?;
+    let (stepped, ends) = match Steps::of_sample(&sample, keys.len())? {
+        Steps::Keys { low, shift, last } => by_step(keys, &|key| *key, last, |key| {
+            let step = key.saturating_sub(low).max(0) >> shift;
+            step.cast_unsigned()
+        }),
+        Steps::Numbers { low, scale, last } => {
+            by_step(keys, &|key| *key, last, |key| number_step(key, low, scale))
+        }
+    };
+    cells_of_steps(stepped, &ends, in_cell, few)
+}
+
+fn cells_of_steps(mut stepped: Vec<i64>, ends: &[u32], in_cell: usize, few: usize) -> Option<Vec<i64>> {
+    let mut taken = 0;
+    let is_taken = |end: &&u32| core::mem::replace(&mut taken, **end) != **end;
+    if ends.iter().filter(is_taken).count() <= few {
+        return None;
+    }
+    let count = stepped.len();
+    let mut cells = Vec::with_capacity(count.div_ceil(in_cell));
+    let mut steps = ends.iter().map(|end| *end as usize);
+    let (mut first, mut end) = (0, 0);
+    for place in
+        (in_cell - 1..count).step_by(in_cell).chain((!count.is_multiple_of(in_cell)).then_some(count - 1))
+    {
+        while end <= place {
+            first = end;
+            end = steps.next()?;
+            if end > place && end - first > 2 * in_cell {
+                // Several cells end here.
+                stepped[first..end].sort_unstable();
+            }
+        }
+        let key = match &mut stepped[first..end] {
+            [only] => *only,
+            [a, b] if (place == first) == (*a <= *b) => *a,
+            [_, b] => *b,
+            step if step.len() > 2 * in_cell => step[place - first],
+            step => *step.select_nth_unstable(place - first).1,
+        };
+        cells.push(key);
+    }
+    Some(cells)
+}
+
 /// Sorts by step, which must not descend where keys ascend, and within steps by comparing.
 fn sort_by_step<T: Copy + Default>(
     items: &mut [T],
@@ -45,6 +98,31 @@ fn sort_by_step<T: Copy + Default>(
     last: u32,
     step: impl Fn(i64) -> u64,
 ) {
+    let (mut other, ends) = by_step(items, key, last, step);
+    let mut first = 0;
+    for end in ends {
+        let end = end as usize;
+        match &mut other[first..end] {
+            [] | [_] => {}
+            [a, b] => {
+                if key(b) < key(a) {
+                    core::mem::swap(a, b);
+                }
+            }
+            equal => equal.sort_unstable_by_key(key),
+        }
+        first = end;
+    }
+    items.copy_from_slice(&other);
+}
+
+/// The items in the order of their steps, and where each step ends.
+fn by_step<T: Copy + Default>(
+    items: &[T],
+    key: &impl Fn(&T) -> i64,
+    last: u32,
+    step: impl Fn(i64) -> u64,
+) -> (Vec<T>, Vec<u32>) {
     #[expect(clippy::cast_possible_truncation, reason = "at most `last`")]
     let steps: Vec<u32> = items.iter().map(|item| step(key(item)).min(u64::from(last)) as u32).collect();
     let mut starts = vec![0_u32; last as usize + 2];
@@ -61,21 +139,7 @@ fn sort_by_step<T: Copy + Default>(
         *place += 1;
     }
     // Now each start is where its step ends.
-    let mut first = 0;
-    for end in starts {
-        let end = end as usize;
-        match &mut other[first..end] {
-            [] | [_] => {}
-            [a, b] => {
-                if key(b) < key(a) {
-                    core::mem::swap(a, b);
-                }
-            }
-            equal => equal.sort_unstable_by_key(key),
-        }
-        first = end;
-    }
-    items.copy_from_slice(&other);
+    (other, starts)
 }
 
 fn sort_by_prefix<T: Copy + Default>(items: &mut [T], key: &impl Fn(&T) -> i64, prefix: &Prefix) {

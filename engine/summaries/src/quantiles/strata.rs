@@ -22,12 +22,6 @@ impl Strata {
         Self { stride, random: seed, picked, left_over: Vec::new(), extremes: (i64::MAX, i64::MIN) }
     }
 
-    /// How many values one stands for.
-    #[must_use]
-    pub fn stride(&self) -> usize {
-        self.stride
-    }
-
     /// How many values there were.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -240,7 +240,7 @@ impl Accumulator for LabelAssociation {
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         match input {
             Input::Rows(batch) => self.rows(batch),
-            Input::Counted(_) => Ok(()),
+            Input::Counted(_) | Input::Apart(_) => Ok(()),
         }
     }
 

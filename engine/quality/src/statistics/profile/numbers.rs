@@ -3,7 +3,8 @@
 //! While there are at most 2,048 different values they are counted, and all figures follow from the counts in the end:
 //! exact for any layout. Beyond, each figure has its own summary. Values are order keys throughout, so that
 //! integers past 2^53 stay what they are; decimals are counted as `f64`, but for their range and distinct values.
-//! Of tables above 262,144 rows each split gives 16,384 values to the quantiles whole, of the rest one in 2, 4 or 8.
+//! Of tables above 262,144 rows the quantiles take one value in 2, 4 or 8; but 16,384 of a split whole where its batches have
+//! fewer values than that.
 
 use arrow::array::{Array, ArrayRef, Float64Array};
 use serde::{Deserialize, Serialize};
@@ -16,15 +17,15 @@ use sluice_core::statistics::{
     ColumnStatistics, NumericStatistics, Presence, Quantiles as QuantileStatistics,
 };
 use sluice_summaries::{
-    Distinct, Moments, Quantiles, Strata, Tally, extent, f64_of_key, hash_bytes, hash_f64, hash_i64,
-    key_of_f64, key_of_u64, u64_of_key, wide,
+    Distinct, Moments, Quantiles, Strata, TALLY_CAPACITY, Tally, different_at_least, extent, f64_of_key,
+    hash_bytes, hash_f64, hash_i64, key_of_f64, key_of_u64, u64_of_key, wide,
 };
 
 use super::histograms::histograms;
 use super::{QUANTILES, all_values, distinct, join, widen};
 
-/// Values of a split that go to the quantiles whole before sampling begins.
-const WHOLE_VALUES: u64 = 16_384;
+/// Values of a split that go to the quantiles whole before sampling begins, where a batch has fewer than that.
+const WHOLE_VALUES: usize = 16_384;
 
 /// Values of which all figures are taken before the next ones, so that they stay in the cache; a multiple of all
 /// strides and of the blocks of the moments.
@@ -47,6 +48,14 @@ impl Sampling {
             _ => 8,
         }
     }
+}
+
+/// What the quantiles take of a batch.
+struct Picking {
+    /// How many of the next values whole.
+    whole: usize,
+    /// A sample of the others.
+    strata: Strata,
 }
 
 /// What order keys stand for.
@@ -197,6 +206,7 @@ impl Numbers {
         let taken = |value: f64, tally: &mut Tally, presence: &mut Presence| {
             !count_odd(value, 1, presence) || tally.add(key_of_f64(value), 1)
         };
+        self.foresee(values, hash_f64);
         let rest = &values[self.tallied(values, |value, tally| taken(value, tally, presence))..];
         if rest.is_empty() {
             return;
@@ -206,7 +216,7 @@ impl Numbers {
         if has_distinct {
             self.distinct.expect(rest, hash_f64);
         }
-        let mut strata = Strata::new(sampling.stride, sampling.seed, rest.len());
+        let mut picking = self.picking(sampling, rest.len());
         let mut finite = Vec::new();
         for block in rest.chunks(BLOCK) {
             let (mut block, mut all) = (block, extent(block));
@@ -219,7 +229,7 @@ impl Numbers {
                 continue;
             }
             if let Some(moments) = &mut self.moments {
-                moments.update(block);
+                moments.update_within(block, &all);
             }
             self.num_zeros += all.zeros;
             let range = (key_of_f64(all.min), key_of_f64(all.max));
@@ -227,12 +237,13 @@ impl Numbers {
             if has_distinct {
                 self.distinct.insert_all(block, hash_f64);
             }
-            self.rank(block, range, &mut strata, key_of_f64);
+            self.rank(block, range, &mut picking, key_of_f64);
         }
-        self.quantiles.update_strata(strata);
+        self.quantiles.update_strata(picking.strata);
     }
 
     pub(super) fn integers(&mut self, keys: &[i64], sampling: Sampling) {
+        self.foresee(keys, hash_i64);
         let rest = &keys[self.tallied(keys, |key, tally| tally.add(key, 1))..];
         if rest.is_empty() {
             return;
@@ -242,49 +253,67 @@ impl Numbers {
             Scale::Integer => self.distinct.expect(rest, hash_i64),
             Scale::Unsigned => self.distinct.expect(rest, hash_unsigned),
         }
-        let mut strata = Strata::new(sampling.stride, sampling.seed, rest.len());
+        let mut picking = self.picking(sampling, rest.len());
         for block in rest.chunks(BLOCK) {
-            self.integer_block(block, &mut strata);
+            self.integer_block(block, &mut picking);
         }
-        self.quantiles.update_strata(strata);
+        self.quantiles.update_strata(picking.strata);
     }
 
-    fn integer_block(&mut self, block: &[i64], strata: &mut Strata) {
+    fn integer_block(&mut self, block: &[i64], picking: &mut Picking) {
         let Some(first) = block.first() else { return };
         let zero = self.scale.zero();
-        let (range, zeros) = wide(|| {
-            block.iter().fold(((*first, *first), 0_u64), |((low, high), zeros), key| {
-                ((low.min(*key), high.max(*key)), zeros + u64::from(*key == zero))
-            })
-        });
+        let (range, zeros) = wide(
+            #[inline(always)]
+            || {
+                block.iter().fold(((*first, *first), 0_u64), |((low, high), zeros), key| {
+                    ((low.min(*key), high.max(*key)), zeros + u64::from(*key == zero))
+                })
+            },
+        );
         if let Some(moments) = &mut self.moments {
             moments.update_integers(block);
         }
         self.num_zeros += zeros;
         join(&mut self.range, Some(range));
         self.insert_distinct(block, |key| key);
-        self.rank(block, range, strata, |key| key);
+        self.rank(block, range, picking, |key| key);
     }
 
-    /// The first values of a split go to the quantiles whole, the others as a sample.
+    /// Where values are few, the first of a split go to the quantiles whole.
+    fn picking(&self, sampling: Sampling, values: usize) -> Picking {
+        let is_whole = sampling.stride > 1 && values < WHOLE_VALUES;
+        let ranked = if is_whole { self.quantiles.count() } else { u64::MAX };
+        let whole = WHOLE_VALUES.saturating_sub(usize::try_from(ranked).unwrap_or(usize::MAX));
+        Picking { whole, strata: Strata::new(sampling.stride, sampling.seed, values) }
+    }
+
     fn rank<T: Copy>(
         &mut self,
         values: &[T],
         range: (i64, i64),
-        strata: &mut Strata,
+        picking: &mut Picking,
         key: impl Fn(T) -> i64,
     ) {
-        let mut whole = 0;
-        if strata.stride() > 1 {
-            let room = WHOLE_VALUES.saturating_sub(self.quantiles.count() + strata.count());
-            whole = usize::try_from(room).map_or(values.len(), |room| room.min(values.len()));
-        }
-        let (first, rest) = values.split_at(whole);
+        let (first, rest) = values.split_at(picking.whole.min(values.len()));
+        picking.whole -= first.len();
         if !first.is_empty() {
             let keys: Vec<i64> = first.iter().map(|value| key(*value)).collect();
             self.quantiles.update_keys(&keys);
         }
-        strata.add(rest, range, key);
+        picking.strata.add(rest, range, key);
+    }
+
+    /// Gives up counting where the first of the values that come are too many different ones.
+    fn foresee<T: Copy>(&mut self, values: &[T], hash: impl Fn(T) -> u64) {
+        /// NaN and the infinities have hashes too.
+        const TOO_MANY: usize = TALLY_CAPACITY + 3;
+        if self.tally.is_some()
+            && values.len() > 2 * TALLY_CAPACITY
+            && different_at_least(&values[..2 * TALLY_CAPACITY], hash) > TOO_MANY
+        {
+            self.spill();
+        }
     }
 
     /// Counts values while they are few, and answers how many it took.
