@@ -1,5 +1,7 @@
 //! The accumulator of one scan: analyzers with the values that they read.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use sluice_core::accumulator::{Accumulator, Input};
@@ -11,6 +13,7 @@ use super::ValueId;
 use super::analyzer::{Analyze, Analyzer, Rows};
 use super::builder::Blueprint;
 use crate::graph::Program;
+use crate::value::Value;
 
 /// An analyzer of a step, before the names of its values are looked up.
 pub(super) struct Gathering {
@@ -50,7 +53,7 @@ impl Gathering {
 /// An analyzer with the values that it reads.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
-    /// Whether it takes the counted view of a source column.
+    /// Whether it reads one source column, which may come counted or apart.
     counted: bool,
     values: Vec<String>,
     names: Vec<String>,
@@ -80,15 +83,25 @@ impl Analysis {
         self.entries.iter().filter(|entry| !entry.counted)
     }
 
+    /// Hands a column that comes by itself to the analyzers that take it so.
+    fn alone(&mut self, column: &str, add: impl Fn(&mut Analyzer, &str) -> Result<()>) -> Result<()> {
+        for entry in self.entries.iter_mut().filter(|entry| entry.counted && entry.values[0] == column) {
+            if let Some(analyzer) = &mut entry.analyzer {
+                add(analyzer, &entry.names[0])?;
+            }
+        }
+        Ok(())
+    }
+
     fn update_rows(&mut self, batch: &Batch) -> Result<()> {
         for entry in self.entries.iter_mut().filter(|entry| entry.counted) {
             let Some(analyzer) = &mut entry.analyzer else { continue };
             match batch.delivered(&entry.values[0]) {
                 Delivered::Rows(values) => {
-                    let value = crate::value::Value::Column(std::sync::Arc::clone(values));
+                    let value = Value::Column(Arc::clone(values));
                     analyzer.rows(&Rows { names: vec![&entry.names[0]], values: vec![&value] })?;
                 }
-                Delivered::Counted => {}
+                Delivered::Apart => {}
                 Delivered::Absent => analyzer.absent(batch.rows() as u64),
             }
         }
@@ -127,15 +140,12 @@ impl Accumulator for Analysis {
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         match input {
             Input::Rows(batch) => self.update_rows(batch),
-            Input::Counted(column) => {
-                for entry in
-                    self.entries.iter_mut().filter(|entry| entry.counted && entry.values[0] == column.column)
-                {
-                    if let Some(analyzer) = &mut entry.analyzer {
-                        analyzer.counted(column)?;
-                    }
-                }
-                Ok(())
+            Input::Counted(counted) => self.alone(&counted.column, |analyzer, _| analyzer.counted(counted)),
+            Input::Apart(rows) => {
+                let value = Value::Column(Arc::clone(&rows.values));
+                self.alone(rows.column, |analyzer, name| {
+                    analyzer.rows(&Rows { names: vec![name], values: vec![&value] })
+                })
             }
         }
     }
