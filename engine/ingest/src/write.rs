@@ -18,7 +18,7 @@ use sluice_core::batch::{Batch, Inputs, RowIdentity};
 use sluice_core::column::ColumnKind;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::{Execution, Extent};
-use sluice_core::fold::in_order;
+use sluice_core::fold::{Task, in_order_weighed};
 use sluice_core::group::GroupTables;
 use sluice_core::plan::{Plan, PlannedColumn, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
@@ -147,10 +147,11 @@ fn write_parts(
     let plan = source.plan();
     let mut writers = Writers::new();
     let mut left_out = 0;
-    in_order(
+    in_order_weighed(
         &plan.splits,
         execution,
-        |split| layout.sort(source, split, execution),
+        Sorted::size_bytes,
+        |split, task| layout.sort(source, split, (execution, task)),
         |split, sorted: Sorted| {
             left_out += sorted.left_out;
             let span = plan.span_of(split).map(|span| span.span);
@@ -166,7 +167,7 @@ fn write_parts(
                 };
                 writer.append(part)?;
             }
-            Ok(())
+            Ok(writers.values().map(ParquetWriter::size_bytes).sum())
         },
     )?;
     Ok((writers, left_out))
@@ -207,6 +208,12 @@ struct Sorted {
     parts: Vec<(String, EncodedRows)>,
     /// Rows that belong to no subset.
     left_out: u64,
+}
+
+impl Sorted {
+    fn size_bytes(&self) -> usize {
+        self.parts.iter().map(|(_, part)| part.size_bytes()).sum()
+    }
 }
 
 /// Which columns are read, computed and written.
@@ -266,7 +273,12 @@ impl<'a> Layout<'a> {
     }
 
     /// Reads a split, sorts its rows into subsets and encodes them.
-    fn sort(&self, source: &dyn BatchSource, split: &Split, execution: &Execution) -> Result<Sorted> {
+    fn sort(
+        &self,
+        source: &dyn BatchSource,
+        split: &Split,
+        (execution, task): (&Execution, &Task<'_>),
+    ) -> Result<Sorted> {
         let mut sorted: BTreeMap<String, RowGroupEncoder> = BTreeMap::new();
         let mut left_out = 0;
         let mut names = Vec::new();
@@ -285,9 +297,9 @@ impl<'a> Layout<'a> {
                     }
                 })?;
             left_out += rows - kept;
-            execution.advance(source.plan(), split, first_row, rows);
+            task.advance(execution, source.plan(), split, first_row, rows);
             first_row += rows;
-            Ok(())
+            Ok(task.holds(sorted.values().map(RowGroupEncoder::size_bytes).sum())?)
         })?;
         self.delivered.fetch_add(first_row, Ordering::Relaxed);
         let parts = sorted.into_iter().map(|(name, encoder)| Ok((name, encoder.finish()?)));

@@ -1,6 +1,8 @@
 //! What can go wrong with states, as opposed to what an accumulator meets.
 
+use crate::accumulator::Heaviest;
 use crate::error::{Diagnostic, ErrorKind};
+use crate::memory::{MemoryLimit, size};
 
 /// What can go wrong with states, as opposed to what an accumulator meets.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +62,24 @@ pub enum FoldError {
         /// The span, or the source.
         part: String,
     },
+    /// One split alone, with what is kept of those before it, passes the limit of memory.
+    #[error(
+        "one split needs {} beside {} for what was read before it, but the memory limit is {limit}{}",
+        size(*own), size(*kept), told(heaviest.as_ref())
+    )]
+    Memory {
+        /// What its state and the rows in work hold.
+        own: u64,
+        /// What the states of earlier splits hold.
+        kept: u64,
+        /// The limit.
+        limit: MemoryLimit,
+        /// The part of the state that holds the most.
+        heaviest: Option<Heaviest>,
+    },
+    /// A split is done again later; never seen outside the schedule.
+    #[error("a split was put off")]
+    PutOff,
     /// The thread pool could not be made.
     #[error("cannot start {threads} threads")]
     Threads {
@@ -76,7 +96,11 @@ impl Diagnostic for FoldError {
             Self::RowsLost { .. } | Self::Unreadable { .. } | Self::Contradictory { .. } => {
                 ErrorKind::Malformed
             }
-            Self::OtherSource { .. } | Self::Overlapping { .. } | Self::Incomplete { .. } => ErrorKind::Usage,
+            Self::OtherSource { .. }
+            | Self::Overlapping { .. }
+            | Self::Incomplete { .. }
+            | Self::Memory { .. } => ErrorKind::Usage,
+            Self::PutOff => ErrorKind::Internal,
             Self::Threads { .. } => ErrorKind::Unavailable,
         }
     }
@@ -94,7 +118,22 @@ impl Diagnostic for FoldError {
             Self::Unreadable { .. } | Self::Contradictory { .. } => {
                 Some("make the state again with this version".into())
             }
+            Self::Memory { heaviest, .. } => {
+                let advice = heaviest.as_ref().and_then(|heaviest| heaviest.advice.as_deref());
+                Some(match advice {
+                    Some(advice) => format!("raise `--memory`, or {advice}"),
+                    None => "raise `--memory`".into(),
+                })
+            }
+            Self::PutOff => None,
             Self::Threads { .. } => Some("lower `--threads`".into()),
         }
+    }
+}
+
+fn told(heaviest: Option<&Heaviest>) -> String {
+    match heaviest {
+        Some(Heaviest { what, bytes, .. }) => format!("; {what} alone takes {}", size(*bytes as u64)),
+        None => String::new(),
     }
 }

@@ -17,12 +17,11 @@ use sluice_core::Result;
 use sluice_core::column::ColumnKind;
 use sluice_core::error::CommonError;
 use sluice_core::plan::Piece;
-use sluice_core::seam::BATCH_ROWS;
 
 use super::footer::{ParquetFile, RowGroup};
 use super::hints::{Text, checked};
 use super::{damaged, guarded};
-use crate::batches::{Sink, normal, order_within};
+use crate::batches::{Sink, normal, order_within, rows_within};
 
 impl ParquetFile {
     /// Hands the rows of a piece to `sink`, with the columns of these indices.
@@ -116,10 +115,11 @@ impl ParquetFile {
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options)?;
         let places = columns.iter().map(|&column| self.order[column]);
         let mask = ProjectionMask::roots(metadata.parquet_schema(), places);
+        let most = rows_within(self.order.len(), group.rows, group.size_bytes);
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
             .with_row_groups(vec![number])
             .with_projection(mask)
-            .with_batch_size(std::cmp::min(BATCH_ROWS, rows(take)?));
+            .with_batch_size(std::cmp::min(most, rows(take)?));
         if (skip, take) != (0, group.rows) {
             builder = builder.with_offset(rows(skip)?).with_limit(rows(take)?);
         }
