@@ -5,11 +5,12 @@ use crate::support::{Place, assert_same_files};
 
 const ROWS: u64 = 70_000;
 
-/// A column of text that is all different, three of numbers, a label and a subset: a batch takes some megabytes.
+/// Text that is all different, three columns of numbers that are too, so that nothing comes as a dictionary, a label and
+/// a subset: a batch takes some megabytes.
 fn rows() -> String {
     let mut text = "name,a,b,c,y,subset\n".to_owned();
     for row in 0..ROWS {
-        let (a, b, c) = (row * 7 % 1009, row * 13 % 2003, row * 29 % 4001);
+        let (a, b, c) = (row, row * 13 % 70_001, row * 29 % 70_001);
         let y = a + 2 * b + 3 * c;
         let subset = if row % 10 == 0 { "eval" } else { "train" };
         text += &format!("the row of this number: {row},{a}.5,{b}.25,{c}.125,{y},{subset}\n");
@@ -50,7 +51,7 @@ const COMMANDS: [(&[&str], &str); 7] = [
     (&["transform", "dataset", "--pipeline", "pipeline.yaml"], "transform"),
     (&["train", "dataset", "--transform", "transform", "--pipeline", "pipeline.yaml"], "model"),
     (&["evaluate", "rows.csv", "--model", "model", "--pipeline", "pipeline.yaml"], "evaluation"),
-    (&["predict", "model", "rows.csv", "--keep", "name"], "predictions"),
+    (&["predict", "model", "rows.csv", "--keep", "name", "--keep", "a"], "predictions"),
 ];
 
 #[test]
