@@ -148,7 +148,6 @@ impl FromStr for MemoryLimit {
             return Err(SizeError::NoUnit { text: text.into() });
         }
         let bytes = (number * unit(name).ok_or_else(not_a_size)?).floor();
-        #[expect(clippy::cast_precision_loss, reason = "bounds, to be compared roughly")]
         if !(bytes >= Self::LEAST as f64 && bytes < u64::MAX as f64) {
             return Err(SizeError::OutOfRange { text: text.into() });
         }
@@ -167,7 +166,6 @@ impl fmt::Display for MemoryLimit {
 #[must_use]
 pub fn size(bytes: u64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let mut value = bytes as f64;
     let mut unit = 0;
     // 999.5 would be shown as 1000.

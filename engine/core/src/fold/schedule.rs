@@ -363,6 +363,14 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Interrupted(2));
     }
 
+    /// Lets go of what it holds, whether it was consumed or given up.
+    struct Held<'a>(&'a AtomicU64, u64);
+    impl Drop for Held<'_> {
+        fn drop(&mut self) {
+            self.0.fetch_sub(self.1, Ordering::SeqCst);
+        }
+    }
+
     /// Works on `count` items that grow to `size` bytes each, of which `consume` keeps `kept`; answers the order in
     /// which they were consumed and the most that was held at once, as the items themselves count it.
     fn grown(
@@ -372,13 +380,6 @@ mod tests {
     ) -> (Vec<usize>, u64, Result<()>) {
         let items: Vec<usize> = (0..count).collect();
         let (held, most) = (AtomicU64::new(0), AtomicU64::new(0));
-        /// Lets go of what it holds, whether it was consumed or given up.
-        struct Held<'a>(&'a AtomicU64, u64);
-        impl Drop for Held<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(self.1, Ordering::SeqCst);
-            }
-        }
         let mut seen = Vec::new();
         let outcome = in_order_weighed(
             &items,
