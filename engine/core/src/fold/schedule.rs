@@ -125,6 +125,22 @@ impl<T> Schedule<T> {
             + self.ready.values().map(|(_, bytes)| bytes).sum::<u64>()
     }
 
+    fn gives_up(&self, number: usize) -> bool {
+        self.working.get(&number).is_some_and(|working| working.gives_up)
+    }
+
+    /// What items hold that are about to give up.
+    fn given_up(&self) -> u64 {
+        self.working.values().filter(|working| working.gives_up).map(|working| working.bytes).sum()
+    }
+
+    /// Whether an item must wait until those that give up have done so; they never wait themselves.
+    fn awaits_room(&self, number: usize) -> bool {
+        let given_up = self.given_up();
+        let is_over = |limit: MemoryLimit| self.total().saturating_add(given_up) > limit.in_bytes();
+        !self.gives_up(number) && given_up > 0 && self.limit.is_some_and(is_over)
+    }
+
     /// The item to be done next, if any is left: of those given up, the first.
     fn candidate(&self, items: usize) -> Option<usize> {
         let again = self.again.keys().next().copied();
@@ -136,7 +152,8 @@ impl<T> Schedule<T> {
     }
 
     fn admits(&self, number: usize) -> bool {
-        let has_room = |limit: MemoryLimit| self.total().saturating_add(self.largest) <= limit.in_bytes();
+        let held = self.total().saturating_add(self.given_up());
+        let has_room = |limit: MemoryLimit| held.saturating_add(self.largest) <= limit.in_bytes();
         number < self.consumed + self.window && (number == self.consumed || self.limit.is_none_or(has_room))
     }
 
@@ -159,7 +176,7 @@ impl<T> Schedule<T> {
         working.bytes = bytes;
         self.largest = std::cmp::max(self.largest, bytes);
         self.make_room(limit);
-        if self.working.get(&number).is_some_and(|working| working.gives_up) {
+        if self.gives_up(number) {
             return Err(Full::GiveUp);
         }
         let is_first = number == self.consumed && self.consuming.is_none();
@@ -236,7 +253,8 @@ pub fn in_order_weighed<I: Sync, T: Send>(
             }
             let told = Cell::new(state.begin(number));
             drop(state);
-            let task = Task { weigh: &|bytes| lock(&schedule).weigh(number, bytes), told };
+            let weigh = |bytes| weigh(&schedule, &turn, number, bytes);
+            let task = Task { weigh: &weigh, told };
             let result = execution.cancel.check().and_then(|()| {
                 let result = work(&items[number], &task)?;
                 let bytes = size_of(&result);
@@ -271,6 +289,16 @@ pub fn in_order_weighed<I: Sync, T: Send>(
         Some((_, error)) => Err(error),
         None => Ok(()),
     }
+}
+
+/// Notes what an item holds, and waits for what others are about to give up.
+fn weigh<T>(schedule: &Mutex<Schedule<T>>, turn: &Condvar, number: usize, bytes: u64) -> Result<(), Full> {
+    let mut state = lock(schedule);
+    state.weigh(number, bytes)?;
+    while state.awaits_room(number) {
+        state = turn.wait(state).unwrap_or_else(PoisonError::into_inner);
+    }
+    if state.gives_up(number) { Err(Full::GiveUp) } else { Ok(()) }
 }
 
 /// Consumes what is ready and next in order, one thread at a time, without holding the lock meanwhile.
