@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use sluice_core::memory::{MemoryLimit, SizeError};
 use sluice_core::{Diagnostic, Result};
 use sluice_ingest::{SpanError, SpanSelection};
 use sluice_source::{CsvOptions, CsvType, Format, SourceOptions};
@@ -80,6 +81,26 @@ pub(crate) enum Component {
     Components(crate::components::ComponentsArguments),
     /// Make large synthetic tables with known properties.
     Datasets(crate::datasets::DatasetsArguments),
+}
+
+impl Component {
+    /// How much memory the command may take, if it reads rows.
+    pub(crate) fn memory(&self) -> Option<MemoryLimit> {
+        let argument = match self {
+            Self::Run(arguments) => &arguments.memory,
+            Self::Ingest(arguments) => &arguments.memory,
+            Self::Statistics(arguments) => &arguments.memory,
+            Self::Validate(arguments) => &arguments.memory,
+            Self::Transform(arguments) => &arguments.memory,
+            Self::Train(arguments) => &arguments.memory,
+            Self::Evaluate(arguments) => &arguments.memory,
+            Self::Predict(arguments) => &arguments.memory,
+            Self::Check(_) | Self::Schema(_) | Self::Push(_) | Self::Components(_) | Self::Datasets(_) => {
+                return None;
+            }
+        };
+        argument.limit()
+    }
 }
 
 /// Which spans are read, for `--spans`.
@@ -169,6 +190,31 @@ impl SourceArguments {
             infer_rows: self.infer_rows,
             ..SourceOptions::default()
         })
+    }
+}
+
+/// How much memory a command that reads rows may take.
+#[derive(Debug, Args)]
+pub(crate) struct MemoryArgument {
+    /// What may be held at a time: summaries of rows, rows in work, rows on their way out. Close to it, fewer threads
+    /// work; what does not fit is an error that names the column. Results are the same bits within any limit. Three
+    /// quarters of the machine's or container's memory unless given; for example `500MB` or `2GiB`. Queries with joins,
+    /// groups or windows do not keep to it.
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    memory: Option<MemoryLimit>,
+}
+
+fn parse_memory(text: &str) -> Result<MemoryLimit, String> {
+    text.parse().map_err(|error: SizeError| match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
+}
+
+impl MemoryArgument {
+    /// What was given, or the share of the machine's memory that stands for it.
+    pub(crate) fn limit(&self) -> Option<MemoryLimit> {
+        self.memory.or_else(MemoryLimit::of_machine)
     }
 }
 

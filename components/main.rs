@@ -35,7 +35,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::FromArgMatches;
-use sluice_core::Result;
+use sluice_core::{MemoryLimit, Result};
 
 use answer::Answer;
 use arguments::{Arguments, Common, Component};
@@ -50,7 +50,8 @@ fn main() -> ExitCode {
     if let Some(task) = Task::of(&given) {
         let arguments = task.arguments();
         let common = arguments.as_ref().map_or(task.common(), |arguments| &arguments.common);
-        return match begin(common, task.command()) {
+        let memory = arguments.as_ref().ok().and_then(|arguments| arguments.component.memory());
+        return match begin(common, memory, task.command()) {
             Ok(session) => end(&session, || {
                 task.answer(arguments.and_then(|arguments| component(&arguments.component, &session)))
             }),
@@ -65,15 +66,15 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return unparsed(&error, &given),
     };
-    match begin(&arguments.common, &command) {
+    match begin(&arguments.common, arguments.component.memory(), &command) {
         Ok(session) => end(&session, || component(&arguments.component, &session).map(|answer| answer.exit)),
         Err(code) => code,
     }
 }
 
 /// Begins a command; without a session there is only an exit code.
-fn begin(common: &Common, command: &str) -> Result<Session, ExitCode> {
-    Session::new(common, command).map_err(|error| {
+fn begin(common: &Common, memory: Option<MemoryLimit>, command: &str) -> Result<Session, ExitCode> {
+    Session::new(common, memory, command).map_err(|error| {
         Printer::new(common.json, common.quiet, LogFormat::Text).error(&error);
         ExitCode::from(error.kind().exit_code())
     })

@@ -1,12 +1,12 @@
-//! What every command has: a printer, threads, progress on a terminal, and signals that stop it cleanly.
+//! What every command has: a printer, threads, a limit of memory, progress on a terminal, and signals that stop it cleanly.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
-use sluice_core::Result;
 use sluice_core::execution::{Cancel, Execution, Progress, Silent};
+use sluice_core::{MemoryLimit, Result};
 
 use crate::arguments::Common;
 use crate::log::LogFormat;
@@ -30,11 +30,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Begins the command of this name.
+    /// Begins the command of this name, within a limit of memory.
     ///
     /// # Errors
     /// When the environment names a format of messages that there is not.
-    pub(crate) fn new(common: &Common, command: &str) -> Result<Self> {
+    pub(crate) fn new(common: &Common, memory: Option<MemoryLimit>, command: &str) -> Result<Self> {
         let printer = Printer::new(common.json, common.quiet, LogFormat::choose(common.log_format)?);
         printer.begun(command);
         let cancel = Cancel::default();
@@ -51,7 +51,7 @@ impl Session {
             .threads
             .and_then(|threads| NonZeroUsize::new(usize::from(threads)))
             .unwrap_or(default.threads);
-        Ok(Self { printer, execution: Execution { threads, cancel, progress } })
+        Ok(Self { printer, execution: Execution { threads, memory, cancel, progress } })
     }
 }
 

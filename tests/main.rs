@@ -9,6 +9,7 @@ mod concurrent;
 mod conformance;
 mod container;
 mod full_disk;
+mod memory;
 mod one_scan;
 mod output;
 mod pages;

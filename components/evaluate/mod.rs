@@ -12,7 +12,7 @@ use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
 
 use crate::answer::Answer;
-use crate::arguments::{OutArgument, SourceArguments};
+use crate::arguments::{MemoryArgument, OutArgument, SourceArguments};
 use crate::data::Data;
 use crate::executor::{Contract, Input, Output};
 use crate::pipeline_argument::PipelineArgument;
@@ -100,6 +100,8 @@ pub(crate) struct EvaluateArguments {
     /// Let a baseline that cannot be compared not block, for this recorded reason.
     #[arg(long, value_name = "REASON")]
     force: Option<String>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgument,
     #[command(flatten)]
     source: SourceArguments,
 }

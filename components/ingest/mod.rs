@@ -10,7 +10,7 @@ use sluice_ingest::{IngestOptions, IntervalOptions, Share, SpanSelection, Subset
 use sluice_pipeline::step::ingest::{InputOptions, Inputs};
 
 use crate::answer::Answer;
-use crate::arguments::{OutArgument, SourceArguments, parse_spans};
+use crate::arguments::{MemoryArgument, OutArgument, SourceArguments, parse_spans};
 use crate::executor::{Contract, Input, Outcome, Output};
 use crate::failure::ArgumentError;
 use crate::session::{Exit, Session};
@@ -86,6 +86,8 @@ pub(crate) struct IngestArguments {
     /// cell that does not fit is an error.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgument,
     #[command(flatten)]
     source: SourceArguments,
 }

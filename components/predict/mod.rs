@@ -10,7 +10,7 @@ use sluice_pipeline::step::predict::predict;
 use sluice_report::rows;
 
 use crate::answer::Answer;
-use crate::arguments::{OutArgument, SourceArguments};
+use crate::arguments::{MemoryArgument, OutArgument, SourceArguments};
 use crate::data::Data;
 use crate::executor::{Contract, Input, Outcome, Output};
 use crate::session::{Exit, Session};
@@ -66,6 +66,8 @@ pub(crate) struct PredictArguments {
     /// The subset of a data set; `eval` unless given.
     #[arg(long)]
     subset: Option<String>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgument,
     #[command(flatten)]
     source: SourceArguments,
 }

@@ -11,7 +11,7 @@ use sluice_pipeline::{RunOptions, RunReport, StepName, StepReport, StepState, ru
 use sluice_report::{duration, rate};
 
 use crate::answer::{Answer, Content};
-use crate::arguments::parse_spans;
+use crate::arguments::{MemoryArgument, parse_spans};
 use crate::executor::{Contract, Outcome, Output};
 use crate::log::Event;
 use crate::pipeline_argument::PipelineArgument;
@@ -87,6 +87,8 @@ pub(crate) struct RunArguments {
     /// Run nothing; say which steps would run and why.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgument,
 }
 
 fn step(text: &str) -> Result<StepName, String> {

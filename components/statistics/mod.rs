@@ -16,7 +16,7 @@ use sluice_quality::statistics::{CrossSpec, MAX_SLICES, SliceSpec, StatisticsErr
 use sluice_report::rows;
 
 use crate::answer::Answer;
-use crate::arguments::SourceArguments;
+use crate::arguments::{MemoryArgument, SourceArguments};
 use crate::data::Data;
 use crate::executor::{Contract, Input, Outcome, Output};
 use crate::session::{Exit, Session};
@@ -106,6 +106,8 @@ pub(crate) struct StatisticsArguments {
     cross: Vec<CrossSpec>,
     #[command(flatten)]
     state: merge::StateArguments,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgument,
     #[command(flatten)]
     source: SourceArguments,
 }

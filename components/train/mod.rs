@@ -13,7 +13,7 @@ use sluice_report::{Table, significant};
 use sluice_training::{LinearModel, RidgeOptions};
 
 use crate::answer::Answer;
-use crate::arguments::OutArgument;
+use crate::arguments::{MemoryArgument, OutArgument};
 use crate::executor::{Contract, Input, Outcome, Output};
 use crate::pipeline_argument::PipelineArgument;
 use crate::session::{Exit, Session};
@@ -72,6 +72,8 @@ pub(crate) struct TrainArguments {
     /// The penalty of ridge regression, at least 0.
     #[arg(long, requires = "label")]
     alpha: Option<f64>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgument,
 }
 
 pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Answer> {

@@ -13,7 +13,7 @@ use sluice_pipeline::step;
 use sluice_transform::{Operation, TransformSpec};
 
 use crate::answer::Answer;
-use crate::arguments::OutArgument;
+use crate::arguments::{MemoryArgument, OutArgument};
 use crate::executor::{Contract, Input, Outcome, Output};
 use crate::pipeline_argument::PipelineArgument;
 use crate::session::{Exit, Session};
@@ -74,6 +74,8 @@ pub(crate) struct TransformArguments {
     /// A feature that may be made from source columns of the label; may be given several times.
     #[arg(long, value_name = "COLUMN", requires = "label")]
     allow: Vec<String>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgument,
 }
 
 pub(crate) fn run(arguments: &TransformArguments, session: &Session) -> Result<Answer> {

@@ -18,6 +18,7 @@ use sluice_quality::schema::{SchemaFile, write_schema};
 use sluice_quality::validation::{FindingCode, NewColumns, SeverityOverride, ValidateOptions};
 
 use crate::answer::Answer;
+use crate::arguments::MemoryArgument;
 use crate::executor::{Contract, Input, Outcome, Output};
 use crate::failure::ArgumentError;
 use crate::session::Session;
@@ -124,6 +125,8 @@ pub(crate) struct ValidateArguments {
     keep_statistics: Option<PathBuf>,
     #[command(flatten)]
     rows: rows::RowArguments,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgument,
 }
 
 fn new_columns(text: &str) -> Result<NewColumns, String> {

@@ -16,6 +16,28 @@ pub enum Input<'a> {
     Apart(&'a ColumnRows<'a>),
 }
 
+/// The part of a summary that holds the most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heaviest {
+    /// What it is, in words that begin a sentence: "column `id`".
+    pub what: String,
+    /// Bytes held.
+    pub bytes: usize,
+    /// How to do without it, as an imperative: "leave it out with …".
+    pub advice: Option<String>,
+}
+
+impl Heaviest {
+    /// The one of the two that holds more; of equals, the first.
+    #[must_use]
+    pub fn of(first: Option<Self>, second: Option<Self>) -> Option<Self> {
+        match (first, second) {
+            (Some(first), Some(second)) if second.bytes > first.bytes => Some(second),
+            (first, second) => first.or(second),
+        }
+    }
+}
+
 /// A summary of rows that can be built in pieces and joined.
 ///
 /// Laws, checked by `sluice_testkit::laws`: an empty state is neutral; any number of threads and any sharding
@@ -80,8 +102,13 @@ pub trait Accumulator: Sized + Send {
     /// Answers, and gives up the state.
     fn finish(self) -> Self::Output;
 
-    /// Bytes held, capacity included.
+    /// Bytes held, capacity included. Asked after every batch, so it must cost next to nothing.
     fn size_bytes(&self) -> usize;
+
+    /// The part that holds the most, if parts can be told apart: named where memory does not suffice.
+    fn heaviest(&self) -> Option<Heaviest> {
+        None
+    }
 }
 
 /// Two accumulators on one scan.
@@ -113,6 +140,10 @@ impl<A: Accumulator, B: Accumulator> Accumulator for (A, B) {
     fn size_bytes(&self) -> usize {
         self.0.size_bytes() + self.1.size_bytes()
     }
+
+    fn heaviest(&self) -> Option<Heaviest> {
+        Heaviest::of(self.0.heaviest(), self.1.heaviest())
+    }
 }
 
 /// Several accumulators of one kind on one scan.
@@ -141,6 +172,10 @@ impl<A: Accumulator> Accumulator for Vec<A> {
 
     fn size_bytes(&self) -> usize {
         self.iter().map(Accumulator::size_bytes).sum::<usize>() + self.capacity() * size_of::<A>()
+    }
+
+    fn heaviest(&self) -> Option<Heaviest> {
+        self.iter().map(Accumulator::heaviest).fold(None, Heaviest::of)
     }
 }
 
@@ -177,5 +212,9 @@ impl<A: Accumulator> Accumulator for Option<A> {
 
     fn size_bytes(&self) -> usize {
         self.as_ref().map_or(0, Accumulator::size_bytes)
+    }
+
+    fn heaviest(&self) -> Option<Heaviest> {
+        self.as_ref().and_then(Accumulator::heaviest)
     }
 }

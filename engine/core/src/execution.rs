@@ -1,4 +1,4 @@
-//! How a step runs, as opposed to what it computes: threads, cancelling, progress. None of it can change a
+//! How a step runs, as opposed to what it computes: threads, memory, cancelling, progress. None of it can change a
 //! result.
 
 use std::num::NonZeroUsize;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::error::{CommonError, Result};
+use crate::memory::MemoryLimit;
 use crate::plan::{Plan, Split};
 
 /// How much there is to do, as far as it is known beforehand.
@@ -59,11 +60,13 @@ impl Cancel {
     }
 }
 
-/// Threads, cancelling and progress of a step.
+/// Threads, memory, cancelling and progress of a step.
 #[derive(Clone)]
 pub struct Execution {
     /// How many splits are read at a time.
     pub threads: NonZeroUsize,
+    /// What the states of a scan and the rows in work may take; without it, what they want.
+    pub memory: Option<MemoryLimit>,
     /// Looked at once per batch.
     pub cancel: Cancel,
     /// Told how far the work is.
@@ -72,15 +75,20 @@ pub struct Execution {
 
 impl std::fmt::Debug for Execution {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Execution").field("threads", &self.threads).finish_non_exhaustive()
+        let Self { threads, memory, cancel: _, progress: _ } = self;
+        formatter
+            .debug_struct("Execution")
+            .field("threads", threads)
+            .field("memory", memory)
+            .finish_non_exhaustive()
     }
 }
 
 impl Default for Execution {
-    /// All cores, silent.
+    /// All cores, no limit of memory, silent.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { threads, cancel: Cancel::default(), progress: Arc::new(Silent) }
+        Self { threads, memory: None, cancel: Cancel::default(), progress: Arc::new(Silent) }
     }
 }
 
@@ -89,6 +97,12 @@ impl Execution {
     #[must_use]
     pub fn with_threads(threads: usize) -> Self {
         Self { threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN), ..Self::default() }
+    }
+
+    /// The same within a limit of memory.
+    #[must_use]
+    pub fn within(self, memory: MemoryLimit) -> Self {
+        Self { memory: Some(memory), ..self }
     }
 
     /// Tells that `rows` rows of a split are done, from `first_row` on, with their share of its bytes.

@@ -106,6 +106,7 @@ impl GroupNumbers {
 pub struct GroupTable {
     grouping: Grouping,
     encoded: Vec<Vec<u8>>,
+    encoded_bytes: usize,
     keys: Vec<Vec<KeyPart>>,
     index: HashTable<u32>,
 }
@@ -144,7 +145,8 @@ impl GroupTable {
     /// An empty table.
     #[must_use]
     pub fn new(grouping: Grouping) -> Self {
-        let mut table = Self { grouping, encoded: Vec::new(), keys: Vec::new(), index: HashTable::new() };
+        let (encoded, keys, index) = (Vec::new(), Vec::new(), HashTable::new());
+        let mut table = Self { grouping, encoded, encoded_bytes: 0, keys, index };
         if table.grouping.is_overall() {
             table.insert(&[], Vec::new);
         }
@@ -175,6 +177,12 @@ impl GroupTable {
         self.keys.is_empty()
     }
 
+    fn size_bytes(&self) -> usize {
+        let parts = self.grouping.columns.len() * size_of::<KeyPart>();
+        let fixed = 2 * size_of::<Vec<u8>>() + parts;
+        self.encoded_bytes * 2 + self.encoded.capacity() * fixed + self.index.allocation_size()
+    }
+
     fn insert(&mut self, encoded: &[u8], key: impl FnOnce() -> Vec<KeyPart>) -> u32 {
         let hashed = hash(encoded);
         let stored = &self.encoded;
@@ -183,6 +191,7 @@ impl GroupTable {
         }
         // The limit keeps numbers far below 2^32.
         let number = u32::try_from(self.encoded.len()).unwrap_or(u32::MAX);
+        self.encoded_bytes += encoded.len();
         self.encoded.push(encoded.to_vec());
         self.keys.push(key());
         let stored = &self.encoded;
@@ -295,6 +304,12 @@ impl GroupTables {
     #[must_use]
     pub fn all(&self) -> &[GroupTable] {
         &self.0
+    }
+
+    /// Bytes held, about: keys are counted by their encoding, which is no shorter than what they hold beside it.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.0.iter().map(GroupTable::size_bytes).sum::<usize>() + self.0.capacity() * size_of::<GroupTable>()
     }
 
     pub(crate) fn all_mut(&mut self) -> &mut [GroupTable] {

@@ -21,6 +21,7 @@ pub mod execution;
 pub mod features;
 pub mod fold;
 pub mod group;
+pub mod memory;
 pub mod options;
 pub mod plan;
 pub mod role;
@@ -32,6 +33,7 @@ pub use accumulator::{Accumulator, Input};
 pub use batch::Batch;
 pub use error::{Diagnostic, Error, ErrorKind, Result};
 pub use execution::Execution;
+pub use memory::MemoryLimit;
 pub use seam::{BatchSource, BatchTransform, Predictor};
 
 /// Columns whose names start with this are ours (`__row_hash`); a source that brings its own is refused.

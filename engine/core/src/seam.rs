@@ -13,6 +13,26 @@ use crate::plan::{Plan, Split};
 /// Rows of a batch, at most.
 pub const BATCH_ROWS: usize = 65_536;
 
+/// Cells of a batch, which bound its rows where a table is wide: 64 MiB of plain numbers.
+const BATCH_CELLS: usize = 1 << 23;
+
+/// Not even of the widest table a batch has fewer rows: each batch costs each column something.
+const LEAST_BATCH_ROWS: usize = 256;
+
+/// Rows of a batch of a table of so many columns, at most. All columns of the table count, not those that a scan asks
+/// for: what a column adds up to may not depend on what else is read.
+#[must_use]
+pub const fn batch_rows(columns: usize) -> usize {
+    let rows = BATCH_CELLS / if columns == 0 { 1 } else { columns };
+    if rows > BATCH_ROWS {
+        BATCH_ROWS
+    } else if rows < LEAST_BATCH_ROWS {
+        LEAST_BATCH_ROWS
+    } else {
+        rows
+    }
+}
+
 /// The distinct values of a column over one split, with their counts: what a Parquet dictionary page and its
 /// codes already know.
 #[derive(Clone, Debug)]

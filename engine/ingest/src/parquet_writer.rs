@@ -84,6 +84,12 @@ impl<W: Write + Send> ParquetWriter<W> {
         part.rest.iter().try_for_each(|batch| self.write(batch))
     }
 
+    /// Bytes held of rows that are not written yet.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.small.size_bytes()
+    }
+
     fn flush(&mut self) -> Result<()> {
         self.small.flush()?;
         let full = self.small.take_full();

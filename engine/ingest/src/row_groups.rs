@@ -80,6 +80,19 @@ pub struct EncodedRows {
     pub(crate) rest: Vec<RecordBatch>,
 }
 
+impl EncodedRows {
+    /// Bytes held.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.groups.iter().map(|group| group.size_bytes).sum::<usize>() + rows_bytes(&self.rest)
+    }
+}
+
+/// The bytes of rows in Arrow arrays.
+fn rows_bytes(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::get_array_memory_size).sum()
+}
+
 impl RowGroupEncoder {
     /// For rows of the file `name` (for messages) with this schema.
     #[must_use]
@@ -123,6 +136,13 @@ impl RowGroupEncoder {
             self.full.push(open.close()?);
         }
         Ok(())
+    }
+
+    /// Bytes held: encoded groups, the one in the making, and rows that wait.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        let full = self.full.iter().map(|group| group.size_bytes).sum::<usize>();
+        full + self.open.as_ref().map_or(0, OpenGroup::size_bytes) + rows_bytes(&self.pending.batches)
     }
 
     /// The groups that are full by now.
@@ -225,9 +245,15 @@ impl OpenGroup {
         Ok(())
     }
 
+    fn size_bytes(&self) -> usize {
+        self.columns.iter().map(ArrowColumnWriter::memory_size).sum()
+    }
+
     fn close(self) -> Result<EncodedGroup> {
-        let chunks = self.columns.into_iter().map(ArrowColumnWriter::close).collect::<Result<_>>()?;
-        Ok(EncodedGroup { rows: self.rows, chunks })
+        let chunks = self.columns.into_iter().map(ArrowColumnWriter::close).collect::<Result<Vec<_>>>()?;
+        let compressed = chunks.iter().map(|chunk| chunk.close().metadata.compressed_size());
+        let size_bytes = compressed.map(|bytes| usize::try_from(bytes).unwrap_or(0)).sum();
+        Ok(EncodedGroup { rows: self.rows, size_bytes, chunks })
     }
 }
 
@@ -235,6 +261,8 @@ impl OpenGroup {
 #[derive(Debug)]
 pub(crate) struct EncodedGroup {
     pub(crate) rows: usize,
+    /// Of its pages.
+    size_bytes: usize,
     pub(crate) chunks: Vec<ArrowColumnChunk>,
 }
 

@@ -9,12 +9,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
-use sluice_core::fold::in_order;
+use sluice_core::fold::in_order_weighed;
 use sluice_core::seam::{BatchSource, Delivery, Request};
 
 use crate::error::IngestError;
 use crate::parquet_writer::ParquetWriter;
-use crate::row_groups::RowGroupEncoder;
+use crate::row_groups::{EncodedRows, RowGroupEncoder};
 
 /// A Parquet file that only this process reads; it need not survive a crash, so it is not flushed to disk.
 pub(crate) struct StagedFile {
@@ -86,25 +86,27 @@ pub(crate) fn stage(
     let schema = plain_schema(schema);
     let mut writer = ParquetWriter::over(file, &shown, &schema)?;
     execution.progress.begin(&format!("stage {name}"), plan.extent());
-    in_order(
+    in_order_weighed(
         &plan.splits,
         execution,
-        |split| {
+        EncodedRows::size_bytes,
+        |split, task| {
             let mut encoder = RowGroupEncoder::new(&shown, &schema);
             let mut first_row = 0;
             source.read(split, &request, &mut |delivery| {
                 execution.cancel.check()?;
                 if let Delivery::Rows(batch) = delivery {
                     let rows = batch.num_rows() as u64;
-                    execution.advance(plan, split, first_row, rows);
+                    task.advance(execution, plan, split, first_row, rows);
                     first_row += rows;
                     encoder.push(&plain_batch(&batch, &schema)?)?;
+                    task.holds(encoder.size_bytes())?;
                 }
                 Ok(())
             })?;
             encoder.finish()
         },
-        |_, part| writer.append(part),
+        |_, part| writer.append(part).map(|()| writer.size_bytes()),
     )?;
     execution.progress.end();
     let (_, rows) = writer.close()?;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{cast, filter_record_batch};
@@ -18,7 +17,7 @@ use sluice_core::batch::{Batch, Inputs, RowIdentity};
 use sluice_core::column::ColumnKind;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::{Execution, Extent};
-use sluice_core::fold::in_order;
+use sluice_core::fold::{Task, in_order_weighed};
 use sluice_core::group::GroupTables;
 use sluice_core::plan::{Plan, PlannedColumn, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
@@ -96,7 +95,7 @@ fn write(
     }
     let layout = Layout::new(source, options)?;
     execution.progress.begin("ingest", plan.extent());
-    let (writers, left_out) = write_parts(&mut draft, source, &layout, execution)?;
+    let (writers, delivered, left_out) = write_parts(&mut draft, source, &layout, execution)?;
     execution.progress.begin("writing", Extent::default());
     let (subsets, spans) = finish(writers, plan, &mut draft)?;
     execution.progress.end();
@@ -106,7 +105,6 @@ fn write(
             return Err(IngestError::Empty { name: name.clone(), found, rule: options.subsets.rule() }.into());
         }
     }
-    let delivered = layout.delivered.load(Ordering::Relaxed);
     let written: u64 = subsets.values().sum();
     // A query's own reader has counted what it read; its answer may have fewer rows, or more.
     let expected = if answer.is_some() { delivered } else { plan.rows() };
@@ -137,21 +135,24 @@ fn write(
     Ok(Dataset::new(draft.publish(DATASET_KIND, DATASET_VERSION, made_from)?, record))
 }
 
-/// Reads all splits and appends their rows to the files of their subsets; answers how many rows belong to none.
+/// Reads all splits and appends their rows to the files of their subsets; answers how many rows came, and how many belong
+/// to none.
 fn write_parts(
     draft: &mut Draft,
     source: &dyn BatchSource,
     layout: &Layout<'_>,
     execution: &Execution,
-) -> Result<(Writers, u64)> {
+) -> Result<(Writers, u64, u64)> {
     let plan = source.plan();
     let mut writers = Writers::new();
-    let mut left_out = 0;
-    in_order(
+    let (mut delivered, mut left_out) = (0, 0);
+    in_order_weighed(
         &plan.splits,
         execution,
-        |split| layout.sort(source, split, execution),
+        Sorted::size_bytes,
+        |split, task| layout.sort(source, split, (execution, task)),
         |split, sorted: Sorted| {
+            delivered += sorted.delivered;
             left_out += sorted.left_out;
             let span = plan.span_of(split).map(|span| span.span);
             for (name, part) in sorted.parts {
@@ -166,10 +167,10 @@ fn write_parts(
                 };
                 writer.append(part)?;
             }
-            Ok(())
+            Ok(writers.values().map(ParquetWriter::size_bytes).sum())
         },
     )?;
-    Ok((writers, left_out))
+    Ok((writers, delivered, left_out))
 }
 
 /// Ends the files; answers the rows of each subset, and of each span by subset.
@@ -205,8 +206,16 @@ pub(crate) fn file_of(subset: &str, span: Option<u64>) -> String {
 /// The rows of a split by subset.
 struct Sorted {
     parts: Vec<(String, EncodedRows)>,
+    /// Rows that the source delivered; a split that is put off and read again counts once.
+    delivered: u64,
     /// Rows that belong to no subset.
     left_out: u64,
+}
+
+impl Sorted {
+    fn size_bytes(&self) -> usize {
+        self.parts.iter().map(|(_, part)| part.size_bytes()).sum()
+    }
 }
 
 /// Which columns are read, computed and written.
@@ -219,8 +228,6 @@ struct Layout<'a> {
     adds_hash: bool,
     schema: SchemaRef,
     columns: Vec<PlannedColumn>,
-    /// Rows that the source has delivered.
-    delivered: AtomicU64,
 }
 
 impl<'a> Layout<'a> {
@@ -262,11 +269,16 @@ impl<'a> Layout<'a> {
         }
         let request = Request::of_rows((0..plan.columns.len()).collect());
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { rule, time, inputs, request, adds_hash, schema, columns, delivered: AtomicU64::new(0) })
+        Ok(Self { rule, time, inputs, request, adds_hash, schema, columns })
     }
 
     /// Reads a split, sorts its rows into subsets and encodes them.
-    fn sort(&self, source: &dyn BatchSource, split: &Split, execution: &Execution) -> Result<Sorted> {
+    fn sort(
+        &self,
+        source: &dyn BatchSource,
+        split: &Split,
+        (execution, task): (&Execution, &Task<'_>),
+    ) -> Result<Sorted> {
         let mut sorted: BTreeMap<String, RowGroupEncoder> = BTreeMap::new();
         let mut left_out = 0;
         let mut names = Vec::new();
@@ -285,13 +297,12 @@ impl<'a> Layout<'a> {
                     }
                 })?;
             left_out += rows - kept;
-            execution.advance(source.plan(), split, first_row, rows);
+            task.advance(execution, source.plan(), split, first_row, rows);
             first_row += rows;
-            Ok(())
+            Ok(task.holds(sorted.values().map(RowGroupEncoder::size_bytes).sum())?)
         })?;
-        self.delivered.fetch_add(first_row, Ordering::Relaxed);
         let parts = sorted.into_iter().map(|(name, encoder)| Ok((name, encoder.finish()?)));
-        Ok(Sorted { parts: parts.collect::<Result<_>>()?, left_out })
+        Ok(Sorted { parts: parts.collect::<Result<_>>()?, delivered: first_row, left_out })
     }
 
     /// Sorts the rows of a batch; answers how many belong to a subset.

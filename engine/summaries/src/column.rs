@@ -4,7 +4,7 @@
 use arrow::array::{Array, ArrayRef};
 use serde::{Deserialize, Serialize};
 
-use sluice_core::accumulator::{Accumulator, Input};
+use sluice_core::accumulator::{Accumulator, Heaviest, Input};
 use sluice_core::batch::{Delivered, Inputs};
 use sluice_core::column::numbers;
 use sluice_core::error::Result;
@@ -111,6 +111,11 @@ impl<S: ColumnSummary> Accumulator for OfColumn<S> {
 
     fn size_bytes(&self) -> usize {
         self.column.capacity() + self.summary.size_bytes()
+    }
+
+    fn heaviest(&self) -> Option<Heaviest> {
+        let bytes = self.summary.size_bytes();
+        Some(Heaviest { what: format!("column `{}`", self.column), bytes, advice: None })
     }
 }
 

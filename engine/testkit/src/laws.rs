@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use sluice_core::Accumulator;
 use sluice_core::execution::Execution;
 use sluice_core::fold::{Partial, fold, fold_splits};
 use sluice_core::seam::BatchSource;
+use sluice_core::{Accumulator, MemoryLimit};
 
 /// The bytes of the state after the whole source.
 ///
@@ -27,7 +27,8 @@ fn serialized<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// Checks on one source that: threads (1, 2, 7) change nothing; shards (1, 2, 5), each serialised and
-/// restored, merge to the same bytes; an empty state is neutral on both sides; rows add up.
+/// restored, merge to the same bytes; an empty state is neutral on both sides; rows add up; a limit of memory changes
+/// nothing, or is an error.
 ///
 /// # Panics
 /// When a law is broken, naming it.
@@ -60,6 +61,37 @@ where
         assert_eq!(bytes, expected, "{shards} shards change the state");
     }
     neutral(source, accumulator, &expected);
+    within_limits(source, accumulator, &expected);
+}
+
+/// The least limits that suffice change nothing; one that nothing fits in is an error.
+fn within_limits<A>(source: &dyn BatchSource, accumulator: &A, expected: &[u8])
+where
+    A: Accumulator + Serialize + Sync,
+{
+    let mut sufficed = 0;
+    for limit in (0..).map(|power| 1_u64 << power) {
+        let execution = Execution::with_threads(7).within(MemoryLimit::bytes(limit));
+        match fold(source, accumulator, &execution) {
+            Ok(state) => {
+                let mut bytes = serialized(&state.groups);
+                bytes.extend(serialized(&state.accumulator));
+                assert_eq!(bytes, expected, "a limit of {limit} bytes changes the state");
+                sufficed += 1;
+            }
+            Err(error) => assert!(error.to_string().contains("memory limit"), "{error}"),
+        }
+        // Where two suffice, splits were put off in the first and perhaps in the second.
+        if sufficed == 2 {
+            break;
+        }
+    }
+    let is_something = accumulator.size_bytes() > 1 && !source.plan().splits.is_empty();
+    if is_something {
+        let execution = Execution::with_threads(7).within(MemoryLimit::bytes(1));
+        let refused = fold(source, accumulator, &execution).is_err();
+        assert!(refused, "a state of more than a byte fits in one");
+    }
 }
 
 /// An empty state joined before or after changes nothing.

@@ -5,7 +5,8 @@
 //! sibling at the end of the span is joined from the right. The states of spans are joined in order, from the left.
 //! A source without spans is one span. The shape depends on the number of splits of each span alone, so neither
 //! threads nor shards change a bit, and the state of a span is the same bytes in every window that holds it. At most
-//! 2 x threads states are in flight beside ⌈log2 splits⌉ + 1 finished subtrees and the state of the earlier spans.
+//! 2 x threads states are in flight beside ⌈log2 splits⌉ + 1 finished subtrees and the state of the earlier spans; fewer
+//! where a limit of memory says so, and an error where one split with the finished subtrees passes it.
 
 mod error;
 mod partial;
@@ -22,7 +23,7 @@ use crate::seam::BatchSource;
 
 pub use error::FoldError;
 pub use partial::{Part, Partial, State};
-pub use schedule::in_order;
+pub use schedule::{Full, Task, in_order, in_order_weighed};
 
 use partial::{InOrder, Tree};
 use scan::Scan;
@@ -38,11 +39,15 @@ where
     let scan = Scan::new(source, accumulator.inputs())?;
     let new_state = || empty_state(&scan, accumulator);
     let mut joined = InOrder::new(source.plan().sections(), new_state());
-    in_order(
+    in_order_weighed(
         &source.plan().splits,
         execution,
-        |split| scan.state_of(split, new_state(), execution),
-        |split, state| joined.push(split.number, state),
+        State::size_bytes,
+        |split, task| scan.state_of(split, new_state(), execution, task),
+        |split, state| {
+            joined.push(split.number, state)?;
+            Ok(joined.size_bytes())
+        },
     )?;
     joined.finish()
 }
@@ -64,14 +69,16 @@ where
     let new_state = || empty_state(&scan, accumulator);
     let sections = source.plan().sections();
     let mut partial = Partial::new(&sections, new_state);
-    in_order(
+    in_order_weighed(
         crate::seam::splits_of(source.plan(), splits),
         execution,
-        |split| scan.state_of(split, new_state(), execution),
+        State::size_bytes,
+        |split, task| scan.state_of(split, new_state(), execution, task),
         |split, state| {
             let number = sections.partition_point(|section| section.splits.end <= split.number);
             let index = split.number - sections[number].splits.start;
-            partial.insert(number, Tree { level: 0, index, state })
+            partial.insert(number, Tree { level: 0, index, state })?;
+            Ok(partial.size_bytes())
         },
     )?;
     Ok(partial)

@@ -28,6 +28,11 @@ pub struct State<A> {
 }
 
 impl<A: Accumulator> State<A> {
+    /// Bytes held, capacity included.
+    pub fn size_bytes(&self) -> usize {
+        self.groups.size_bytes() + self.accumulator.size_bytes()
+    }
+
     /// Joins the state of later rows.
     pub(super) fn merge(&mut self, later: Self) -> Result<()> {
         let map = self.groups.merge(&later.groups);
@@ -99,6 +104,10 @@ impl<A: Accumulator> Forest<A> {
             left.level += 1;
             left.index /= 2;
         }
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.0.iter().map(|tree| tree.state.size_bytes()).sum()
     }
 
     /// Joins what remains, from the right; nothing of no splits.
@@ -180,6 +189,12 @@ impl<A: Accumulator> Partial<A> {
     pub(super) fn insert(&mut self, part: usize, tree: Tree<A>) -> Result<()> {
         let PartState { part, forest, .. } = &mut self.parts[part];
         forest.insert(tree, part)
+    }
+
+    /// Bytes that the states hold, capacity included.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.forest.size_bytes()).sum()
     }
 
     /// The window, in order: the spans of all sources that it was made from, or the one source.
@@ -303,6 +318,11 @@ impl<A: Accumulator> InOrder<A> {
             Some(state) => join(&mut self.earlier, state),
             None => Ok(()),
         }
+    }
+
+    /// Bytes that the states hold, capacity included.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.forest.size_bytes() + self.earlier.as_ref().map_or(0, State::size_bytes)
     }
 
     pub(super) fn finish(mut self) -> Result<State<A>> {

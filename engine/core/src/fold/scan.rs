@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, RecordBatch};
+
+use super::schedule::{Full, Task};
 use super::{FoldError, State};
 use crate::accumulator::{Accumulator, Input};
 use crate::batch::{Batch, Inputs};
@@ -50,7 +53,12 @@ impl<'a> Scan<'a> {
         Ok(Self { source, inputs, rows, counted })
     }
 
-    fn read<A: Accumulator>(&self, split: &Split, state: &mut State<A>, execution: &Execution) -> Result<()> {
+    fn read<A: Accumulator>(
+        &self,
+        split: &Split,
+        state: &mut State<A>,
+        (execution, task): (&Execution, &Task<'_>),
+    ) -> Result<()> {
         let plan = self.source.plan();
         let request = self.request(split);
         let name = |index: &usize| plan.columns[*index].name.clone();
@@ -63,7 +71,8 @@ impl<'a> Scan<'a> {
             match delivery {
                 Delivery::Counted(column) => {
                     self.reconcile(split, column.rows())?;
-                    state.accumulator.update(Input::Counted(&column))
+                    state.accumulator.update(Input::Counted(&column))?;
+                    weigh(task, state, execution, || column.values.get_array_memory_size())
                 }
                 Delivery::Apart { column, values } => {
                     let seen = seen_apart.entry(column).or_default();
@@ -80,9 +89,9 @@ impl<'a> Scan<'a> {
                         .derive(&self.inputs, &mut state.groups)
                         .and_then(|batch| state.accumulator.update(Input::Rows(&batch)));
                     outcome.map_err(|error| self.locate(error, split, first_row))?;
-                    execution.advance(plan, split, first_row, rows);
+                    task.advance(execution, plan, split, first_row, rows);
                     first_row += rows;
-                    Ok(())
+                    weigh(task, state, execution, || batch_bytes(&record_batch))
                 }
             }
         };
@@ -120,8 +129,10 @@ impl<'a> Scan<'a> {
         split: &Split,
         mut state: State<A>,
         execution: &Execution,
+        task: &Task<'_>,
     ) -> Result<State<A>> {
-        self.read(split, &mut state, execution)?;
+        self.read(split, &mut state, (execution, task))?;
+        weigh(task, &state, execution, || 0)?;
         Ok(state)
     }
 
@@ -147,4 +158,30 @@ impl<'a> Scan<'a> {
             None => error,
         }
     }
+}
+
+/// Tells what a state holds and the rows that were added last, and who holds it where that is too much.
+fn weigh<A: Accumulator>(
+    task: &Task<'_>,
+    state: &State<A>,
+    execution: &Execution,
+    rows: impl Fn() -> usize,
+) -> Result<()> {
+    if execution.memory.is_none() {
+        return Ok(());
+    }
+    task.holds(state.size_bytes() + rows()).map_err(|full| match full {
+        Full::GiveUp => full.into(),
+        Full::Above { own, kept, limit } => {
+            FoldError::Memory { own, kept, limit, heaviest: state.accumulator.heaviest() }.into()
+        }
+    })
+}
+
+/// The bytes of the rows of a batch; of a slice, those of its rows alone.
+fn batch_bytes(batch: &RecordBatch) -> usize {
+    let bytes = |array: &ArrayRef| {
+        array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
+    };
+    batch.columns().iter().map(bytes).sum()
 }

@@ -13,7 +13,7 @@ use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::batch::Batch;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::{Execution, Extent};
-use sluice_core::fold::in_order;
+use sluice_core::fold::{Task, in_order_weighed};
 use sluice_core::options::OptionsError;
 use sluice_core::plan::Split;
 use sluice_core::seam::{BatchSource, BatchTransform, Delivery, Request};
@@ -57,13 +57,15 @@ pub fn predict(
     let mut writer = ParquetWriter::new(&mut draft, FILE, &layout.schema)?;
     let mut rows_without_prediction = 0;
     execution.progress.begin("predict", source.plan().extent());
-    in_order(
+    in_order_weighed(
         &source.plan().splits,
         execution,
-        |split| layout.score(model, source, split, execution),
+        |(scored, _): &(EncodedRows, u64)| scored.size_bytes(),
+        |split, task| layout.score(model, source, split, (execution, task)),
         |_, (scored, without)| {
             rows_without_prediction += without;
-            writer.append(scored)
+            writer.append(scored)?;
+            Ok(writer.size_bytes())
         },
     )?;
     execution.progress.begin("writing", Extent::default());
@@ -134,7 +136,7 @@ impl Layout {
         model: &ModelPackage,
         source: &dyn BatchSource,
         split: &Split,
-        execution: &Execution,
+        (execution, task): (&Execution, &Task<'_>),
     ) -> Result<(EncodedRows, u64)> {
         let (mut encoder, mut without, mut first_row) = (RowGroupEncoder::new(FILE, &self.schema), 0, 0);
         source.read(split, &self.request, &mut |delivery| {
@@ -152,9 +154,10 @@ impl Layout {
             let scored = RecordBatch::try_new(Arc::clone(&self.schema), columns)
                 .map_err(|error| CommonError::Internal(error.to_string()))?;
             let rows = batch.rows() as u64;
-            execution.advance(source.plan(), split, first_row, rows);
+            task.advance(execution, source.plan(), split, first_row, rows);
             first_row += rows;
-            encoder.push(&scored)
+            encoder.push(&scored)?;
+            Ok(task.holds(encoder.size_bytes())?)
         })?;
         Ok((encoder.finish()?, without))
     }

@@ -15,10 +15,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
 use serde::{Deserialize, Serialize};
+use sluice_core::accumulator::Heaviest;
 use sluice_core::batch::Inputs;
 use sluice_core::encoding::encode;
 use sluice_core::error::Result;
 use sluice_core::group::GroupMap;
+use sluice_core::options::quoted;
 use sluice_core::plan::Plan;
 use sluice_core::seam::{BatchSource, Delivery, Request};
 use sluice_core::{Accumulator, Batch, Input};
@@ -269,6 +271,14 @@ impl Accumulator for KeyScan {
     fn size_bytes(&self) -> usize {
         let entries = self.sorted.capacity() + self.fresh.capacity();
         size_of::<Self>() + entries * size_of::<Entry>() + self.repeats.capacity() * size_of::<Place>()
+    }
+
+    fn heaviest(&self) -> Option<Heaviest> {
+        Some(Heaviest {
+            what: format!("the key of {}", quoted(self.options.columns.iter().map(String::as_str))),
+            bytes: self.size_bytes(),
+            advice: Some("leave the key out".into()),
+        })
     }
 }
 

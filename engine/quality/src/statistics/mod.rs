@@ -21,7 +21,7 @@ mod weighted;
 
 use serde::{Deserialize, Serialize};
 
-use sluice_core::accumulator::{Accumulator, Input};
+use sluice_core::accumulator::{Accumulator, Heaviest, Input};
 use sluice_core::batch::Inputs;
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
@@ -180,6 +180,18 @@ impl Accumulator for Statistics {
         let Self { num_rows: _, whole, sliced, association, crosses } = self;
         let together = association.size_bytes() + crosses.size_bytes();
         whole.size_bytes() + sliced.iter().map(Sliced::size_bytes).sum::<usize>() + together
+    }
+
+    fn heaviest(&self) -> Option<Heaviest> {
+        let Self { num_rows: _, whole, sliced, association, crosses } = self;
+        let part = |what: &str, bytes: usize, option: &str| {
+            let advice = Some(format!("leave out `{option}`"));
+            (bytes > 0).then(|| Heaviest { what: what.into(), bytes, advice })
+        };
+        let label = part("the association with the label", association.size_bytes(), "--label");
+        let crosses = part("the crosses", crosses.size_bytes(), "--cross");
+        let slices = sliced.iter().map(Sliced::heaviest);
+        [label, crosses].into_iter().chain(slices).fold(whole.heaviest(), Heaviest::of)
     }
 }
 

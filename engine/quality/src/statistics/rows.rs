@@ -3,6 +3,7 @@
 use arrow::array::ArrayRef;
 use serde::{Deserialize, Serialize};
 
+use sluice_core::accumulator::Heaviest;
 use sluice_core::batch::{Batch, Delivered};
 use sluice_core::error::Result;
 use sluice_core::plan::PlannedColumn;
@@ -42,6 +43,13 @@ impl RowColumn {
             categories: self.categories.as_ref().map(ColumnSummary::empty),
             weighted: self.weighted.as_ref().map(WeightedColumn::empty),
         }
+    }
+
+    /// Bytes held beside the struct itself.
+    fn held_bytes(&self) -> usize {
+        self.profile.size_bytes()
+            + self.categories.as_ref().map_or(0, ColumnSummary::size_bytes)
+            + self.weighted.as_ref().map_or(0, WeightedColumn::size_bytes)
     }
 
     /// Adds rows of a part that has no such column, with what they weigh together.
@@ -248,11 +256,17 @@ impl RowStatistics {
 
     /// Bytes held, capacity included.
     pub(super) fn size_bytes(&self) -> usize {
-        let columns = self.columns.iter().map(|column| {
-            column.profile.size_bytes()
-                + column.categories.as_ref().map_or(0, ColumnSummary::size_bytes)
-                + column.weighted.as_ref().map_or(0, WeightedColumn::size_bytes)
-        });
-        size_of::<Self>() + self.columns.capacity() * size_of::<RowColumn>() + columns.sum::<usize>()
+        let columns = self.columns.iter().map(RowColumn::held_bytes).sum::<usize>();
+        size_of::<Self>() + self.columns.capacity() * size_of::<RowColumn>() + columns
+    }
+
+    /// The column that holds the most.
+    pub(super) fn heaviest(&self) -> Option<Heaviest> {
+        let heaviest = |column: &RowColumn| Heaviest {
+            what: format!("column `{}`", column.name),
+            bytes: column.held_bytes(),
+            advice: Some(format!("leave the column out with `--exclude {}`", column.name)),
+        };
+        self.columns.iter().max_by_key(|column| column.held_bytes()).map(heaviest)
     }
 }

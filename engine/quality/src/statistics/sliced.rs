@@ -14,6 +14,7 @@ use arrow::array::{Array, ArrayRef, StringViewArray, UInt32Array};
 use arrow::compute::take;
 use serde::{Deserialize, Serialize};
 
+use sluice_core::accumulator::Heaviest;
 use sluice_core::batch::Batch;
 use sluice_core::column::Column;
 use sluice_core::error::{CommonError, Result};
@@ -235,6 +236,15 @@ impl Sliced {
         let slices = self.slices.values();
         size_of::<Self>()
             + slices.map(|slice| size_of::<Slice>() + slice.statistics.size_bytes()).sum::<usize>()
+    }
+
+    /// All slices together, if there are any.
+    pub(super) fn heaviest(&self) -> Option<Heaviest> {
+        (!self.slices.is_empty()).then(|| Heaviest {
+            what: format!("the statistics of the {} slices by `{}`", self.slices.len(), self.shown),
+            bytes: self.size_bytes(),
+            advice: Some(format!("leave out `--slice {}`, or lower `--max-slices`", self.shown)),
+        })
     }
 }
 

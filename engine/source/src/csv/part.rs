@@ -208,7 +208,7 @@ pub(super) fn read_range(
         turn.pass(range, own, after, common)?
     } else {
         // The state at the beginning is not known yet: see what becomes of either.
-        let [outside, inside] = [Quoting::Outside, Quoting::Inside].map(after);
+        let [outside, inside] = Quoting::after_either(text, before, delimiter);
         let effect = |quoting| match quoting {
             Quoting::Outside => outside,
             Quoting::Inside => inside,

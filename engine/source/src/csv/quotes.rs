@@ -28,7 +28,7 @@ impl Quoting {
         let mut at = 0;
         loop {
             match state {
-                Self::Outside | Self::Inside => match memchr(b'"', &text[at..]) {
+                Self::Outside | Self::Inside => match quote_in(&text[at..]) {
                     None => return state,
                     Some(quote) => {
                         at += quote;
@@ -40,6 +40,27 @@ impl Quoting {
                 Self::Closing => (state, at) = closed(text, at),
             }
         }
+    }
+
+    /// What [`Quoting::after`] answers from `Outside` and from `Inside`. The two mostly meet after few cells: from
+    /// `Inside` text after a closing quote is passed over until the next quote that opens a cell in either.
+    pub(super) fn after_either(text: &[u8], before: Option<u8>, delimiter: u8) -> [Self; 2] {
+        Self::after_either_by(1 << 12, text, before, delimiter)
+    }
+
+    /// Looks after every `block` bytes whether the two have met.
+    fn after_either_by(block: usize, text: &[u8], before: Option<u8>, delimiter: u8) -> [Self; 2] {
+        let mut states = [Self::Outside, Self::Inside];
+        let (mut rest, mut previous) = (text, before);
+        while !rest.is_empty() && states[0] != states[1] {
+            let (head, tail) = rest.split_at(std::cmp::min(block, rest.len()));
+            states = states.map(|state| state.after(head, previous, delimiter));
+            (rest, previous) = (tail, head.last().copied());
+        }
+        if rest.is_empty() {
+            return states;
+        }
+        [states[0].after(rest, previous, delimiter); 2]
     }
 
     /// The state after the quote at this place.
@@ -64,6 +85,27 @@ impl Quoting {
     }
 }
 
+/// Bytes that a plain loop looks at faster than a vectorised search is set up.
+const SHORT: usize = 24;
+
+/// The first quote.
+fn quote_in(text: &[u8]) -> Option<usize> {
+    let head = &text[..std::cmp::min(text.len(), SHORT)];
+    match head.iter().position(|&byte| byte == b'"') {
+        None => memchr(b'"', &text[head.len()..]).map(|at| head.len() + at),
+        found => found,
+    }
+}
+
+/// The first quote or line end.
+fn stop_in(text: &[u8]) -> Option<usize> {
+    let head = &text[..std::cmp::min(text.len(), SHORT)];
+    match head.iter().position(|&byte| matches!(byte, b'"' | b'\n' | b'\r')) {
+        None => memchr3(b'"', b'\n', b'\r', &text[head.len()..]).map(|at| head.len() + at),
+        found => found,
+    }
+}
+
 /// The state and the next byte after the first half of a doubled quote, or a closing one.
 fn closed(text: &[u8], at: usize) -> (Quoting, usize) {
     if text.get(at) == Some(&b'"') { (Quoting::Inside, at + 1) } else { (Quoting::Outside, at) }
@@ -76,7 +118,7 @@ fn line_end(start: Quoting, text: &[u8], before: Option<u8>, delimiter: u8) -> O
     loop {
         match state {
             Quoting::Outside => {
-                at += memchr3(b'"', b'\n', b'\r', &text[at..])?;
+                at += stop_in(&text[at..])?;
                 if text[at] != b'"' {
                     return Some(at);
                 }
@@ -84,7 +126,7 @@ fn line_end(start: Quoting, text: &[u8], before: Option<u8>, delimiter: u8) -> O
                 at += 1;
             }
             Quoting::Inside => {
-                at += memchr(b'"', &text[at..])? + 1;
+                at += quote_in(&text[at..])? + 1;
                 state = Quoting::Closing;
             }
             Quoting::Closing if at == text.len() => return None,
@@ -152,6 +194,10 @@ mod tests {
                 let (head, tail) = text.split_at(cut);
                 prop_assert_eq!(Quoting::Outside.after(head, None, delimiter), states[cut]);
                 prop_assert_eq!(states[cut].after(tail, before, delimiter), states[text.len()]);
+                let either = [Quoting::Outside, Quoting::Inside].map(|state| state.after(tail, before, delimiter));
+                for block in [1, 3, 100] {
+                    prop_assert_eq!(Quoting::after_either_by(block, tail, before, delimiter), either);
+                }
                 let first = states[cut].first_row(tail, before, delimiter);
                 let mut found = Vec::new();
                 if let Some(first) = first {

@@ -10,11 +10,10 @@ use sluice_core::Result;
 use sluice_core::column::ColumnKind;
 use sluice_core::error::CommonError;
 use sluice_core::plan::{Piece, Plan};
-use sluice_core::seam::BATCH_ROWS;
 
 use super::row_reader::{Row, RowProblem, RowReader};
 use super::{line_of, row_error};
-use crate::batches::{Sink, schema_of};
+use crate::batches::{Room, Sink, schema_of};
 use crate::cells::{Builder, fits, shorten};
 use crate::error::{CsvPlace, SourceError};
 use crate::listing::ListedFile;
@@ -68,7 +67,7 @@ pub(crate) fn read(
             return Err(misfit.told(plan, columns, dialect, place, changed).into());
         }
         left -= 1;
-        if (left == 0 || table.rows == BATCH_ROWS) && sink(table.finish()?)?.is_break() {
+        if (left == 0 || table.room.is_full()) && sink(table.finish()?)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -130,13 +129,14 @@ struct Table<'a> {
     columns: Vec<(usize, Builder)>,
     /// The kinds of columns whose cells were not all looked at; empty where all were.
     unsure: Vec<Option<&'a ColumnKind>>,
-    rows: usize,
+    room: Room,
     scratch: String,
 }
 
 impl<'a> Table<'a> {
     fn new(dialect: &'a Dialect, plan: &'a Plan, columns: &[usize], order: &[usize], rows: u64) -> Self {
-        let capacity = usize::try_from(rows).map_or(BATCH_ROWS, |rows| std::cmp::min(rows, BATCH_ROWS));
+        let room = Room::new(plan);
+        let capacity = room.expected(rows);
         let builders =
             columns.iter().map(|&index| (order[index], Builder::new(&plan.columns[index].kind, capacity)));
         let is_unsure = |index: &usize| {
@@ -150,7 +150,7 @@ impl<'a> Table<'a> {
             unsure,
             schema: schema_of(plan, columns),
             columns: builders.collect(),
-            rows: 0,
+            room,
             scratch: String::new(),
         }
     }
@@ -174,13 +174,13 @@ impl<'a> Table<'a> {
                 return Err(Misfit::Cell { column: number, cell: shorten(text) });
             }
         }
-        self.rows += 1;
+        self.room.add(row.size_bytes());
         Ok(())
     }
 
     fn finish(&mut self) -> Result<RecordBatch> {
         let arrays = self.columns.iter_mut().map(|(_, builder)| builder.finish()).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
+        let options = RecordBatchOptions::new().with_row_count(Some(self.room.clear()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
             .map_err(|error| CommonError::Internal(error.to_string()).into())
     }

@@ -40,6 +40,11 @@ impl Row<'_> {
         self.fields.len()
     }
 
+    /// The bytes of its text.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// A cell; `scratch` holds it where doubled quotes must go.
     pub(super) fn cell<'a>(&'a self, index: usize, scratch: &'a mut String) -> Cell<'a> {
         let Some(field) = self.fields.get(index) else { return Cell { text: "", quoted: false } };

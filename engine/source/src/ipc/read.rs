@@ -11,7 +11,7 @@ use arrow::ipc::reader::{read_dictionary, read_record_batch};
 use sluice_core::column::ColumnKind;
 use sluice_core::error::CommonError;
 use sluice_core::plan::{Piece, PlannedColumn, PlannedFile};
-use sluice_core::seam::BATCH_ROWS;
+use sluice_core::seam::batch_rows;
 use sluice_core::{Execution, Result};
 
 use super::messages::{Body, Bytes, Place, parse};
@@ -170,8 +170,9 @@ impl IpcFile {
     fn hand_out(&self, batch: &RecordBatch, first_row: u64, sink: &mut Sink<'_>) -> Result<ControlFlow<()>> {
         let shown = &self.listed.shown;
         let places: Vec<usize> = (0..batch.num_columns()).collect();
-        for start in (0..batch.num_rows()).step_by(BATCH_ROWS) {
-            let part = batch.slice(start, std::cmp::min(BATCH_ROWS, batch.num_rows() - start));
+        let most = batch_rows(self.order.len());
+        for start in (0..batch.num_rows()).step_by(most) {
+            let part = batch.slice(start, std::cmp::min(most, batch.num_rows() - start));
             let row = first_row + start as u64 + 1;
             let place = || format!("`{shown}`, the rows from {row}");
             if sink(normal(&part, &places).map_err(|error| error.in_place(place()))?)?.is_break() {

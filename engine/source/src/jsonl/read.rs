@@ -9,13 +9,12 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use sluice_core::Result;
 use sluice_core::error::CommonError;
 use sluice_core::plan::{Piece, Plan};
-use sluice_core::seam::BATCH_ROWS;
 
 use super::build::{Mismatch, Values};
 use super::keys::Keys;
 use super::lines::{LineProblem, LineReader};
 use super::token::members;
-use crate::batches::Sink;
+use crate::batches::{Room, Sink};
 use crate::error::SourceError;
 use crate::listing::ListedFile;
 use crate::text_input::{is_damage, open_range, read_error};
@@ -48,7 +47,7 @@ pub(crate) fn read(
         };
         table.append(line.text).map_err(|Mismatch| changed())?;
         left -= 1;
-        if (left == 0 || table.rows == BATCH_ROWS) && sink(table.finish()?)?.is_break() {
+        if (left == 0 || table.room.is_full()) && sink(table.finish()?)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -64,13 +63,14 @@ struct Table {
     wanted: Vec<Option<usize>>,
     /// For each builder, how many rows it has.
     filled: Vec<usize>,
-    rows: usize,
+    room: Room,
     scratch: String,
 }
 
 impl Table {
     fn new(plan: &Plan, types: &[DataType], columns: &[usize], rows: u64) -> Self {
-        let capacity = usize::try_from(rows).map_or(BATCH_ROWS, |rows| std::cmp::min(rows, BATCH_ROWS));
+        let room = Room::new(plan);
+        let capacity = room.expected(rows);
         let mut wanted = vec![None; plan.columns.len()];
         for (builder, &column) in columns.iter().enumerate() {
             wanted[column] = Some(builder);
@@ -83,7 +83,7 @@ impl Table {
             builders: builders.collect(),
             wanted,
             filled: vec![0; columns.len()],
-            rows: 0,
+            room,
             scratch: String::new(),
         }
     }
@@ -94,15 +94,15 @@ impl Table {
             let column = self.keys.find(position, key).ok_or(Mismatch)?;
             position += 1;
             let Some(number) = self.wanted[column] else { return Ok(()) };
-            if self.filled[number] != self.rows {
+            if self.filled[number] != self.room.rows() {
                 return Err(Mismatch);
             }
             self.filled[number] += 1;
             self.builders[number].append(value, &mut self.scratch)
         })?;
-        self.rows += 1;
+        self.room.add(line.len());
         for (builder, filled) in self.builders.iter_mut().zip(&mut self.filled) {
-            if *filled < self.rows {
+            if *filled < self.room.rows() {
                 *filled += 1;
                 builder.append_null();
             }
@@ -113,7 +113,7 @@ impl Table {
     fn finish(&mut self) -> Result<RecordBatch> {
         let arrays = self.builders.iter_mut().map(Values::finish).collect();
         self.filled.fill(0);
-        let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
+        let options = RecordBatchOptions::new().with_row_count(Some(self.room.clear()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
             .map_err(|error| CommonError::Internal(error.to_string()).into())
     }

@@ -30,6 +30,8 @@ const TAIL_BYTES: u64 = 8;
 pub(crate) struct RowGroup {
     pub(crate) first_row: u64,
     pub(crate) rows: u64,
+    /// Of its pages, not compressed.
+    pub(crate) size_bytes: u64,
     /// For each column of the file, whether its one chunk is dictionary-encoded throughout.
     pub(crate) coded: Vec<bool>,
 }
@@ -218,7 +220,8 @@ fn groups(
             .iter()
             .map(|leaf| leaf.and_then(|leaf| group.columns().get(leaf)).is_some_and(is_coded))
             .collect();
-        groups.push(RowGroup { first_row, rows, coded });
+        let size_bytes = u64::try_from(group.total_byte_size()).unwrap_or(0);
+        groups.push(RowGroup { first_row, rows, size_bytes, coded });
         first_row = first_row
             .checked_add(rows)
             .ok_or_else(|| damaged(file, "its row groups hold more rows than can be counted"))?;

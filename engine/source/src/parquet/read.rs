@@ -24,7 +24,7 @@ use sluice_core::seam::BATCH_ROWS;
 use super::footer::{ParquetFile, RowGroup};
 use super::hints::{Text, checked};
 use super::{damaged, guarded};
-use crate::batches::{Sink, normal, order_within};
+use crate::batches::{Sink, normal, order_within, rows_within};
 
 /// Columns that come apart are read so many at a time that a row group has about as many values of them, so that short
 /// row groups do not cost a reader per column.
@@ -170,10 +170,11 @@ impl ParquetFile {
         let (file, metadata) = (open.file.try_clone()?, open.metadata.clone());
         let places = columns.iter().map(|&column| self.order[column]);
         let mask = ProjectionMask::roots(metadata.parquet_schema(), places);
+        let most = rows_within(self.order.len(), open.group.rows, open.group.size_bytes);
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
             .with_row_groups(vec![open.number])
             .with_projection(mask)
-            .with_batch_size(std::cmp::min(BATCH_ROWS, rows(take)?));
+            .with_batch_size(std::cmp::min(most, rows(take)?));
         if (skip, take) != (0, open.group.rows) {
             builder = builder.with_offset(rows(skip)?).with_limit(rows(take)?);
         }
