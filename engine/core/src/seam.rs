@@ -27,7 +27,12 @@ pub struct CountedColumn {
     pub counts: Vec<u64>,
     /// How many rows are null.
     pub nulls: u64,
+    /// By row of the split the place of its value in `values`, or [`NO_VALUE`]; where they were asked for.
+    pub codes: Option<Vec<u32>>,
 }
+
+/// The code of a row that is null.
+pub const NO_VALUE: u32 = u32::MAX;
 
 impl CountedColumn {
     /// Rows that it stands for.
@@ -44,6 +49,8 @@ pub struct Request {
     pub rows: Vec<usize>,
     /// Columns wanted as counted views; all of them are countable in this split.
     pub counted: Vec<usize>,
+    /// Columns wanted as counted views with the code of every row; countable too, and not among `counted`.
+    pub coded: Vec<usize>,
 }
 
 /// What a source hands out.
@@ -51,7 +58,8 @@ pub struct Request {
 pub enum Delivery {
     /// At most [`BATCH_ROWS`] rows of the columns of [`Request::rows`], in that order, in normal form.
     Rows(RecordBatch),
-    /// One of the columns of [`Request::counted`]; each comes once per split, before its rows.
+    /// One of the columns of [`Request::counted`], each once per split, before its rows; or of [`Request::coded`], each
+    /// once per split, after its rows.
     Counted(CountedColumn),
 }
 
@@ -92,7 +100,7 @@ pub trait BatchSource: Sync {
     /// # Errors
     /// As [`BatchSource::read`].
     fn head(&self, columns: &[usize], rows: usize) -> Result<Vec<RecordBatch>> {
-        let request = Request { rows: columns.to_vec(), counted: Vec::new() };
+        let request = Request { rows: columns.to_vec(), ..Request::default() };
         let mut left = rows;
         let mut batches = Vec::new();
         for split in &self.plan().splits {

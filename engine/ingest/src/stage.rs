@@ -80,7 +80,7 @@ pub(crate) fn stage(
     execution: &Execution,
 ) -> Result<()> {
     let plan = source.plan();
-    let request = Request { rows: (0..plan.columns.len()).collect(), counted: Vec::new() };
+    let request = Request { rows: (0..plan.columns.len()).collect(), ..Request::default() };
     let file = fs_err::File::create(path).map_err(CommonError::on("create", path))?;
     let shown = path.display().to_string();
     let schema = plain_schema(schema);

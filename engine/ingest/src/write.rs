@@ -260,7 +260,7 @@ impl<'a> Layout<'a> {
             fields.push(Field::new(ROW_HASH_COLUMN, DataType::UInt64, false));
             columns.push(PlannedColumn { name: ROW_HASH_COLUMN.into(), kind: ColumnKind::Unsigned });
         }
-        let request = Request { rows: (0..plan.columns.len()).collect(), counted: Vec::new() };
+        let request = Request { rows: (0..plan.columns.len()).collect(), ..Request::default() };
         let schema = Arc::new(Schema::new(fields));
         Ok(Self { rule, time, inputs, request, adds_hash, schema, columns, delivered: AtomicU64::new(0) })
     }

@@ -272,15 +272,18 @@ impl BatchSource for FileSource {
         request: &Request,
         sink: &mut dyn FnMut(Delivery) -> Result<()>,
     ) -> Result<()> {
-        if let Reader::Parquet(files) = &self.reader {
-            for &column in &request.counted {
-                sink(Delivery::Counted(parquet::count(files, split, &self.plan, column)?))?;
-            }
-        }
+        let count = |columns: &[usize], has_codes: bool, sink: &mut dyn FnMut(Delivery) -> Result<()>| {
+            let Reader::Parquet(files) = &self.reader else { return Ok(()) };
+            columns.iter().try_for_each(|&column| {
+                sink(Delivery::Counted(parquet::count(files, split, &self.plan, column, has_codes)?))
+            })
+        };
+        count(&request.counted, false, sink)?;
         self.read_rows(split, &request.rows, &mut |batch| {
             sink(Delivery::Rows(batch))?;
             Ok(ControlFlow::Continue(()))
-        })
+        })?;
+        count(&request.coded, true, sink)
     }
 
     fn head(&self, columns: &[usize], rows: usize) -> Result<Vec<RecordBatch>> {
@@ -315,7 +318,7 @@ mod tests {
 
     fn values(source: &FileSource, split: &Split) -> Vec<RecordBatch> {
         let mut batches = Vec::new();
-        let request = Request { rows: vec![0], counted: Vec::new() };
+        let request = Request { rows: vec![0], ..Request::default() };
         let sink = &mut |delivery| {
             if let Delivery::Rows(batch) = delivery {
                 batches.push(batch);

@@ -16,7 +16,8 @@ pub(super) struct Scan<'a> {
     source: &'a dyn BatchSource,
     pub(super) inputs: Inputs,
     rows: Vec<usize>,
-    counted: Vec<usize>,
+    /// Whether with the codes of the rows.
+    counted: Vec<(usize, bool)>,
 }
 
 impl<'a> Scan<'a> {
@@ -39,8 +40,8 @@ impl<'a> Scan<'a> {
         let (mut rows, mut counted) = (Vec::new(), Vec::new());
         for (index, column) in plan.columns.iter().enumerate() {
             if let Some(need) = inputs.columns.get(&column.name) {
-                if need.counted {
-                    counted.push(index);
+                if need.counted || need.coded {
+                    counted.push((index, need.coded));
                 }
                 if need.rows {
                     rows.push(index);
@@ -53,11 +54,15 @@ impl<'a> Scan<'a> {
     fn read<A: Accumulator>(&self, split: &Split, state: &mut State<A>, execution: &Execution) -> Result<()> {
         let plan = self.source.plan();
         let countable = if self.counted.is_empty() { Vec::new() } else { self.source.countable(split) };
-        let mut request = Request { rows: self.rows.clone(), counted: Vec::new() };
+        let mut request = Request { rows: self.rows.clone(), ..Request::default() };
         let mut counted_names = BTreeSet::new();
-        for &index in &self.counted {
+        for &(index, is_coded) in &self.counted {
             if countable[index] {
-                request.counted.push(index);
+                if is_coded {
+                    request.coded.push(index)
+                } else {
+                    request.counted.push(index)
+                }
                 counted_names.insert(plan.columns[index].name.clone());
             } else if !request.rows.contains(&index) {
                 request.rows.push(index);

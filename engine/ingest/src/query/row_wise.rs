@@ -158,7 +158,7 @@ impl BatchSource for RowWise {
         request: &Request,
         sink: &mut dyn FnMut(Delivery) -> Result<()>,
     ) -> Result<()> {
-        let reading = Request { rows: self.used.clone(), counted: Vec::new() };
+        let reading = Request { rows: self.used.clone(), ..Request::default() };
         let mut read = 0;
         self.source.read(split, &reading, &mut |delivery| {
             let Delivery::Rows(input) = delivery else { return Ok(()) };

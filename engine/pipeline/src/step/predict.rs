@@ -123,7 +123,7 @@ impl Layout {
         let wanted = |name: &String| inputs.contains(name) || keep.contains(name);
         let rows = (0..plan.columns.len()).filter(|index| wanted(&plan.columns[*index].name)).collect();
         Ok(Self {
-            request: Request { rows, counted: Vec::new() },
+            request: Request { rows, ..Request::default() },
             keep: keep.to_vec(),
             schema: Arc::new(Schema::new(fields)),
         })

@@ -371,7 +371,7 @@ fn examples(places: &[Place], columns: &[String], source: &dyn BatchSource) -> R
             continue;
         };
         let mut first_row = 0;
-        let request = Request { rows: rows.clone(), counted: Vec::new() };
+        let request = Request { rows: rows.clone(), ..Request::default() };
         source.read(split, &request, &mut |delivery| {
             let Delivery::Rows(record_batch) = delivery else { return Ok(()) };
             let end = first_row + record_batch.num_rows() as u64;

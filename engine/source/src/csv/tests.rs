@@ -31,7 +31,7 @@ fn open_text(text: &[u8], options: &SourceOptions) -> Result<(tempfile::TempDir,
 fn read_split(source: &FileSource, split: &Split) -> Result<Vec<RecordBatch>, Error> {
     let rows = (0..source.plan().columns.len()).collect();
     let mut batches = Vec::new();
-    source.read(split, &Request { rows, counted: Vec::new() }, &mut |delivery| {
+    source.read(split, &Request { rows, ..Request::default() }, &mut |delivery| {
         if let Delivery::Rows(batch) = delivery {
             batches.push(batch);
         }

@@ -28,7 +28,7 @@ fn rows(source: &FileSource, columns: &[usize]) -> Result<Vec<Vec<String>>, Erro
     let mut table = Vec::new();
     for split in &source.plan().splits {
         let before = table.len() as u64;
-        let request = Request { rows: columns.to_vec(), counted: Vec::new() };
+        let request = Request { rows: columns.to_vec(), ..Request::default() };
         source.read(split, &request, &mut |delivery| {
             let Delivery::Rows(batch) = delivery else { return Ok(()) };
             assert!((1..=BATCH_ROWS).contains(&batch.num_rows()));

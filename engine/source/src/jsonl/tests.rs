@@ -33,7 +33,7 @@ fn read_columns(source: &FileSource, columns: &[usize]) -> Result<RecordBatch, E
     let mut batches = Vec::new();
     for split in &source.plan().splits {
         let mut rows = 0;
-        source.read(split, &Request { rows: columns.to_vec(), counted: Vec::new() }, &mut |delivery| {
+        source.read(split, &Request { rows: columns.to_vec(), ..Request::default() }, &mut |delivery| {
             if let Delivery::Rows(batch) = delivery {
                 rows += batch.num_rows() as u64;
                 batches.push(batch);

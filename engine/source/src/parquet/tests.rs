@@ -15,7 +15,7 @@ use arrow::util::display::array_value_to_string;
 
 use sluice_core::column::ColumnKind;
 use sluice_core::plan::{PlanOptions, Split};
-use sluice_core::seam::{BATCH_ROWS, CountedColumn, Delivery, Request};
+use sluice_core::seam::{BATCH_ROWS, CountedColumn, Delivery, NO_VALUE, Request};
 use sluice_core::{BatchSource, Error, ErrorKind, Execution};
 use sluice_testkit::datasets::{external, repository};
 
@@ -60,7 +60,7 @@ fn check(source: &FileSource) -> Result<usize, Error> {
     for split in &source.plan().splits {
         let counted =
             source.countable(split).into_iter().enumerate().filter(|(_, yes)| *yes).map(|(index, _)| index);
-        let request = Request { rows: (0..columns).collect(), counted: counted.collect() };
+        let request = Request { rows: (0..columns).collect(), counted: counted.collect(), coded: vec![] };
         let (batches, counted) = read(source, split, &request)?;
         assert_eq!(counted.len(), request.counted.len());
         for (view, &column) in counted.iter().zip(&request.counted) {
@@ -71,6 +71,7 @@ fn check(source: &FileSource) -> Result<usize, Error> {
             assert_eq!(counts_of_view(view), counts_of_rows(&batches, column), "{}", planned.name);
             checked += 1;
         }
+        check_codes(source, split, &batches, &request.counted)?;
         for batch in &batches {
             for (array, planned) in batch.columns().iter().zip(&source.plan().columns) {
                 assert_eq!(ColumnKind::of(array.data_type()), planned.kind);
@@ -78,6 +79,51 @@ fn check(source: &FileSource) -> Result<usize, Error> {
         }
     }
     Ok(checked)
+}
+
+/// The codes of the rows of a split name the values of its rows.
+fn check_codes(
+    source: &FileSource,
+    split: &Split,
+    batches: &[RecordBatch],
+    columns: &[usize],
+) -> Result<(), Error> {
+    let mut views = Vec::new();
+    let mut rows = 0;
+    let request = Request { rows: vec![0], coded: columns.to_vec(), ..Request::default() };
+    source.read(split, &request, &mut |delivery| {
+        match delivery {
+            Delivery::Rows(batch) => {
+                assert!(views.is_empty(), "codes come after rows");
+                rows += batch.num_rows();
+            }
+            Delivery::Counted(column) => views.push(column),
+        }
+        Ok(())
+    })?;
+    assert_eq!(views.len(), columns.len());
+    for (view, &column) in views.iter().zip(columns) {
+        let codes = view.codes.as_ref().unwrap();
+        assert_eq!(codes.len(), rows);
+        let mut counts = vec![0; view.counts.len()];
+        let mut codes = codes.iter();
+        for batch in batches {
+            for row in 0..batch.num_rows() {
+                let (mut mine, mut theirs) = (Counts::new(), Counts::new());
+                add(&mut theirs, batch.column(column), row, 1);
+                match *codes.next().unwrap() {
+                    NO_VALUE => assert!(batch.column(column).is_null(row)),
+                    code => {
+                        counts[code as usize] += 1;
+                        add(&mut mine, &view.values, code as usize, 1);
+                        assert_eq!(mine, theirs);
+                    }
+                }
+            }
+        }
+        assert_eq!(counts, view.counts);
+    }
+    Ok(())
 }
 
 fn add(counts: &mut Counts, array: &ArrayRef, row: usize, times: u64) {
@@ -219,7 +265,8 @@ fn cut_row_groups_give_the_same_rows() {
         let source = open_with("t.parquet", folder.path(), split_rows).unwrap();
         let mut row = 0;
         for split in &source.plan().splits {
-            for batch in read(&source, split, &Request { rows: vec![0, 7], counted: vec![] }).unwrap().0 {
+            for batch in read(&source, split, &Request { rows: vec![0, 7], ..Request::default() }).unwrap().0
+            {
                 for index in 0..batch.num_rows() {
                     for (mine, original) in [(0, 0), (1, 7)] {
                         let cell = |array: &dyn Array, row| array_value_to_string(array, row).unwrap();
@@ -255,7 +302,9 @@ fn a_dictionary_given_up_midway_is_not_countable() {
     assert_eq!(check(&source).unwrap(), 0);
     assert_eq!(
         counts_of_rows(
-            &read(&source, &source.plan().splits[0], &Request { rows: vec![0], counted: vec![] }).unwrap().0,
+            &read(&source, &source.plan().splits[0], &Request { rows: vec![0], ..Request::default() })
+                .unwrap()
+                .0,
             0
         )
         .len(),
@@ -401,12 +450,13 @@ fn damage_anywhere_is_an_error_or_harmless() {
         for split in &source.plan().splits {
             let countable = source.countable(split).into_iter().enumerate().filter(|(_, yes)| *yes);
             let counted: Vec<usize> = countable.map(|(index, _)| index).collect();
-            for request in
-                [Request { rows: vec![], counted }, Request { rows: (0..9).collect(), counted: vec![] }]
-            {
-                let rows: Vec<usize> =
-                    request.rows.into_iter().filter(|&index| index < source.plan().columns.len()).collect();
-                let _ = source.read(split, &Request { rows, counted: request.counted }, &mut |_| Ok(()));
+            let rows: Vec<usize> = (0..9).filter(|&index| index < source.plan().columns.len()).collect();
+            for request in [
+                Request { counted: counted.clone(), ..Request::default() },
+                Request { coded: counted, ..Request::default() },
+                Request { rows, ..Request::default() },
+            ] {
+                let _ = source.read(split, &request, &mut |_| Ok(()));
             }
         }
     }

@@ -8,7 +8,7 @@ use sluice_core::seam::CountedColumn;
 use sluice_core::statistics::{ColumnStatistics, MAX_TOP_VALUES, Presence, TextStatistics, TopValues};
 use sluice_summaries::{Distinct, Frequencies, hash_bytes};
 
-use super::{distinct, join, widen};
+use super::{Prepared, distinct, join, widen};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Texts {
@@ -35,6 +35,16 @@ impl Texts {
     }
 
     fn add(&mut self, bytes: &[u8], text: Option<&str>, count: u64, presence: &mut Presence) {
+        self.add_hashed((bytes, hash_bytes(bytes)), text, count, presence);
+    }
+
+    fn add_hashed(
+        &mut self,
+        (bytes, hash): (&[u8], u64),
+        text: Option<&str>,
+        count: u64,
+        presence: &mut Presence,
+    ) {
         let length = bytes.len() as u64;
         self.num_values += count;
         self.total_length_bytes += length * count;
@@ -42,7 +52,6 @@ impl Texts {
         if bytes.is_empty() {
             presence.num_empty += count;
         }
-        let hash = hash_bytes(bytes);
         let is_known = match text {
             Some(text) => self.frequencies.update_hashed(text, hash, count),
             None => {
@@ -93,6 +102,15 @@ impl Texts {
                 (Column::Binary(bytes), None) => self.add(bytes.value(row), None, count, presence),
                 _ => {}
             }
+        }
+    }
+
+    /// Takes in texts that were hashed.
+    pub(super) fn prepared(&mut self, values: &Prepared, counts: &[(u32, u64)], presence: &mut Presence) {
+        let Prepared::Texts(texts, hashes) = values else { return };
+        for (rank, count) in counts {
+            let (text, hash) = (texts.value(*rank as usize), hashes[*rank as usize]);
+            self.add_hashed((text.as_bytes(), hash), Some(text), *count, presence);
         }
     }
 
