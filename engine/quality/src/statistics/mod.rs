@@ -238,6 +238,8 @@ pub fn compute_with(
 #[cfg(test)]
 mod options_tests;
 #[cfg(test)]
+mod sliced_tests;
+#[cfg(test)]
 mod spans_tests;
 #[cfg(test)]
 mod tests;

@@ -18,15 +18,34 @@ pub(super) struct SliceCounts {
     pub(super) nulls: u64,
 }
 
-/// The distinct values of a column and the rows that have them.
+/// The rank of null, after all others.
+const NO_RANK: u32 = u32::MAX;
+
+impl SliceCounts {
+    /// Of ranks that ascend.
+    fn of(ranks: &[u32]) -> Self {
+        let values = ranks.partition_point(|rank| *rank != NO_RANK);
+        let counts = ranks[..values].chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u64));
+        Self { counts: counts.collect(), nulls: (ranks.len() - values) as u64 }
+    }
+
+    /// Adds to the last rank or to one after it.
+    #[inline]
+    fn add(&mut self, rank: u32, count: u64) {
+        match self.counts.last_mut() {
+            Some((last, last_count)) if *last == rank => *last_count += count,
+            _ => self.counts.push((rank, count)),
+        }
+    }
+}
+
+/// Which distinct value of a column each row has.
 #[derive(Clone, Copy)]
 pub(super) struct Codes<'a> {
-    /// By row; no value of `ranks` for null.
+    /// By row; not below the number of codes for null.
     pub(super) codes: &'a [u32],
-    /// By code the rank of its value.
-    pub(super) ranks: &'a [u32],
-    /// All ranks are below.
-    pub(super) end: usize,
+    /// Each code once with the rank of its value, ascending.
+    pub(super) by_rank: &'a [(u32, u32)],
 }
 
 /// The slices of rows that come in parts.
@@ -36,11 +55,11 @@ pub(super) struct SliceRows<'a, K> {
 }
 
 impl<K> SliceRows<'_, K> {
-    /// Hands the slice and the rank of each row of a slice to `visit`; null is the last rank.
+    /// Hands the slice and the code of each row of a slice to `visit`; null is the code after the last.
     #[inline]
     fn each(&self, column: Codes<'_>, mut visit: impl FnMut(usize, usize)) {
-        let Codes { mut codes, ranks, end } = column;
-        let rank = |code: u32| ranks.get(code as usize).map_or(end, |rank| *rank as usize);
+        let (mut codes, null) = (column.codes, column.by_rank.len());
+        let code_of = |code: u32| null.min(code as usize);
         for part in self.parts {
             let (now, later) = codes.split_at(part.rows().min(codes.len()));
             codes = later;
@@ -49,13 +68,13 @@ impl<K> SliceRows<'_, K> {
                     for (slice, code) in slices.iter().zip(now) {
                         let slice = *slice as usize;
                         if slice < self.num_slices {
-                            visit(slice, rank(*code));
+                            visit(slice, code_of(*code));
                         }
                     }
                 }
                 None => {
                     for (row, code) in now.iter().enumerate() {
-                        part.of(row).iter().for_each(|slice| visit(*slice as usize, rank(*code)));
+                        part.of(row).iter().for_each(|slice| visit(*slice as usize, code_of(*code)));
                     }
                 }
             }
@@ -69,7 +88,7 @@ impl<K> SliceRows<'_, K> {
 
     /// Counts the values of a column in each slice; `scratch` is room to count in.
     pub(super) fn count(&self, column: Codes<'_>, scratch: &mut Vec<u32>) -> Vec<SliceCounts> {
-        let places = (column.end + 1).saturating_mul(self.num_slices);
+        let places = (column.by_rank.len() + 1).saturating_mul(self.num_slices);
         if places <= SMALL_TABLE.max(self.entries().saturating_mul(PLACES_PER_ROW)) {
             self.by_table(column, places, scratch)
         } else {
@@ -81,49 +100,55 @@ impl<K> SliceRows<'_, K> {
         let num_slices = self.num_slices;
         table.clear();
         table.resize(places, 0);
-        self.each(column, |slice, rank| table[rank * num_slices + slice] += 1);
+        self.each(column, |slice, code| table[code * num_slices + slice] += 1);
         let mut found = vec![SliceCounts::default(); num_slices];
-        for (rank, counts) in (0..).zip(table.chunks_exact(num_slices.max(1)).take(column.end)) {
-            for (found, count) in found.iter_mut().zip(counts) {
+        for (rank, code) in column.by_rank {
+            let first = *code as usize * num_slices;
+            for (found, count) in found.iter_mut().zip(&table[first..first + num_slices]) {
                 if *count > 0 {
-                    found.counts.push((rank, u64::from(*count)));
+                    found.add(*rank, u64::from(*count));
                 }
             }
         }
-        for (found, nulls) in found.iter_mut().zip(&table[column.end * num_slices..]) {
+        for (found, nulls) in found.iter_mut().zip(&table[column.by_rank.len() * num_slices..]) {
             found.nulls = u64::from(*nulls);
         }
         found
     }
 
     fn by_sorting(&self, column: Codes<'_>, by_rank: &mut Vec<u32>) -> Vec<SliceCounts> {
-        let mut ranks = vec![0_usize; column.end + 2];
+        let null = column.by_rank.len();
+        let mut places = vec![0_usize; null + 1];
         let mut slices = vec![0_usize; self.num_slices + 1];
-        self.each(column, |slice, rank| {
-            ranks[rank + 1] += 1;
+        self.each(column, |slice, code| {
+            places[code] += 1;
             slices[slice + 1] += 1;
         });
-        let entries = running(&mut ranks);
-        running(&mut slices);
+        let entries = running(&mut slices);
+        let codes = || column.by_rank.iter().map(|(_, code)| *code as usize).chain([null]);
+        let mut start = 0;
+        for code in codes() {
+            start += std::mem::replace(&mut places[code], start);
+        }
         by_rank.clear();
         by_rank.resize(entries, 0);
-        self.each(column, |slice, rank| {
-            let place = &mut ranks[rank];
+        self.each(column, |slice, code| {
+            let place = &mut places[code];
             by_rank[*place] = u32::try_from(slice).unwrap_or(u32::MAX);
             *place += 1;
         });
-        // Now each start is where its rank ends.
-        let mut by_slice = vec![0_u32; entries];
+        // Now each place is where its code ends.
+        let mut by_slice = vec![NO_RANK; entries];
         let (mut first, mut next) = (0, slices.clone());
-        for (rank, end) in (0..).zip(&ranks[..=column.end]) {
-            for slice in &by_rank[first..*end] {
+        for (code, rank) in codes().zip(column.by_rank.iter().map(|(rank, _)| *rank).chain([NO_RANK])) {
+            for slice in &by_rank[first..places[code]] {
                 let place = &mut next[*slice as usize];
                 by_slice[*place] = rank;
                 *place += 1;
             }
-            first = *end;
+            first = places[code];
         }
-        slices.windows(2).map(|bounds| runs(&by_slice[bounds[0]..bounds[1]], column.end)).collect()
+        slices.windows(2).map(|bounds| SliceCounts::of(&by_slice[bounds[0]..bounds[1]])).collect()
     }
 }
 
@@ -135,12 +160,6 @@ fn running(counts: &mut [usize]) -> usize {
         *count = sum;
     }
     sum
-}
-
-fn runs(ranks: &[u32], end: usize) -> SliceCounts {
-    let values = ranks.partition_point(|rank| (*rank as usize) < end);
-    let counts = ranks[..values].chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u64));
-    SliceCounts { counts: counts.collect(), nulls: (ranks.len() - values) as u64 }
 }
 
 #[cfg(test)]
@@ -158,8 +177,9 @@ mod tests {
         ) {
             // Codes 0 to 6 have ranks, two of them the same; others are null.
             let ranks = [3, 0, 4, 1, 0, 2, 5];
+            let by_rank = [(0, 4), (0, 1), (1, 3), (2, 5), (3, 0), (4, 2), (5, 6)];
             let codes: Vec<u32> = rows.iter().map(|row| row.1).collect();
-            let column = Codes { codes: &codes, ranks: &ranks, end: 6 };
+            let column = Codes { codes: &codes, by_rank: &by_rank };
             let mut expected = vec![(BTreeMap::new(), 0); 5];
             for (slice, code) in &rows {
                 if let Some(slice) = slice {

@@ -188,12 +188,12 @@ impl Sliced {
         split.next_column = index + 1;
         let lost = || CommonError::Internal(format!("no codes of `{}` for slices", counted.column));
         let codes = counted.codes.as_deref().ok_or_else(lost)?;
-        let (values, ranks) = Prepared::of(&counted.values).ok_or_else(lost)?;
+        let (values, by_rank) = Prepared::of(&counted.values).ok_or_else(lost)?;
         if codes.len() != split.batches.iter().map(RowKeys::rows).sum::<usize>() {
             return Err(lost().into());
         }
         let rows = SliceRows { parts: &split.batches, num_slices: split.keys.len() };
-        let found = rows.count(Codes { codes, ranks: &ranks, end: values.len() }, &mut split.scratch);
+        let found = rows.count(Codes { codes, by_rank: &by_rank }, &mut split.scratch);
         for (key, number) in &split.keys {
             let (Some(slice), Some(found)) = (self.slices.get_mut(key), found.get(*number as usize)) else {
                 return Err(lost().into());
@@ -425,9 +425,9 @@ fn counted(
         Column::CodedText(_, texts) => Arc::new(StringViewArray::from(texts)),
         _ => take_rows(array, &UInt32Array::from(few.firsts))?,
     };
-    let Some((values, ranks)) = Prepared::of(&values) else { return Ok(None) };
+    let Some((values, by_rank)) = Prepared::of(&values) else { return Ok(None) };
     let rows = SliceRows { parts: std::slice::from_ref(keys), num_slices: keys.keys.len() };
-    let counts = rows.count(Codes { codes: &few.codes, ranks: &ranks, end: values.len() }, scratch);
+    let counts = rows.count(Codes { codes: &few.codes, by_rank: &by_rank }, scratch);
     Ok(Some((values, counts)))
 }
 

@@ -26,11 +26,11 @@ pub(super) fn count_codes(bytes: &[u8], values: u64, counts: &mut [u64]) -> Resu
     })
 }
 
-/// Appends each of `values` codes, which must be below `size`; the first byte is their width in bits.
+/// Appends each of `values` codes and counts it; the first byte is their width in bits.
 pub(super) fn list_codes(
     bytes: &[u8],
     values: u64,
-    size: usize,
+    counts: &mut [u64],
     codes: &mut Vec<u32>,
 ) -> Result<(), &'static str> {
     if values == 0 {
@@ -52,8 +52,10 @@ pub(super) fn list_codes(
             }
         })?;
     }
-    let is_beyond =
-        codes[first..].iter().any(|code| usize::try_from(*code).map_or(true, |code| code >= size));
+    let mut is_beyond = false;
+    for code in &codes[first..] {
+        is_beyond |= count_one(u64::from(*code), counts);
+    }
     if is_beyond { Err("a code beyond the dictionary") } else { Ok(()) }
 }
 
@@ -370,13 +372,13 @@ mod tests {
             let mut counts = vec![0; size];
             let bytes = encode(&codes, width, packed_first);
             count_codes(&bytes, codes.len() as u64, &mut counts).unwrap();
-            prop_assert_eq!(counts, expected);
-            let mut listed = vec![7];
-            list_codes(&bytes, codes.len() as u64, size, &mut listed).unwrap();
-            prop_assert_eq!(&listed[1..], &codes);
+            prop_assert_eq!(&counts, &expected);
+            let (mut listed, mut again) = (vec![7], vec![0; size]);
+            list_codes(&bytes, codes.len() as u64, &mut again, &mut listed).unwrap();
+            prop_assert_eq!((&listed[1..], &again), (&codes[..], &counts));
             if let Some(most) = codes.iter().max() {
-                let size = usize::try_from(*most).unwrap();
-                prop_assert!(list_codes(&bytes, codes.len() as u64, size, &mut Vec::new()).is_err());
+                let few = &mut again[..usize::try_from(*most).unwrap()];
+                prop_assert!(list_codes(&bytes, codes.len() as u64, few, &mut Vec::new()).is_err());
             }
         }
 
@@ -410,7 +412,7 @@ mod tests {
             let _ = count_ones(&bytes, values);
             let _ = count_ones_old(&bytes, values);
             let (mut codes, mut spread_codes) = (Vec::new(), Vec::new());
-            let _ = list_codes(&bytes, values, 9, &mut codes);
+            let _ = list_codes(&bytes, values, &mut counts, &mut codes);
             let _ = spread(&bytes, values, &codes, 9, &mut spread_codes);
             let _ = spread_old(&bytes, values, &codes, 9, &mut spread_codes);
         }

@@ -175,6 +175,13 @@ impl ParquetFile {
 fn renumber(codes: &mut [u32], counts: &[u64], before: usize) -> Result<(), &'static str> {
     let mut next = u32::try_from(before).map_err(|_| "too many values")?;
     u32::try_from(before + counts.len()).ok().filter(|end| *end < NO_VALUE).ok_or("too many values")?;
+    // Mostly all of a dictionary is used.
+    if counts.iter().all(|count| *count > 0) {
+        if before > 0 {
+            codes.iter_mut().for_each(|code| *code = if *code == NO_VALUE { NO_VALUE } else { *code + next });
+        }
+        return Ok(());
+    }
     let numbers: Vec<u32> = counts
         .iter()
         .map(|count| {
@@ -254,11 +261,12 @@ impl<'a> Codes<'a> {
         buffer: &mut Vec<u32>,
         codes: &mut Vec<u32>,
     ) -> Result<u64, &'static str> {
-        buffer.clear();
-        list_codes(self.codes, self.present, counts.len(), buffer)?;
-        for code in &*buffer {
-            counts[*code as usize] += 1;
+        if self.present == self.values {
+            list_codes(self.codes, self.present, counts, codes)?;
+            return Ok(self.present);
         }
+        buffer.clear();
+        list_codes(self.codes, self.present, counts, buffer)?;
         match &self.levels {
             Levels::All => codes.extend_from_slice(buffer),
             Levels::Runs(levels) => spread(levels, self.values, buffer, NO_VALUE, codes)?,

@@ -35,23 +35,8 @@ impl Texts {
     }
 
     fn add(&mut self, bytes: &[u8], text: Option<&str>, count: u64, presence: &mut Presence) {
-        self.add_hashed((bytes, hash_bytes(bytes)), text, count, presence);
-    }
-
-    fn add_hashed(
-        &mut self,
-        (bytes, hash): (&[u8], u64),
-        text: Option<&str>,
-        count: u64,
-        presence: &mut Presence,
-    ) {
-        let length = bytes.len() as u64;
-        self.num_values += count;
-        self.total_length_bytes += length * count;
-        widen(&mut self.lengths, length);
-        if bytes.is_empty() {
-            presence.num_empty += count;
-        }
+        self.measure(bytes.len(), count, presence);
+        let hash = hash_bytes(bytes);
         let is_known = match text {
             Some(text) => self.frequencies.update_hashed(text, hash, count),
             None => {
@@ -62,6 +47,16 @@ impl Texts {
         // What is held was taken in when it came first.
         if !is_known {
             self.distinct.insert_hash(hash);
+        }
+    }
+
+    fn measure(&mut self, bytes: usize, count: u64, presence: &mut Presence) {
+        let length = bytes as u64;
+        self.num_values += count;
+        self.total_length_bytes += length * count;
+        widen(&mut self.lengths, length);
+        if length == 0 {
+            presence.num_empty += count;
         }
     }
 
@@ -109,8 +104,11 @@ impl Texts {
     pub(super) fn prepared(&mut self, values: &Prepared, counts: &[(u32, u64)], presence: &mut Presence) {
         let Prepared::Texts(texts, hashes) = values else { return };
         for (rank, count) in counts {
-            let (text, hash) = (texts.value(*rank as usize), hashes[*rank as usize]);
-            self.add_hashed((text.as_bytes(), hash), Some(text), *count, presence);
+            let (text, hash) = (&texts[*rank as usize], hashes[*rank as usize]);
+            self.measure(text.len(), *count, presence);
+            if !self.frequencies.update_shared(text, hash, *count) {
+                self.distinct.insert_hash(hash);
+            }
         }
     }
 
