@@ -59,9 +59,9 @@ impl<'a> Scan<'a> {
         for &(index, is_coded) in &self.counted {
             if countable[index] {
                 if is_coded {
-                    request.coded.push(index)
+                    request.coded.push(index);
                 } else {
-                    request.counted.push(index)
+                    request.counted.push(index);
                 }
                 counted_names.insert(plan.columns[index].name.clone());
             } else if !request.rows.contains(&index) {
