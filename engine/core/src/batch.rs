@@ -58,6 +58,8 @@ pub struct Need {
     pub rows: bool,
     /// As a counted view where the source has one, else row by row, alone or in batches.
     pub counted: bool,
+    /// As a counted view with the codes of the rows, which comes after them, where the source has one, else row by row.
+    pub coded: bool,
     /// Missing in the source is an error.
     pub required: bool,
 }
@@ -107,6 +109,15 @@ impl Inputs {
         self
     }
 
+    /// Adds a column that must be there, counted with the codes of its rows where the source can.
+    #[must_use]
+    pub fn with_coded(mut self, name: impl Into<String>) -> Self {
+        let need = self.columns.entry(name.into()).or_default();
+        need.coded = true;
+        need.required = true;
+        self
+    }
+
     /// Adds a grouping and its columns.
     #[must_use]
     pub fn with_grouping(mut self, grouping: &Grouping) -> Self {
@@ -144,6 +155,7 @@ impl Inputs {
             let mine = self.columns.entry(name).or_default();
             mine.rows |= need.rows;
             mine.counted |= need.counted;
+            mine.coded |= need.coded;
             mine.required |= need.required;
         }
         self.groupings.extend(other.groupings);

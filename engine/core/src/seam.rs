@@ -47,7 +47,12 @@ pub struct CountedColumn {
     pub counts: Vec<u64>,
     /// How many rows are null.
     pub nulls: u64,
+    /// By row of the split the place of its value in `values`, or [`NO_VALUE`]; where they were asked for.
+    pub codes: Option<Vec<u32>>,
 }
+
+/// The code of a row that is null.
+pub const NO_VALUE: u32 = u32::MAX;
 
 impl CountedColumn {
     /// Rows that it stands for.
@@ -78,6 +83,8 @@ pub struct Request {
     pub rows: Vec<usize>,
     /// Columns wanted as counted views; all of them are countable in this split.
     pub counted: Vec<usize>,
+    /// Columns wanted as counted views with the code of every row; countable too, and not among `counted`.
+    pub coded: Vec<usize>,
     /// Columns wanted row by row, each apart from the others; only of a source that is [`BatchSource::separable`].
     pub apart: Vec<usize>,
 }
@@ -95,7 +102,8 @@ impl Request {
 pub enum Delivery {
     /// At most [`BATCH_ROWS`] rows of the columns of [`Request::rows`], in that order, in normal form.
     Rows(RecordBatch),
-    /// One of the columns of [`Request::counted`]; each comes once per split, before its rows.
+    /// One of the columns of [`Request::counted`], each once per split, before its rows; or of [`Request::coded`], each
+    /// once per split, after its rows.
     Counted(CountedColumn),
     /// The next rows of one of the columns of [`Request::apart`], in normal form, cut as batches are. All rows of all
     /// these columns come before the batches.

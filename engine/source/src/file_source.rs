@@ -297,10 +297,14 @@ impl BatchSource for FileSource {
         request: &Request,
         sink: &mut dyn FnMut(Delivery) -> Result<()>,
     ) -> Result<()> {
+        let count = |columns: &[usize], has_codes: bool, sink: &mut dyn FnMut(Delivery) -> Result<()>| {
+            let Reader::Parquet(files) = &self.reader else { return Ok(()) };
+            columns.iter().try_for_each(|&column| {
+                sink(Delivery::Counted(parquet::count(files, split, &self.plan, column, has_codes)?))
+            })
+        };
+        count(&request.counted, false, sink)?;
         if let Reader::Parquet(files) = &self.reader {
-            for &column in &request.counted {
-                sink(Delivery::Counted(parquet::count(files, split, &self.plan, column)?))?;
-            }
             for piece in &split.pieces {
                 files[piece.file].read_apart(piece, &request.apart, &mut |column, values| {
                     sink(Delivery::Apart { column, values })
@@ -310,7 +314,8 @@ impl BatchSource for FileSource {
         self.read_rows(split, &request.rows, &mut |batch| {
             sink(Delivery::Rows(batch))?;
             Ok(ControlFlow::Continue(()))
-        })
+        })?;
+        count(&request.coded, true, sink)
     }
 
     fn head(&self, columns: &[usize], rows: usize) -> Result<Vec<RecordBatch>> {

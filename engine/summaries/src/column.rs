@@ -214,6 +214,7 @@ mod tests {
             values: Arc::new(Float64Array::from(vec![1.0, f64::NAN])),
             counts: vec![3, 2],
             nulls: 4,
+            codes: None,
         };
         let (mut presence, mut finite) = (Presence::default(), Vec::new());
         finite_counted(&counted, "a test", &mut presence, &mut finite).unwrap();

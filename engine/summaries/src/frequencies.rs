@@ -20,6 +20,7 @@
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::Arc;
 use thiserror::Error;
 
 use crate::distinct::hash_bytes;
@@ -48,7 +49,8 @@ pub struct Frequencies {
 #[derive(Clone, Debug)]
 struct Held {
     hash: u64,
-    value: Box<str>,
+    /// Perhaps shared with the counts of other rows.
+    value: Arc<str>,
     count: u64,
 }
 
@@ -115,13 +117,24 @@ impl Frequencies {
     /// The same for a caller that knows [`hash_bytes`] of the value already. Answers whether the value was held.
     #[inline]
     pub fn update_hashed(&mut self, value: &str, hash: u64, count: u64) -> bool {
+        self.take_in(value, hash, count, || Arc::from(value))
+    }
+
+    /// The same of a value that several counts hold together.
+    #[inline]
+    pub fn update_shared(&mut self, value: &Arc<str>, hash: u64, count: u64) -> bool {
+        self.take_in(value, hash, count, || Arc::clone(value))
+    }
+
+    #[inline]
+    fn take_in(&mut self, value: &str, hash: u64, count: u64, owned: impl FnOnce() -> Arc<str>) -> bool {
         if count == 0 {
             return true;
         }
         self.count += count;
         let was_held = match shortened(value, hash) {
-            Cow::Borrowed(value) => self.add(value, hash, count),
-            Cow::Owned(kept) => self.add(&kept, hash_bytes(kept.as_bytes()), count),
+            Cow::Borrowed(value) => self.add(value, hash, count, owned),
+            Cow::Owned(kept) => self.add(&kept, hash_bytes(kept.as_bytes()), count, || Arc::from(&*kept)),
         };
         if !was_held && self.counts.len() > 2 * self.capacity {
             self.reduce();
@@ -207,7 +220,7 @@ impl Frequencies {
         all
     }
 
-    /// Memory held, in bytes.
+    /// Memory held, in bytes; as if no value were shared.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let door = self.door.as_ref().map_or(0, |door| door.capacity() * size_of::<u64>());
@@ -215,7 +228,7 @@ impl Frequencies {
     }
 
     #[inline]
-    fn add(&mut self, value: &str, hash: u64, count: u64) -> bool {
+    fn add(&mut self, value: &str, hash: u64, count: u64, owned: impl FnOnce() -> Arc<str>) -> bool {
         if let Some(held) = self.counts.find_mut(hash, |held| held.hash == hash && *held.value == *value) {
             held.count += count;
             return true;
@@ -229,13 +242,13 @@ impl Frequencies {
                 return false;
             }
         }
-        self.insert(value, hash, count);
+        self.insert(owned(), hash, count);
         false
     }
 
-    fn insert(&mut self, value: &str, hash: u64, count: u64) {
+    fn insert(&mut self, value: Arc<str>, hash: u64, count: u64) {
         self.held_bytes += value.len();
-        self.counts.insert_unique(hash, Held { hash, value: Box::from(value), count }, |held| held.hash);
+        self.counts.insert_unique(hash, Held { hash, value, count }, |held| held.hash);
     }
 
     #[cold]
@@ -267,7 +280,7 @@ pub(crate) fn shortened(value: &str, hash: u64) -> Cow<'_, str> {
 impl From<Frequencies> for Stored {
     fn from(frequencies: Frequencies) -> Self {
         let mut counts: Vec<(Box<str>, u64)> =
-            frequencies.counts.into_iter().map(|held| (held.value, held.count)).collect();
+            frequencies.counts.into_iter().map(|held| (Box::from(&*held.value), held.count)).collect();
         counts.sort_unstable();
         let Frequencies { capacity, count, undercount, .. } = frequencies;
         Self { capacity: capacity as u64, count, undercount, counts }
@@ -290,7 +303,8 @@ impl TryFrom<Stored> for Frequencies {
         }
         (frequencies.count, frequencies.undercount) = (stored.count, stored.undercount);
         for (value, count) in stored.counts {
-            frequencies.insert(&value, hash_bytes(value.as_bytes()), count);
+            let hash = hash_bytes(value.as_bytes());
+            frequencies.insert(Arc::from(value), hash, count);
         }
         Ok(frequencies)
     }
@@ -328,7 +342,14 @@ mod tests {
         assert_eq!((frequencies.count_of(&long), frequencies.count_of(&other)), (2, 1));
         assert!(frequencies.top(2).iter().all(|(value, _)| value.len() < 1100 && value.len() > 1024));
         let edge = "x".repeat(KEPT_VALUE_BYTES);
-        assert_eq!(of([edge.as_str()], 10).top(1), [(edge, 1)]);
+        assert_eq!(of([edge.as_str()], 10).top(1), [(edge.clone(), 1)]);
+        let mut shared = Frequencies::with_capacity(10);
+        for value in [&long, &edge, &long] {
+            let value = Arc::from(value.as_str());
+            shared.update_shared(&value, hash_bytes(value.as_bytes()), 2);
+            assert_eq!(Arc::strong_count(&value), if value.len() == KEPT_VALUE_BYTES { 2 } else { 1 });
+        }
+        assert_eq!(shared, of([long.as_str(), &long, &long, &long, &edge, &edge], 10));
     }
 
     #[test]

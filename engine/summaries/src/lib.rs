@@ -31,7 +31,7 @@ pub use frequencies::Frequencies;
 pub use gram::{Centered, Gram};
 pub use moments::Moments;
 pub use order_key::{f64_of_key, key_of_f64, key_of_u64, u64_of_key};
-pub use quantiles::{Quantiles, Strata};
+pub use quantiles::{Quantiles, Strata, sort_by_key};
 pub use ranks::{Bar, Ranks};
 pub use registers::clean_registers;
 pub use tally::{TALLY_CAPACITY, Tally};

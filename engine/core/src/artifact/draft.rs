@@ -96,10 +96,20 @@ impl Draft {
     /// # Errors
     /// [`CommonError::File`].
     pub fn write_json<T: Serialize>(&mut self, name: &str, value: &T) -> Result<()> {
-        let mut bytes =
-            serde_json::to_vec_pretty(value).map_err(|error| CommonError::Internal(error.to_string()))?;
-        bytes.push(b'\n');
-        self.write_bytes(name, &bytes)
+        let shown = self.target.join(name);
+        self.write_file(name, |writer| {
+            // Large ones are never in memory as a whole; the digest takes few long pieces rather than many short ones.
+            let mut writer = BufWriter::with_capacity(1 << 16, writer);
+            serde_json::to_writer_pretty(&mut writer, value).map_err(|error| {
+                if error.is_io() {
+                    CommonError::file("write", &shown, error.into())
+                } else {
+                    CommonError::Internal(error.to_string())
+                }
+            })?;
+            let end = writer.write_all(b"\n").and_then(|()| writer.flush());
+            Ok(end.map_err(CommonError::on("write", &shown))?)
+        })
     }
 
     /// Writes bytes.

@@ -19,7 +19,8 @@ pub(super) struct Scan<'a> {
     source: &'a dyn BatchSource,
     pub(super) inputs: Inputs,
     rows: Vec<usize>,
-    counted: Vec<usize>,
+    /// Whether with the codes of the rows.
+    counted: Vec<(usize, bool)>,
 }
 
 impl<'a> Scan<'a> {
@@ -42,8 +43,8 @@ impl<'a> Scan<'a> {
         let (mut rows, mut counted) = (Vec::new(), Vec::new());
         for (index, column) in plan.columns.iter().enumerate() {
             if let Some(need) = inputs.columns.get(&column.name) {
-                if need.counted {
-                    counted.push(index);
+                if need.counted || need.coded {
+                    counted.push((index, need.coded));
                 }
                 if need.rows {
                     rows.push(index);
@@ -62,7 +63,8 @@ impl<'a> Scan<'a> {
         let plan = self.source.plan();
         let request = self.request(split);
         let name = |index: &usize| plan.columns[*index].name.clone();
-        let apart: BTreeSet<String> = request.counted.iter().chain(&request.apart).map(name).collect();
+        let apart: BTreeSet<String> =
+            request.counted.iter().chain(&request.coded).chain(&request.apart).map(name).collect();
         let apart = Arc::new(apart);
         let mut first_row = 0;
         let mut seen_apart: BTreeMap<usize, u64> = request.apart.iter().map(|&index| (index, 0)).collect();
@@ -103,17 +105,19 @@ impl<'a> Scan<'a> {
     }
 
     /// How the columns are delivered: who wants rows gets batches; who takes counted views gets them where there are
-    /// any, else rows, apart from the other columns where nobody wants them in batches.
+    /// any, else rows, apart from the other columns where nobody wants them in batches; who takes codes wants them beside
+    /// the others.
     fn request(&self, split: &Split) -> Request {
         let countable = if self.counted.is_empty() { Vec::new() } else { self.source.countable(split) };
         let is_separable = self.source.separable();
         let mut request = Request::of_rows(self.rows.clone());
-        for &index in &self.counted {
+        for &(index, is_coded) in &self.counted {
             if countable[index] {
-                request.counted.push(index);
+                let views = if is_coded { &mut request.coded } else { &mut request.counted };
+                views.push(index);
             } else if self.rows.binary_search(&index).is_ok() {
                 // Comes in the batches already.
-            } else if is_separable {
+            } else if is_separable && !is_coded {
                 request.apart.push(index);
             } else {
                 request.rows.push(index);

@@ -7,7 +7,9 @@ use sluice_core::column::Column;
 use sluice_core::error::Result;
 use sluice_core::seam::CountedColumn;
 use sluice_core::statistics::{ColumnStatistics, Distinct, MAX_TOP_VALUES, TopValues};
-use sluice_summaries::{ColumnSummary, Frequencies};
+use sluice_summaries::{ColumnSummary, Frequencies, u64_of_key};
+
+use super::profile::Prepared;
 
 /// The counts of the values of a column of integers, as text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +41,12 @@ impl Categories {
             // The options were checked, and a later span may lack the column.
             _ => {}
         }
+    }
+
+    /// Adds the integers of these ranks with their counts.
+    pub(super) fn prepared(&mut self, values: &Prepared, counts: &[(u32, u64)], is_unsigned: bool) {
+        let integer = |key: i64| if is_unsigned { u64_of_key(key).into() } else { i128::from(key) };
+        self.add(values.numbers(counts).0.into_iter().map(|(key, count)| (integer(key), count)));
     }
 }
 

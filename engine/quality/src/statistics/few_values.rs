@@ -3,17 +3,16 @@
 use arrow::array::{Array, ArrayRef};
 
 use sluice_core::column::Column;
+use sluice_core::seam::NO_VALUE;
 
 /// More distinct numbers than this in a batch are not worth a table.
 const MOST: usize = 2048;
 /// Places of the table of numbers; a power of two well above [`MOST`].
 const PLACES: usize = 8192;
-/// The code of null.
-const NULL: u32 = u32::MAX;
 
 /// Which distinct value each row has.
 pub(super) struct FewValues {
-    /// By row; past the end of `firsts` for null.
+    /// By row; [`NO_VALUE`] for null.
     pub(super) codes: Vec<u32>,
     /// By code: a row that has the value; of coded text its place among the texts.
     pub(super) firsts: Vec<u32>,
@@ -27,7 +26,7 @@ impl FewValues {
                 let count = u32::try_from(texts.len()).ok()?;
                 let code = |code: Option<i32>| {
                     let code = code.and_then(|code| u32::try_from(code).ok());
-                    code.filter(|code| texts.is_valid(*code as usize)).unwrap_or(NULL)
+                    code.filter(|code| texts.is_valid(*code as usize)).unwrap_or(NO_VALUE)
                 };
                 Some(Self { codes: codes.iter().map(code).collect(), firsts: (0..count).collect() })
             }
@@ -58,22 +57,22 @@ impl FewValues {
 
     /// Open addressing by multiplication; what is under a null is not looked at.
     fn of_bits(array: &ArrayRef, bits: impl Iterator<Item = u64>) -> Option<Self> {
-        let mut places = vec![NULL; PLACES];
+        let mut places = vec![NO_VALUE; PLACES];
         let mut keys: Vec<u64> = Vec::new();
         let (mut codes, mut firsts) = (Vec::with_capacity(array.len()), Vec::new());
         // Asked once, not through the array for each row.
         let nulls = array.nulls();
         for (row, bits) in bits.enumerate() {
             if nulls.is_some_and(|nulls| nulls.is_null(row)) {
-                codes.push(NULL);
+                codes.push(NO_VALUE);
                 continue;
             }
             let hash = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 51;
             let mut place = usize::try_from(hash).ok()? % PLACES;
-            while places[place] != NULL && keys[places[place] as usize] != bits {
+            while places[place] != NO_VALUE && keys[places[place] as usize] != bits {
                 place = (place + 1) % PLACES;
             }
-            if places[place] == NULL {
+            if places[place] == NO_VALUE {
                 if keys.len() == MOST {
                     return None;
                 }
@@ -100,7 +99,7 @@ mod tests {
         let array: ArrayRef =
             Arc::new(Float64Array::from(vec![Some(2.0), None, Some(-0.0), Some(2.0), Some(0.0)]));
         let few = FewValues::of(&array).unwrap();
-        assert_eq!((few.codes, few.firsts), (vec![0, NULL, 1, 0, 2], vec![0, 2, 4]));
+        assert_eq!((few.codes, few.firsts), (vec![0, NO_VALUE, 1, 0, 2], vec![0, 2, 4]));
     }
 
     #[test]

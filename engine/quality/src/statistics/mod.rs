@@ -13,6 +13,7 @@ mod options;
 mod profile;
 mod row_filter;
 mod rows;
+mod slice_counts;
 mod slice_key;
 mod slice_spec;
 mod sliced;
@@ -107,7 +108,10 @@ impl Accumulator for Statistics {
             inputs = whole.columns().fold(inputs.with_column(weight), Inputs::with_column);
         }
         for slices in sliced {
-            inputs = slices.columns().fold(inputs, Inputs::with_column);
+            inputs = slices.key_columns().fold(inputs, Inputs::with_column);
+            // Weights need the rows.
+            let with = if whole.weight_column().is_some() { Inputs::with_column } else { Inputs::with_coded };
+            inputs = slices.described().fold(inputs, with);
         }
         inputs.union(association.inputs()).union(crosses.inputs())
     }
@@ -126,7 +130,10 @@ impl Accumulator for Statistics {
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         let Self { num_rows, whole, sliced, association, crosses } = self;
         let batch = match input {
-            Input::Counted(counted) => return whole.view(counted),
+            Input::Counted(counted) => {
+                whole.view(counted)?;
+                return sliced.iter_mut().try_for_each(|slices| slices.coded(counted));
+            }
             Input::Apart(rows) => return whole.apart(rows),
             Input::Rows(batch) => batch,
         };
@@ -243,6 +250,8 @@ pub fn compute_with(
 
 #[cfg(test)]
 mod options_tests;
+#[cfg(test)]
+mod sliced_tests;
 #[cfg(test)]
 mod spans_tests;
 #[cfg(test)]

@@ -73,7 +73,10 @@ fn assert_bits(found: &[f64], wanted: &[f64]) {
 #[test]
 fn weights_and_slices_keep_the_laws() {
     for (rows, split_rows) in [(0, 10), (1, 10), (997, 50), (3000, 700)] {
-        let source = MemorySource::new(&table(rows), split_rows).with_batch_rows(64);
+        let source = |is_coded| {
+            let source = MemorySource::new(&table(rows), split_rows).with_batch_rows(64);
+            if is_coded { source.with_codes() } else { source }
+        };
         for (weight, slices) in [
             (Some("w"), vec![]),
             (None, vec!["name", "coded,zone", "tags", "zone=10,name", "name=nobody"]),
@@ -82,7 +85,9 @@ fn weights_and_slices_keep_the_laws() {
         ] {
             let mut options = options(weight, &slices);
             options.categories = vec!["zone".into()];
-            laws::check(&source, &Statistics::new(&options, &source.plan().columns).unwrap());
+            for source in [source(false), source(true)] {
+                laws::check(&source, &Statistics::new(&options, &source.plan().columns).unwrap());
+            }
         }
     }
 }

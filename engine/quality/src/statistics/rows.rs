@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::accumulator::Heaviest;
 use sluice_core::batch::{Batch, Delivered};
+use sluice_core::column::ColumnKind;
 use sluice_core::error::Result;
 use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::{ColumnRows, CountedColumn};
@@ -13,7 +14,7 @@ use sluice_summaries::{ColumnSummary, ExactSum};
 
 use super::categories::Categories;
 use super::options::StatisticsOptions;
-use super::profile::ColumnProfile;
+use super::profile::{ColumnProfile, Prepared};
 use super::weighted::WeightedColumn;
 use super::{finished, show_categories};
 
@@ -114,6 +115,11 @@ impl RowStatistics {
         self.columns.iter().map(|column| column.name.as_str())
     }
 
+    /// The name of a column by its place.
+    pub(super) fn column(&self, index: usize) -> Option<&str> {
+        self.columns.get(index).map(|column| column.name.as_str())
+    }
+
     /// Adds the weights of rows; once, beside the columns.
     pub(super) fn weights(&mut self, weights: Option<&[f64]>) {
         if let (Some((_, sum)), Some(weights)) = (&mut self.weight, weights) {
@@ -196,6 +202,15 @@ impl RowStatistics {
         let RowColumn { profile, categories, .. } = &mut self.columns[index];
         profile.counted(counted)?;
         categories.as_mut().map_or(Ok(()), |categories| categories.counted(counted))
+    }
+
+    /// Adds values of these ranks with their counts, ascending, and rows that are null; for a column without weights.
+    pub(super) fn prepared(&mut self, index: usize, values: &Prepared, counts: &[(u32, u64)], nulls: u64) {
+        let RowColumn { profile, categories, .. } = &mut self.columns[index];
+        profile.prepared(values, counts, nulls);
+        if let Some(categories) = categories {
+            categories.prepared(values, counts, *profile.kind() == ColumnKind::Unsigned);
+        }
     }
 
     /// Adds rows in which a column does not exist.

@@ -83,7 +83,7 @@ const MISSING: u32 = u32::MAX;
 const OTHER: u32 = u32::MAX - 1;
 
 /// Which values the rows of a batch have, by numbers that follow first appearance.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RowKeys<K> {
     /// By number.
     pub(super) keys: Vec<K>,
@@ -105,6 +105,38 @@ impl<K> RowKeys<K> {
         }
     }
 
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.starts.as_ref().map_or(self.ids.len(), |starts| starts.len() - 1)
+    }
+
+    /// At least as many as all rows have keys.
+    pub(super) fn entries(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The number of each row, or one above all numbers; `None` where rows may have several.
+    pub(super) fn single(&self) -> Option<&[u32]> {
+        self.starts.is_none().then_some(&*self.ids)
+    }
+
+    /// The rows with other numbers, given by number, and without the keys; which rows are missing is no longer known.
+    pub(super) fn renumbered(mut self, numbers: &[u32]) -> RowKeys<()> {
+        for id in &mut self.ids {
+            *id = numbers.get(*id as usize).copied().unwrap_or(*id);
+        }
+        RowKeys { keys: Vec::new(), ids: self.ids, starts: self.starts, missing: Vec::new() }
+    }
+
+    /// Bytes held, capacity included, but for what the keys hold.
+    pub(super) fn size_bytes(&self) -> usize {
+        let starts = self.starts.as_ref().map_or(0, |starts| starts.capacity() * size_of::<usize>());
+        self.ids.capacity() * size_of::<u32>()
+            + starts
+            + self.missing.capacity()
+            + self.keys.capacity() * size_of::<K>()
+    }
+
     /// The rows that are chosen have this key.
     pub(super) fn chosen(key: K, rows: impl Iterator<Item = Option<bool>>) -> Self {
         let id = |is_chosen: Option<bool>| is_chosen.map_or(MISSING, |it| if it { 0 } else { OTHER });
@@ -114,6 +146,14 @@ impl<K> RowKeys<K> {
     fn one_each(keys: Vec<K>, ids: Vec<u32>) -> Self {
         let missing = ids.iter().map(|id| *id == MISSING).collect();
         Self { keys, ids, starts: None, missing }
+    }
+}
+
+#[cfg(test)]
+impl RowKeys<()> {
+    /// Rows with these numbers.
+    pub(super) fn numbered(numbers: impl Iterator<Item = Option<u32>>) -> Self {
+        Self::one_each(Vec::new(), numbers.map(|number| number.unwrap_or(OTHER)).collect())
     }
 }
 
@@ -250,19 +290,30 @@ pub(super) fn combined(columns: Vec<RowKeys<KeyValue>>) -> Option<RowKeys<Vec<Ke
 fn joined(left: &RowKeys<Vec<KeyValue>>, right: &RowKeys<KeyValue>) -> RowKeys<Vec<KeyValue>> {
     let mut numbers: HashMap<(u32, u32), u32> = HashMap::new();
     let mut keys = Vec::new();
+    let mut number = |mine: u32, theirs: u32| {
+        *numbers.entry((mine, theirs)).or_insert_with(|| {
+            let mut key = left.keys[mine as usize].clone();
+            key.push(right.keys[theirs as usize].clone());
+            keys.push(key);
+            u32::try_from(keys.len() - 1).unwrap_or(OTHER - 1)
+        })
+    };
     let rows = left.missing.len();
+    if let (Some(mine), Some(theirs)) = (left.single(), right.single()) {
+        let joined = |(mine, theirs): (&u32, &u32)| match (*mine, *theirs) {
+            (MISSING, _) | (_, MISSING) => MISSING,
+            (OTHER, _) | (_, OTHER) => OTHER,
+            (mine, theirs) => number(mine, theirs),
+        };
+        let ids = mine.iter().zip(theirs).map(joined).collect();
+        return RowKeys::one_each(keys, ids);
+    }
     let (mut ids, mut starts) = (Vec::with_capacity(rows), Vec::with_capacity(rows + 1));
     starts.push(0);
     for row in 0..rows {
         for mine in left.of(row) {
             for theirs in right.of(row) {
-                let number = *numbers.entry((*mine, *theirs)).or_insert_with(|| {
-                    let mut key = left.keys[*mine as usize].clone();
-                    key.push(right.keys[*theirs as usize].clone());
-                    keys.push(key);
-                    u32::try_from(keys.len() - 1).unwrap_or(OTHER - 1)
-                });
-                ids.push(number);
+                ids.push(number(*mine, *theirs));
             }
         }
         starts.push(ids.len());

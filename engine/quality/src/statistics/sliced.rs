@@ -1,21 +1,23 @@
 //! The statistics of slices: parts of the rows that have values in common.
 //!
-//! Per batch the rows are put in the order of their slices once per slice asked for, and every column is gathered once
-//! in that order; each slice then gets its piece of the gathered column without a copy. Columns of few different values
-//! (text that comes as codes, numbers) are not gathered: their values are counted by slice. States are kept by key in
-//! the order of keys, so that neither threads nor layout show.
+//! Columns that a source codes come as counted views after the rows of a split, which leave behind in which slices each
+//! of them is: their values are counted by slice and code, and no value is looked at twice. Other columns come with the
+//! rows. Those of few different values (text that comes as codes, numbers) are counted the same way, batch by batch.
+//! The rest is gathered once per batch in the order of the slices; each slice gets its piece without a copy. States are
+//! kept by key in the order of keys, so that neither threads nor layout show.
 //!
-//! Memory: that of the profiles of the columns for each slice, of which there are at most `max_slices`.
+//! Memory: that of the profiles of the columns for each slice, of which there are at most `max_slices`; while a split is
+//! read 4 bytes for each of its rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, StringViewArray, UInt32Array};
+use arrow::array::{ArrayRef, StringViewArray, UInt32Array};
 use arrow::compute::take;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::accumulator::Heaviest;
-use sluice_core::batch::Batch;
+use sluice_core::batch::{Batch, Delivered};
 use sluice_core::column::Column;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::plan::PlannedColumn;
@@ -24,8 +26,10 @@ use sluice_core::statistics::{DatasetStatistics, SliceCondition, Slicing};
 
 use super::few_values::FewValues;
 use super::options::{StatisticsError, kind_of};
+use super::profile::Prepared;
 use super::row_filter::RowFilter;
 use super::rows::RowStatistics;
+use super::slice_counts::{Codes, SliceCounts, SliceRows};
 use super::slice_key::{KeyValue, LONGEST_KEY, RowKeys, combined, keys_of};
 use super::slice_spec::SliceSpec;
 
@@ -44,6 +48,22 @@ pub(super) struct Sliced {
     slices: BTreeMap<Vec<KeyValue>, Slice>,
     /// Rows without a value in one of the columns.
     num_rows_left_out: u64,
+    /// Of the split that is being read, while columns are still to come.
+    #[serde(skip)]
+    split: Option<SplitRows>,
+}
+
+/// The rows of a split for the columns that come after them.
+#[derive(Clone, Debug)]
+struct SplitRows {
+    /// The slices of the split, numbered as they came.
+    keys: BTreeMap<Vec<KeyValue>, u32>,
+    batches: Vec<RowKeys<()>>,
+    /// Columns that have not come yet.
+    awaited: usize,
+    /// Where the next column probably stands.
+    next_column: usize,
+    scratch: Vec<u32>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,7 +94,16 @@ impl Sliced {
         if let Some(key) = columns.iter().map(|(_, value)| value.clone()).collect::<Option<Vec<KeyValue>>>() {
             slices.insert(key, Slice { num_rows: 0, statistics: empty.empty() });
         }
-        Ok(Self { shown: spec.to_string(), columns, filter, limit, empty, slices, num_rows_left_out: 0 })
+        Ok(Self {
+            shown: spec.to_string(),
+            columns,
+            filter,
+            limit,
+            empty,
+            slices,
+            num_rows_left_out: 0,
+            split: None,
+        })
     }
 
     /// The same slices, no rows.
@@ -89,6 +118,7 @@ impl Sliced {
             empty: self.empty.clone(),
             slices: slices.map(|(key, found)| (key.clone(), slice(found))).collect(),
             num_rows_left_out: 0,
+            split: None,
         }
     }
 
@@ -97,13 +127,18 @@ impl Sliced {
         self.columns.iter().all(|(_, value)| value.is_some())
     }
 
-    /// The columns that are read row by row.
-    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+    /// The columns by which rows are told apart.
+    pub(super) fn key_columns(&self) -> impl Iterator<Item = &str> {
         let of_keys = self.columns.iter().map(|(column, _)| column.as_str());
-        of_keys.chain(self.filter.iter().flat_map(RowFilter::columns)).chain(self.empty.columns())
+        of_keys.chain(self.filter.iter().flat_map(RowFilter::columns))
     }
 
-    /// Adds the rows of a batch.
+    /// The columns that are described.
+    pub(super) fn described(&self) -> impl Iterator<Item = &str> {
+        self.empty.columns()
+    }
+
+    /// Adds the rows of a batch. With weights every column stands in it, else those that are coded come later.
     pub(super) fn rows(&mut self, batch: &Batch, weights: Option<&[f64]>) -> Result<()> {
         let Some(keys) = self.keys_of(batch)? else { return Ok(()) };
         self.num_rows_left_out += keys.missing.iter().filter(|is_missing| **is_missing).count() as u64;
@@ -119,21 +154,56 @@ impl Sliced {
                 }
             }
         }
+        let is_later = |name: &str| weights.is_none() && matches!(batch.delivered(name), Delivered::Apart);
+        let names = || self.empty.columns().enumerate();
+        let now: Vec<(usize, String)> = names()
+            .filter(|(_, name)| !is_later(name))
+            .map(|(index, name)| (index, name.to_owned()))
+            .collect();
+        let awaited = names().count() - now.len();
         let weights: Option<Vec<f64>> =
             weights.map(|weights| order.rows.values().iter().map(|row| weights[*row as usize]).collect());
-        let names: Vec<String> = self.empty.columns().map(str::to_owned).collect();
-        // By the number of the batch, for the columns to come.
-        let mut slices: Vec<&mut RowStatistics> = Vec::with_capacity(keys.keys.len());
-        let mut found: BTreeMap<&Vec<KeyValue>, &mut Slice> = self.slices.iter_mut().collect();
-        for key in &keys.keys {
-            let slice = found.remove(key).ok_or_else(|| CommonError::Internal("a slice was lost".into()))?;
-            slices.push(&mut slice.statistics);
-        }
+        let mut slices = by_key(&mut self.slices, keys.keys.iter())?;
         for (number, slice) in slices.iter_mut().enumerate() {
             slice.weights(weights.as_deref().map(|weights| &weights[order.range(number)]));
         }
-        for (index, name) in names.iter().enumerate() {
-            order.add(index, name, batch, weights.as_deref(), &mut slices)?;
+        let mut scratch = Vec::new();
+        for (index, name) in &now {
+            order.add(*index, name, (batch, &keys), weights.as_deref(), &mut slices, &mut scratch)?;
+        }
+        if awaited > 0 {
+            self.split.get_or_insert_with(|| SplitRows::new(awaited)).add(keys);
+        }
+        Ok(())
+    }
+
+    /// Adds a column of the split whose rows were added.
+    ///
+    /// # Errors
+    /// [`CommonError::Internal`] where it has no codes, or not as many as there were rows.
+    pub(super) fn coded(&mut self, counted: &CountedColumn) -> Result<()> {
+        let Some(split) = &mut self.split else { return Ok(()) };
+        let is_it = |index: &usize| self.empty.column(*index) == Some(counted.column.as_str());
+        let all = || (0..self.empty.columns().count()).find(is_it);
+        let Some(index) = Some(split.next_column).filter(is_it).or_else(all) else { return Ok(()) };
+        split.next_column = index + 1;
+        let lost = || CommonError::Internal(format!("no codes of `{}` for slices", counted.column));
+        let codes = counted.codes.as_deref().ok_or_else(lost)?;
+        let (values, by_rank) = Prepared::of(&counted.values).ok_or_else(lost)?;
+        if codes.len() != split.batches.iter().map(RowKeys::rows).sum::<usize>() {
+            return Err(lost().into());
+        }
+        let rows = SliceRows { parts: &split.batches, num_slices: split.keys.len() };
+        let found = rows.count(Codes { codes, by_rank: &by_rank }, &mut split.scratch);
+        for (key, number) in &split.keys {
+            let (Some(slice), Some(found)) = (self.slices.get_mut(key), found.get(*number as usize)) else {
+                return Err(lost().into());
+            };
+            slice.statistics.prepared(index, &values, &found.counts, found.nulls);
+        }
+        split.awaited = split.awaited.saturating_sub(1);
+        if split.awaited == 0 {
+            self.split = None;
         }
         Ok(())
     }
@@ -168,6 +238,7 @@ impl Sliced {
 
     /// Joins the slices of later rows.
     pub(super) fn merge(&mut self, mut later: Self) -> Result<()> {
+        self.split = None;
         if !self.empty.columns().eq(later.empty.columns()) {
             // Parts with other columns: every slice of both has the columns of both, in one order.
             let none = later.empty.clone();
@@ -235,6 +306,7 @@ impl Sliced {
     pub(super) fn size_bytes(&self) -> usize {
         let slices = self.slices.values();
         size_of::<Self>()
+            + self.split.as_ref().map_or(0, SplitRows::size_bytes)
             + slices.map(|slice| size_of::<Slice>() + slice.statistics.size_bytes()).sum::<usize>()
     }
 
@@ -246,6 +318,39 @@ impl Sliced {
             advice: Some(format!("leave out `--slice {}`, or lower `--max-slices`", self.shown)),
         })
     }
+}
+
+impl SplitRows {
+    fn new(awaited: usize) -> Self {
+        Self { keys: BTreeMap::new(), batches: Vec::new(), awaited, next_column: 0, scratch: Vec::new() }
+    }
+
+    fn add(&mut self, mut keys: RowKeys<Vec<KeyValue>>) {
+        let names = std::mem::take(&mut keys.keys);
+        let numbers: Vec<u32> = names
+            .into_iter()
+            .map(|key| {
+                let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+                *self.keys.entry(key).or_insert(next)
+            })
+            .collect();
+        self.batches.push(keys.renumbered(&numbers));
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.batches.iter().map(RowKeys::size_bytes).sum::<usize>()
+            + self.scratch.capacity() * size_of::<u32>()
+    }
+}
+
+/// The statistics of the slices with these keys, in their order.
+fn by_key<'a, 'k>(
+    slices: &'a mut BTreeMap<Vec<KeyValue>, Slice>,
+    keys: impl Iterator<Item = &'k Vec<KeyValue>>,
+) -> Result<Vec<&'a mut RowStatistics>> {
+    let mut all: BTreeMap<&Vec<KeyValue>, &mut Slice> = slices.iter_mut().collect();
+    let mut take = |key| all.remove(key).map(|slice| &mut slice.statistics);
+    keys.map(|key| take(key).ok_or_else(|| CommonError::Internal("a slice was lost".into()).into())).collect()
 }
 
 /// The rows of a batch in the order of their slices; a row of several slices stands several times.
@@ -288,9 +393,10 @@ impl Order {
         &self,
         index: usize,
         name: &str,
-        batch: &Batch,
+        (batch, keys): (&Batch, &RowKeys<Vec<KeyValue>>),
         weights: Option<&[f64]>,
         slices: &mut [&mut RowStatistics],
+        scratch: &mut Vec<u32>,
     ) -> Result<()> {
         let Some(array) = batch.column(name) else {
             for (number, slice) in slices.iter_mut().enumerate() {
@@ -299,13 +405,11 @@ impl Order {
             }
             return Ok(());
         };
-        let counted = match weights {
-            None => self.counted(name, batch.split(), array)?,
-            Some(_) => None,
-        };
-        if let Some(counted) = counted {
-            for (slice, counted) in slices.iter_mut().zip(counted) {
-                slice.counted(index, &counted)?;
+        if weights.is_none()
+            && let Some((values, counts)) = counted(array, keys, scratch)?
+        {
+            for (slice, SliceCounts { counts, nulls }) in slices.iter_mut().zip(counts) {
+                slice.prepared(index, &values, &counts, nulls);
             }
             return Ok(());
         }
@@ -317,43 +421,24 @@ impl Order {
         }
         Ok(())
     }
+}
 
-    /// The counts of the values of a column by slice, where these are coded or few: two looks at each code, whatever
-    /// the profiles cost.
-    fn counted(&self, name: &str, split: u64, array: &ArrayRef) -> Result<Option<Vec<CountedColumn>>> {
-        let Some(few) = FewValues::of(array) else { return Ok(None) };
-        // The dictionary as views, which are taken without a copy of the text.
-        let texts: Option<ArrayRef> = match Column::view(array) {
-            Column::CodedText(_, texts) => Some(Arc::new(StringViewArray::from(texts))),
-            _ => None,
-        };
-        let values = texts.as_ref().unwrap_or(array);
-        let num_slices = self.starts.len() - 1;
-        let mut views = Vec::with_capacity(num_slices);
-        // All zero between slices.
-        let mut places = vec![0_u64; few.firsts.len()];
-        for number in 0..num_slices {
-            let rows = &self.rows.values()[self.range(number)];
-            let mut nulls = 0;
-            for row in rows {
-                match places.get_mut(few.codes[*row as usize] as usize) {
-                    Some(count) => *count += 1,
-                    None => nulls += 1,
-                }
-            }
-            let (mut firsts, mut counts) = (Vec::new(), Vec::new());
-            for row in rows {
-                let code = few.codes[*row as usize] as usize;
-                if let Some(count @ 1..) = places.get_mut(code) {
-                    firsts.push(few.firsts[code]);
-                    counts.push(std::mem::take(count));
-                }
-            }
-            let values = take_rows(values, &UInt32Array::from(firsts))?;
-            views.push(CountedColumn { column: name.into(), split, values, counts, nulls });
-        }
-        Ok(Some(views))
-    }
+/// The counts of the values of a column by slice, where these are coded or few.
+fn counted(
+    array: &ArrayRef,
+    keys: &RowKeys<Vec<KeyValue>>,
+    scratch: &mut Vec<u32>,
+) -> Result<Option<(Prepared, Vec<SliceCounts>)>> {
+    let Some(few) = FewValues::of(array) else { return Ok(None) };
+    let values: ArrayRef = match Column::view(array) {
+        // The dictionary as views, without a copy of the text.
+        Column::CodedText(_, texts) => Arc::new(StringViewArray::from(texts)),
+        _ => take_rows(array, &UInt32Array::from(few.firsts))?,
+    };
+    let Some((values, by_rank)) = Prepared::of(&values) else { return Ok(None) };
+    let rows = SliceRows { parts: std::slice::from_ref(keys), num_slices: keys.keys.len() };
+    let counts = rows.count(Codes { codes: &few.codes, by_rank: &by_rank }, scratch);
+    Ok(Some((values, counts)))
 }
 
 fn take_rows(array: &ArrayRef, rows: &UInt32Array) -> Result<ArrayRef> {

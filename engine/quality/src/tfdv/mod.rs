@@ -44,7 +44,12 @@ const DERIVED_SOURCE: &str = "validation_derived_source";
 /// ```
 #[must_use]
 pub fn write_statistics(subsets: &[DatasetStatistics]) -> Vec<u8> {
-    encode::list(subsets).to_bytes()
+    let mut bytes = Vec::new();
+    // One by one, so that the messages of many slices are never all in memory; a list is its elements in turn.
+    for list in encode::lists(subsets) {
+        list.write_fields(&mut bytes);
+    }
+    bytes
 }
 
 /// The statistics in a file: a binary `DatasetFeatureStatisticsList`, a TFRecord file of such, or its text

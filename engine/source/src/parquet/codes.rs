@@ -1,4 +1,4 @@
-//! Counts the codes of a data page: the hybrid of run lengths and bit packing that the Parquet format calls
+//! Counts or lists the codes of a data page: the hybrid of run lengths and bit packing that the Parquet format calls
 //! RLE (Encodings.md, "Run Length Encoding / Bit-Packing Hybrid").
 //!
 //! The bytes may be hostile: every run is cut to the values that are left, every code is checked, and what
@@ -18,8 +18,108 @@ pub(super) fn count_codes(bytes: &[u8], values: u64, counts: &mut [u64]) -> Resu
     }
     for_each_run(bytes, width, values, |run| match run {
         Run::Repeated { code, times } => add(counts, code, times),
-        Run::Packed { bytes, values } => count_packed(bytes, width, values, counts),
+        Run::Packed { bytes, values } => {
+            let mut is_beyond = false;
+            unpack(bytes, width, values, |code| is_beyond |= count_one(code, counts))?;
+            if is_beyond { Err("a code beyond the dictionary") } else { Ok(()) }
+        }
     })
+}
+
+/// Appends each of `values` codes and counts it; the first byte is their width in bits.
+pub(super) fn list_codes(
+    bytes: &[u8],
+    values: u64,
+    counts: &mut [u64],
+    codes: &mut Vec<u32>,
+) -> Result<(), &'static str> {
+    if values == 0 {
+        return Ok(());
+    }
+    let first = codes.len();
+    let Some((&width, bytes)) = bytes.split_first() else { return Err("a page without codes") };
+    if width > 32 {
+        return Err("codes of more than 32 bits");
+    }
+    if width == 0 && bytes.is_empty() {
+        repeat(codes, 0, values)?;
+    } else {
+        for_each_run(bytes, width, values, |run| match run {
+            Run::Repeated { code, times } => repeat(codes, code, times),
+            Run::Packed { bytes, values } => {
+                codes.reserve(usize::try_from(values).map_err(|_| "too many codes")?);
+                unpack(bytes, width, values, |code| codes.push(u32::try_from(code).unwrap_or(u32::MAX)))
+            }
+        })?;
+    }
+    let mut is_beyond = false;
+    for code in &codes[first..] {
+        is_beyond |= count_one(u64::from(*code), counts);
+    }
+    if is_beyond { Err("a code beyond the dictionary") } else { Ok(()) }
+}
+
+/// Appends for each of `values` one-bit levels the next code where it is 1, else `null`.
+pub(super) fn spread(
+    levels: &[u8],
+    values: u64,
+    present: &[u32],
+    null: u32,
+    codes: &mut Vec<u32>,
+) -> Result<(), &'static str> {
+    let mut left = present;
+    for_each_run(levels, 1, values, |run| match run {
+        Run::Repeated { code: 0, times } => repeat(codes, null, times),
+        Run::Repeated { code: 1, times } => {
+            let times = usize::try_from(times).unwrap_or(usize::MAX);
+            let (now, later) = left.split_at_checked(times).ok_or("definition levels end early")?;
+            codes.extend_from_slice(now);
+            left = later;
+            Ok(())
+        }
+        Run::Repeated { .. } => Err("a definition level above 1"),
+        Run::Packed { bytes, values } => spread_packed(bytes, values, &mut left, null, codes),
+    })
+}
+
+/// The same of levels in the old bit packing, which [`count_ones_old`] was given.
+pub(super) fn spread_old(
+    levels: &[u8],
+    values: u64,
+    present: &[u32],
+    null: u32,
+    codes: &mut Vec<u32>,
+) -> Result<(), &'static str> {
+    let reversed: Vec<u8> = levels.iter().map(|byte| byte.reverse_bits()).collect();
+    spread_packed(&reversed, values, &mut &present[..], null, codes)
+}
+
+fn spread_packed(
+    bytes: &[u8],
+    values: u64,
+    left: &mut &[u32],
+    null: u32,
+    codes: &mut Vec<u32>,
+) -> Result<(), &'static str> {
+    let values = usize::try_from(values).map_err(|_| "too many levels")?;
+    codes.reserve(values);
+    for index in 0..values {
+        let byte = bytes.get(index / 8).ok_or("definition levels end early")?;
+        codes.push(if byte >> (index % 8) & 1 == 0 {
+            null
+        } else {
+            let (code, rest) = left.split_first().ok_or("definition levels end early")?;
+            *left = rest;
+            *code
+        });
+    }
+    Ok(())
+}
+
+fn repeat(codes: &mut Vec<u32>, code: u32, times: u64) -> Result<(), &'static str> {
+    let times = usize::try_from(times).map_err(|_| "too many codes")?;
+    codes.resize(codes.len() + times, code);
+    Ok(())
 }
 
 /// How many of `values` one-bit levels are 1.
@@ -113,51 +213,51 @@ fn ones_packed(bytes: &[u8], values: u64) -> u64 {
     ones + u64::from(rest.count_ones())
 }
 
-fn count_packed(bytes: &[u8], width: u8, values: u64, counts: &mut [u64]) -> Result<(), &'static str> {
+/// Hands each code to `visit`.
+fn unpack(bytes: &[u8], width: u8, values: u64, mut visit: impl FnMut(u64)) -> Result<(), &'static str> {
     let values = usize::try_from(values).map_err(|_| "too many codes")?;
     let width = usize::from(width);
     // Groups that are followed by 8 more bytes.
     let whole = std::cmp::min(values / 8, bytes.len().saturating_sub(8).checked_div(width).unwrap_or(0));
-    let beyond = match width {
-        1 => count_groups::<1>(bytes, whole, counts),
-        2 => count_groups::<2>(bytes, whole, counts),
-        3 => count_groups::<3>(bytes, whole, counts),
-        4 => count_groups::<4>(bytes, whole, counts),
-        5 => count_groups::<5>(bytes, whole, counts),
-        6 => count_groups::<6>(bytes, whole, counts),
-        7 => count_groups::<7>(bytes, whole, counts),
-        8 => count_groups::<8>(bytes, whole, counts),
-        9 => count_groups::<9>(bytes, whole, counts),
-        10 => count_groups::<10>(bytes, whole, counts),
-        11 => count_groups::<11>(bytes, whole, counts),
-        12 => count_groups::<12>(bytes, whole, counts),
-        13 => count_groups::<13>(bytes, whole, counts),
-        14 => count_groups::<14>(bytes, whole, counts),
-        15 => count_groups::<15>(bytes, whole, counts),
-        16 => count_groups::<16>(bytes, whole, counts),
-        _ => count_group(bytes, width, whole * 8, counts),
-    };
-    let rest = count_group(&bytes[whole * width..], width, values - whole * 8, counts);
-    if beyond || rest { Err("a code beyond the dictionary") } else { Ok(()) }
+    let visit = &mut visit;
+    match width {
+        1 => unpack_groups::<1>(bytes, whole, visit),
+        2 => unpack_groups::<2>(bytes, whole, visit),
+        3 => unpack_groups::<3>(bytes, whole, visit),
+        4 => unpack_groups::<4>(bytes, whole, visit),
+        5 => unpack_groups::<5>(bytes, whole, visit),
+        6 => unpack_groups::<6>(bytes, whole, visit),
+        7 => unpack_groups::<7>(bytes, whole, visit),
+        8 => unpack_groups::<8>(bytes, whole, visit),
+        9 => unpack_groups::<9>(bytes, whole, visit),
+        10 => unpack_groups::<10>(bytes, whole, visit),
+        11 => unpack_groups::<11>(bytes, whole, visit),
+        12 => unpack_groups::<12>(bytes, whole, visit),
+        13 => unpack_groups::<13>(bytes, whole, visit),
+        14 => unpack_groups::<14>(bytes, whole, visit),
+        15 => unpack_groups::<15>(bytes, whole, visit),
+        16 => unpack_groups::<16>(bytes, whole, visit),
+        17 => unpack_groups::<17>(bytes, whole, visit),
+        _ => unpack_any(bytes, width, whole * 8, visit),
+    }
+    unpack_any(&bytes[whole * width..], width, values - whole * 8, visit);
+    Ok(())
 }
 
-/// Counts groups of eight codes of `WIDTH` bits, which is `WIDTH` bytes each; with the width known, the
-/// compiler unpacks them without a branch. Loads reach 8 bytes beyond a group, so `bytes` must go on after the
-/// last one. Answers whether a code was beyond the dictionary.
-fn count_groups<const WIDTH: usize>(bytes: &[u8], groups: usize, counts: &mut [u64]) -> bool {
-    let mut beyond = false;
+/// Unpacks groups of eight codes of `WIDTH` bits, which is `WIDTH` bytes each; with the width known, the compiler does
+/// it without a branch. Loads reach 8 bytes beyond a group, so `bytes` must go on after the last one.
+#[inline]
+fn unpack_groups<const WIDTH: usize>(bytes: &[u8], groups: usize, visit: &mut impl FnMut(u64)) {
     for group in 0..groups {
-        let Some(window) = bytes.get(group * WIDTH..group * WIDTH + WIDTH + 8) else { return true };
+        let Some(window) = bytes.get(group * WIDTH..group * WIDTH + WIDTH + 8) else { return };
         for index in 0..8 {
-            beyond |= count_one(code_at(window, index * WIDTH, WIDTH), counts);
+            visit(code_at(window, index * WIDTH, WIDTH));
         }
     }
-    beyond
 }
 
 /// The same for codes of any width, bytes beyond the end being zero.
-fn count_group(bytes: &[u8], width: usize, values: usize, counts: &mut [u64]) -> bool {
-    let mut beyond = false;
+fn unpack_any(bytes: &[u8], width: usize, values: usize, visit: &mut impl FnMut(u64)) {
     for index in 0..values {
         let rest = bytes.get(index * width / 8..).unwrap_or_default();
         let mut padded = [0; 8];
@@ -165,9 +265,8 @@ fn count_group(bytes: &[u8], width: usize, values: usize, counts: &mut [u64]) ->
             padded[..rest.len()].copy_from_slice(rest);
             &padded
         });
-        beyond |= count_one(code_at(word, index * width % 8, width), counts);
+        visit(code_at(word, index * width % 8, width));
     }
-    beyond
 }
 
 /// The code of `width` bits that begins at `bit`; 8 bytes hold any of up to 32.
@@ -271,8 +370,39 @@ mod tests {
                 expected[code as usize] += 1;
             }
             let mut counts = vec![0; size];
-            count_codes(&encode(&codes, width, packed_first), codes.len() as u64, &mut counts).unwrap();
-            prop_assert_eq!(counts, expected);
+            let bytes = encode(&codes, width, packed_first);
+            count_codes(&bytes, codes.len() as u64, &mut counts).unwrap();
+            prop_assert_eq!(&counts, &expected);
+            let (mut listed, mut again) = (vec![7], vec![0; size]);
+            list_codes(&bytes, codes.len() as u64, &mut again, &mut listed).unwrap();
+            prop_assert_eq!((&listed[1..], &again), (&codes[..], &counts));
+            if let Some(most) = codes.iter().max() {
+                let few = &mut again[..usize::try_from(*most).unwrap()];
+                prop_assert!(list_codes(&bytes, codes.len() as u64, few, &mut Vec::new()).is_err());
+            }
+        }
+
+        #[test]
+        fn rows_without_a_value_stand_between_codes(
+            rows in prop::collection::vec(prop::option::of(0..9_u32), 0..200), packed_first: bool,
+        ) {
+            let present: Vec<u32> = rows.iter().flatten().copied().collect();
+            let levels: Vec<u32> = rows.iter().map(|row| u32::from(row.is_some())).collect();
+            let expected: Vec<u32> = rows.iter().map(|row| row.unwrap_or(99)).collect();
+            let (bytes, count) = (encode(&levels, 1, packed_first), rows.len() as u64);
+            let mut found = Vec::new();
+            spread(&bytes[1..], count, &present, 99, &mut found).unwrap();
+            prop_assert_eq!(&found, &expected);
+            let old: Vec<u8> = levels
+                .chunks(8)
+                .map(|bits| (0_u8..).zip(bits).fold(0, |byte, (at, bit)| byte | u8::from(*bit == 1) << (7 - at)))
+                .collect();
+            found.clear();
+            spread_old(&old, count, &present, 99, &mut found).unwrap();
+            prop_assert_eq!(&found, &expected);
+            if !present.is_empty() {
+                prop_assert!(spread(&bytes[1..], count, &present[1..], 99, &mut Vec::new()).is_err());
+            }
         }
 
         #[test]
@@ -281,6 +411,10 @@ mod tests {
             let _ = count_codes(&bytes, values, &mut counts);
             let _ = count_ones(&bytes, values);
             let _ = count_ones_old(&bytes, values);
+            let (mut codes, mut spread_codes) = (Vec::new(), Vec::new());
+            let _ = list_codes(&bytes, values, &mut counts, &mut codes);
+            let _ = spread(&bytes, values, &codes, 9, &mut spread_codes);
+            let _ = spread_old(&bytes, values, &codes, 9, &mut spread_codes);
         }
     }
 }

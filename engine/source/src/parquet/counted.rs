@@ -1,5 +1,5 @@
 //! Counted views: the distinct values of a column over a split, from dictionary pages and their codes, without
-//! decoding a row.
+//! decoding a row; on request with the code of every row.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use ::parquet::file::serialized_reader::SerializedPageReader;
 use sluice_core::Result;
 use sluice_core::error::CommonError;
 use sluice_core::plan::{Piece, Plan, Split};
-use sluice_core::seam::CountedColumn;
+use sluice_core::seam::{CountedColumn, NO_VALUE};
 
-use super::codes::{count_codes, count_ones, count_ones_old};
+use super::codes::{count_codes, count_ones, count_ones_old, list_codes, spread, spread_old};
 use super::dictionary::{Conversion, CountedValues, most_values};
 use super::footer::{ParquetFile, RowGroup};
 use super::{damaged, guarded};
@@ -45,11 +45,13 @@ pub(crate) fn count(
     split: &Split,
     plan: &Plan,
     column: usize,
+    has_codes: bool,
 ) -> Result<CountedColumn> {
     let not_countable =
         || CommonError::Internal(format!("column {column} of split {} is not countable", split.number));
     let mut values: Option<(Conversion, CountedValues)> = None;
     let mut nulls = 0;
+    let mut codes = has_codes.then(Vec::new);
     for piece in &split.pieces {
         let file = files.get(piece.file).ok_or_else(not_countable)?;
         let groups = file.whole_groups(piece).ok_or_else(not_countable)?;
@@ -61,7 +63,7 @@ pub(crate) fn count(
             *current = conversion;
         }
         for group in groups {
-            nulls += file.count_chunk(group, leaf, conversion, counted)?;
+            nulls += file.count_chunk(group, leaf, conversion, (counted, codes.as_mut()))?;
         }
     }
     let (values, counts) = values.ok_or_else(not_countable)?.1.finish(&plan.columns[column].kind);
@@ -71,6 +73,7 @@ pub(crate) fn count(
         values,
         counts,
         nulls,
+        codes,
     })
 }
 
@@ -99,13 +102,13 @@ impl ParquetFile {
         Some((leaf, Conversion::of(self.schema.field(column).data_type(), physical)?))
     }
 
-    /// Counts one chunk and answers its nulls.
+    /// Counts one chunk and answers its nulls; appends the codes of its rows where they are wanted.
     fn count_chunk(
         &self,
         group: usize,
         leaf: usize,
         conversion: Conversion,
-        counted: &mut CountedValues,
+        (counted, mut codes): (&mut CountedValues, Option<&mut Vec<u32>>),
     ) -> Result<u64> {
         let shown = &self.listed.shown;
         let part = || format!("row group {group}");
@@ -130,12 +133,25 @@ impl ParquetFile {
         let optional = self.metadata.file_metadata().schema_descr().column(leaf).max_def_level() > 0;
         let mut counts = vec![0; size];
         let (mut rows, mut present) = (0_u64, 0);
+        let (first, mut buffer) = (codes.as_ref().map_or(0, |codes| codes.len()), Vec::new());
         while let Some(page) = guarded(shown, part, || pages.get_next_page())? {
             rows += u64::from(page.num_values());
-            present += count_page(&page, optional, &mut counts).map_err(contradiction)?;
+            // Before there is room for them: a forged page may claim any number.
+            if rows > self.groups[group].rows {
+                break;
+            }
+            let page = Codes::of(&page, optional).map_err(contradiction)?;
+            present += match &mut codes {
+                None => page.count(&mut counts),
+                Some(codes) => page.list(&mut counts, &mut buffer, codes),
+            }
+            .map_err(contradiction)?;
         }
         if rows != self.groups[group].rows {
             return Err(contradiction("pages that do not add up to its rows").into());
+        }
+        if let Some(codes) = codes {
+            renumber(&mut codes[first..], &counts, counted.len()).map_err(contradiction)?;
         }
         counted.extend(&dictionary, &counts).map_err(contradiction)?;
         Ok(rows - present)
@@ -155,30 +171,107 @@ impl ParquetFile {
     }
 }
 
-/// Counts the codes of a data page and answers how many there are.
-fn count_page(page: &Page, optional: bool, counts: &mut [u64]) -> Result<u64, &'static str> {
-    if !matches!(page.encoding(), Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY) {
-        return Err("a page without codes");
+/// Turns places in a dictionary into places among all values that are used, of which there are `before` so far.
+fn renumber(codes: &mut [u32], counts: &[u64], before: usize) -> Result<(), &'static str> {
+    let mut next = u32::try_from(before).map_err(|_| "too many values")?;
+    u32::try_from(before + counts.len()).ok().filter(|end| *end < NO_VALUE).ok_or("too many values")?;
+    // Mostly all of a dictionary is used.
+    if counts.iter().all(|count| *count > 0) {
+        if before > 0 {
+            codes.iter_mut().for_each(|code| *code = if *code == NO_VALUE { NO_VALUE } else { *code + next });
+        }
+        return Ok(());
     }
-    let values = u64::from(page.num_values());
-    let (present, codes) = match page {
-        Page::DataPage { buf, .. } if !optional => (values, &buf[..]),
-        Page::DataPage { buf, def_level_encoding: Encoding::RLE, .. } => {
-            let (length, rest) = buf.split_first_chunk::<4>().ok_or("definition levels end early")?;
-            let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
-            let (levels, rest) = rest.split_at_checked(length).ok_or("definition levels end early")?;
-            (count_ones(levels, values)?, rest)
+    let numbers: Vec<u32> = counts
+        .iter()
+        .map(|count| {
+            let number = next;
+            next += u32::from(*count > 0);
+            number
+        })
+        .collect();
+    for code in codes {
+        *code = numbers.get(*code as usize).copied().unwrap_or(NO_VALUE);
+    }
+    Ok(())
+}
+
+/// The codes of a data page.
+struct Codes<'a> {
+    values: u64,
+    levels: Levels<'a>,
+    present: u64,
+    codes: &'a [u8],
+}
+
+/// Which rows have a value.
+enum Levels<'a> {
+    All,
+    Runs(&'a [u8]),
+    Old(&'a [u8]),
+}
+
+impl<'a> Codes<'a> {
+    fn of(page: &'a Page, optional: bool) -> Result<Self, &'static str> {
+        if !matches!(page.encoding(), Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY) {
+            return Err("a page without codes");
         }
-        Page::DataPage { buf, .. } => count_ones_old(buf, values)?,
-        Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
-            let length = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
-            let (_, rest) = buf.split_at_checked(length(*rep_levels_byte_len)).ok_or("levels end early")?;
-            let (levels, rest) =
-                rest.split_at_checked(length(*def_levels_byte_len)).ok_or("definition levels end early")?;
-            (if optional { count_ones(levels, values)? } else { values }, rest)
+        let values = u64::from(page.num_values());
+        let (levels, codes) = match page {
+            Page::DataPage { buf, .. } if !optional => (Levels::All, &buf[..]),
+            Page::DataPage { buf, def_level_encoding: Encoding::RLE, .. } => {
+                let (length, rest) = buf.split_first_chunk::<4>().ok_or("definition levels end early")?;
+                let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+                let (levels, rest) = rest.split_at_checked(length).ok_or("definition levels end early")?;
+                (Levels::Runs(levels), rest)
+            }
+            Page::DataPage { buf, .. } => {
+                let (_, rest) = count_ones_old(buf, values)?;
+                (Levels::Old(&buf[..buf.len() - rest.len()]), rest)
+            }
+            Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
+                let length = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
+                let (_, rest) =
+                    buf.split_at_checked(length(*rep_levels_byte_len)).ok_or("levels end early")?;
+                let (levels, rest) = rest
+                    .split_at_checked(length(*def_levels_byte_len))
+                    .ok_or("definition levels end early")?;
+                (if optional { Levels::Runs(levels) } else { Levels::All }, rest)
+            }
+            Page::DictionaryPage { .. } => return Err("a second dictionary"),
+        };
+        let present = match &levels {
+            Levels::All => values,
+            Levels::Runs(levels) => count_ones(levels, values)?,
+            Levels::Old(levels) => count_ones_old(levels, values)?.0,
+        };
+        Ok(Self { values, levels, present, codes })
+    }
+
+    /// Counts the codes and answers how many there are.
+    fn count(&self, counts: &mut [u64]) -> Result<u64, &'static str> {
+        count_codes(self.codes, self.present, counts)?;
+        Ok(self.present)
+    }
+
+    /// The same, and appends the code of each row.
+    fn list(
+        &self,
+        counts: &mut [u64],
+        buffer: &mut Vec<u32>,
+        codes: &mut Vec<u32>,
+    ) -> Result<u64, &'static str> {
+        if self.present == self.values {
+            list_codes(self.codes, self.present, counts, codes)?;
+            return Ok(self.present);
         }
-        Page::DictionaryPage { .. } => return Err("a second dictionary"),
-    };
-    count_codes(codes, present, counts)?;
-    Ok(present)
+        buffer.clear();
+        list_codes(self.codes, self.present, counts, buffer)?;
+        match &self.levels {
+            Levels::All => codes.extend_from_slice(buffer),
+            Levels::Runs(levels) => spread(levels, self.values, buffer, NO_VALUE, codes)?,
+            Levels::Old(levels) => spread_old(levels, self.values, buffer, NO_VALUE, codes)?,
+        }
+        Ok(self.present)
+    }
 }

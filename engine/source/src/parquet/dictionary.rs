@@ -90,6 +90,11 @@ impl CountedValues {
         self.conversion = conversion;
     }
 
+    /// How many values were taken in.
+    pub(super) fn len(&self) -> usize {
+        self.counts.len()
+    }
+
     /// Takes in the used values of a dictionary page; `counts` has one entry per value.
     pub(super) fn extend(&mut self, page: &[u8], counts: &[u64]) -> Result<(), &'static str> {
         match (&mut self.values, self.conversion) {

@@ -15,7 +15,7 @@ use arrow::util::display::array_value_to_string;
 
 use sluice_core::column::ColumnKind;
 use sluice_core::plan::{PlanOptions, Split};
-use sluice_core::seam::{BATCH_ROWS, CountedColumn, Delivery, Request};
+use sluice_core::seam::{BATCH_ROWS, CountedColumn, Delivery, NO_VALUE, Request};
 use sluice_core::{BatchSource, Error, ErrorKind, Execution};
 use sluice_testkit::datasets::{external, repository};
 
@@ -61,7 +61,7 @@ fn check(source: &FileSource) -> Result<usize, Error> {
     for split in &source.plan().splits {
         let counted =
             source.countable(split).into_iter().enumerate().filter(|(_, yes)| *yes).map(|(index, _)| index);
-        let request = Request { rows: (0..columns).collect(), counted: counted.collect(), apart: vec![] };
+        let request = Request { counted: counted.collect(), ..Request::of_rows((0..columns).collect()) };
         let (batches, counted) = read(source, split, &request)?;
         assert_eq!(counted.len(), request.counted.len());
         for (column, apart) in read_apart(source, split)?.into_iter().enumerate() {
@@ -77,6 +77,7 @@ fn check(source: &FileSource) -> Result<usize, Error> {
             assert_eq!(counts_of_view(view), counts_of_rows(&batches, column), "{}", planned.name);
             checked += 1;
         }
+        check_codes(source, split, &batches, &request.counted)?;
         for batch in &batches {
             for (array, planned) in batch.columns().iter().zip(&source.plan().columns) {
                 assert_eq!(ColumnKind::of(array.data_type()), planned.kind);
@@ -100,6 +101,52 @@ fn read_apart(source: &FileSource, split: &Split) -> Result<Vec<Vec<ArrayRef>>, 
         Ok(())
     })?;
     Ok(apart)
+}
+
+/// The codes of the rows of a split name the values of its rows.
+fn check_codes(
+    source: &FileSource,
+    split: &Split,
+    batches: &[RecordBatch],
+    columns: &[usize],
+) -> Result<(), Error> {
+    let mut views = Vec::new();
+    let mut rows = 0;
+    let request = Request { rows: vec![0], coded: columns.to_vec(), ..Request::default() };
+    source.read(split, &request, &mut |delivery| {
+        match delivery {
+            Delivery::Rows(batch) => {
+                assert!(views.is_empty(), "codes come after rows");
+                rows += batch.num_rows();
+            }
+            Delivery::Counted(column) => views.push(column),
+            Delivery::Apart { .. } => panic!("not asked for"),
+        }
+        Ok(())
+    })?;
+    assert_eq!(views.len(), columns.len());
+    for (view, &column) in views.iter().zip(columns) {
+        let codes = view.codes.as_ref().unwrap();
+        assert_eq!(codes.len(), rows);
+        let mut counts = vec![0; view.counts.len()];
+        let mut codes = codes.iter();
+        for batch in batches {
+            for row in 0..batch.num_rows() {
+                let (mut mine, mut theirs) = (Counts::new(), Counts::new());
+                add(&mut theirs, batch.column(column), row, 1);
+                match *codes.next().unwrap() {
+                    NO_VALUE => assert!(batch.column(column).is_null(row)),
+                    code => {
+                        counts[code as usize] += 1;
+                        add(&mut mine, &view.values, code as usize, 1);
+                        assert_eq!(mine, theirs);
+                    }
+                }
+            }
+        }
+        assert_eq!(counts, view.counts);
+    }
+    Ok(())
 }
 
 fn add(counts: &mut Counts, array: &ArrayRef, row: usize, times: u64) {
@@ -420,12 +467,14 @@ fn damage_anywhere_is_an_error_or_harmless() {
         for split in &source.plan().splits {
             let countable = source.countable(split).into_iter().enumerate().filter(|(_, yes)| *yes);
             let counted: Vec<usize> = countable.map(|(index, _)| index).collect();
-            for request in [Request { counted, ..Request::default() }, Request::of_rows((0..9).collect())] {
-                let rows: Vec<usize> =
-                    request.rows.into_iter().filter(|&index| index < source.plan().columns.len()).collect();
-                let apart = Request { apart: rows.clone(), ..Request::default() };
-                let _ = source.read(split, &apart, &mut |_| Ok(()));
-                let _ = source.read(split, &Request { rows, ..request }, &mut |_| Ok(()));
+            let rows: Vec<usize> = (0..9).filter(|&index| index < source.plan().columns.len()).collect();
+            for request in [
+                Request { counted: counted.clone(), ..Request::default() },
+                Request { coded: counted, ..Request::default() },
+                Request { apart: rows.clone(), ..Request::default() },
+                Request::of_rows(rows),
+            ] {
+                let _ = source.read(split, &request, &mut |_| Ok(()));
             }
         }
     }

@@ -32,6 +32,7 @@ use crate::order_key::{f64_of_key, key_of_f64};
 use crate::ranks::Ranks;
 use run::Run;
 use serde::{Deserialize, Serialize};
+pub use sort::sort_by_key;
 use std::borrow::Cow;
 pub use strata::Strata;
 use thiserror::Error;
@@ -160,6 +161,22 @@ impl Quantiles {
             self.gathered_counted.push((key, count));
             self.settle_if_full();
         }
+    }
+
+    /// Takes in order keys with their counts, none of them zero, in ascending order.
+    pub fn update_ascending(&mut self, pairs: &[(i64, u64)]) {
+        debug_assert!(pairs.windows(2).all(|pair| pair[0].0 < pair[1].0), "the caller sorts");
+        if pairs.len() < GATHERED / 4 {
+            self.gathered_counted.extend_from_slice(pairs);
+            self.settle_if_full();
+            return;
+        }
+        if let (Some((first, _)), Some((last, _))) = (pairs.first(), pairs.last()) {
+            (self.min, self.max) = (self.min.min(*first), self.max.max(*last));
+        }
+        let run = Run { entries: pairs.to_vec(), undercount: 0 };
+        self.count += run.weight();
+        self.push(run);
     }
 
     /// Takes in a sample of consecutive values.

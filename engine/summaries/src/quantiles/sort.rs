@@ -21,7 +21,7 @@ const PASSES: u32 = 3;
 const MOST_STEPS: u32 = 1 << 15;
 
 /// Sorts ascending by `key`.
-pub(super) fn sort_by_key<T: Copy + Default>(items: &mut [T], key: impl Fn(&T) -> i64) {
+pub fn sort_by_key<T: Copy + Default>(items: &mut [T], key: impl Fn(&T) -> i64) {
     let Some((sample, prefix)) = Prefix::of_items(items, &key) else {
         items.sort_unstable_by_key(key);
         return;

@@ -78,6 +78,24 @@ proptest! {
 }
 
 #[test]
+fn ascending_counts_keep_the_bound() {
+    for lengths in [&[10, 3000][..], &[5000], &[60_000, 100, 5000, 40_000]] {
+        let (mut quantiles, mut all) = (Quantiles::new(), Vec::new());
+        for (number, length) in lengths.iter().enumerate() {
+            let values = (0..*length).map(|n| f64::from(n) * (number as f64 + 0.5));
+            let pairs: Vec<(i64, u64)> =
+                values.map(|value| (key_of_f64(value), value.to_bits() % 3 + 1)).collect();
+            quantiles.update_ascending(&pairs);
+            for (key, count) in pairs {
+                all.extend((0..count).map(|_| f64_of_key(key)));
+            }
+        }
+        let distance = assert_within_bound(&quantiles, &all);
+        assert!(distance as f64 <= all.len() as f64 / 1000.0, "{distance}");
+    }
+}
+
+#[test]
 fn a_long_column_stays_within_a_small_bound() {
     let values = scattered(1_000_000);
     let quantiles = of(&values, QUANTILES_CAPACITY);

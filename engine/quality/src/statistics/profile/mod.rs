@@ -13,6 +13,7 @@ mod histograms;
 mod kind;
 mod lists;
 mod numbers;
+mod prepared;
 mod texts;
 mod times;
 
@@ -29,6 +30,8 @@ use sluice_core::statistics::{
     ColumnStatistics, Distinct as DistinctStatistics, MAX_TOP_VALUES, Presence, TopValues,
 };
 use sluice_summaries::{ColumnSummary, Distinct, hash_bytes};
+
+pub(super) use self::prepared::Prepared;
 
 use self::lists::Lists;
 use self::numbers::{Numbers, Sampling, Scale};
@@ -131,6 +134,29 @@ impl ColumnProfile {
             }
         }
         statistics
+    }
+
+    /// The kind of its column.
+    pub(super) fn kind(&self) -> &ColumnKind {
+        &self.kind
+    }
+
+    /// Adds the values of these ranks with their counts, ascending, and rows that are null.
+    pub(super) fn prepared(&mut self, values: &Prepared, counts: &[(u32, u64)], nulls: u64) {
+        self.presence.num_missing += nulls;
+        self.presence.num_rows += nulls + counts.iter().map(|(_, count)| count).sum::<u64>();
+        match &mut self.values {
+            Values::Numbers(numbers) => {
+                let (pairs, [nan, infinity, negative]) = values.numbers(counts);
+                self.presence.num_nan += nan;
+                self.presence.num_positive_infinity += infinity;
+                self.presence.num_negative_infinity += negative;
+                numbers.ascending(&pairs);
+            }
+            Values::Texts(texts) => texts.prepared(values, counts, &mut self.presence),
+            Values::Times(times) => times.ascending(&values.numbers(counts).0),
+            Values::Nothing => {}
+        }
     }
 
     /// Takes in values of which nulls were counted, those of the innermost lists where there are lists.

@@ -339,6 +339,25 @@ impl Numbers {
         self.summarize(rest);
     }
 
+    /// Takes in keys with their counts, ascending.
+    pub(super) fn ascending(&mut self, pairs: &[(i64, u64)]) {
+        if let Some(tally) = &mut self.tally {
+            if tally.extend_ascending(pairs) {
+                return;
+            }
+            self.spill();
+        }
+        self.moments_of(pairs);
+        self.quantiles.update_ascending(pairs);
+        for (key, _) in [pairs.first(), pairs.last()].into_iter().flatten() {
+            widen(&mut self.range, *key);
+        }
+        let zero = self.scale.zero();
+        let zeros = pairs.binary_search_by_key(&zero, |(key, _)| *key);
+        self.num_zeros += zeros.map_or(0, |place| pairs[place].1);
+        self.insert_distinct(pairs, |(key, _)| key);
+    }
+
     /// The values are no longer few: what was counted goes to the summaries.
     fn spill(&mut self) {
         if let Some(tally) = self.tally.take() {
@@ -347,20 +366,24 @@ impl Numbers {
     }
 
     fn summarize(&mut self, pairs: &[(i64, u64)]) {
-        let (scale, zero) = (self.scale, self.scale.zero());
-        match (&mut self.moments, scale) {
-            (Some(moments), Scale::Float) => {
-                moments.update_counted(pairs.iter().map(|(key, count)| (f64_of_key(*key), *count)));
-            }
-            (Some(moments), Scale::Integer | Scale::Unsigned) => moments.update_counted_integers(pairs),
-            (None, _) => {}
-        }
+        let zero = self.scale.zero();
+        self.moments_of(pairs);
         for (key, count) in pairs {
             self.quantiles.update_counted_key(*key, *count);
             widen(&mut self.range, *key);
             self.num_zeros += if *key == zero { *count } else { 0 };
         }
         self.insert_distinct(pairs, |(key, _)| key);
+    }
+
+    fn moments_of(&mut self, pairs: &[(i64, u64)]) {
+        match (&mut self.moments, self.scale) {
+            (Some(moments), Scale::Float) => {
+                moments.update_counted(pairs.iter().map(|(key, count)| (f64_of_key(*key), *count)));
+            }
+            (Some(moments), Scale::Integer | Scale::Unsigned) => moments.update_counted_integers(pairs),
+            (None, _) => {}
+        }
     }
 
     fn insert_distinct<T: Copy>(&mut self, values: &[T], key: impl Fn(T) -> i64) {

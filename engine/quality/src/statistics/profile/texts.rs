@@ -8,7 +8,7 @@ use sluice_core::seam::CountedColumn;
 use sluice_core::statistics::{ColumnStatistics, MAX_TOP_VALUES, Presence, TextStatistics, TopValues};
 use sluice_summaries::{Distinct, Frequencies, hash_bytes};
 
-use super::{distinct, join, widen};
+use super::{Prepared, distinct, join, widen};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Texts {
@@ -35,13 +35,7 @@ impl Texts {
     }
 
     fn add(&mut self, bytes: &[u8], text: Option<&str>, count: u64, presence: &mut Presence) {
-        let length = bytes.len() as u64;
-        self.num_values += count;
-        self.total_length_bytes += length * count;
-        widen(&mut self.lengths, length);
-        if bytes.is_empty() {
-            presence.num_empty += count;
-        }
+        self.measure(bytes.len(), count, presence);
         let hash = hash_bytes(bytes);
         let is_known = match text {
             Some(text) => self.frequencies.update_hashed(text, hash, count),
@@ -53,6 +47,16 @@ impl Texts {
         // What is held was taken in when it came first.
         if !is_known {
             self.distinct.insert_hash(hash);
+        }
+    }
+
+    fn measure(&mut self, bytes: usize, count: u64, presence: &mut Presence) {
+        let length = bytes as u64;
+        self.num_values += count;
+        self.total_length_bytes += length * count;
+        widen(&mut self.lengths, length);
+        if length == 0 {
+            presence.num_empty += count;
         }
     }
 
@@ -92,6 +96,18 @@ impl Texts {
                 (_, Some(text)) => self.add(text.as_bytes(), Some(text), count, presence),
                 (Column::Binary(bytes), None) => self.add(bytes.value(row), None, count, presence),
                 _ => {}
+            }
+        }
+    }
+
+    /// Takes in texts that were hashed.
+    pub(super) fn prepared(&mut self, values: &Prepared, counts: &[(u32, u64)], presence: &mut Presence) {
+        let Prepared::Texts(texts, hashes) = values else { return };
+        for (rank, count) in counts {
+            let (text, hash) = (&texts[*rank as usize], hashes[*rank as usize]);
+            self.measure(text.len(), *count, presence);
+            if !self.frequencies.update_shared(text, hash, *count) {
+                self.distinct.insert_hash(hash);
             }
         }
     }

@@ -50,6 +50,12 @@ impl Times {
         self.instants.pairs(&pairs);
     }
 
+    /// Takes in instants with their counts, ascending.
+    pub(super) fn ascending(&mut self, pairs: &[(i64, u64)]) {
+        pairs.iter().for_each(|(instant, _)| self.note_unit(*instant));
+        self.instants.ascending(pairs);
+    }
+
     pub(super) fn merge(&mut self, later: Self) {
         self.instants.merge(later.instants);
         self.unit = self.unit.max(later.unit);

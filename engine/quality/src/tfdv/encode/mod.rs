@@ -19,20 +19,20 @@ use super::{ALL_EXAMPLES, DERIVED_SOURCE, kind};
 /// TFDV's `num_values_histogram_buckets`.
 const NUM_VALUES_BUCKETS: u8 = 10;
 
-/// One data set per subset or slice.
-pub(crate) fn list(subsets: &[DatasetStatistics]) -> StatisticsList {
-    let mut datasets = Vec::new();
-    for subset in subsets {
+/// One data set per subset or slice, each as a list of its own.
+pub(crate) fn lists(subsets: &[DatasetStatistics]) -> impl Iterator<Item = StatisticsList> {
+    subsets.iter().flat_map(|subset| {
         // TFDV looks for the whole by this name where there is more than one data set; one alone has no name.
         let name = match (subset.slices.is_empty(), subsets.len()) {
             (false, 1) => ALL_EXAMPLES,
             (true, 1) => "",
             _ => subset.name.as_str(),
         };
-        datasets.push(dataset(subset, name));
-        datasets.extend(subset.slices.iter().map(|slice| dataset(slice, &slice.name)));
-    }
-    StatisticsList { datasets }
+        let slices = subset.slices.iter().map(|slice| (slice, slice.name.as_str()));
+        std::iter::once((subset, name))
+            .chain(slices)
+            .map(|(statistics, name)| StatisticsList { datasets: vec![dataset(statistics, name)] })
+    })
 }
 
 fn dataset(statistics: &DatasetStatistics, name: &str) -> Dataset {

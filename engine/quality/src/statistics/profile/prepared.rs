@@ -1,0 +1,122 @@
+//! Distinct values that the profiles of many slices take in: what does not depend on the slice (order keys in their
+//! order, the hashes of texts) is found out once.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef};
+
+use sluice_core::column::Column;
+use sluice_summaries::{hash_bytes, key_of_f64, key_of_u64, sort_by_key};
+
+/// Ranks of what is no finite number, after those of the numbers.
+const ODD: usize = 3;
+
+/// Distinct values by rank: numbers, dates and instants ascending, texts as they come.
+pub(in crate::statistics) enum Prepared {
+    /// Order keys; after them come NaN, infinity and its opposite.
+    Numbers(Vec<i64>),
+    /// Texts with their hashes; one may stand twice.
+    Texts(Vec<Arc<str>>, Vec<u64>),
+}
+
+impl Prepared {
+    /// The values, and each code (its place in `values`) with its rank, ascending by rank, in which equal numbers are one;
+    /// `None` of what no source codes.
+    pub(in crate::statistics) fn of(values: &ArrayRef) -> Option<(Self, Vec<(u32, u32)>)> {
+        u32::try_from(values.len() + ODD).ok()?;
+        Some(match Column::view(values) {
+            Column::Integer(values) => Self::of_keys(values.values().iter().copied()),
+            Column::Unsigned(values) => Self::of_keys(values.values().iter().map(|value| key_of_u64(*value))),
+            Column::Date(values) => Self::of_keys(values.values().iter().map(|day| i64::from(*day))),
+            Column::TimestampMicrosecond(values) => Self::of_keys(values.values().iter().copied()),
+            Column::TimestampNanosecond(values) => Self::of_keys(values.values().iter().copied()),
+            Column::Float(values) => Self::of_floats(values.values()),
+            Column::Text(texts) => {
+                let texts: Vec<Arc<str>> =
+                    texts.iter().map(|text| Arc::from(text.unwrap_or_default())).collect();
+                let hashes = texts.iter().map(|text| hash_bytes(text.as_bytes())).collect();
+                let by_rank = (0..).zip(&texts).map(|(code, _)| (code, code)).collect();
+                (Self::Texts(texts, hashes), by_rank)
+            }
+            Column::Null(_)
+            | Column::Boolean(_)
+            | Column::Decimal(_)
+            | Column::CodedText(..)
+            | Column::Binary(_)
+            | Column::Other(_) => return None,
+        })
+    }
+
+    fn of_keys(keys: impl Iterator<Item = i64>) -> (Self, Vec<(u32, u32)>) {
+        let (keys, by_rank) = ranked((0..).zip(keys).map(|(code, key)| (key, code)).collect());
+        (Self::Numbers(keys), by_rank)
+    }
+
+    fn of_floats(values: &[f64]) -> (Self, Vec<(u32, u32)>) {
+        let mut finite: Vec<(i64, u32)> = Vec::with_capacity(values.len());
+        let mut odd: Vec<(u32, u32)> = Vec::new();
+        for (code, value) in (0..).zip(values) {
+            if value.is_finite() {
+                finite.push((key_of_f64(*value), code));
+            } else {
+                odd.push((if value.is_nan() { 0 } else { 1 + u32::from(*value < 0.0) }, code));
+            }
+        }
+        odd.sort_unstable();
+        let (keys, mut by_rank) = ranked(finite);
+        let after = by_rank.last().map_or(0, |(rank, _)| rank + 1);
+        by_rank.extend(odd.into_iter().map(|(which, code)| (after + which, code)));
+        (Self::Numbers(keys), by_rank)
+    }
+
+    /// The keys of the ranks in order with their counts, and how many NaN, infinities and their opposites there were.
+    pub(in crate::statistics) fn numbers(&self, counts: &[(u32, u64)]) -> (Vec<(i64, u64)>, [u64; ODD]) {
+        let Self::Numbers(keys) = self else { return Default::default() };
+        let mut odd = [0; ODD];
+        let mut pairs = Vec::with_capacity(counts.len());
+        for (rank, count) in counts {
+            match keys.get(*rank as usize) {
+                Some(key) => pairs.push((*key, *count)),
+                None => odd[(*rank as usize - keys.len()).min(ODD - 1)] += *count,
+            }
+        }
+        (pairs, odd)
+    }
+}
+
+/// The distinct keys ascending, and each code with the place of its key among them.
+fn ranked(mut keys: Vec<(i64, u32)>) -> (Vec<i64>, Vec<(u32, u32)>) {
+    sort_by_key(&mut keys, |pair| pair.0);
+    let mut distinct: Vec<i64> = Vec::with_capacity(keys.len());
+    let mut by_rank = Vec::with_capacity(keys.len());
+    let mut next = 0;
+    for (key, code) in keys {
+        if distinct.last() != Some(&key) {
+            distinct.push(key);
+            next += 1;
+        }
+        by_rank.push((next - 1, code));
+    }
+    (distinct, by_rank)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Float64Array, Int64Array};
+
+    use super::*;
+
+    #[test]
+    fn equal_numbers_are_one_and_odd_ones_come_last() {
+        let values = vec![2.0, f64::NAN, -0.0, f64::NEG_INFINITY, 2.0, 0.0, f64::INFINITY, -1.0];
+        let (prepared, mut by_rank) =
+            Prepared::of(&(Arc::new(Float64Array::from(values)) as ArrayRef)).unwrap();
+        assert!(by_rank.is_sorted_by_key(|pair| pair.0));
+        by_rank.sort_unstable_by_key(|pair| pair.1);
+        assert!(by_rank.iter().map(|pair| pair.0).eq([2, 3, 1, 5, 2, 1, 4, 0]));
+        let (pairs, odd) = prepared.numbers(&[(1, 7), (2, 1), (3, 4), (5, 2)]);
+        assert_eq!((pairs, odd), (vec![(key_of_f64(0.0), 7), (key_of_f64(2.0), 1)], [4, 0, 2]));
+        let none = Prepared::of(&(Arc::new(Int64Array::from(Vec::<i64>::new())) as ArrayRef)).unwrap();
+        assert!(none.1.is_empty() && none.0.numbers(&[]).0.is_empty());
+    }
+}
