@@ -23,7 +23,7 @@ data:
   inputs: { rows: rows.csv }
   roles: { label: y, key: [name] }
   subsets: { by: subset }
-transform: [ { standardize: [a, b, c] } ]
+transform: [ { derive: { d: a + b + c } }, { standardize: [a, b, c, d] } ]
 train: { ridge: { alpha: 0.1 } }
 evaluate: { require: [ { metric: rmse, at_most: 1 } ] }
 ";

@@ -339,7 +339,7 @@ fn check_holds_rules_and_slices_against_the_kinds_of_the_header() {
         let text = format!(
             "pipeline: csv\ndata:\n  inputs: {{ d: given.csv }}\n  csv: {{ types: {types} }}\n  roles: {{ label: y \
              }}\n  subsets: {{ by: hash, train: 0.8, eval: 0.2 }}\nvalidate: {{ rules: [\"lower(x) = 'a'\"] }}\n\
-             transform: [ {{ pass_through: [x] }} ]\ntrain: {{ ridge: {{ alpha: 1 }} }}\nevaluate: {{ require: [ {{ \
+             transform: [ {{ one_hot: [x] }} ]\ntrain: {{ ridge: {{ alpha: 1 }} }}\nevaluate: {{ require: [ {{ \
              metric: rmse, at_most: 900 }} ] }}\n"
         );
         let _ = place.write("csv.yaml", &text);

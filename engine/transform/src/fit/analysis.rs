@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use sluice_core::accumulator::{Accumulator, Input};
+use sluice_core::accumulator::{Accumulator, Heaviest, Input};
 use sluice_core::batch::{Batch, Delivered, Inputs};
 use sluice_core::error::Result;
 use sluice_core::group::GroupMap;
@@ -165,5 +165,14 @@ impl Accumulator for Analysis {
         let size =
             |entry: &Entry| size_of::<Entry>() + entry.analyzer.as_ref().map_or(0, Analyze::size_bytes);
         self.entries.iter().map(size).sum()
+    }
+
+    fn heaviest(&self) -> Option<Heaviest> {
+        let entries = self.entries.iter().map(|entry| {
+            let what = format!("what the transform learns of `{}`", entry.names.join("`, `"));
+            let bytes = entry.analyzer.as_ref().map_or(0, Analyze::size_bytes);
+            Some(Heaviest { what, bytes, advice: Some("leave it out of the transform".into()) })
+        });
+        entries.fold(None, Heaviest::of)
     }
 }
