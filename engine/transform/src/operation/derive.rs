@@ -30,7 +30,7 @@ impl Plan for Derive {
             let bound = Expression::parse(text, &columns)
                 .map_err(|error| sluice_core::Error::from(error).in_place(place()))?;
             if bound.columns().is_empty() {
-                return Err(TransformError::Constantless { name: name.clone() }.into());
+                return Err(TransformError::Constantless { operation: "derive", name: name.clone() }.into());
             }
             let inputs =
                 bound.columns().iter().map(|column| graph.read(column)).collect::<Result<Vec<_>, _>>()?;
