@@ -175,9 +175,7 @@ impl Diagnostic for TransformError {
             Self::KindChanged { .. } => {
                 Some("fit the transform again, or give the column the type that it had".into())
             }
-            Self::Constantless { .. } => {
-                Some("a constant tells a model nothing; name a column in it".into())
-            }
+            Self::Constantless { .. } => Some("a constant tells a model nothing; name a column in it".into()),
             Self::NameTaken { .. } => {
                 Some("choose another name under `as`, or read the column of that name".into())
             }
@@ -190,7 +188,9 @@ impl Diagnostic for TransformError {
                 Some("shorter `ngrams` or `lowercase` make fewer, or count them in `buckets`".into())
             }
             Self::TooManyTerms { .. } => Some("shorter `ngrams` or `lowercase` make fewer".into()),
-            Self::NoTerms { .. } => Some("lower `min_frequency`, look at `split`, or leave the column out".into()),
+            Self::NoTerms { .. } => {
+                Some("lower `min_frequency`, look at `split`, or leave the column out".into())
+            }
             Self::Constant { .. } => {
                 Some("give a number for a column of numbers, a text for a column of text".into())
             }

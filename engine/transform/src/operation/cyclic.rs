@@ -49,9 +49,9 @@ impl Cyclic {
                 value: period.to_string(),
                 range: "a finite number above 0".into(),
             }),
-            (None, Some(part)) => {
-                part.period().ok_or_else(|| conflict(format!("cannot go round: {} never comes back", part.name())))
-            }
+            (None, Some(part)) => part
+                .period()
+                .ok_or_else(|| conflict(format!("cannot go round: {} never comes back", part.name()))),
             (Some(_), Some(_)) => Err(conflict("has both `period` and `part`".into())),
             (None, None) => Err(conflict("has neither `period` nor `part`".into())),
         }
@@ -122,5 +122,72 @@ impl Map for Angle {
         outputs.push(angle.map_or(Cell::Null, |angle| Cell::Float(angle.sin())));
         outputs.push(angle.map_or(Cell::Null, |angle| Cell::Float(angle.cos())));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Date32Array, Int64Array};
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{check_paths, feature, features, fitted, numbers_of, reference, refusal, table};
+
+    #[test]
+    fn the_circle_agrees_with_numpy() {
+        let case = &reference("dates_text_lists.json")["cyclic"];
+        let values = Float64Array::from(numbers_of(&case["values"]));
+        let rows = table(vec![("hour", Arc::new(values) as ArrayRef)]);
+        let operations = json!([{ "cyclic": { "columns": ["hour"], "period": case["period"] } }]);
+        let transform = fitted(&rows, &operations).unwrap();
+        check_paths(&transform, &rows);
+        for (name, expected) in [("hour sin", &case["sin"]), ("hour cos", &case["cos"])] {
+            for (found, expected) in feature(&transform, &rows, name).into_iter().zip(numbers_of(expected)) {
+                // NumPy rounds the angle after several circles, we do not: the bound is absolute, and what 100.25
+                // hours leave of it.
+                assert!((found.unwrap() - expected).abs() < 1e-14, "{name}: {found:?} is not {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_date_goes_round_with_its_own_period() {
+        let rows =
+            table(vec![("at", Arc::new(Date32Array::from(vec![Some(31 + 28 + 30), None])) as ArrayRef)]);
+        let operations = json!([
+            { "cyclic": { "columns": ["at"], "part": "month" } },
+            { "cyclic": { "columns": ["at"], "part": "weekday", "as": ["w"] } },
+        ]);
+        let transform = fitted(&rows, &operations).unwrap();
+        check_paths(&transform, &rows);
+        let names: Vec<String> = features(&transform, &rows).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["at.month sin", "at.month cos", "w sin", "w cos"]);
+        // March is a quarter of the year.
+        assert_eq!(feature(&transform, &rows, "at.month sin"), [Some(1.0), None]);
+        assert!(feature(&transform, &rows, "at.month cos")[0].unwrap().abs() < 1e-16);
+    }
+
+    #[test]
+    fn nan_stays_and_infinity_has_no_angle() {
+        let values = Float64Array::from(vec![Some(f64::NAN), Some(f64::INFINITY), None]);
+        let rows = table(vec![("x", Arc::new(values) as ArrayRef)]);
+        let transform = fitted(&rows, &json!([{ "cyclic": { "columns": ["x"], "period": 7 } }])).unwrap();
+        check_paths(&transform, &rows);
+        let found = feature(&transform, &rows, "x sin");
+        assert!(found[0].unwrap().is_nan() && found[1].unwrap().is_nan() && found[2].is_none());
+    }
+
+    #[test]
+    fn what_does_not_go_round_is_refused() {
+        let rows = table(vec![("x", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
+        let message = |options: serde_json::Value| refusal(&rows, &json!([{ "cyclic": options }]));
+        assert!(message(json!({ "columns": ["x"] })).contains("neither `period` nor `part`"));
+        assert!(message(json!({ "columns": ["x"], "period": 7, "part": "hour" })).contains("has both"));
+        assert!(message(json!({ "columns": ["x"], "period": 0 })).contains("a finite number above 0"));
+        assert!(message(json!({ "columns": ["x"], "part": "year" })).contains("year never comes back"));
+        let number = message(json!({ "columns": ["x"], "part": "hour" }));
+        assert!(number.contains("needs dates or timestamps, but column `x` is integer"), "{number}");
     }
 }

@@ -259,3 +259,109 @@ impl Map for PartsOfDates {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{
+        Date32Array, NullArray, StringArray, TimestampMicrosecondArray, TimestampNanosecondArray,
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{check_paths, feature, features, fitted, reference, refusal, table};
+
+    fn all_parts() -> serde_json::Value {
+        json!([{ "date_parts": { "columns": ["at"], "parts": reference("dates_text_lists.json")["parts"] } }])
+    }
+
+    #[test]
+    fn parts_agree_with_python_in_utc_and_in_fixed_offsets() {
+        let cases = reference("dates_text_lists.json");
+        for case in cases["calendars"].as_array().unwrap() {
+            let zone = case["zone"].as_str().unwrap();
+            let rows = case["rows"].as_array().unwrap();
+            let instants = rows.iter().map(|row| row["microseconds"].as_i64());
+            let micro: TimestampMicrosecondArray = instants.clone().collect();
+            let nano: TimestampNanosecondArray =
+                instants.map(|instant| instant.map(|value| value * 1000)).collect();
+            for column in
+                [Arc::new(micro.with_timezone(zone)) as ArrayRef, Arc::new(nano.with_timezone(zone))]
+            {
+                let rows_of = table(vec![("at", column)]);
+                let transform = fitted(&rows_of, &all_parts()).unwrap();
+                check_paths(&transform, &rows_of);
+                for (place, (name, found)) in features(&transform, &rows_of).into_iter().enumerate() {
+                    let expected: Vec<Option<f64>> =
+                        rows.iter().map(|row| row["parts"][place].as_f64()).collect();
+                    assert_eq!(found, expected, "{name} in {zone}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dates_have_no_clock_and_null_stays_null() {
+        let rows = table(vec![("at", Arc::new(Date32Array::from(vec![Some(19_782), None, Some(-1)])))]);
+        let options = json!([
+            { "date_parts": { "columns": ["at"], "parts": ["month", "hour", "is_weekend"], "as": ["start"] } },
+        ]);
+        let transform = fitted(&rows, &options).unwrap();
+        check_paths(&transform, &rows);
+        // 2024-02-29 was a Thursday, 1969-12-31 a Wednesday.
+        assert_eq!(feature(&transform, &rows, "start.month"), [Some(2.0), None, Some(12.0)]);
+        assert_eq!(feature(&transform, &rows, "start.hour"), [Some(0.0), None, Some(0.0)]);
+        assert_eq!(feature(&transform, &rows, "start.is_weekend"), [Some(0.0), None, Some(0.0)]);
+        let nothing = table(vec![("at", Arc::new(NullArray::new(2)))]);
+        assert_eq!(feature(&transform, &nothing, "start.month"), [None, None]);
+        check_paths(&fitted(&nothing, &options).unwrap(), &nothing);
+    }
+
+    #[test]
+    fn what_is_no_date_is_refused_before_a_row_is_read_and_later() {
+        let text = table(vec![("at", Arc::new(StringArray::from(vec!["2024-02-29"])))]);
+        let refused = refusal(&text, &all_parts());
+        assert!(
+            refused.starts_with("`date_parts` needs dates or timestamps, but column `at` is text"),
+            "{refused}"
+        );
+        assert!(refused.contains("CAST(at AS TIMESTAMP)"), "{refused}");
+        let none = json!([{ "date_parts": { "columns": ["at"], "parts": [] } }]);
+        assert!(refusal(&text, &none).contains("`date_parts.parts`"));
+        let instant = |zone: Option<&str>| {
+            let values = TimestampMicrosecondArray::from(vec![0]);
+            let values = zone.map_or(values.clone(), |zone| values.with_timezone(zone));
+            table(vec![("at", Arc::new(values) as ArrayRef)])
+        };
+        let region = refusal(&instant(Some("Europe/Berlin")), &all_parts());
+        assert!(region.contains("is timestamp in Europe/Berlin"), "{region}");
+        let transform = fitted(&instant(Some("+02:00")), &all_parts()).unwrap();
+        for other in [instant(None), instant(Some("UTC")), text] {
+            let error =
+                sluice_core::seam::BatchTransform::apply(&transform, &sluice_core::Batch::new(&other));
+            assert!(error.unwrap_err().to_string().contains("dates or timestamps in the zone of training"));
+        }
+    }
+
+    #[test]
+    fn text_becomes_a_date_by_an_expression() {
+        let rows = table(vec![("at", Arc::new(StringArray::from(vec![Some("2024-02-29 23:15:00"), None])))]);
+        let operations = json!([
+            { "derive": { "at": "CAST(at AS TIMESTAMP)" } },
+            { "date_parts": { "columns": ["at"], "parts": ["hour", "minute"] } },
+            { "drop": ["at"] },
+        ]);
+        let transform = fitted(&rows, &operations).unwrap();
+        check_paths(&transform, &rows);
+        assert_eq!(feature(&transform, &rows, "at.hour"), [Some(23.0), None]);
+        assert_eq!(feature(&transform, &rows, "at.minute"), [Some(15.0), None]);
+    }
+
+    #[test]
+    fn a_part_that_is_asked_for_twice_is_one_name_twice() {
+        let rows = table(vec![("at", Arc::new(Date32Array::from(vec![1])))]);
+        let twice = json!([{ "date_parts": { "columns": ["at"], "parts": ["year", "year"] } }]);
+        assert!(refusal(&rows, &twice).contains("cannot call its result `at.year`"));
+    }
+}

@@ -103,7 +103,9 @@ impl Plan for Haversine {
             }
         }
         if inputs.is_empty() {
-            return Err(TransformError::Constantless { operation: "haversine", name: self.name.clone() }.into());
+            return Err(
+                TransformError::Constantless { operation: "haversine", name: self.name.clone() }.into()
+            );
         }
         let distance = Distance { degrees, radius: EARTH_RADIUS_METRES / self.unit.metres() };
         let outputs = [(self.name.as_str(), ValueKind::FLOAT)];
@@ -125,7 +127,8 @@ impl Distance {
     /// The distance; `None` where one of the two is no place.
     fn of(&self, [latitude, longitude, other_latitude, other_longitude]: [f64; 4]) -> Option<f64> {
         let is_place = |latitude: f64, longitude: f64| latitude.abs() <= 90.0 && longitude.is_finite();
-        let is_nan = [latitude, longitude, other_latitude, other_longitude].iter().any(|value| value.is_nan());
+        let is_nan =
+            [latitude, longitude, other_latitude, other_longitude].iter().any(|value| value.is_nan());
         if is_nan {
             return Some(f64::NAN);
         }
@@ -160,7 +163,8 @@ impl Distance {
 
 impl Map for Distance {
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
-        let columns = (0..inputs.values.len()).map(|index| inputs.numbers(index)).collect::<Result<Vec<_>>>()?;
+        let columns =
+            (0..inputs.values.len()).map(|index| inputs.numbers(index)).collect::<Result<Vec<_>>>()?;
         let number = |index: usize, row: usize| {
             let column = columns.get(index)?;
             arrow::array::Array::is_valid(column, row).then(|| column.value(row))
@@ -175,5 +179,92 @@ impl Map for Distance {
         let places = self.places(|index| cells.get(index).copied().flatten());
         outputs.push(places.and_then(|places| self.of(places)).map_or(Cell::Null, Cell::Float));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::ArrayRef;
+    use serde_json::{Value as Json, json};
+    use sluice_testkit::assert_relative;
+
+    use super::*;
+    use crate::testing::{check_paths, feature, fitted, numbers_of, reference, refusal, table};
+
+    fn places(from: &[[Option<f64>; 2]], to: &[[Option<f64>; 2]]) -> arrow::array::RecordBatch {
+        let column = |places: &[[Option<f64>; 2]], which: usize| {
+            Arc::new(places.iter().map(|place| place[which]).collect::<Float64Array>()) as ArrayRef
+        };
+        table(vec![
+            ("a", column(from, 0)),
+            ("b", column(from, 1)),
+            ("c", column(to, 0)),
+            ("d", column(to, 1)),
+        ])
+    }
+
+    fn operation(unit: &str) -> Json {
+        json!([{ "haversine": { "from": ["a", "b"], "to": ["c", "d"], "as": "way", "unit": unit } }])
+    }
+
+    #[test]
+    fn distances_agree_with_scikit_learn() {
+        let case = &reference("dates_text_lists.json")["haversine"];
+        let pairs = |list: &Json| -> Vec<[Option<f64>; 2]> {
+            list.as_array().unwrap().iter().map(|pair| [pair[0].as_f64(), pair[1].as_f64()]).collect()
+        };
+        let rows = places(&pairs(&case["from"]), &pairs(&case["to"]));
+        let expected = numbers_of(&case["kilometres"]);
+        for (unit, metres) in [("kilometres", 1000.0), ("miles", 1609.344), ("metres", 1.0)] {
+            let transform = fitted(&rows, &operation(unit)).unwrap();
+            check_paths(&transform, &rows);
+            for (found, expected) in feature(&transform, &rows, "way").into_iter().zip(&expected) {
+                // Antipodes lie where the arc sine is steep: there half the digits are left.
+                let bound = if *expected > 20_000.0 { 1e-8 } else { 1e-12 };
+                let kilometres = found.unwrap() * metres / 1000.0;
+                if *expected < 1e-9 {
+                    assert!(kilometres < 1e-9, "{kilometres} is not 0");
+                } else {
+                    assert_relative(kilometres, *expected, bound);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_has_no_distance() {
+        let home = [Some(10.0), Some(20.0)];
+        let from = [
+            [Some(90.5), Some(0.0)],
+            [None, Some(0.0)],
+            [Some(f64::NAN), Some(0.0)],
+            [Some(0.0), Some(f64::INFINITY)],
+            [Some(10.0), Some(380.0)],
+        ];
+        let rows = places(&from, &[home; 5]);
+        let transform = fitted(&rows, &operation("metres")).unwrap();
+        check_paths(&transform, &rows);
+        let found = feature(&transform, &rows, "way");
+        assert!(found[0].is_none() && found[1].is_none() && found[3].is_none());
+        assert!(found[2].unwrap().is_nan());
+        assert!(found[4].unwrap() < 1e-6, "longitudes go round: {found:?}");
+    }
+
+    #[test]
+    fn a_place_can_be_the_same_for_all_rows() {
+        let rows = places(&[[Some(0.0), Some(0.0)]], &[[Some(0.0), Some(90.0)]]);
+        let mixed = json!([{ "haversine": { "from": [0, "b"], "to": ["c", 90], "as": "way" } }]);
+        let transform = fitted(&rows, &mixed).unwrap();
+        check_paths(&transform, &rows);
+        let quarter = std::f64::consts::FRAC_PI_2 * 6371.0088;
+        assert_relative(feature(&transform, &rows, "way")[0].unwrap(), quarter, 1e-14);
+        let nowhere = json!([{ "haversine": { "from": [0, 0], "to": [1, 1], "as": "way" } }]);
+        assert!(refusal(&rows, &nowhere).starts_with("`haversine` makes `way` from no column"));
+        let beyond = json!([{ "haversine": { "from": [91, 0], "to": ["c", "d"], "as": "way" } }]);
+        assert!(refusal(&rows, &beyond).contains("a latitude from -90 to 90"));
+        let taken = json!([{ "haversine": { "from": [0, 0], "to": ["c", "d"], "as": "a" } }]);
+        assert!(refusal(&rows, &taken).contains("cannot call its result `a`"));
     }
 }

@@ -111,3 +111,6 @@ pub(crate) fn list_input(
 pub(crate) fn is_number(item: &ColumnKind) -> bool {
     item.is_number() || *item == ColumnKind::Null
 }
+
+#[cfg(test)]
+mod tests;

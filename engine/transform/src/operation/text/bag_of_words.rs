@@ -188,8 +188,9 @@ impl Plan for BagOfWords {
         match self.buckets {
             Some(_) if self.top.is_some() || self.min_frequency.is_some() => Err(OptionsError::Conflict {
                 name: "bag_of_words".into(),
-                problem: "has `buckets`, which need no vocabulary, and `top` or `min_frequency`, which are of one"
-                    .into(),
+                problem:
+                    "has `buckets`, which need no vocabulary, and `top` or `min_frequency`, which are of one"
+                        .into(),
                 hint: Some("give the number of buckets, or how the vocabulary is chosen".into()),
             }),
             Some(buckets) if !(1..=MAX_BUCKETS).contains(&buckets) => Err(OptionsError::OutOfRange {
@@ -214,8 +215,7 @@ impl Plan for BagOfWords {
                 None => {
                     let weigh = if self.binary { Weigh::Presence } else { Weigh::Count };
                     let (column, selection) = (column.to_owned(), self.selection());
-                    let fitting =
-                        TermsFitting { operation: "bag_of_words", column, words, selection, weigh };
+                    let fitting = TermsFitting { operation: "bag_of_words", column, words, selection, weigh };
                     graph.step(&[input], outputs, fitting)?;
                 }
             }

@@ -56,3 +56,6 @@ impl<'a> Texts<'a> {
 pub(crate) fn code_of(codes: &arrow::array::Int32Array, row: usize) -> Option<usize> {
     codes.is_valid(row).then(|| codes.value(row)).and_then(|code| usize::try_from(code).ok())
 }
+
+#[cfg(test)]
+mod tests;
