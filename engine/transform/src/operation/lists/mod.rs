@@ -56,12 +56,13 @@ impl Lists {
         self.rows
     }
 
-    /// The items of all rows, some perhaps in no row.
+    /// The items of these rows, some perhaps of a null; not those of the rows that a slice leaves out.
     pub(crate) fn items(&self) -> ArrayRef {
-        match &self.lists {
-            Some(lists) => Arc::clone(lists.values()),
-            None => Arc::new(NullArray::new(0)),
-        }
+        let Some(lists) = &self.lists else { return Arc::new(NullArray::new(0)) };
+        let place =
+            |offset: Option<&i32>| offset.and_then(|offset| usize::try_from(*offset).ok()).unwrap_or(0);
+        let (first, end) = (place(lists.value_offsets().first()), place(lists.value_offsets().last()));
+        lists.values().slice(first, end.saturating_sub(first))
     }
 
     /// The items of all rows as numbers.
@@ -72,16 +73,19 @@ impl Lists {
         numbers(name, &self.items(), &format!("`{operation}` of a list"))
     }
 
-    /// Where the items of a row are; `None` for a null.
+    /// Where the items of a row are among [`Lists::items`]; `None` for a null.
     pub(crate) fn range(&self, row: usize) -> Option<Range<usize>> {
         let lists = self.lists.as_ref()?;
-        let place = |offset: i32| usize::try_from(offset).ok();
         let offsets = lists.value_offsets();
+        let place = |offset: i32| usize::try_from(offset - offsets[0]).ok();
         lists.is_valid(row).then_some(place(offsets[row])?..place(offsets[row + 1])?)
     }
 
     /// The items that are in rows, and only they.
     pub(crate) fn items_of_rows(&self) -> Result<ArrayRef> {
+        if self.lists.as_ref().is_none_or(|lists| lists.null_count() == 0) {
+            return Ok(self.items());
+        }
         let mut places: Vec<u64> = Vec::new();
         for row in 0..self.rows {
             places.extend(self.range(row).unwrap_or_default().map(|place| place as u64));
