@@ -187,7 +187,7 @@ impl Calendar {
         let array = match inputs.cell(0) {
             Cell::Null => return Ok(None),
             Cell::Date(day) => return Ok(Some(Moment { day: i64::from(*day), second: 0 })),
-            other => other.to_value().column()?.clone(),
+            other => ArrayRef::clone(other.to_value().column()?),
         };
         Ok(match self.view(&array, &inputs.names[0], inputs.operation)? {
             _ if array.is_null(0) => None,
