@@ -8,6 +8,7 @@ mod bad_settings;
 mod concurrent;
 mod conformance;
 mod container;
+mod features;
 mod full_disk;
 mod memory;
 mod one_scan;

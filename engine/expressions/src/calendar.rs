@@ -9,6 +9,52 @@ pub(crate) const DAY: i128 = 86_400_000_000_000;
 /// Nanoseconds of a microsecond.
 pub(crate) const MICROSECOND: i128 = 1_000;
 
+/// A part of a date or of its time of day, as expressions and features count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The year.
+    Year,
+    /// 1 to 4.
+    Quarter,
+    /// 1 to 12.
+    Month,
+    /// 1 to 31.
+    Day,
+    /// 0 is Sunday, 6 Saturday.
+    DayOfWeek,
+    /// 1 is Monday, 7 Sunday.
+    IsoDayOfWeek,
+    /// 1 to 366.
+    DayOfYear,
+    /// 0 to 23.
+    Hour,
+    /// 0 to 59.
+    Minute,
+    /// 0 to 59.
+    Second,
+}
+
+impl Part {
+    /// The part of so many days since 1970-01-01 and so many seconds of that day. Days must be a date of the 64-bit
+    /// calendar, some 10^15 on either side; all dates and timestamps that Arrow can hold are.
+    #[must_use]
+    pub fn of(self, day: i64, second: i64) -> i64 {
+        match self {
+            Self::Year => civil(day).year,
+            Self::Quarter => (civil(day).month + 2) / 3,
+            Self::Month => civil(day).month,
+            Self::Day => civil(day).day,
+            // 1970-01-01 was a Thursday.
+            Self::DayOfWeek => (day + 4).rem_euclid(7),
+            Self::IsoDayOfWeek => (day + 3).rem_euclid(7) + 1,
+            Self::DayOfYear => day - days(Civil { year: civil(day).year, month: 1, day: 1 }) + 1,
+            Self::Hour => second / 3600,
+            Self::Minute => second / 60 % 60,
+            Self::Second => second % 60,
+        }
+    }
+}
+
 /// Year, month (1 to 12) and day (1 to 31).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Civil {
@@ -121,7 +167,8 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
 }
 
 /// The seconds east of UTC of `UTC`, `Z` and `+05:30`; none for names of regions, whose offset changes.
-pub(crate) fn offset_seconds(zone: &str) -> Option<i64> {
+#[must_use]
+pub fn offset_seconds(zone: &str) -> Option<i64> {
     if matches!(zone, "UTC" | "utc" | "Z" | "Etc/UTC" | "GMT") {
         return Some(0);
     }

@@ -22,5 +22,6 @@ mod node;
 #[cfg(test)]
 mod tests;
 
+pub use calendar::{Part, offset_seconds};
 pub use error::{ExpressionError, Position};
 pub use expression::Expression;

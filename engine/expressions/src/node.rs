@@ -6,6 +6,8 @@ use arrow::array::ArrayRef;
 use regex::Regex;
 use sluice_core::column::ColumnKind;
 
+pub(crate) use crate::calendar::Part;
+
 /// A bound expression.
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
@@ -116,23 +118,6 @@ pub(crate) enum TextTest {
     StartsWith,
     EndsWith,
     Contains,
-}
-
-/// A part of a date or time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    Year,
-    Quarter,
-    Month,
-    Day,
-    /// 0 is Sunday.
-    DayOfWeek,
-    /// 1 is Monday, 7 Sunday.
-    IsoDayOfWeek,
-    DayOfYear,
-    Hour,
-    Minute,
-    Second,
 }
 
 /// A unit of time.

@@ -61,9 +61,11 @@ pub enum TransformError {
         /// What it holds.
         found: String,
     },
-    /// An expression that reads no column.
-    #[error("`derive` makes `{name}` from no column")]
+    /// An operation that reads no column.
+    #[error("`{operation}` makes `{name}` from no column")]
     Constantless {
+        /// The operation.
+        operation: &'static str,
         /// The name of the result.
         name: String,
     },
@@ -101,6 +103,29 @@ pub enum TransformError {
         /// How many are allowed.
         limit: usize,
     },
+    /// A text column with more terms than can be counted.
+    #[error("`{operation}` finds more than {limit} different terms in column `{column}`")]
+    TooManyTerms {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+        /// How many can be counted.
+        limit: usize,
+    },
+    /// A text column without a term that is frequent enough.
+    #[error(
+        "`{operation}` finds no term in column `{column}` of the training rows that occurs at least \
+         {min_frequency} times"
+    )]
+    NoTerms {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+        /// How often it should occur.
+        min_frequency: u64,
+    },
     /// The constant to impute does not suit the column.
     #[error("`impute` cannot put {value} into column `{column}`, which is {found}")]
     Constant {
@@ -116,9 +141,10 @@ pub enum TransformError {
 impl Diagnostic for TransformError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoValues { .. } | Self::KindChanged { .. } | Self::NoSuchValue { .. } => {
-                ErrorKind::Malformed
-            }
+            Self::NoValues { .. }
+            | Self::NoTerms { .. }
+            | Self::KindChanged { .. }
+            | Self::NoSuchValue { .. } => ErrorKind::Malformed,
             _ => ErrorKind::Usage,
         }
     }
@@ -141,13 +167,15 @@ impl Diagnostic for TransformError {
             Self::Kind { operation: "standardize" | "pass_through", .. } => {
                 Some("use `one_hot` for columns that are not numbers".into())
             }
+            Self::Kind { operation: "date_parts" | "cyclic", column, .. } => Some(format!(
+                "`derive: {{{column}: CAST({column} AS TIMESTAMP)}}` makes a timestamp in UTC of text and of zones \
+                 of regions"
+            )),
             Self::Kind { .. } => None,
             Self::KindChanged { .. } => {
                 Some("fit the transform again, or give the column the type that it had".into())
             }
-            Self::Constantless { .. } => {
-                Some("a constant tells a model nothing; name a column in the expression".into())
-            }
+            Self::Constantless { .. } => Some("a constant tells a model nothing; name a column in it".into()),
             Self::NameTaken { .. } => {
                 Some("choose another name under `as`, or read the column of that name".into())
             }
@@ -155,6 +183,13 @@ impl Diagnostic for TransformError {
             Self::NoValues { column, .. } => Some(format!("leave `{column}` out, or impute a constant")),
             Self::TooManyLevels { found, .. } => {
                 Some(format!("raise `max_levels` to {found}, or leave the column out"))
+            }
+            Self::TooManyTerms { operation: "bag_of_words", .. } => {
+                Some("shorter `ngrams` or `lowercase` make fewer, or count them in `buckets`".into())
+            }
+            Self::TooManyTerms { .. } => Some("shorter `ngrams` or `lowercase` make fewer".into()),
+            Self::NoTerms { .. } => {
+                Some("lower `min_frequency`, look at `split`, or leave the column out".into())
             }
             Self::Constant { .. } => {
                 Some("give a number for a column of numbers, a text for a column of text".into())

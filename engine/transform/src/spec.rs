@@ -9,12 +9,21 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sluice_core::options::OptionsError;
 
 pub use crate::operation::bucketize::{Bucketize, BucketsBy, LevelOutput};
+pub use crate::operation::cyclic::Cyclic;
+pub use crate::operation::date_parts::{DatePart, DateParts};
 pub use crate::operation::derive::Derive;
+pub use crate::operation::haversine::{Coordinate, Haversine, LengthUnit};
 pub use crate::operation::impute::{Constant, Impute, ImputeWith};
+pub use crate::operation::lists::multi_hot::MultiHot;
+pub use crate::operation::lists::pad::{Pad, Side};
+pub use crate::operation::lists::statistics::{ListStatistic, ListStatistics};
 pub use crate::operation::math::{Clip, Function, Math};
 pub use crate::operation::one_hot::{MAX_LEVELS, OneHot};
 pub use crate::operation::scale::{MaxAbsScale, RobustScale, ScaleToRange};
 pub use crate::operation::standardize::StandardizeOptions;
+pub use crate::operation::text::bag_of_words::{BagOfWords, RowNorm, TfIdf};
+pub use crate::operation::text::word_count::WordCount;
+pub use crate::operation::text::words::Split;
 
 use crate::operation::Plan;
 
@@ -51,6 +60,26 @@ pub enum Operation {
     PassThrough(Vec<String>),
     /// Columns that were only steps on the way and shall not be features.
     Drop(Vec<String>),
+
+    // Dates, places, text, lists.
+    /// Parts of dates and times, a number each.
+    DateParts(DateParts),
+    /// Sine and cosine of what goes round.
+    Cyclic(Cyclic),
+    /// The distance between two places.
+    Haversine(Haversine),
+    /// How often each term occurs in a text.
+    BagOfWords(#[serde(deserialize_with = "listed")] BagOfWords),
+    /// How telling each term is in a text.
+    TfIdf(#[serde(deserialize_with = "listed")] TfIdf),
+    /// How many words a text has.
+    WordCount(#[serde(deserialize_with = "listed")] WordCount),
+    /// One indicator per item of lists.
+    MultiHot(#[serde(deserialize_with = "listed")] MultiHot),
+    /// Lists as a fixed number of columns.
+    Pad(Pad),
+    /// Lengths, means and the like of lists.
+    ListStatistics(ListStatistics),
 }
 
 impl Operation {
@@ -70,6 +99,16 @@ impl Operation {
             Self::Impute(_) => "impute",
             Self::PassThrough(_) => "pass_through",
             Self::Drop(_) => "drop",
+
+            Self::DateParts(_) => "date_parts",
+            Self::Cyclic(_) => "cyclic",
+            Self::Haversine(_) => "haversine",
+            Self::BagOfWords(_) => "bag_of_words",
+            Self::TfIdf(_) => "tf_idf",
+            Self::WordCount(_) => "word_count",
+            Self::MultiHot(_) => "multi_hot",
+            Self::Pad(_) => "pad",
+            Self::ListStatistics(_) => "list_statistics",
         }
     }
 
@@ -94,6 +133,16 @@ impl Operation {
             Self::OneHot(plan) => plan,
             Self::Impute(plan) => plan,
             Self::PassThrough(_) | Self::Drop(_) => self,
+
+            Self::DateParts(plan) => plan,
+            Self::Cyclic(plan) => plan,
+            Self::Haversine(plan) => plan,
+            Self::BagOfWords(plan) => plan,
+            Self::TfIdf(plan) => plan,
+            Self::WordCount(plan) => plan,
+            Self::MultiHot(plan) => plan,
+            Self::Pad(plan) => plan,
+            Self::ListStatistics(plan) => plan,
         }
     }
 }

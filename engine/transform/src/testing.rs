@@ -22,6 +22,25 @@ pub(crate) fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(normal).unwrap()
 }
 
+/// Reference values, with the script that made them beside the file.
+pub(crate) fn reference(file: &str) -> Json {
+    let path = sluice_testkit::datasets::repository().join("engine/transform/tests/data").join(file);
+    serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap()
+}
+
+/// The numbers of a list in reference values.
+pub(crate) fn numbers_of(list: &Json) -> Vec<f64> {
+    list.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+/// One feature of a table, by the name of its column.
+pub(crate) fn feature(transform: &Transform, table: &RecordBatch, name: &str) -> Vec<Option<f64>> {
+    let columns = features(transform, table);
+    let known: Vec<&String> = columns.iter().map(|(name, _)| name).collect();
+    let found = columns.iter().find(|(found, _)| found == name);
+    found.unwrap_or_else(|| panic!("no feature `{name}` among {known:?}")).1.clone()
+}
+
 /// Operations as they stand in a pipeline file.
 pub(crate) fn spec(operations: &Json) -> TransformSpec {
     serde_json::from_value(operations.clone()).unwrap()

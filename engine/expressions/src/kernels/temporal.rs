@@ -25,19 +25,7 @@ fn local(nanoseconds: i128, offset: i64) -> (i64, i128) {
 fn part_of(part: Part, nanoseconds: i128, offset: i64) -> i64 {
     let (day, within) = local(nanoseconds, offset);
     let seconds = i64::try_from(within / SECOND).unwrap_or(0);
-    match part {
-        Part::Year => civil(day).year,
-        Part::Quarter => (civil(day).month + 2) / 3,
-        Part::Month => civil(day).month,
-        Part::Day => civil(day).day,
-        // 1970-01-01 was a Thursday.
-        Part::DayOfWeek => (day + 4).rem_euclid(7),
-        Part::IsoDayOfWeek => (day + 3).rem_euclid(7) + 1,
-        Part::DayOfYear => day - days(Civil { year: civil(day).year, month: 1, day: 1 }) + 1,
-        Part::Hour => seconds / 3600,
-        Part::Minute => seconds / 60 % 60,
-        Part::Second => seconds % 60,
-    }
+    part.of(day, seconds)
 }
 
 pub(super) fn part(

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array, UInt64Array};
 use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::execution::Execution;
-use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
+use sluice_core::features::{
+    FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec, SparseRows,
+};
 use sluice_core::seam::BatchTransform;
 use sluice_testkit::{MemorySource, assert_relative, laws, log_relative_error};
 
@@ -396,4 +398,75 @@ fn the_edge_of_a_grid_is_noted_and_ties_go_to_the_larger_penalty() {
     assert_eq!(record.chosen.to_bits(), 1.0_f64.to_bits());
     let error = record.alphas[0].mean_squared_error.to_bits();
     assert!(record.alphas.iter().all(|score| score.mean_squared_error.to_bits() == error));
+}
+
+/// Hands `a`, `b` and `c` on as one sparse feature, zeros left out, after the number `x`.
+struct Bag(FeatureSpace);
+
+impl BatchTransform for Bag {
+    fn inputs(&self) -> Vec<String> {
+        ["x", "a", "b", "c"].map(str::to_owned).to_vec()
+    }
+
+    fn space(&self) -> &FeatureSpace {
+        &self.0
+    }
+
+    fn apply(&self, batch: &Batch) -> sluice_core::Result<FeatureBatch> {
+        let column = |name: &str| sluice_core::column::numbers(name, batch.require(name)?, "a test");
+        let columns = [column("a")?, column("b")?, column("c")?];
+        let mut sparse = SparseRows { offsets: vec![0], ..SparseRows::default() };
+        for row in 0..batch.rows() {
+            for (term, values) in (0..).zip(&columns) {
+                if values.value(row) != 0.0 {
+                    sparse.indices.push(term);
+                    sparse.values.push(values.value(row));
+                }
+            }
+            sparse.offsets.push(u32::try_from(sparse.indices.len()).unwrap());
+        }
+        let columns = vec![FeatureColumn::Numbers(column("x")?), FeatureColumn::Sparse(Arc::new(sparse))];
+        Ok(FeatureBatch { rows: batch.rows(), columns })
+    }
+}
+
+#[test]
+fn a_sparse_feature_is_its_columns_to_the_bit() {
+    let term =
+        |row: usize, every: usize| if row.is_multiple_of(every) { 1.0 + (row % 4) as f64 } else { 0.0 };
+    let count = 900;
+    let column = |of: &dyn Fn(usize) -> f64| (0..count).map(of).collect::<Vec<f64>>();
+    let rows = table(vec![
+        ("x", column(&|row| (row * 37 % 101) as f64 / 7.0)),
+        ("a", column(&|row| term(row, 3))),
+        ("b", column(&|row| term(row, 7))),
+        ("c", column(&|row| term(row, 50))),
+        ("y", column(&|row| term(row, 3) - 2.0 * term(row, 7) + (row % 13) as f64 / 5.0)),
+    ]);
+    let feature = |name: &str, kind| FeatureSpec { name: name.into(), kind, sources: vec![name.into()] };
+    let terms = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let space = FeatureSpace {
+        features: vec![feature("x", FeatureKind::Number), feature("bag", FeatureKind::Sparse { terms })],
+    };
+    let sparse: Arc<dyn BatchTransform> = Arc::new(Bag(space));
+    let dense = Plain::shared(&["x", "a", "b", "c"]);
+    let source = MemorySource::new(&rows, 100);
+    let options = RidgeOptions { alpha: 0.5.into() };
+    let fit = |transform| fit_ridge(&source, transform, "y", &options, &Execution::with_threads(2)).unwrap();
+    let (of_sparse, of_dense) = (fit(&sparse), fit(&dense));
+    let bits = |model: &LinearModel| -> Vec<u64> {
+        model.coefficients.iter().map(|coefficient| coefficient.value.to_bits()).collect()
+    };
+    assert_eq!(bits(&of_sparse), bits(&of_dense));
+    assert_eq!(of_sparse.coefficients[2].column, "bag=b");
+    let predict = |model: &LinearModel, transform: &Arc<dyn BatchTransform>| {
+        let features = transform.apply(&Batch::new(&rows)).unwrap();
+        let sound = model.predict_sound(&features, transform.space());
+        let strict = model.predict(&features, transform.space()).unwrap();
+        assert_eq!(sound, strict);
+        strict
+    };
+    assert_eq!(predict(&of_sparse, &sparse), predict(&of_dense, &dense));
+    let form = |transform| Design::new(&source, transform, "y").unwrap();
+    laws::check(&source, &form(&sparse));
 }

@@ -11,7 +11,7 @@ pub(crate) mod analyzer;
 mod builder;
 
 pub use analysis::Analysis;
-pub(crate) use builder::{Blueprint, Builder, ValueId};
+pub(crate) use builder::{Blueprint, Builder, Input, ValueId};
 
 use std::collections::BTreeSet;
 

@@ -5,7 +5,8 @@
 //! buckets than asked for.
 //!
 //! A bucket is a level: a model sees one indicator each, or, with `output: number`, the number of the bucket from 0.
-//! Null and NaN are in no bucket (TFT puts NaN into the last); infinities are in the first and last.
+//! Null and NaN are in no bucket (TFT puts NaN into the last); infinities are in the first and last. With `interpolate`
+//! the result is not the bucket, but the place among the edges: see `operation::interpolate`.
 
 use arrow::array::{Float64Array, UInt32Array};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::error::TransformError;
 use crate::fit::Builder;
 use crate::fit::analyzer::{Analyzer, ColumnAnalyzer, Wanted};
 use crate::graph::{Cell, CellInputs};
+use crate::operation::interpolate::Interpolation;
 use crate::operation::{Fitted, Fitting, Inputs, Known, Map, Mapper, Plan};
 use crate::value::{Value, ValueKind};
 
@@ -74,6 +76,9 @@ pub struct Bucketize {
     /// What comes out.
     #[serde(default)]
     pub output: LevelOutput,
+    /// Whether the result is the place among the edges, from 0 to 1, instead of the bucket.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interpolate: bool,
     /// What the results are called, one each; they replace their columns without.
     #[serde(default, rename = "as", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
@@ -81,12 +86,14 @@ pub struct Bucketize {
 
 impl Plan for Bucketize {
     fn check(&self) -> Result<(), OptionsError> {
+        // One bucket has no edge to lie at.
+        let fewest = if self.interpolate { 2 } else { 1 };
         match (&self.buckets, &self.edges) {
-            (Some(buckets), None) if (1..=MAX_BUCKETS).contains(buckets) => Ok(()),
+            (Some(buckets), None) if (fewest..=MAX_BUCKETS).contains(buckets) => Ok(()),
             (Some(buckets), None) => Err(OptionsError::OutOfRange {
                 name: "bucketize.buckets".into(),
                 value: buckets.to_string(),
-                range: format!("from 1 to {MAX_BUCKETS}"),
+                range: format!("from {fewest} to {MAX_BUCKETS}"),
             }),
             (None, Some(edges)) => {
                 let is_ascending = edges.windows(2).all(|pair| pair[0] < pair[1]);
@@ -113,15 +120,15 @@ impl Plan for Bucketize {
     fn plan(&self, graph: &mut Builder<'_>) -> Result<()> {
         for (column, name) in graph.renamed(&self.columns, &self.names)? {
             let input = graph.number(column)?;
-            let outputs = [(name, self.output.kind())];
+            let output = if self.interpolate { None } else { Some(self.output) };
+            let outputs = [(name, output.map_or(ValueKind::FLOAT, LevelOutput::kind))];
             match (&self.edges, self.buckets) {
                 (Some(edges), _) => {
-                    let buckets = Buckets { edges: edges.clone(), output: self.output };
-                    graph.step(&[input], outputs, Known(Mapper::Bucketize(buckets)))?;
+                    graph.step(&[input], outputs, Known(mapper(edges.clone(), output)))?;
                 }
                 (None, count) => {
                     let (column, buckets) = (column.to_owned(), count.unwrap_or(1));
-                    let fitting = BucketizeFitting { column, buckets, by: self.by, output: self.output };
+                    let fitting = BucketizeFitting { column, buckets, by: self.by, output };
                     graph.step(&[input], outputs, fitting)?;
                 }
             }
@@ -130,12 +137,21 @@ impl Plan for Bucketize {
     }
 }
 
+/// Buckets with their output, or the place among the edges.
+fn mapper(edges: Vec<f64>, output: Option<LevelOutput>) -> Mapper {
+    match output {
+        Some(output) => Mapper::Bucketize(Buckets { edges, output }),
+        None => Mapper::Interpolate(Interpolation { edges }),
+    }
+}
+
 #[derive(Debug)]
 struct BucketizeFitting {
     column: String,
     buckets: usize,
     by: BucketsBy,
-    output: LevelOutput,
+    /// `None` to interpolate.
+    output: Option<LevelOutput>,
 }
 
 impl Fitting for BucketizeFitting {
@@ -153,7 +169,7 @@ impl Fitting for BucketizeFitting {
         let edges = column.and_then(|column| self.edges(&column));
         let no_values = TransformError::NoValues { operation: "bucketize", column: self.column };
         let edges = edges.ok_or(no_values)?;
-        Ok(Fitted::Done(Mapper::Bucketize(Buckets { edges, output: self.output })))
+        Ok(Fitted::Done(mapper(edges, self.output)))
     }
 }
 

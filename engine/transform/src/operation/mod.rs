@@ -8,13 +8,20 @@
 //! [`crate::spec::Operation`] and, if it leaves constants, in [`Mapper`]; the compiler shows the rest.
 
 pub(crate) mod bucketize;
+pub(crate) mod cyclic;
+pub(crate) mod date_parts;
 pub(crate) mod derive;
+pub(crate) mod haversine;
 pub(crate) mod impute;
+pub(crate) mod interpolate;
 pub(crate) mod levels;
+pub(crate) mod lists;
 pub(crate) mod math;
 pub(crate) mod one_hot;
 pub(crate) mod scale;
+pub(crate) mod sparse;
 pub(crate) mod standardize;
+pub(crate) mod text;
 
 use serde::{Deserialize, Serialize};
 
@@ -148,6 +155,28 @@ pub enum Mapper {
     Bucketize(bucketize::Buckets),
     /// Codes for levels.
     OneHot(Box<levels::LevelTable>),
+
+    // Dates, places, text, lists.
+    /// Numbers to their place among edges.
+    Interpolate(interpolate::Interpolation),
+    /// Parts of dates.
+    DateParts(date_parts::PartsOfDates),
+    /// Sine and cosine of a number that goes round.
+    Cyclic(cyclic::Angle),
+    /// The distance between two places.
+    Haversine(haversine::Distance),
+    /// Terms of texts, counted.
+    BagOfWords(text::term_table::TermTable),
+    /// Terms of texts, weighed.
+    TfIdf(text::term_table::TermTable),
+    /// Words of texts, counted.
+    WordCount(text::words::Words),
+    /// Items of lists.
+    MultiHot(lists::multi_hot::Indicators),
+    /// The first or last items of lists.
+    Pad(lists::pad::Padding),
+    /// Lengths, means and the like of lists.
+    ListStatistics(lists::statistics::Summary),
 }
 
 impl Mapper {
@@ -163,6 +192,16 @@ impl Mapper {
             Self::Derive(map) => map,
             Self::Bucketize(map) => map,
             Self::OneHot(map) => map.as_ref(),
+
+            Self::Interpolate(map) => map,
+            Self::DateParts(map) => map,
+            Self::Cyclic(map) => map,
+            Self::Haversine(map) => map,
+            Self::BagOfWords(map) | Self::TfIdf(map) => map,
+            Self::WordCount(map) => map,
+            Self::MultiHot(map) => map,
+            Self::Pad(map) => map,
+            Self::ListStatistics(map) => map,
         }
     }
 }

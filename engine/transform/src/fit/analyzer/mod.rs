@@ -6,9 +6,13 @@
 
 mod column;
 mod counts;
+mod items;
+mod terms;
 
 pub(crate) use column::ColumnAnalyzer;
 pub(crate) use counts::{Counts, ValueCounts};
+pub(crate) use items::ItemCounts;
+pub(crate) use terms::TermCounts;
 
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +100,12 @@ pub(crate) enum Analyzer {
     Column(Box<ColumnAnalyzer>),
     /// How often each value occurs.
     Counts(ValueCounts),
+
+    // Dates, places, text, lists.
+    /// How often each term of a text occurs.
+    Terms(Box<TermCounts>),
+    /// How often each item of lists occurs.
+    Items(ItemCounts),
 }
 
 /// Hands a call on to the variant.
@@ -104,6 +114,9 @@ macro_rules! each {
         match $self {
             Analyzer::Column($analyzer) => $call,
             Analyzer::Counts($analyzer) => $call,
+
+            Analyzer::Terms($analyzer) => $call,
+            Analyzer::Items($analyzer) => $call,
         }
     };
 }
@@ -120,18 +133,44 @@ impl From<ValueCounts> for Analyzer {
     }
 }
 
+impl From<TermCounts> for Analyzer {
+    fn from(analyzer: TermCounts) -> Self {
+        Self::Terms(Box::new(analyzer))
+    }
+}
+
+impl From<ItemCounts> for Analyzer {
+    fn from(analyzer: ItemCounts) -> Self {
+        Self::Items(analyzer)
+    }
+}
+
 impl Analyzer {
     pub(crate) fn into_column(self) -> Option<ColumnAnalyzer> {
         match self {
             Self::Column(analyzer) => Some(*analyzer),
-            Self::Counts(_) => None,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn into_terms(self) -> Option<TermCounts> {
+        match self {
+            Self::Terms(analyzer) => Some(*analyzer),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn into_items(self) -> Option<ValueCounts> {
+        match self {
+            Self::Items(analyzer) => Some(analyzer.into_counts()),
+            _ => None,
         }
     }
 
     pub(crate) fn into_counts(self) -> Option<ValueCounts> {
         match self {
             Self::Counts(analyzer) => Some(analyzer),
-            Self::Column(_) => None,
+            _ => None,
         }
     }
 }
@@ -173,6 +212,9 @@ impl Analyze for Analyzer {
         match (self, later) {
             (Self::Column(mine), Self::Column(later)) => mine.merge(*later),
             (Self::Counts(mine), Self::Counts(later)) => mine.merge(later),
+
+            (Self::Terms(mine), Self::Terms(later)) => mine.merge(*later),
+            (Self::Items(mine), Self::Items(later)) => mine.merge(later),
             _ => Err(CommonError::Internal("two states of a transform hold other analyzers".into()).into()),
         }
     }
