@@ -13,6 +13,10 @@ pub use crate::operation::derive::Derive;
 pub use crate::operation::impute::{Constant, Impute, ImputeWith};
 pub use crate::operation::math::{Clip, Function, Math};
 pub use crate::operation::one_hot::{MAX_LEVELS, OneHot};
+pub use crate::operation::pca::Pca;
+pub use crate::operation::polynomial::Polynomial;
+pub use crate::operation::power::{PowerMethod, PowerTransform};
+pub use crate::operation::quantile::{Distribution, QuantileTransform};
 pub use crate::operation::scale::{MaxAbsScale, RobustScale, ScaleToRange};
 pub use crate::operation::standardize::StandardizeOptions;
 
@@ -51,6 +55,15 @@ pub enum Operation {
     PassThrough(Vec<String>),
     /// Columns that were only steps on the way and shall not be features.
     Drop(Vec<String>),
+    // The family of numbers.
+    /// As near to a normal distribution as a power brings it.
+    PowerTransform(#[serde(deserialize_with = "listed")] PowerTransform),
+    /// The share of the training rows below a value.
+    QuantileTransform(#[serde(deserialize_with = "listed")] QuantileTransform),
+    /// Products of columns.
+    Polynomial(#[serde(deserialize_with = "listed")] Polynomial),
+    /// Principal components.
+    Pca(#[serde(deserialize_with = "listed")] Pca),
 }
 
 impl Operation {
@@ -70,6 +83,10 @@ impl Operation {
             Self::Impute(_) => "impute",
             Self::PassThrough(_) => "pass_through",
             Self::Drop(_) => "drop",
+            Self::PowerTransform(_) => "power_transform",
+            Self::QuantileTransform(_) => "quantile_transform",
+            Self::Polynomial(_) => "polynomial",
+            Self::Pca(_) => "pca",
         }
     }
 
@@ -94,6 +111,10 @@ impl Operation {
             Self::OneHot(plan) => plan,
             Self::Impute(plan) => plan,
             Self::PassThrough(_) | Self::Drop(_) => self,
+            Self::PowerTransform(plan) => plan,
+            Self::QuantileTransform(plan) => plan,
+            Self::Polynomial(plan) => plan,
+            Self::Pca(plan) => plan,
         }
     }
 }

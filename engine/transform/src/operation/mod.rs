@@ -13,8 +13,15 @@ pub(crate) mod impute;
 pub(crate) mod levels;
 pub(crate) mod math;
 pub(crate) mod one_hot;
+pub(crate) mod pca;
+pub(crate) mod polynomial;
+pub(crate) mod power;
+pub(crate) mod quantile;
 pub(crate) mod scale;
 pub(crate) mod standardize;
+
+#[cfg(test)]
+mod agreement;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +59,6 @@ pub(crate) enum Fitted {
     /// The constants.
     Done(Mapper),
     /// Another scan is needed, with what this one told.
-    #[allow(dead_code, reason = "iterated fits: power transforms")]
     Again(Box<dyn Fitting>),
 }
 
@@ -148,6 +154,15 @@ pub enum Mapper {
     Bucketize(bucketize::Buckets),
     /// Codes for levels.
     OneHot(Box<levels::LevelTable>),
+    // The family of numbers.
+    /// A power, then centred and scaled.
+    PowerTransform(power::Powered),
+    /// The share of the training rows below a value.
+    QuantileTransform(Box<quantile::QuantileTable>),
+    /// Products of columns.
+    Polynomial(polynomial::Products),
+    /// Principal components.
+    Pca(Box<pca::Components>),
 }
 
 impl Mapper {
@@ -163,6 +178,10 @@ impl Mapper {
             Self::Derive(map) => map,
             Self::Bucketize(map) => map,
             Self::OneHot(map) => map.as_ref(),
+            Self::PowerTransform(map) => map,
+            Self::QuantileTransform(map) => map.as_ref(),
+            Self::Polynomial(map) => map,
+            Self::Pca(map) => map.as_ref(),
         }
     }
 }

@@ -6,9 +6,13 @@
 
 mod column;
 mod counts;
+mod power;
+mod products;
 
 pub(crate) use column::ColumnAnalyzer;
 pub(crate) use counts::{Counts, ValueCounts};
+pub(crate) use power::PowerAnalyzer;
+pub(crate) use products::ProductsAnalyzer;
 
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +100,11 @@ pub(crate) enum Analyzer {
     Column(Box<ColumnAnalyzer>),
     /// How often each value occurs.
     Counts(ValueCounts),
+    // The family of numbers.
+    /// Moments of one column after power transforms.
+    Power(Box<PowerAnalyzer>),
+    /// Means and products of several columns.
+    Products(ProductsAnalyzer),
 }
 
 /// Hands a call on to the variant.
@@ -104,6 +113,8 @@ macro_rules! each {
         match $self {
             Analyzer::Column($analyzer) => $call,
             Analyzer::Counts($analyzer) => $call,
+            Analyzer::Power($analyzer) => $call,
+            Analyzer::Products($analyzer) => $call,
         }
     };
 }
@@ -120,18 +131,44 @@ impl From<ValueCounts> for Analyzer {
     }
 }
 
+impl From<PowerAnalyzer> for Analyzer {
+    fn from(analyzer: PowerAnalyzer) -> Self {
+        Self::Power(Box::new(analyzer))
+    }
+}
+
+impl From<ProductsAnalyzer> for Analyzer {
+    fn from(analyzer: ProductsAnalyzer) -> Self {
+        Self::Products(analyzer)
+    }
+}
+
 impl Analyzer {
     pub(crate) fn into_column(self) -> Option<ColumnAnalyzer> {
         match self {
             Self::Column(analyzer) => Some(*analyzer),
-            Self::Counts(_) => None,
+            Self::Counts(_) | Self::Power(_) | Self::Products(_) => None,
         }
     }
 
     pub(crate) fn into_counts(self) -> Option<ValueCounts> {
         match self {
             Self::Counts(analyzer) => Some(analyzer),
-            Self::Column(_) => None,
+            Self::Column(_) | Self::Power(_) | Self::Products(_) => None,
+        }
+    }
+
+    pub(crate) fn into_power(self) -> Option<PowerAnalyzer> {
+        match self {
+            Self::Power(analyzer) => Some(*analyzer),
+            Self::Column(_) | Self::Counts(_) | Self::Products(_) => None,
+        }
+    }
+
+    pub(crate) fn into_products(self) -> Option<ProductsAnalyzer> {
+        match self {
+            Self::Products(analyzer) => Some(analyzer),
+            Self::Column(_) | Self::Counts(_) | Self::Power(_) => None,
         }
     }
 }
@@ -173,6 +210,8 @@ impl Analyze for Analyzer {
         match (self, later) {
             (Self::Column(mine), Self::Column(later)) => mine.merge(*later),
             (Self::Counts(mine), Self::Counts(later)) => mine.merge(later),
+            (Self::Power(mine), Self::Power(later)) => mine.merge(*later),
+            (Self::Products(mine), Self::Products(later)) => mine.merge(later),
             _ => Err(CommonError::Internal("two states of a transform hold other analyzers".into()).into()),
         }
     }
