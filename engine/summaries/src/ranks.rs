@@ -86,7 +86,11 @@ impl<T: Copy + PartialOrd> Ranks<T> {
     /// for the others.
     pub fn entries(&self) -> impl Iterator<Item = (T, u64)> + '_ {
         let before = std::iter::once(0).chain(self.cumulative.iter().copied());
-        self.values.iter().zip(&self.cumulative).zip(before).map(|((value, up_to), before)| (*value, up_to - before))
+        self.values
+            .iter()
+            .zip(&self.cumulative)
+            .zip(before)
+            .map(|((value, up_to), before)| (*value, up_to - before))
     }
 
     /// The smallest value.

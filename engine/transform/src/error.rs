@@ -148,9 +148,8 @@ impl Diagnostic for TransformError {
             | Self::NotPositive { .. }
             | Self::TooFewRows { .. }
             | Self::TooLarge { .. }
-            | Self::KindChanged { .. } | Self::NoSuchValue { .. } => {
-                ErrorKind::Malformed
-            }
+            | Self::KindChanged { .. }
+            | Self::NoSuchValue { .. } => ErrorKind::Malformed,
             _ => ErrorKind::Usage,
         }
     }

@@ -89,8 +89,7 @@ impl Plan for Polynomial {
     }
 
     fn plan(&self, graph: &mut Builder<'_>) -> Result<()> {
-        let inputs =
-            self.columns.iter().map(|column| graph.number(column)).collect::<Result<Vec<_>, _>>()?;
+        let inputs = self.columns.iter().map(|column| graph.number(column)).collect::<Result<Vec<_>, _>>()?;
         for column in &self.columns {
             graph.keep(column)?;
         }
@@ -113,8 +112,9 @@ impl Polynomial {
         let of_degree = |degree: u128| {
             // Choose `degree` of as many, with or without coming back.
             let from = if self.interaction_only { columns } else { (columns + degree).saturating_sub(1) };
-            (0..degree)
-                .fold(1_u128, |product, index| product.saturating_mul(from.saturating_sub(index)) / (index + 1))
+            (0..degree).fold(1_u128, |product, index| {
+                product.saturating_mul(from.saturating_sub(index)) / (index + 1)
+            })
         };
         (2..=self.degree as u128).map(of_degree).fold(0, u128::saturating_add)
     }
@@ -209,15 +209,15 @@ mod tests {
             fitted(&rows, &json!([{ "polynomial": { "columns": ["fare", "miles"], "degree": 3 } }])).unwrap();
         let found = features(&transform, &rows);
         let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
-        let products = ["fare²", "fare × miles", "miles²", "fare³", "fare² × miles", "fare × miles²", "miles³"];
+        let products =
+            ["fare²", "fare × miles", "miles²", "fare³", "fare² × miles", "fare × miles²", "miles³"];
         assert_eq!(names, [&["fare", "miles"][..], &products].concat());
         let first: Vec<Option<f64>> = found.iter().map(|(_, values)| values[0]).collect();
         assert_eq!(first, [2.0, 3.0, 4.0, 6.0, 9.0, 8.0, 12.0, 18.0, 27.0].map(Some));
         assert_eq!((found[2].1[1], found[3].1[1], found[4].1[1]), (None, None, Some(1.0)));
         assert_eq!(found[3].1[2], Some(f64::NEG_INFINITY));
         check_paths(&transform, &rows);
-        let crossed =
-            json!([{ "polynomial": { "columns": ["fare", "miles"], "interaction_only": true, "as": ["both"] } }]);
+        let crossed = json!([{ "polynomial": { "columns": ["fare", "miles"], "interaction_only": true, "as": ["both"] } }]);
         let names: Vec<String> =
             features(&fitted(&rows, &crossed).unwrap(), &rows).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["fare", "miles", "both"]);
@@ -231,7 +231,8 @@ mod tests {
             interaction_only,
             names: Vec::new(),
         };
-        for (columns, degree, interaction_only) in [(3, 2, false), (4, 5, false), (5, 3, true), (2, 10, true)] {
+        for (columns, degree, interaction_only) in [(3, 2, false), (4, 5, false), (5, 3, true), (2, 10, true)]
+        {
             let polynomial = of(columns, degree, interaction_only);
             assert_eq!(polynomial.count(), polynomial.terms().len() as u128, "{columns} to {degree}");
         }

@@ -54,7 +54,8 @@ fn empty_about(block: &[f64], width: usize) -> Option<Gram> {
         let mut moments = Moments::new();
         let values: Vec<f64> = block.iter().skip(column).step_by(width).copied().collect();
         moments.update(&values);
-        let deviation = moments.standard_deviation(0).filter(|deviation| deviation.is_normal()).unwrap_or(1.0);
+        let deviation =
+            moments.standard_deviation(0).filter(|deviation| deviation.is_normal()).unwrap_or(1.0);
         shift.push(moments.mean().unwrap_or(0.0));
         // A power of two costs no digits.
         scale.push((-deviation.log2().round()).clamp(-512.0, 512.0).exp2());

@@ -2,7 +2,7 @@
 //! Loan, Matrix Computations, 4th edition, section 8.5; the updates of Rutishauser, "The Jacobi method for real
 //! symmetric matrices", Numerische Mathematik 9 (1966)).
 //!
-//! An entry counts as 0 beside 2^-53 √(a_pp a_qq): so the small eigenvalues of a covariance of columns in very different
+//! An entry counts as 0 beside `2^-53 √(a_pp a_qq)`: so the small eigenvalues of a covariance of columns in very different
 //! units keep their digits, which those of a reduction to three diagonals lose (Demmel & Veselić, "Jacobi's method is
 //! more accurate than QR", SIAM Journal on Matrix Analysis 13 (1992)). One thread and plain arithmetic, so the bits are
 //! the same everywhere. Time: some 6 to 10 sweeps of 6 p^3 operations.
@@ -77,7 +77,7 @@ mod tests {
         assert!((pairs[0].0 - 3.0).abs() < 1e-15 && (pairs[1].0 - 1.0).abs() < 1e-15, "{pairs:?}");
         // Scaled by 1 and 1e-8: the eigenvalues are (1 ± √(1 − 4 d)) / 2 about d = 0.75e-16, the smaller 0.75e-16.
         let graded = eigenpairs(2, &[1.0, 0.5e-8, 1e-16]);
-        let smaller = graded.iter().map(|(value, _)| *value).fold(f64::INFINITY, f64::min);
+        let smaller = graded.iter().map(|(value, _)| *value).min_by(f64::total_cmp).unwrap();
         assert!((smaller / 0.75e-16 - 1.0).abs() < 1e-14, "{smaller:e}");
         assert_eq!(eigenpairs(1, &[4.0]), [(4.0, vec![1.0])]);
         assert_eq!(eigenpairs(2, &[0.0; 3]).len(), 2);

@@ -1,10 +1,10 @@
 //! Principal components: columns turned to the directions in which they vary most, each uncorrelated with the others
 //! (scikit-learn's `PCA`; Jolliffe, Principal Component Analysis, 2nd edition, chapters 1 to 3).
 //!
-//! Component k of a row x is (x − mean) · v_k, v_k being the eigenvector of the k-th largest eigenvalue of the sample
+//! Component k of a row x is (x − mean) · `v_k`, `v_k` being the eigenvector of the k-th largest eigenvalue of the sample
 //! covariance (divisor n − 1) of the training rows; with `whiten` it is divided by the root of that eigenvalue, unless
-//! rounding is all that is left of it. Of each v_k the loading with the largest magnitude is positive, as in
-//! scikit-learn from 1.5 (of equal ones the first). TFT's `pca` is the same matrix of v_k, its projections are not
+//! rounding is all that is left of it. Of each `v_k` the loading with the largest magnitude is positive, as in
+//! scikit-learn from 1.5 (of equal ones the first). TFT's `pca` is the same matrix of `v_k`, its projections are not
 //! centred.
 //!
 //! Rows with a null, a NaN or an infinity in any of the columns are left out of the fit; when applied, those with a
@@ -88,8 +88,7 @@ impl Plan for Pca {
     }
 
     fn plan(&self, graph: &mut Builder<'_>) -> Result<()> {
-        let inputs =
-            self.columns.iter().map(|column| graph.number(column)).collect::<Result<Vec<_>, _>>()?;
+        let inputs = self.columns.iter().map(|column| graph.number(column)).collect::<Result<Vec<_>, _>>()?;
         let components = self.components.unwrap_or(self.columns.len());
         let names: Vec<String> = (1..=components).map(|number| format!("{} {number}", self.prefix)).collect();
         let fitting = PcaFitting { columns: self.columns.clone(), components, whiten: self.whiten };
@@ -156,9 +155,16 @@ impl Components {
         let largest = pairs.first().map_or(0.0, |(variance, _)| *variance);
         let negligible = largest * f64::EPSILON * means.len() as f64;
         let scale = |variance: f64| if whiten && variance > negligible { variance.sqrt() } else { 1.0 };
-        let (variances, loadings): (Vec<f64>, Vec<Vec<f64>>) =
-            pairs.into_iter().map(|(variance, vector)| (variance.max(0.0), signed(vector))).unzip();
-        Self { means, loadings, scales: variances.iter().map(|variance| scale(*variance)).collect(), variances }
+        let (variances, loadings): (Vec<f64>, Vec<Vec<f64>>) = pairs
+            .into_iter()
+            .map(|(variance, vector)| (if variance > 0.0 { variance } else { 0.0 }, signed(vector)))
+            .unzip();
+        Self {
+            means,
+            loadings,
+            scales: variances.iter().map(|variance| scale(*variance)).collect(),
+            variances,
+        }
     }
 
     /// Component `number` of the row whose numbers `of` gives.
@@ -171,7 +177,7 @@ impl Components {
 
 /// The direction in which the loading of the largest magnitude is positive.
 fn signed(vector: Vec<f64>) -> Vec<f64> {
-    let largest = vector.iter().fold(0.0_f64, |largest, loading| largest.max(loading.abs()));
+    let largest = vector.iter().map(|loading| loading.abs()).fold(0.0, |a, b| if b > a { b } else { a });
     // Magnitudes that only rounding tells apart are equal.
     let first = vector.iter().find(|loading| loading.abs() >= largest * (1.0 - 1e-9));
     if first.is_some_and(|loading| *loading < 0.0) {
@@ -184,9 +190,8 @@ impl Map for Components {
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
         let columns =
             (0..inputs.values.len()).map(|index| inputs.numbers(index)).collect::<Result<Vec<_>>>()?;
-        let is_known = |row: usize| {
-            columns.iter().all(|column| column.is_valid(row) && !column.value(row).is_nan())
-        };
+        let is_known =
+            |row: usize| columns.iter().all(|column| column.is_valid(row) && !column.value(row).is_nan());
         let nulls = NullBuffer::new(BooleanBuffer::collect_bool(inputs.rows, is_known));
         let component = |number: usize| {
             let values: Vec<f64> = (0..inputs.rows)
@@ -251,9 +256,7 @@ mod tests {
     fn rows_with_holes_are_left_out_and_have_no_components() {
         let of = |values: Vec<Option<f64>>| Arc::new(Float64Array::from(values)) as ArrayRef;
         let x = (0..60).map(|n| (n % 7 != 0).then(|| f64::from(n * n % 31)));
-        let y = (0..60).map(|n| {
-            Some(if n % 11 == 0 { f64::NAN } else { f64::from(n * 13 % 17) + 1e6 })
-        });
+        let y = (0..60).map(|n| Some(if n % 11 == 0 { f64::NAN } else { f64::from(n * 13 % 17) + 1e6 }));
         let rows = table(vec![("x", of(x.collect())), ("y", of(y.collect()))]);
         let pca = json!([{ "pca": ["x", "y"] }]);
         let transform = fitted(&rows, &pca).unwrap();

@@ -34,6 +34,14 @@ const NARROWEST: f64 = 0.005;
 /// Intervals looked at before the best point is taken.
 const INTERVALS: usize = 12;
 
+fn smaller(a: f64, b: f64) -> f64 {
+    if b < a { b } else { a }
+}
+
+fn larger(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
+}
+
 /// What is known at one λ.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Point {
@@ -110,12 +118,12 @@ fn allowed((smallest, largest): (f64, f64), method: PowerMethod) -> (f64, f64) {
     let bound = |log: f64| if log.abs() > 0.0 { LARGEST_EXPONENT / log.abs() } else { WIDEST };
     let (mut low, mut high) = (-WIDEST, WIDEST);
     if largest > 0.0 {
-        high = high.min(bound(largest));
+        high = smaller(high, bound(largest));
     }
     if smallest < 0.0 {
         low = match method {
-            PowerMethod::YeoJohnson => low.max(2.0 - bound(smallest)),
-            PowerMethod::BoxCox => low.max(-bound(smallest)),
+            PowerMethod::YeoJohnson => larger(low, 2.0 - bound(smallest)),
+            PowerMethod::BoxCox => larger(low, -bound(smallest)),
         };
     }
     (low, high)
@@ -139,7 +147,7 @@ impl Search {
     /// An interval within what is allowed.
     fn moved(self, center: f64, half_width: f64) -> Self {
         let (low, high) = self.allowed;
-        let half_width = half_width.min((high - low) / 2.0);
+        let half_width = smaller(half_width, (high - low) / 2.0);
         Self { center: center.clamp(low + half_width, high - half_width), half_width, ..self }
     }
 
@@ -153,7 +161,7 @@ impl Search {
         let point = |lambda: f64| Point::of(lambda, mean_log, &at(lambda));
         let (low, high) = self.allowed;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 4 * WIDEST")]
-        let steps = ((high - low) / GRID_HALF_WIDTH).ceil().max(1.0) as u32;
+        let steps = larger(((high - low) / GRID_HALF_WIDTH).ceil(), 1.0) as u32;
         let grid = (0..=steps).map(|step| low + (high - low) * f64::from(step) / f64::from(steps));
         let best = grid.map(point).max_by(|a, b| a.rank().total_cmp(&b.rank()))?;
         best.likelihood?;
@@ -201,7 +209,7 @@ impl Search {
         let lambda = self.center + self.half_width * place;
         let error = series.error_of_maximum(place) * self.half_width;
         if error > CLOSE && !is_last && self.half_width > NARROWEST {
-            return Outcome::Narrower(next.moved(lambda, (self.half_width / 8.0).max(NARROWEST)));
+            return Outcome::Narrower(next.moved(lambda, larger(self.half_width / 8.0, NARROWEST)));
         }
         let interpolated = |of: fn(&Point) -> f64| Series::of(&points.iter().map(of).collect::<Vec<_>>());
         Outcome::Found(Found {
@@ -228,7 +236,7 @@ impl Series {
         let coefficient = |degree: usize| {
             let terms = values.iter().enumerate().map(|(node, value)| {
                 // The node is −cos(angle), hence the sign of odd degrees.
-                let sign = if degree % 2 == 0 { 1.0 } else { -1.0 };
+                let sign = if degree.is_multiple_of(2) { 1.0 } else { -1.0 };
                 sign * (value - pivot) * (degree as f64 * angle(node)).cos()
             });
             terms.sum::<f64>() * 2.0 / NODES as f64
@@ -240,7 +248,11 @@ impl Series {
 
     fn at(&self, place: f64) -> f64 {
         let turn = place.clamp(-1.0, 1.0).acos();
-        self.0.iter().enumerate().map(|(degree, coefficient)| coefficient * (degree as f64 * turn).cos()).sum()
+        self.0
+            .iter()
+            .enumerate()
+            .map(|(degree, coefficient)| coefficient * (degree as f64 * turn).cos())
+            .sum()
     }
 
     /// The coefficients of the derivative (Mason & Handscomb, Chebyshev Polynomials, section 2.4.5).

@@ -188,7 +188,7 @@ impl PowerFitting {
         Ok(Fitted::Again(self))
     }
 
-    fn done(self: Box<Self>, found: Found) -> Fitted {
+    fn done(self, found: Found) -> Fitted {
         // What is left of rounding is no spread, as in `standardize`.
         let negligible = 10.0 * f64::EPSILON * found.mean.abs();
         let is_spread = found.standard_deviation > negligible;

@@ -25,12 +25,13 @@ fn the_formulas() {
     close(of(PowerMethod::BoxCox, 4.0, 1e-18), 4.0_f64.ln());
     assert!(of(PowerMethod::BoxCox, -1.0, 0.5).is_nan());
     assert!(of(PowerMethod::YeoJohnson, f64::NAN, 0.5).is_nan());
-    assert_eq!(of(PowerMethod::YeoJohnson, f64::INFINITY, -2.0), 0.5);
+    close(of(PowerMethod::YeoJohnson, f64::INFINITY, -2.0), 0.5);
 }
 
 #[test]
 fn null_nan_and_infinities() {
-    let rows = column(vec![Some(1.0), None, Some(f64::NAN), Some(9.0), Some(f64::INFINITY), Some(2.5), Some(-3.0)]);
+    let rows =
+        column(vec![Some(1.0), None, Some(f64::NAN), Some(9.0), Some(f64::INFINITY), Some(2.5), Some(-3.0)]);
     let transform = fitted(&rows, &json!([{ "power_transform": ["x"] }])).unwrap();
     let found = &features(&transform, &rows)[0].1;
     assert_eq!(found[1], None);
@@ -61,7 +62,8 @@ fn a_power_that_leaves_only_rounding_is_no_candidate() {
     assert_eq!(distinct.len(), (0..200).map(|n| n * n % 21).collect::<std::collections::BTreeSet<_>>().len());
     assert!(found.iter().all(|value| value.is_finite() && value.abs() < 10.0));
     let huge = column(vec![Some(1e12), Some(1e12 + 1.0), Some(-1e308), Some(1e308)]);
-    let transform = fitted(&huge, &json!([{ "power_transform": { "columns": ["x"], "standardize": false } }]));
+    let transform =
+        fitted(&huge, &json!([{ "power_transform": { "columns": ["x"], "standardize": false } }]));
     let transform = transform.unwrap();
     let Mapper::PowerTransform(powered) = &transform.nodes()[0].mapper else { panic!("no power") };
     assert_relative(powered.lambda, 1.0);

@@ -1,9 +1,10 @@
 //! Quantile transform: the share of the training rows below a value, so that a column is spread evenly over 0 to 1, or
 //! the quantile of the normal distribution at that share (scikit-learn's `QuantileTransformer`).
 //!
-//! Of the finite training values, q_0 … q_m stand at the shares r_i = i / m, interpolated as NumPy does; m + 1 is
-//! `quantiles`, or the number of rows if that is smaller. A value between q_i and q_(i+1) becomes the share between
-//! r_i and r_(i+1) in proportion; one that equals several of them their middle. From q_m up it is 1 and down from q_0
+//! Of the finite training values, quantiles stand at equal steps of the share from 0 to 1, interpolated as NumPy does;
+//! there are `quantiles` of them, or as many as there are rows if those are fewer. A value between two neighbours
+//! becomes the share between theirs in proportion; one that equals several of them becomes the middle of their shares.
+//! From the last quantile up it is 1, and down from the first
 //! it is 0, infinities included; a constant column becomes 0. With `output: normal` the result is
 //! held between the normal quantiles at 1e-7 and 1 − 1e-7, some ±5.2. Null stays null, NaN stays NaN.
 //!
@@ -115,8 +116,7 @@ impl Fitting for QuantileFitting {
             let rows = usize::try_from(rows).unwrap_or(usize::MAX);
             let references = References::new(self.most.min(rows));
             // In per cent and back, as NumPy is asked, so that the digits agree.
-            let quantile =
-                |index: usize| ranks.interpolated((references.share(index) * 100.0 / 100.0).min(1.0));
+            let quantile = |index: usize| ranks.interpolated(references.share(index) * 100.0 / 100.0);
             (0..references.count).map(quantile).collect::<Option<Vec<f64>>>()
         });
         match quantiles {
@@ -124,7 +124,9 @@ impl Fitting for QuantileFitting {
                 let table = QuantileTable { quantiles, output: self.output };
                 Ok(Fitted::Done(Mapper::QuantileTransform(Box::new(table))))
             }
-            _ => Err(TransformError::NoValues { operation: "quantile_transform", column: self.column }.into()),
+            _ => {
+                Err(TransformError::NoValues { operation: "quantile_transform", column: self.column }.into())
+            }
         }
     }
 }
@@ -226,11 +228,16 @@ mod tests {
     #[test]
     fn null_nan_infinities_and_values_beyond_training() {
         let rows = column(vec![Some(1.0), Some(2.0), Some(4.0), None, Some(f64::NAN), Some(f64::INFINITY)]);
-        let transform = fitted(&rows, &json!([{ "quantile_transform": { "columns": ["x"], "quantiles": 3 } }]));
+        let transform =
+            fitted(&rows, &json!([{ "quantile_transform": { "columns": ["x"], "quantiles": 3 } }]));
         let transform = transform.unwrap();
-        let asked = [Some(1.5), Some(3.0), Some(9.0), Some(-9.0), Some(f64::INFINITY), Some(f64::NEG_INFINITY), None];
+        let asked =
+            [Some(1.5), Some(3.0), Some(9.0), Some(-9.0), Some(f64::INFINITY), Some(f64::NEG_INFINITY), None];
         let found = features(&transform, &column(asked.to_vec()));
-        assert_eq!(found[0].1, [0.25, 0.75, 1.0, 0.0, 1.0, 0.0].map(Some).into_iter().chain([None]).collect::<Vec<_>>());
+        assert_eq!(
+            found[0].1,
+            [0.25, 0.75, 1.0, 0.0, 1.0, 0.0].map(Some).into_iter().chain([None]).collect::<Vec<_>>()
+        );
         assert!(features(&transform, &rows)[0].1[4].unwrap().is_nan());
         let normal =
             json!([{ "quantile_transform": { "columns": ["x"], "quantiles": 3, "output": "normal" } }]);

@@ -2,6 +2,8 @@
 //! distribution", Applied Statistics 37 (1988), function PPND16, whose relative error is about 1e-16. Shares of 0 and 1
 //! give infinities, NaN stays NaN.
 
+#![allow(clippy::excessive_precision, reason = "the digits that the paper prints")]
+
 /// Numerator and denominator of a ratio of polynomials, highest power first; the denominator ends with 1.
 type Ratio = ([f64; 8], [f64; 8]);
 
