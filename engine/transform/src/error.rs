@@ -111,6 +111,22 @@ pub enum TransformError {
         /// How many rows there are.
         found: u64,
     },
+    /// A feature that is not there.
+    #[error("there is no feature `{feature}`")]
+    NoSuchFeature {
+        /// Its name.
+        feature: String,
+        /// The features there are.
+        available: Vec<String>,
+    },
+    /// An operation whose input cannot be told from what it leaves.
+    #[error("feature `{feature}` does not lead back to a column: `{operation}` has no inverse")]
+    NoInverse {
+        /// The operation.
+        operation: String,
+        /// The feature.
+        feature: String,
+    },
     /// Numbers too large to multiply.
     #[error("`{operation}`: products of {columns} exceed the range of 64-bit floats")]
     TooLarge {
@@ -190,6 +206,10 @@ impl Diagnostic for TransformError {
             Self::TooFewRows { .. } => {
                 Some("impute the columns first, or leave out those that are mostly missing".into())
             }
+            Self::NoSuchFeature { feature, available } => {
+                suggest(feature, available.iter().map(String::as_str))
+            }
+            Self::NoInverse { .. } => None,
             Self::TooLarge { .. } => Some("standardize the columns first".into()),
             Self::TooManyLevels { found, .. } => {
                 Some(format!("raise `max_levels` to {found}, or leave the column out"))

@@ -303,12 +303,13 @@ fn taxi_and_adult_agree_with_scikit_learn() {
     for entry in reference()["real"].as_array().unwrap() {
         let place = places.iter().find(|(file, ..)| entry["file"] == *file).unwrap();
         let Some(rows) = read(place.0, place.1, place.2) else { return };
-        let source = sluice_testkit::MemorySource::new(&rows, 4000);
-        let fit = |operations: Json| {
+        let fit_on = |rows: &RecordBatch, operations: Json| {
+            let source = sluice_testkit::MemorySource::new(rows, 4000);
             let roles = sluice_core::role::Roles::default();
             let execution = sluice_core::execution::Execution::with_threads(2);
             crate::fit(&crate::testing::spec(&operations), &source, &roles, &execution).unwrap()
         };
+        let fit = |operations: Json| fit_on(&rows, operations);
         for case in entry["columns"].as_array().unwrap() {
             let column = case["column"].as_str().unwrap();
             let values: Vec<f64> = features(&fit(json!([{ "pass_through": [column] }])), &rows)[0]
@@ -328,7 +329,7 @@ fn taxi_and_adult_agree_with_scikit_learn() {
         let names: Vec<&str> = place.1.iter().map(|(name, _)| *name).collect();
         let whole = whole_rows(&rows);
         let operations = json!([{ "standardize": names }, { "pca": { "columns": names, "components": 2 } }]);
-        let transform = fitted(&whole, &operations).unwrap();
+        let transform = fit_on(&whole, operations);
         let Mapper::Pca(components) = &transform.nodes()[names.len()].mapper else { panic!("no components") };
         for (number, loadings) in components.loadings.iter().enumerate() {
             assert_relative(components.variances[number], entry["variances"][number].as_f64().unwrap(), 1e-9);

@@ -96,6 +96,13 @@ pub(crate) trait Map {
         Ok(())
     }
 
+    /// The number that leads to this one, where one number comes of one and nothing is forgotten; NaN for what does
+    /// not come of any.
+    fn inverse(&self, value: f64) -> Option<f64> {
+        let _ = value;
+        None
+    }
+
     /// Whether its outputs are sparse rows, their labels terms.
     fn is_sparse(&self) -> bool {
         false

@@ -63,6 +63,22 @@ impl PowerMethod {
     }
 }
 
+impl PowerMethod {
+    /// The number whose transform this is; NaN where there is none.
+    fn inverse(self, raised: f64, lambda: f64) -> f64 {
+        match self {
+            Self::YeoJohnson if raised < 0.0 => -lowered(-raised, 2.0 - lambda).exp_m1(),
+            Self::YeoJohnson => lowered(raised, lambda).exp_m1(),
+            Self::BoxCox => lowered(raised, lambda).exp(),
+        }
+    }
+}
+
+/// The logarithm that [`raised`] made this of.
+fn lowered(raised: f64, lambda: f64) -> f64 {
+    if lambda.abs() < f64::MIN_POSITIVE { raised } else { (lambda * raised).ln_1p() / lambda }
+}
+
 /// (e^(λ log) − 1) / λ, exact near λ = 0.
 fn raised(log: f64, lambda: f64) -> f64 {
     if lambda.abs() < f64::MIN_POSITIVE { log } else { (lambda * log).exp_m1() / lambda }
@@ -251,6 +267,10 @@ impl Powered {
 }
 
 impl Map for Powered {
+    fn inverse(&self, value: f64) -> Option<f64> {
+        Some(self.method.inverse(value * self.scale + self.center, self.lambda))
+    }
+
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
         let values = inputs.numbers(0)?;
         Ok(vec![Value::floats(values.unary::<_, Float64Type>(|value| self.of(value)))])

@@ -199,7 +199,34 @@ impl QuantileTable {
     }
 }
 
+impl QuantileTable {
+    /// The value at a share, between its neighbours in proportion.
+    fn value_at(&self, share: f64) -> f64 {
+        let references = References::new(self.quantiles.len());
+        let above = (0..self.quantiles.len()).find(|index| references.share(*index) >= share);
+        match above {
+            _ if share.is_nan() => share,
+            Some(0) => self.quantiles.first().copied().unwrap_or(f64::NAN),
+            Some(above) => {
+                let (from, to) = (references.share(above - 1), references.share(above));
+                let (low, high) = (self.quantiles[above - 1], self.quantiles[above]);
+                low + (high - low) * ((share - from) / (to - from))
+            }
+            None => self.quantiles.last().copied().unwrap_or(f64::NAN),
+        }
+    }
+}
+
 impl Map for QuantileTable {
+    fn inverse(&self, value: f64) -> Option<f64> {
+        Some(match self.output {
+            Distribution::Uniform => self.value_at(value),
+            Distribution::Normal if value <= NORMAL_ENDS.0 => self.value_at(0.0),
+            Distribution::Normal if value >= NORMAL_ENDS.1 => self.value_at(1.0),
+            Distribution::Normal => self.value_at(normal::share(value)),
+        })
+    }
+
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
         let values = inputs.numbers(0)?;
         Ok(vec![Value::floats(values.unary::<_, Float64Type>(|value| self.of(value)))])

@@ -99,6 +99,20 @@ pub(super) fn quantile(share: f64) -> f64 {
     distance.copysign(from_half)
 }
 
+/// The share below a number: where [`quantile`] reaches it, found by halving. Within 2^-60 for numbers up to ±8.
+pub(super) fn share(value: f64) -> f64 {
+    if value.is_nan() {
+        return value;
+    }
+    // The smaller tail, whose digits are not lost beside 1.
+    let (mut low, mut high) = (0.0, 0.5);
+    for _ in 0..60 {
+        let middle = low + (high - low) / 2.0;
+        if quantile(middle) < -value.abs() { low = middle } else { high = middle }
+    }
+    if value < 0.0 { high } else { 1.0 - high }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +131,9 @@ mod tests {
             (0.975, 1.959_963_984_540_054),
         ] {
             sluice_testkit::assert_relative(quantile(share), expected, 2e-15);
+        }
+        for value in [-5.0, -1.5, -0.1, 0.0, 0.3, 2.0, 4.5] {
+            assert!((quantile(share(value)) - value).abs() < 1e-10, "{value}");
         }
         assert!(quantile(f64::NAN).is_nan());
         assert_eq!((quantile(0.0), quantile(1.0)), (f64::NEG_INFINITY, f64::INFINITY));
