@@ -10,6 +10,7 @@ use sluice_core::options::OptionsError;
 
 pub use crate::operation::bucketize::{Bucketize, BucketsBy, LevelOutput};
 pub use crate::operation::derive::Derive;
+pub use crate::operation::gaussian::ScaleToGaussian;
 pub use crate::operation::impute::{Constant, Impute, ImputeWith};
 pub use crate::operation::math::{Clip, Function, Math};
 pub use crate::operation::one_hot::{MAX_LEVELS, OneHot};
@@ -64,6 +65,8 @@ pub enum Operation {
     Polynomial(#[serde(deserialize_with = "listed")] Polynomial),
     /// Principal components.
     Pca(#[serde(deserialize_with = "listed")] Pca),
+    /// As near to a normal distribution as drawing in its tails brings it.
+    ScaleToGaussian(#[serde(deserialize_with = "listed")] ScaleToGaussian),
 }
 
 impl Operation {
@@ -87,6 +90,7 @@ impl Operation {
             Self::QuantileTransform(_) => "quantile_transform",
             Self::Polynomial(_) => "polynomial",
             Self::Pca(_) => "pca",
+            Self::ScaleToGaussian(_) => "scale_to_gaussian",
         }
     }
 
@@ -115,6 +119,7 @@ impl Operation {
             Self::QuantileTransform(plan) => plan,
             Self::Polynomial(plan) => plan,
             Self::Pca(plan) => plan,
+            Self::ScaleToGaussian(plan) => plan,
         }
     }
 }

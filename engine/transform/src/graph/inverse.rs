@@ -63,6 +63,7 @@ mod tests {
             json!([{ "scale_to_range": { "columns": ["x"], "range": [-2, 5] } }]),
             json!([{ "max_abs_scale": ["x"] }, { "robust_scale": ["x"] }]),
             json!([{ "power_transform": ["x"] }]),
+            json!([{ "scale_to_gaussian": ["x"] }]),
             json!([{ "power_transform": { "columns": ["x"], "method": "box_cox", "standardize": false } }]),
             json!([{ "standardize": ["x"] }, { "power_transform": { "columns": ["x"], "as": ["y"] } }, { "drop": ["x"] }]),
             json!([{ "quantile_transform": ["x"] }]),

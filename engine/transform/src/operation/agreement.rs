@@ -81,6 +81,7 @@ fn every_path_gives_the_bits_of_the_batch_and_keeps_the_laws() {
         { "quantile_transform": { "columns": ["gain", "flat"], "quantiles": 7 } },
         { "polynomial": { "columns": ["fare", "age"], "degree": 3 } },
         { "pca": { "columns": ["seconds", "change power"], "whiten": true, "as": "direction" } },
+        { "scale_to_gaussian": { "columns": ["gain", "fare"], "as": ["gain tails", "fare tails"] } },
         { "impute": { "columns": ["miles"], "with": "median" } },
         { "power_transform": ["miles"] },
     ]);
@@ -248,6 +249,22 @@ fn powers_of_many_distinct_values_take_a_second_scan() {
         assert_eq!(scans, 2, "{case}");
         let values = if column == "signed" { &signed } else { &positive };
         assert_power(case, &powered(&fitter.finish().unwrap()), values);
+    }
+}
+
+#[test]
+fn tails_are_those_of_integrated_moments() {
+    let reference = reference();
+    let rows = table_of(&reference);
+    for case in reference["gaussian"].as_array().unwrap() {
+        let transform = fitted(&rows, &json!([{ "scale_to_gaussian": [case["column"]] }])).unwrap();
+        let Mapper::ScaleToGaussian(tails) = &transform.nodes()[0].mapper else { panic!("no tails") };
+        let of = |key: &str| case[key].as_f64().unwrap();
+        for (found, expected) in [(tails.lower, of("lower")), (tails.upper, of("upper"))] {
+            assert!((found - expected).abs() < 1e-8, "{case}: {tails:?}");
+        }
+        assert_relative(tails.location, of("location"), 1e-8);
+        assert_relative(tails.scale, of("scale"), 1e-8);
     }
 }
 

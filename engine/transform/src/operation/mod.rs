@@ -9,6 +9,7 @@
 
 pub(crate) mod bucketize;
 pub(crate) mod derive;
+pub(crate) mod gaussian;
 pub(crate) mod impute;
 pub(crate) mod levels;
 pub(crate) mod math;
@@ -170,6 +171,8 @@ pub enum Mapper {
     Polynomial(polynomial::Products),
     /// Principal components.
     Pca(Box<pca::Components>),
+    /// Draws in heavy tails.
+    ScaleToGaussian(gaussian::Tails),
 }
 
 impl Mapper {
@@ -189,6 +192,7 @@ impl Mapper {
             Self::QuantileTransform(map) => map.as_ref(),
             Self::Polynomial(map) => map,
             Self::Pca(map) => map.as_ref(),
+            Self::ScaleToGaussian(map) => map,
         }
     }
 }

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy
 import scipy
 import sklearn
-from scipy import stats
-from scipy.optimize import brentq
+from scipy import integrate, special, stats
+from scipy.optimize import brentq, fsolve
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import (
     KBinsDiscretizer,
@@ -222,6 +222,49 @@ def pca_cases(table):
     return result
 
 
+def l_moments_of_tails(lower, upper):
+    """The first four L-moments of Tukey's hh distribution, by integration."""
+
+    def moment(order):
+        polynomial = special.sh_legendre(order - 1)
+
+        def side(tail, sign):
+            def integrand(u):
+                return u * numpy.exp(tail * u * u / 2) * polynomial(stats.norm.cdf(sign * u)) * stats.norm.pdf(u)
+
+            return integrate.quad(integrand, 0, 37, epsabs=1e-13, epsrel=1e-13, limit=500)[0]
+
+        return side(upper, 1) - side(lower, -1)
+
+    return [moment(order) for order in range(1, 5)]
+
+
+def gaussian_case(name, values):
+    known = values[~numpy.isnan(values)]
+    mean, scale, skewness, kurtosis = stats.lmoment(known, order=[1, 2, 3, 4], standardize=True)
+    case = {"column": name, "lower": 0.0, "upper": 0.0, "location": known.mean(), "scale": known.std()}
+    if kurtosis < 0.12260172:
+        return case
+
+    def shape(lower, upper):
+        _, second, third, fourth = l_moments_of_tails(lower, upper)
+        return third / second, fourth / second
+
+    upper = brentq(lambda upper: shape(0, upper)[1] - kurtosis, 0, 0.98, xtol=1e-12)
+    lower = 0.0
+    if shape(0, upper)[0] > abs(skewness):
+        found = fsolve(
+            lambda tails: numpy.subtract(shape(*tails), (abs(skewness), kurtosis)), (upper / 2, upper / 2), xtol=1e-13
+        )
+        lower, upper = found
+    if skewness < 0:
+        lower, upper = upper, lower
+    first, second, _, _ = l_moments_of_tails(lower, upper)
+    scale = scale / second
+    case.update(lower=lower, upper=upper, scale=scale, location=mean - scale * first)
+    return case
+
+
 def many():
     """More distinct values than one scan tells all about; the same formula stands in the test."""
     index = numpy.arange(20011)
@@ -279,6 +322,7 @@ def main():
         "cases": cases(table),
         "powers": powers,
         "many": large,
+        "gaussian": [gaussian_case(n, table[n]) for n in ["fare", "miles", "age", "weight", "change", "longitude"]],
         "pca": pca_cases(table),
         "real": real(Path(sys.argv[1])) if len(sys.argv) > 1 else [],
     }
