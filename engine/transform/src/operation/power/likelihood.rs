@@ -61,7 +61,7 @@ impl Point {
         Self { lambda, mean, standard_deviation, likelihood: likelihood.filter(|value| value.is_finite()) }
     }
 
-    fn rank(&self) -> f64 {
+    pub(super) fn rank(&self) -> f64 {
         self.likelihood.unwrap_or(f64::NEG_INFINITY)
     }
 }

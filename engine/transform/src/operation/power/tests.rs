@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -71,6 +72,57 @@ fn a_power_that_leaves_only_rounding_is_no_candidate() {
 
 fn assert_relative(found: f64, expected: f64) {
     sluice_testkit::assert_relative(found, expected, 1e-15);
+}
+
+#[test]
+fn a_second_scan_keeps_the_laws() {
+    let share = |n: u32| f64::from((n * 7919) % 9001) / 9001.0;
+    let of = |n: u32| (n % 50 != 0).then(|| (4.0 * share(n)).exp() - 3.0 + share(n));
+    let rows = column((0..9500).map(of).collect());
+    let operations = json!([
+        { "impute": { "columns": ["x"], "with": "median" } },
+        { "power_transform": ["x"] },
+    ]);
+    crate::testing::check_laws(&rows, &operations);
+    let transform = fitted(&rows, &operations).unwrap();
+    let found: Vec<f64> = features(&transform, &rows)[0].1.iter().copied().flatten().collect();
+    let mean = found.iter().sum::<f64>() / found.len() as f64;
+    let variance = found.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / found.len() as f64;
+    assert!(mean.abs() < 1e-9 && (variance - 1.0).abs() < 1e-9, "{mean:e} {variance}");
+}
+
+proptest! {
+    /// No λ of a fine grid has a larger likelihood.
+    #[test]
+    fn no_power_is_more_likely(
+        numbers in proptest::collection::vec((-3.0_f64..3.0, any::<bool>()), 4..40),
+        decades in 0.1_f64..2.0,
+        is_positive in any::<bool>(),
+    ) {
+        let method = if is_positive { PowerMethod::BoxCox } else { PowerMethod::YeoJohnson };
+        let values = numbers.iter().map(|(exponent, is_negative)| {
+            let magnitude = 10.0_f64.powf(exponent * decades);
+            if *is_negative && !is_positive { -magnitude } else { magnitude }
+        });
+        let logs: Vec<(f64, u64)> = values.map(|value| (method.log(value), 1)).collect();
+        let smallest = logs.iter().map(|(log, _)| *log).min_by(f64::total_cmp).unwrap();
+        let largest = logs.iter().map(|(log, _)| *log).max_by(f64::total_cmp).unwrap();
+        let mean_log = mean(&logs);
+        let likelihood =
+            |lambda: f64| Point::of(lambda, mean_log, &moments_of(method, &logs, lambda)).rank();
+        let search = Search::over((smallest, largest), method).unwrap();
+        let found = search.settle(mean_log, |lambda| moments_of(method, &logs, lambda)).unwrap();
+        for step in -300..=300 {
+            let lambda = f64::from(step) / 100.0 + found;
+            // Beyond, a transformed value may be out of range.
+            if lambda.abs() < 3.0 {
+                prop_assert!(
+                    likelihood(lambda) <= likelihood(found) + 1e-12,
+                    "{lambda}: {} above {found}: {}", likelihood(lambda), likelihood(found)
+                );
+            }
+        }
+    }
 }
 
 #[test]
