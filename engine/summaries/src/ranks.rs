@@ -82,6 +82,17 @@ impl<T: Copy + PartialOrd> Ranks<T> {
         self.cumulative.last().copied().unwrap_or(0)
     }
 
+    /// The values in ascending order with their counts; all values where the table is exact, else those that stand
+    /// for the others.
+    pub fn entries(&self) -> impl Iterator<Item = (T, u64)> + '_ {
+        let before = std::iter::once(0).chain(self.cumulative.iter().copied());
+        self.values
+            .iter()
+            .zip(&self.cumulative)
+            .zip(before)
+            .map(|((value, up_to), before)| (*value, up_to - before))
+    }
+
     /// The smallest value.
     #[must_use]
     pub fn min(&self) -> Option<T> {
@@ -223,6 +234,7 @@ mod tests {
         let three = table(&[(1.0, 4), (2.0, 1), (5.0, 5)]);
         assert_eq!([0.0, 1.0, 1.5, 2.0, 5.0, 9.0].map(|value| three.rank(value)), [0, 4, 4, 5, 10, 10]);
         let bar = |low, high, count| Bar { low, high, count };
+        assert_eq!(three.entries().collect::<Vec<_>>(), [(1.0, 4), (2.0, 1), (5.0, 5)]);
         assert_eq!(three.equi_width(2), [bar(1.0, 3.0, 5), bar(3.0, 5.0, 5)]);
         assert_eq!(three.equi_depth(2), [bar(1.0, 5.0, 10), bar(5.0, 5.0, 0)]);
         assert_eq!(three.equi_depth(3), [bar(1.0, 1.0, 4), bar(1.0, 5.0, 6), bar(5.0, 5.0, 0)]);

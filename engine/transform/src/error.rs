@@ -93,6 +93,50 @@ pub enum TransformError {
         /// The column.
         column: String,
     },
+    /// A logarithm of what has none.
+    #[error("`{operation}` needs numbers above 0, but column `{column}` has {value} in the training rows")]
+    NotPositive {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+        /// The smallest value.
+        value: f64,
+    },
+    /// Fewer rows than it takes to learn something.
+    #[error("`{operation}` needs two training rows in which all of {columns} are finite, but found {found}")]
+    TooFewRows {
+        /// The operation.
+        operation: &'static str,
+        /// The columns.
+        columns: String,
+        /// How many rows there are.
+        found: u64,
+    },
+    /// A feature that is not there.
+    #[error("there is no feature `{feature}`")]
+    NoSuchFeature {
+        /// Its name.
+        feature: String,
+        /// The features there are.
+        available: Vec<String>,
+    },
+    /// An operation whose input cannot be told from what it leaves.
+    #[error("feature `{feature}` does not lead back to a column: `{operation}` has no inverse")]
+    NoInverse {
+        /// The operation.
+        operation: String,
+        /// The feature.
+        feature: String,
+    },
+    /// Numbers too large to multiply.
+    #[error("`{operation}`: products of {columns} exceed the range of 64-bit floats")]
+    TooLarge {
+        /// The operation.
+        operation: &'static str,
+        /// The columns.
+        columns: String,
+    },
     /// A one-hot column with more levels than allowed.
     #[error("column `{column}` has {found} levels, `one_hot` allows {limit}")]
     TooManyLevels {
@@ -143,6 +187,9 @@ impl Diagnostic for TransformError {
         match self {
             Self::NoValues { .. }
             | Self::NoTerms { .. }
+            | Self::NotPositive { .. }
+            | Self::TooFewRows { .. }
+            | Self::TooLarge { .. }
             | Self::KindChanged { .. }
             | Self::NoSuchValue { .. } => ErrorKind::Malformed,
             _ => ErrorKind::Usage,
@@ -181,6 +228,17 @@ impl Diagnostic for TransformError {
             }
             Self::NoSuchValue { .. } => Some("fit the transform again".into()),
             Self::NoValues { column, .. } => Some(format!("leave `{column}` out, or impute a constant")),
+            Self::NotPositive { .. } => {
+                Some("`method: yeo_johnson` takes numbers of any sign; or clip the column first".into())
+            }
+            Self::TooFewRows { .. } => {
+                Some("impute the columns first, or leave out those that are mostly missing".into())
+            }
+            Self::NoSuchFeature { feature, available } => {
+                suggest(feature, available.iter().map(String::as_str))
+            }
+            Self::NoInverse { .. } => None,
+            Self::TooLarge { .. } => Some("standardize the columns first".into()),
             Self::TooManyLevels { found, .. } => {
                 Some(format!("raise `max_levels` to {found}, or leave the column out"))
             }

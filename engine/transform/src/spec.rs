@@ -12,6 +12,7 @@ pub use crate::operation::bucketize::{Bucketize, BucketsBy, LevelOutput};
 pub use crate::operation::cyclic::Cyclic;
 pub use crate::operation::date_parts::{DatePart, DateParts};
 pub use crate::operation::derive::Derive;
+pub use crate::operation::gaussian::ScaleToGaussian;
 pub use crate::operation::haversine::{Coordinate, Haversine, LengthUnit};
 pub use crate::operation::impute::{Constant, Impute, ImputeWith};
 pub use crate::operation::lists::multi_hot::MultiHot;
@@ -19,6 +20,10 @@ pub use crate::operation::lists::pad::{Pad, Side};
 pub use crate::operation::lists::statistics::{ListStatistic, ListStatistics};
 pub use crate::operation::math::{Clip, Function, Math};
 pub use crate::operation::one_hot::{MAX_LEVELS, OneHot};
+pub use crate::operation::pca::Pca;
+pub use crate::operation::polynomial::Polynomial;
+pub use crate::operation::power::{PowerMethod, PowerTransform};
+pub use crate::operation::quantile::{Distribution, QuantileTransform};
 pub use crate::operation::scale::{MaxAbsScale, RobustScale, ScaleToRange};
 pub use crate::operation::standardize::StandardizeOptions;
 pub use crate::operation::text::bag_of_words::{BagOfWords, RowNorm, TfIdf};
@@ -80,6 +85,17 @@ pub enum Operation {
     Pad(Pad),
     /// Lengths, means and the like of lists.
     ListStatistics(ListStatistics),
+    // The family of numbers.
+    /// As near to a normal distribution as a power brings it.
+    PowerTransform(#[serde(deserialize_with = "listed")] PowerTransform),
+    /// The share of the training rows below a value.
+    QuantileTransform(#[serde(deserialize_with = "listed")] QuantileTransform),
+    /// Products of columns.
+    Polynomial(#[serde(deserialize_with = "listed")] Polynomial),
+    /// Principal components.
+    Pca(#[serde(deserialize_with = "listed")] Pca),
+    /// As near to a normal distribution as drawing in its tails brings it.
+    ScaleToGaussian(#[serde(deserialize_with = "listed")] ScaleToGaussian),
 }
 
 impl Operation {
@@ -109,6 +125,11 @@ impl Operation {
             Self::MultiHot(_) => "multi_hot",
             Self::Pad(_) => "pad",
             Self::ListStatistics(_) => "list_statistics",
+            Self::PowerTransform(_) => "power_transform",
+            Self::QuantileTransform(_) => "quantile_transform",
+            Self::Polynomial(_) => "polynomial",
+            Self::Pca(_) => "pca",
+            Self::ScaleToGaussian(_) => "scale_to_gaussian",
         }
     }
 
@@ -143,6 +164,11 @@ impl Operation {
             Self::MultiHot(plan) => plan,
             Self::Pad(plan) => plan,
             Self::ListStatistics(plan) => plan,
+            Self::PowerTransform(plan) => plan,
+            Self::QuantileTransform(plan) => plan,
+            Self::Polynomial(plan) => plan,
+            Self::Pca(plan) => plan,
+            Self::ScaleToGaussian(plan) => plan,
         }
     }
 }

@@ -260,6 +260,12 @@ impl Quantiles {
         if settled.count == 0 { 0.0 } else { rows as f64 / settled.count as f64 }
     }
 
+    /// Distinct values up to which it is exact.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Whether there were at most as many distinct values as the capacity, so that all answers are exact.
     #[must_use]
     pub fn is_exact(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The fitted transform: nodes with their constants, executed in order, and the features that come out.
 //! It is data; training, prediction and export execute the same nodes.
 
+mod inverse;
 mod program;
 mod row;
 

@@ -216,6 +216,10 @@ pub enum Fill {
 }
 
 impl Map for Fill {
+    fn inverse(&self, value: f64) -> Option<f64> {
+        matches!(self, Self::Number(_)).then_some(value)
+    }
+
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
         let values = inputs.values[0].column()?;
         Ok(vec![Value::Column(self.filled(inputs.names[0], values)?)])

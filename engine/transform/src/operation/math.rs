@@ -111,6 +111,29 @@ impl Plan for Math {
 }
 
 impl Map for Function {
+    fn inverse(&self, value: f64) -> Option<f64> {
+        match self {
+            Self::Exp => Some(value.ln()),
+            Self::Log => Some(value.exp()),
+            Self::Log1p => Some(value.exp_m1()),
+            Self::Log10 => Some(10.0_f64.powf(value)),
+            Self::Log2 => Some(value.exp2()),
+            Self::Negate => Some(-value),
+            Self::Reciprocal => Some(value.recip()),
+            Self::Sigmoid => Some((value / (1.0 - value)).ln()),
+            Self::Sqrt => Some(if value < 0.0 { f64::NAN } else { value * value }),
+            Self::Tanh => Some(value.atanh()),
+            Self::Abs
+            | Self::Ceil
+            | Self::Cos
+            | Self::Floor
+            | Self::Round
+            | Self::Sign
+            | Self::Sin
+            | Self::Square => None,
+        }
+    }
+
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
         let values = inputs.numbers(0)?;
         Ok(vec![Value::floats(values.unary::<_, Float64Type>(|value| self.of(value)))])

@@ -11,6 +11,7 @@ pub(crate) mod bucketize;
 pub(crate) mod cyclic;
 pub(crate) mod date_parts;
 pub(crate) mod derive;
+pub(crate) mod gaussian;
 pub(crate) mod haversine;
 pub(crate) mod impute;
 pub(crate) mod interpolate;
@@ -18,10 +19,17 @@ pub(crate) mod levels;
 pub(crate) mod lists;
 pub(crate) mod math;
 pub(crate) mod one_hot;
+pub(crate) mod pca;
+pub(crate) mod polynomial;
+pub(crate) mod power;
+pub(crate) mod quantile;
 pub(crate) mod scale;
 pub(crate) mod sparse;
 pub(crate) mod standardize;
 pub(crate) mod text;
+
+#[cfg(test)]
+mod agreement;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +67,6 @@ pub(crate) enum Fitted {
     /// The constants.
     Done(Mapper),
     /// Another scan is needed, with what this one told.
-    #[allow(dead_code, reason = "iterated fits: power transforms")]
     Again(Box<dyn Fitting>),
 }
 
@@ -95,6 +102,13 @@ pub(crate) trait Map {
             outputs.push(Cell::of_value(&value));
         }
         Ok(())
+    }
+
+    /// The number that leads to this one, where one number comes of one and nothing is forgotten; NaN for what does
+    /// not come of any.
+    fn inverse(&self, value: f64) -> Option<f64> {
+        let _ = value;
+        None
     }
 
     /// Whether its outputs are sparse rows, their labels terms.
@@ -177,6 +191,17 @@ pub enum Mapper {
     Pad(lists::pad::Padding),
     /// Lengths, means and the like of lists.
     ListStatistics(lists::statistics::Summary),
+    // The family of numbers.
+    /// A power, then centred and scaled.
+    PowerTransform(power::Powered),
+    /// The share of the training rows below a value.
+    QuantileTransform(Box<quantile::QuantileTable>),
+    /// Products of columns.
+    Polynomial(polynomial::Products),
+    /// Principal components.
+    Pca(Box<pca::Components>),
+    /// Draws in heavy tails.
+    ScaleToGaussian(gaussian::Tails),
 }
 
 impl Mapper {
@@ -202,6 +227,11 @@ impl Mapper {
             Self::MultiHot(map) => map,
             Self::Pad(map) => map,
             Self::ListStatistics(map) => map,
+            Self::PowerTransform(map) => map,
+            Self::QuantileTransform(map) => map.as_ref(),
+            Self::Polynomial(map) => map,
+            Self::Pca(map) => map.as_ref(),
+            Self::ScaleToGaussian(map) => map,
         }
     }
 }

@@ -229,6 +229,10 @@ impl Affine {
 }
 
 impl Map for Affine {
+    fn inverse(&self, value: f64) -> Option<f64> {
+        Some(value * self.scale + self.center)
+    }
+
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
         let values = inputs.numbers(0)?;
         Ok(vec![Value::floats(values.unary::<_, Float64Type>(|value| self.of(value)))])
@@ -266,6 +270,12 @@ impl RangeScale {
 }
 
 impl Map for RangeScale {
+    fn inverse(&self, value: f64) -> Option<f64> {
+        let share = (value - self.low) / (self.high - self.low);
+        let width = self.maximum - self.minimum;
+        Some(self.minimum + if width > 0.0 { share * width } else { share })
+    }
+
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
         let values = inputs.numbers(0)?;
         Ok(vec![Value::floats(values.unary::<_, Float64Type>(|value| self.of(value)))])

@@ -84,6 +84,10 @@ impl Standardize {
 }
 
 impl Map for Standardize {
+    fn inverse(&self, value: f64) -> Option<f64> {
+        Some(value * self.standard_deviation + self.mean)
+    }
+
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
         let values = inputs.numbers(0)?;
         let scaled = values.unary::<_, Float64Type>(|value| (value - self.mean) / self.standard_deviation);

@@ -71,6 +71,12 @@ impl ColumnAnalyzer {
         self
     }
 
+    /// Exact up to more distinct values, with a smaller bound beyond.
+    pub(crate) fn with_quantiles_up_to(mut self, distinct: usize) -> Self {
+        self.quantiles = Some(Quantiles::with_capacity(distinct));
+        self
+    }
+
     pub(crate) fn with_frequencies(mut self) -> Self {
         self.frequencies = Some(Frequencies::default());
         self
@@ -110,7 +116,10 @@ impl Analyze for ColumnAnalyzer {
             presence: Presence::default(),
             moments: self.moments.as_ref().map(|_| Moments::default()),
             bounds: self.bounds.map(|_| Bounds::NONE),
-            quantiles: self.quantiles.as_ref().map(|_| Quantiles::default()),
+            quantiles: self
+                .quantiles
+                .as_ref()
+                .map(|quantiles| Quantiles::with_capacity(quantiles.capacity())),
             frequencies: self.frequencies.as_ref().map(|_| Frequencies::default()),
         }
     }

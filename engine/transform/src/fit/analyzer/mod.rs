@@ -7,11 +7,15 @@
 mod column;
 mod counts;
 mod items;
+mod power;
+mod products;
 mod terms;
 
 pub(crate) use column::ColumnAnalyzer;
 pub(crate) use counts::{Counts, ValueCounts};
 pub(crate) use items::ItemCounts;
+pub(crate) use power::PowerAnalyzer;
+pub(crate) use products::ProductsAnalyzer;
 pub(crate) use terms::TermCounts;
 
 use serde::{Deserialize, Serialize};
@@ -106,6 +110,11 @@ pub(crate) enum Analyzer {
     Terms(Box<TermCounts>),
     /// How often each item of lists occurs.
     Items(ItemCounts),
+    // The family of numbers.
+    /// Moments of one column after power transforms.
+    Power(Box<PowerAnalyzer>),
+    /// Means and products of several columns.
+    Products(ProductsAnalyzer),
 }
 
 /// Hands a call on to the variant.
@@ -117,6 +126,8 @@ macro_rules! each {
 
             Analyzer::Terms($analyzer) => $call,
             Analyzer::Items($analyzer) => $call,
+            Analyzer::Power($analyzer) => $call,
+            Analyzer::Products($analyzer) => $call,
         }
     };
 }
@@ -145,33 +156,47 @@ impl From<ItemCounts> for Analyzer {
     }
 }
 
+impl From<PowerAnalyzer> for Analyzer {
+    fn from(analyzer: PowerAnalyzer) -> Self {
+        Self::Power(Box::new(analyzer))
+    }
+}
+
+impl From<ProductsAnalyzer> for Analyzer {
+    fn from(analyzer: ProductsAnalyzer) -> Self {
+        Self::Products(analyzer)
+    }
+}
+
 impl Analyzer {
     pub(crate) fn into_column(self) -> Option<ColumnAnalyzer> {
-        match self {
-            Self::Column(analyzer) => Some(*analyzer),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn into_terms(self) -> Option<TermCounts> {
-        match self {
-            Self::Terms(analyzer) => Some(*analyzer),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn into_items(self) -> Option<ValueCounts> {
-        match self {
-            Self::Items(analyzer) => Some(analyzer.into_counts()),
-            _ => None,
-        }
+        let Self::Column(analyzer) = self else { return None };
+        Some(*analyzer)
     }
 
     pub(crate) fn into_counts(self) -> Option<ValueCounts> {
-        match self {
-            Self::Counts(analyzer) => Some(analyzer),
-            _ => None,
-        }
+        let Self::Counts(analyzer) = self else { return None };
+        Some(analyzer)
+    }
+
+    pub(crate) fn into_terms(self) -> Option<TermCounts> {
+        let Self::Terms(analyzer) = self else { return None };
+        Some(*analyzer)
+    }
+
+    pub(crate) fn into_items(self) -> Option<ValueCounts> {
+        let Self::Items(analyzer) = self else { return None };
+        Some(analyzer.into_counts())
+    }
+
+    pub(crate) fn into_power(self) -> Option<PowerAnalyzer> {
+        let Self::Power(analyzer) = self else { return None };
+        Some(*analyzer)
+    }
+
+    pub(crate) fn into_products(self) -> Option<ProductsAnalyzer> {
+        let Self::Products(analyzer) = self else { return None };
+        Some(analyzer)
     }
 }
 
@@ -215,6 +240,8 @@ impl Analyze for Analyzer {
 
             (Self::Terms(mine), Self::Terms(later)) => mine.merge(*later),
             (Self::Items(mine), Self::Items(later)) => mine.merge(later),
+            (Self::Power(mine), Self::Power(later)) => mine.merge(*later),
+            (Self::Products(mine), Self::Products(later)) => mine.merge(later),
             _ => Err(CommonError::Internal("two states of a transform hold other analyzers".into()).into()),
         }
     }
