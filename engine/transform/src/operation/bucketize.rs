@@ -1,4 +1,4 @@
-//! Bucketize: numbers to buckets between edges. Bucket i holds edge[i−1] ≤ x < edge[i]; the first and the last are
+//! Bucketize: numbers to buckets between edges. Bucket i holds `edge[i−1] ≤ x < edge[i]`; the first and the last are
 //! open (TFT's `apply_buckets`; scikit-learn's `KBinsDiscretizer`). Edges are given, or learnt from the finite values of
 //! the training rows: quantiles at i/n, interpolated as NumPy does, exact up to 2,048 distinct values and within their
 //! bound beyond; or equal widths between minimum and maximum. Edges that coincide are one, so there may be fewer
