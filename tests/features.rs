@@ -1,4 +1,5 @@
-//! Features of dates, places, text and lists from the file to the prediction: what the label is made of is found again.
+//! Features of dates, places, text and lists from the file to the prediction: what the label is made of is
+//! found again.
 
 use std::fmt::Write;
 

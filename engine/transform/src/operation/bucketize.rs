@@ -5,8 +5,8 @@
 //! buckets than asked for.
 //!
 //! A bucket is a level: a model sees one indicator each, or, with `output: number`, the number of the bucket from 0.
-//! Null and NaN are in no bucket (TFT puts NaN into the last); infinities are in the first and last. With `interpolate`
-//! the result is not the bucket, but the place among the edges: see `operation::interpolate`.
+//! Null and NaN are in no bucket (TFT puts NaN into the last); infinities are in the first and last. With
+//! `interpolate` the result is not the bucket, but the place among the edges: see `operation::interpolate`.
 
 use arrow::array::{Float64Array, UInt32Array};
 use serde::{Deserialize, Serialize};
