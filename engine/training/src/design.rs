@@ -28,6 +28,10 @@ pub const WHOLE_ROWS: u64 = 65_536;
 /// Products (rows x columns²) up to which they are: some three seconds of one core.
 const WHOLE_PRODUCTS: u64 = 1 << 31;
 
+/// More columns than this are refused before a row is read: the matrix of their products alone would take more than
+/// 4 GiB, once per thread.
+pub const MAX_COLUMNS: usize = 32_768;
+
 /// Rows that the shift and scale of the Gram matrix are taken from.
 const SHIFT_ROWS: usize = 4096;
 
@@ -111,10 +115,14 @@ impl Design {
     /// The form that suits the source: whole where it is small, else blocked.
     ///
     /// # Errors
-    /// What reading the first rows meets.
+    /// [`TrainingError::TooManyColumns`], and what reading the first rows meets.
     pub fn new(source: &dyn BatchSource, transform: &Arc<dyn BatchTransform>, label: &str) -> Result<Self> {
         let rows = source.plan().rows();
-        let width = transform.space().width() as u64;
+        let columns = transform.space().width();
+        if columns > MAX_COLUMNS {
+            return Err(TrainingError::TooManyColumns { columns, limit: MAX_COLUMNS }.into());
+        }
+        let width = columns as u64;
         let products = rows.saturating_mul(width.saturating_mul(width));
         if rows <= WHOLE_ROWS && products <= WHOLE_PRODUCTS {
             return Ok(Self::with(transform, label, Gathered::Whole(Vec::new())));

@@ -149,6 +149,14 @@ pub enum TrainingError {
         /// How many rows.
         rows: u64,
     },
+    /// The features make a design matrix that is too wide to be squared.
+    #[error("the features make {columns} columns, a ridge regression takes up to {limit}")]
+    TooManyColumns {
+        /// How many columns there are.
+        columns: usize,
+        /// How many are taken.
+        limit: usize,
+    },
     /// There is no row to learn from.
     #[error("there are no training rows")]
     NoRows,
@@ -186,6 +194,7 @@ impl sluice_core::Diagnostic for TrainingError {
     fn kind(&self) -> sluice_core::ErrorKind {
         match self {
             Self::FoldEmpty { .. }
+            | Self::TooManyColumns { .. }
             | Self::Solve {
                 source: SolveError::AlphaOutOfRange { .. } | SolveError::PenaltyTooSmall { .. },
                 ..
@@ -206,6 +215,9 @@ impl sluice_core::Diagnostic for TrainingError {
                 Some("leave rows without a label out of the data; a model can neither learn from them nor be judged".into())
             }
             Self::LabelConstant { .. } => Some("check that `label` names the right column".into()),
+            Self::TooManyColumns { .. } => Some(
+                "give fewer terms or levels a column: `top` or `buckets` of a text, `max_levels` of a category".into(),
+            ),
             Self::NoRows => Some("check the subsets: the training subset is empty".into()),
             Self::FoldEmpty { rows, .. } => Some(format!(
                 "lower `ridge.alpha.folds`: there are {rows} training rows, and those of one key are in one fold"

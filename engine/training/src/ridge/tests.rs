@@ -431,6 +431,18 @@ impl BatchTransform for Bag {
 }
 
 #[test]
+fn too_many_columns_are_refused_before_a_row_is_read() {
+    let terms: Vec<String> = (0..=crate::design::MAX_COLUMNS).map(|term| term.to_string()).collect();
+    let kind = FeatureKind::Sparse { terms };
+    let bag = FeatureSpec { name: "bag".into(), kind, sources: vec!["a".into()] };
+    let transform: Arc<dyn BatchTransform> = Arc::new(Bag(FeatureSpace { features: vec![bag] }));
+    let source = MemorySource::new(&table(vec![("a", vec![1.0]), ("y", vec![1.0])]), 1);
+    let error = Design::new(&source, &transform, "y").unwrap_err();
+    assert_eq!(error.to_string(), "the features make 32769 columns, a ridge regression takes up to 32768");
+    assert_eq!(error.kind(), sluice_core::ErrorKind::Usage);
+}
+
+#[test]
 fn a_sparse_feature_is_its_columns_to_the_bit() {
     let term =
         |row: usize, every: usize| if row.is_multiple_of(every) { 1.0 + (row % 4) as f64 } else { 0.0 };

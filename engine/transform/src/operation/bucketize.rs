@@ -1,12 +1,12 @@
-//! Bucketize: numbers to buckets between edges. Bucket i holds edge[i−1] ≤ x < edge[i]; the first and the last are
+//! Bucketize: numbers to buckets between edges. Bucket i holds `edge[i−1] ≤ x < edge[i]`; the first and the last are
 //! open (TFT's `apply_buckets`; scikit-learn's `KBinsDiscretizer`). Edges are given, or learnt from the finite values of
 //! the training rows: quantiles at i/n, interpolated as NumPy does, exact up to 2,048 distinct values and within their
 //! bound beyond; or equal widths between minimum and maximum. Edges that coincide are one, so there may be fewer
 //! buckets than asked for.
 //!
 //! A bucket is a level: a model sees one indicator each, or, with `output: number`, the number of the bucket from 0.
-//! Null and NaN are in no bucket (TFT puts NaN into the last); infinities are in the first and last. With `interpolate`
-//! the result is not the bucket, but the place among the edges: see `operation::interpolate`.
+//! Null and NaN are in no bucket (TFT puts NaN into the last); infinities are in the first and last. With
+//! `interpolate` the result is not the bucket, but the place among the edges: see `operation::interpolate`.
 
 use arrow::array::{Float64Array, UInt32Array};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Cyclic: sin and cos of 2πx / period, so that hour 23 lies beside hour 0 (scikit-learn's gallery calls them
-//! trigonometric features). Of numbers with a given period, or of a part of dates with the period of that part: quarter 4,
-//! month 12, day 31, weekday 7, day of year 366, hour 24, minute and second 60. x is taken modulo the period first, which
-//! is exact. Null stays null, NaN stays NaN, infinities become NaN.
+//! trigonometric features). Of numbers with a given period, or of a part of dates with the period of that
+//! part: quarter 4, month 12, day 31, weekday 7, day of year 366, hour 24, minute and second 60. x is taken
+//! modulo the period first, which is exact. Null stays null, NaN stays NaN, infinities become NaN.
 
 use std::f64::consts::TAU;
 
@@ -145,8 +145,8 @@ mod tests {
         check_paths(&transform, &rows);
         for (name, expected) in [("hour sin", &case["sin"]), ("hour cos", &case["cos"])] {
             for (found, expected) in feature(&transform, &rows, name).into_iter().zip(numbers_of(expected)) {
-                // NumPy rounds the angle after several circles, we do not: the bound is absolute, and what 100.25
-                // hours leave of it.
+                // NumPy rounds the angle after several circles, we do not: the bound is absolute, and what
+                // 100.25 hours leave of it.
                 assert!((found.unwrap() - expected).abs() < 1e-14, "{name}: {found:?} is not {expected}");
             }
         }

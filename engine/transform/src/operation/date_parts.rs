@@ -1,9 +1,11 @@
-//! Date parts: numbers that a calendar reads off dates and timestamps, in the proleptic Gregorian calendar. `start`
-//! becomes `start.hour`, `start.weekday`, …, counted as the functions of expressions count (docs/expressions.md):
-//! months from 1, weekdays from Monday as 1 to Sunday as 7 (ISO 8601). Fractions of a second are cut off.
+//! Date parts: numbers that a calendar reads off dates and timestamps, in the proleptic Gregorian calendar.
+//! `start` becomes `start.hour`, `start.weekday`, …, counted as the functions of expressions count
+//! (docs/expressions.md): months from 1, weekdays from Monday as 1 to Sunday as 7 (ISO 8601). Fractions of a
+//! second are cut off.
 //!
-//! A timestamp is read in the zone of its type, if that is UTC or a fixed offset; without a zone it is read as it
-//! stands. The calendar of a region changes its offset, so it is refused. A date has the time of day 0:00. Null is null.
+//! A timestamp is read in the zone of its type, if that is UTC or a fixed offset; without a zone it is read
+//! as it stands. The calendar of a region changes its offset, so it is refused. A date has the time of day
+//! 0:00. Null is null.
 
 use arrow::array::{Array, ArrayRef, Float64Array};
 use arrow::datatypes::{DataType, Float64Type};

@@ -1,10 +1,12 @@
 //! Haversine: the distance along the surface of a sphere between two places in degrees,
 //! 2R · asin √(sin²(Δφ/2) + cos φ₁ · cos φ₂ · sin²(Δλ/2)) (Sinnott, "Virtues of the Haversine", Sky and Telescope 68
-//! (1984), p. 159). R is the mean radius of the Earth, 6,371.0088 km (Moritz, "Geodetic Reference System 1980",
-//! J. Geodesy 74 (2000), R₁); the ellipsoid differs by up to 0.56 %. scikit-learn's `haversine_distances` has R = 1.
+//! (1984), p. 159). R is the mean radius of the Earth, 6,371.0088 km (Moritz, "Geodetic Reference System
+//! 1980", J. Geodesy 74 (2000), R₁); the ellipsoid differs by about half a percent. scikit-learn's
+//! `haversine_distances` has R = 1.
 //!
-//! Each coordinate is a column or a number. Longitudes may go round. A latitude beyond ±90 and an infinite coordinate
-//! are no place: the distance is null, to be imputed, or named with its row by the model. Null gives null, NaN gives NaN.
+//! Each coordinate is a column or a number. Longitudes may go round. A latitude beyond ±90 and an infinite
+//! coordinate are no place: the distance is null, to be imputed, or named with its row by the model. Null
+//! gives null, NaN gives NaN.
 
 use arrow::array::Float64Array;
 use serde::{Deserialize, Serialize};
@@ -117,7 +119,8 @@ impl Plan for Haversine {
 /// The distance on a sphere.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distance {
-    /// Latitude and longitude of both places where they are the same for all rows; the others are inputs, in order.
+    /// Latitude and longitude of both places where they are the same for all rows; the others are inputs, in
+    /// order.
     pub degrees: [Option<f64>; 4],
     /// The radius, in the unit of the distance.
     pub radius: f64,

@@ -1,8 +1,8 @@
 //! Bucketize with `interpolate`: where a number lies among the n edges of its buckets, from 0 to 1 (TFT's
 //! `apply_buckets_with_interpolation`): 0 up to the first edge, 1 from the last on, and
-//! (i − 1 + (x − edge[i−1]) / (edge[i] − edge[i−1])) / (n − 1) between edges i − 1 and i. A single edge gives 0 below it and 1
-//! from it on. With quantiles as edges it is an empirical distribution function. Null stays null, NaN stays NaN (TFT: 0.5);
-//! infinities are 0 and 1.
+//! `(i − 1 + (x − edge[i−1]) / (edge[i] − edge[i−1])) / (n − 1)` between edges i − 1 and i. A single edge
+//! gives 0 below it and 1 from it on. With quantiles as edges it is an empirical distribution function. Null stays null, NaN
+//! stays NaN (TFT: 0.5); infinities are 0 and 1.
 
 use arrow::datatypes::Float64Type;
 use serde::{Deserialize, Serialize};

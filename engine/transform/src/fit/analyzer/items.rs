@@ -1,5 +1,5 @@
-//! How often each item occurs in the lists of a column, exactly, as [`ValueCounts`] counts values. Null lists, empty
-//! lists and null items add nothing to the counts of items.
+//! How often each item occurs in the lists of a column, exactly, as [`ValueCounts`] counts values. Null
+//! lists, empty lists and null items add nothing to the counts of items.
 
 use serde::{Deserialize, Serialize};
 

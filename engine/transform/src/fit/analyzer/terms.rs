@@ -111,7 +111,8 @@ impl TermCounts {
         self.num_texts + self.num_missing
     }
 
-    /// The terms that occur at least so often, in no order, with their occurrences and the texts that they are in.
+    /// The terms that occur at least so often, in no order, with their occurrences and the texts that they
+    /// are in.
     pub(crate) fn terms_of(&self, min_frequency: u64) -> Vec<(&str, u64, u64)> {
         let terms = self.terms.iter().filter(|(_, tally)| tally.occurrences >= min_frequency);
         terms.map(|(term, tally)| (term.as_ref(), tally.occurrences, tally.documents)).collect()

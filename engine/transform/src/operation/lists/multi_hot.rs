@@ -1,7 +1,7 @@
-//! Multi-hot: one indicator per item seen in the lists of the training rows, sorted (numbers by value, text by bytes), 1
-//! where the list of a row has the item, however often (scikit-learn's `MultiLabelBinarizer`, TFT's vocabulary on a
-//! sparse column followed by an indicator). Sparse. An empty list and null have none of the items; null, NaN and
-//! infinite items and items not seen in training are none of them.
+//! Multi-hot: one indicator per item seen in the lists of the training rows, sorted (numbers by value, text
+//! by bytes), 1 where the list of a row has the item, however often (scikit-learn's `MultiLabelBinarizer`,
+//! TFT's vocabulary on a sparse column followed by an indicator). Sparse. An empty list and null have none of
+//! the items; null, NaN and infinite items and items not seen in training are none of them.
 
 use std::sync::Arc;
 

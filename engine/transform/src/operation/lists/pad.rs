@@ -1,7 +1,7 @@
-//! Pad: a list of numbers as a fixed number of columns, `x.0`, `x.1`, … (Keras' `pad_sequences`). A shorter list is filled
-//! with a value, a longer one cut, both at one side: at the `end`, so that `x.0` is the first item, or at the `start`, so
-//! that the last column is the last item. An empty list is all filling; a null list is null in every column; null items
-//! stay null, NaN stays NaN, infinities stay.
+//! Pad: a list of numbers as a fixed number of columns, `x.0`, `x.1`, … (Keras' `pad_sequences`). A shorter
+//! list is filled with a value, a longer one cut, both at one side: at the `end`, so that `x.0` is the first
+//! item, or at the `start`, so that the last column is the last item. An empty list is all filling; a null
+//! list is null in every column; null items stay null, NaN stays NaN, infinities stay.
 
 use arrow::array::{Array, Float64Array};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
-//! Statistics of the list of each row: its length, and of its numbers the mean, minimum, maximum and sum, each a number,
-//! `x.length`, `x.mean`, …. Null items count in the length only; NaN among the items makes the others NaN, infinities follow
-//! IEEE 754. An empty list, and one of nulls, has sum 0 and neither mean nor extremes (null). A null list is null in all of
-//! them. Sums run over the items in order.
+//! Statistics of the list of each row: its length, and of its numbers the mean, minimum, maximum and sum,
+//! each a number, `x.length`, `x.mean`, …. Null items count in the length only; NaN among the items makes the
+//! others NaN, infinities follow IEEE 754. An empty list, and one of nulls, has sum 0 and neither mean nor
+//! extremes (null). A null list is null in all of them. Sums run over the items in order.
 
 use arrow::array::{Array, Float64Array};
 use serde::{Deserialize, Serialize};

@@ -1,17 +1,20 @@
-//! Bags of words and tf-idf: a text as the terms in it (words or n-grams), sparse; a column per term, `review=good`.
+//! Bags of words and tf-idf: a text as the terms in it (words or n-grams), sparse; a column per term,
+//! `review=good`.
 //!
-//! The vocabulary is that of the training rows, ordered as TFT's: by how often a term occurs, the most frequent first,
-//! equally frequent ones by bytes, the last first. Terms that occur fewer than `min_frequency` times are left out, then
-//! all but the first `top`. The counts are exact up to [`TermCounts::LIMIT`] different terms; more are refused.
+//! The vocabulary is that of the training rows, ordered as TFT's: by how often a term occurs, the most
+//! frequent first, equally frequent ones by bytes, the last first. Terms that occur fewer than
+//! `min_frequency` times are left out, then all but the first `top`. The counts are exact up to
+//! [`TermCounts::LIMIT`] different terms; more are refused.
 //!
-//! - `bag_of_words`: how often each term occurs (scikit-learn's `CountVectorizer`), or with `binary` whether it does
-//!   (TFT's `bag_of_words`). With `buckets` there is no vocabulary: a term is counted in bucket XXH3-64(UTF-8) mod n.
-//! - `tf_idf`: n / (terms of the text) · idf, idf = 1 + ln((N + 1) / (df + 1)), or 1 + ln(N / df) without `smooth`, where N is
-//!   the number of training rows and df that of rows with the term (TFT's `tfidf`). With `norm: l2` each row is
-//!   n · idf divided by its Euclidean norm (scikit-learn's `TfidfVectorizer`).
+//! - `bag_of_words`: how often each term occurs (scikit-learn's `CountVectorizer`), or with `binary` whether
+//!   it does (TFT's `bag_of_words`). With `buckets` there is no vocabulary: a term is counted in bucket
+//!   XXH3-64(UTF-8) mod n.
+//! - `tf_idf`: n / (terms of the text) · idf, idf = 1 + ln((N + 1) / (df + 1)), or 1 + ln(N / df) without
+//!   `smooth`, where N is the number of training rows and df that of rows with the term (TFT's `tfidf`). With
+//!   `norm: l2` each row is n · idf divided by its Euclidean norm (scikit-learn's `TfidfVectorizer`).
 //!
-//! Null counts as an empty text: a row of zeros, and one of the N. Terms that are not in the vocabulary have no column,
-//! but are terms of the text.
+//! Null counts as an empty text: a row of zeros, and one of the N. Terms that are not in the vocabulary have
+//! no column, but are terms of the text.
 
 use serde::{Deserialize, Serialize};
 

@@ -71,8 +71,9 @@ fn tf_idf_of_unit_norm_agrees_with_scikit_learn() {
     check_case(&with_token_pattern("tf_idf", options), "tf_idf_l2_not_smooth", 1e-14);
 }
 
-/// golden.json tft-021: vocabulary of the three most frequent words. TFT has a further term for unknown words, which has
-/// no column here; the weights of the others agree, unknown words being part of the length of a document.
+/// golden.json tft-021: vocabulary of the three most frequent words. TFT has a further term for unknown
+/// words, which has no column here; the weights of the others agree, unknown words being part of the length
+/// of a document.
 #[test]
 fn tf_idf_agrees_with_tft_where_words_are_known() {
     let rows =
@@ -162,8 +163,8 @@ fn buckets_need_no_vocabulary_and_are_frozen() {
     let total: f64 =
         features(&transform, &rows).iter().flat_map(|(_, values)| values).map(|n| n.unwrap()).sum();
     assert_eq!(total.to_bits(), 5.0_f64.to_bits(), "every word falls into a bucket");
-    // XXH3-64 modulo 8 is 6 of `pie`, 4 of `like`, 3 of `Ünder` (xxhash 4.1.0 for Python): a change would change
-    // models.
+    // XXH3-64 modulo 8 is 6 of `pie`, 4 of `like`, 3 of `Ünder` (xxhash 4.1.0 for Python): a change would
+    // change models.
     let place = |row: usize| -> Vec<(String, f64)> {
         let columns = features(&transform, &rows).into_iter();
         columns.map(|(name, values)| (name, values[row].unwrap())).filter(|(_, value)| *value > 0.0).collect()

@@ -1,4 +1,5 @@
-//! Word count: how many words a text has (TFT's `word_count`). An empty text has none; null stays null (TFT: 0).
+//! Word count: how many words a text has (TFT's `word_count`). An empty text has none; null stays null (TFT:
+//! 0).
 
 use arrow::array::{Array, Float64Array};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
-//! Words of a text and n-grams of words. A text is split at whitespace (Unicode), at what a pattern matches, or into
-//! what a pattern matches (scikit-learn's `token_pattern`); nothing of length 0 is a word. Lower case is Unicode's,
-//! before splitting. n-grams are words in a row, joined by a separator, in the order of TFT's `ngrams`: by their first
-//! word, then by length.
+//! Words of a text and n-grams of words. A text is split at whitespace (Unicode), at what a pattern matches,
+//! or into what a pattern matches (scikit-learn's `token_pattern`); nothing of length 0 is a word. Lower case
+//! is Unicode's, before splitting. n-grams are words in a row, joined by a separator, in the order of TFT's
+//! `ngrams`: by their first word, then by length.
 
 use std::borrow::Cow;
 use std::ops::Range;
