@@ -1,14 +1,14 @@
 //! Scale to Gaussian: takes the heavy tails of a column back to those of a normal distribution (TFT's
 //! `scale_to_gaussian`).
 //!
-//! A column is taken for location + scale · u · e^(h u² / 2) with u normal, h being one number below 0 and another above
-//! (Tukey's hh distribution); what comes out is u, by ±√(W(h z²) / h) of z = (x − location) / scale, W being Lambert's
-//! function. [`tukey`] says how the numbers follow from the training rows. A column with lighter tails than the normal
-//! distribution is standardized: (x − mean) / standard deviation; a constant column is centred.
+//! A column is taken for location + scale · u · e^(h u² / 2) with u normal, h being one number below 0 and another
+//! above (Tukey's hh distribution); what comes out is u, by ±√(W(h z²) / h) of z = (x − location) / scale, W being
+//! Lambert's function. [`tukey`] says how the numbers follow from the training rows. A column with lighter tails
+//! than the normal distribution is standardized: (x − mean) / standard deviation; a constant column is centred.
 //!
-//! Only finite values are learnt from. Null stays null, NaN stays NaN, infinities stay infinite. One scan. Exact up to
-//! 8,192 distinct values, beyond that within the rank error of the quantiles, some 0.05 % of the rows. TFT looks for h
-//! in steps down to 1e-6 at best, here it is found to the last digits: results differ by as much.
+//! Only finite values are learnt from. Null stays null, NaN stays NaN, infinities stay infinite. One scan. Exact up
+//! to 8,192 distinct values, beyond that within the rank error of the quantiles, some 0.05 % of the rows. TFT looks
+//! for h in steps down to 1e-6 at best, here it is found to the last digits: results differ by as much.
 
 mod tukey;
 

@@ -1,16 +1,16 @@
-//! The tails of Tukey's hh distribution whose L-skewness and L-kurtosis are those of the training rows (Headrick & Pant,
-//! "Characterizing Tukey h and hh-distributions through L-moments and the L-correlation", ISRN Applied Mathematics
-//! 2012).
+//! The tails of Tukey's hh distribution whose L-skewness and L-kurtosis are those of the training rows (Headrick &
+//! Pant, "Characterizing Tukey h and hh-distributions through L-moments and the L-correlation", ISRN Applied
+//! Mathematics 2012).
 //!
 //! L-moments are expectations of combinations of order statistics (Hosking, "L-moments", Journal of the Royal
-//! Statistical Society B 52 (1990)). Those of the distribution are sums of one share for either side, with
-//! c = 1 / √(2π): ℓ1(h) = c / (1 − h), ℓ2(h) = ℓ1(h) / √(2 − h), ℓ3(h) = 6/π · atan(1 / √(2 − h)) ℓ2(h) − ℓ1(h) / 2 and
-//! ℓ4(h) = (6 − 15/π · acos(1 / (3 − h))) ℓ2(h); the r-th moment is `ℓ_r(upper) + (−1)^r ℓ_r(lower)`. Those of the rows
-//! are Hosking's unbiased estimates.
+//! Statistical Society B 52 (1990)). Those of the distribution are sums of one share for either side, with c = 1 /
+//! √(2π): ℓ1(h) = c / (1 − h), ℓ2(h) = ℓ1(h) / √(2 − h), ℓ3(h) = 6/π · atan(1 / √(2 − h)) ℓ2(h) − ℓ1(h) / 2 and
+//! ℓ4(h) = (6 − 15/π · acos(1 / (3 − h))) ℓ2(h); the r-th moment is `ℓ_r(upper) + (−1)^r ℓ_r(lower)`. Those of the
+//! rows are Hosking's unbiased estimates.
 //!
 //! The skewness grows with the difference of the tails, the kurtosis with the heavier of them, so both are found by
-//! halving, one inside the other. No tail is lighter than the normal one: where the skewness asks for that, the lighter
-//! tail is 0 and the kurtosis alone is met.
+//! halving, one inside the other. No tail is lighter than the normal one: where the skewness asks for that, the
+//! lighter tail is 0 and the kurtosis alone is met.
 
 use std::f64::consts::PI;
 
@@ -124,8 +124,8 @@ pub(super) fn tails(moments: &LMoments) -> Option<(f64, f64)> {
 mod tests {
     use super::*;
 
-    /// By the trapezoidal rule over u, which is exact for such integrands: of u e^(h u² / 2) times a Legendre polynomial
-    /// of the share below, shifted to 0 to 1.
+    /// By the trapezoidal rule over u: of u e^(h u² / 2) times a Legendre polynomial of the share below, shifted to
+    /// 0 to 1.
     fn integrated(lower: f64, upper: f64, shares: &[(f64, f64)]) -> [f64; 4] {
         let mut sums = [0.0; 4];
         for (u, share) in shares {
