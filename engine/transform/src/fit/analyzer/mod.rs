@@ -6,11 +6,13 @@
 
 mod column;
 mod counts;
+mod ordered;
 mod power;
 mod products;
 
 pub(crate) use column::ColumnAnalyzer;
 pub(crate) use counts::{Counts, ValueCounts};
+pub(crate) use ordered::{Knot, OrderedAnalyzer};
 pub(crate) use power::PowerAnalyzer;
 pub(crate) use products::ProductsAnalyzer;
 
@@ -105,6 +107,8 @@ pub(crate) enum Analyzer {
     Power(Box<PowerAnalyzer>),
     /// Means and products of several columns.
     Products(ProductsAnalyzer),
+    /// One column weighted by ranks.
+    Ordered(Box<OrderedAnalyzer>),
 }
 
 /// Hands a call on to the variant.
@@ -115,6 +119,7 @@ macro_rules! each {
             Analyzer::Counts($analyzer) => $call,
             Analyzer::Power($analyzer) => $call,
             Analyzer::Products($analyzer) => $call,
+            Analyzer::Ordered($analyzer) => $call,
         }
     };
 }
@@ -137,6 +142,12 @@ impl From<PowerAnalyzer> for Analyzer {
     }
 }
 
+impl From<OrderedAnalyzer> for Analyzer {
+    fn from(analyzer: OrderedAnalyzer) -> Self {
+        Self::Ordered(Box::new(analyzer))
+    }
+}
+
 impl From<ProductsAnalyzer> for Analyzer {
     fn from(analyzer: ProductsAnalyzer) -> Self {
         Self::Products(analyzer)
@@ -147,28 +158,35 @@ impl Analyzer {
     pub(crate) fn into_column(self) -> Option<ColumnAnalyzer> {
         match self {
             Self::Column(analyzer) => Some(*analyzer),
-            Self::Counts(_) | Self::Power(_) | Self::Products(_) => None,
+            Self::Counts(_) | Self::Power(_) | Self::Products(_) | Self::Ordered(_) => None,
         }
     }
 
     pub(crate) fn into_counts(self) -> Option<ValueCounts> {
         match self {
             Self::Counts(analyzer) => Some(analyzer),
-            Self::Column(_) | Self::Power(_) | Self::Products(_) => None,
+            Self::Column(_) | Self::Power(_) | Self::Products(_) | Self::Ordered(_) => None,
         }
     }
 
     pub(crate) fn into_power(self) -> Option<PowerAnalyzer> {
         match self {
             Self::Power(analyzer) => Some(*analyzer),
-            Self::Column(_) | Self::Counts(_) | Self::Products(_) => None,
+            Self::Column(_) | Self::Counts(_) | Self::Products(_) | Self::Ordered(_) => None,
         }
     }
 
     pub(crate) fn into_products(self) -> Option<ProductsAnalyzer> {
         match self {
             Self::Products(analyzer) => Some(analyzer),
-            Self::Column(_) | Self::Counts(_) | Self::Power(_) => None,
+            Self::Column(_) | Self::Counts(_) | Self::Power(_) | Self::Ordered(_) => None,
+        }
+    }
+
+    pub(crate) fn into_ordered(self) -> Option<OrderedAnalyzer> {
+        match self {
+            Self::Ordered(analyzer) => Some(*analyzer),
+            Self::Column(_) | Self::Counts(_) | Self::Power(_) | Self::Products(_) => None,
         }
     }
 }
@@ -212,6 +230,7 @@ impl Analyze for Analyzer {
             (Self::Counts(mine), Self::Counts(later)) => mine.merge(later),
             (Self::Power(mine), Self::Power(later)) => mine.merge(*later),
             (Self::Products(mine), Self::Products(later)) => mine.merge(later),
+            (Self::Ordered(mine), Self::Ordered(later)) => mine.merge(*later),
             _ => Err(CommonError::Internal("two states of a transform hold other analyzers".into()).into()),
         }
     }

@@ -16,6 +16,8 @@ use std::f64::consts::PI;
 
 use sluice_summaries::Ranks;
 
+use crate::fit::analyzer::Knot;
+
 /// The heaviest tail.
 const HEAVIEST: f64 = 1.0 - 1e-7;
 /// The largest L-kurtosis that is looked for.
@@ -52,12 +54,45 @@ pub(super) fn l_moments(ranks: &Ranks, center: f64) -> Option<LMoments> {
         }
         before += times;
     }
-    let [b0, b1, b2, b3] = weighted;
-    let scale = 2.0 * b1 - b0;
-    let third = 6.0 * b2 - 6.0 * b1 + b0;
-    let fourth = 20.0 * b3 - 30.0 * b2 + 12.0 * b1 - b0;
-    let moments = LMoments { mean: b0 + center, scale, skewness: third / scale, kurtosis: fourth / scale };
-    (scale > 0.0 && moments.kurtosis.is_finite() && moments.skewness.is_finite()).then_some(moments)
+    LMoments::of(weighted, center)
+}
+
+impl LMoments {
+    /// From the means of x − center times the powers of the share of rows below x; `None` where all are one value.
+    pub(super) fn of([b0, b1, b2, b3]: [f64; 4], center: f64) -> Option<Self> {
+        let scale = 2.0 * b1 - b0;
+        let third = 6.0 * b2 - 6.0 * b1 + b0;
+        let fourth = 20.0 * b3 - 30.0 * b2 + 12.0 * b1 - b0;
+        let moments = Self { mean: b0 + center, scale, skewness: third / scale, kurtosis: fourth / scale };
+        (scale > 0.0 && moments.kurtosis.is_finite() && moments.skewness.is_finite()).then_some(moments)
+    }
+}
+
+/// Some values with about the shares of rows below them and up to them: those that many rows hold, and else one for
+/// each step of the share.
+pub(super) fn knots(ranks: &Ranks) -> Vec<Knot> {
+    const STEPS: f64 = 4096.0;
+    let (Some(smallest), Some(largest)) = (ranks.min(), ranks.max()) else { return Vec::new() };
+    let count = ranks.count() as f64;
+    let knot =
+        |value: f64, below: f64, up_to: f64| Knot { value, below: below / count, up_to: up_to / count };
+    let mut knots = vec![knot(smallest, 0.0, 1.0)];
+    let mut reached = 0.0;
+    for (value, times) in ranks.entries() {
+        let (up_to, times) = (ranks.rank(value) as f64, times as f64);
+        // Of an entry that stands for several values, about two steps of rows at most are others.
+        let is_heavy = times > 4.0 * count / STEPS;
+        if !is_heavy && (up_to - reached) * STEPS < count && value < largest {
+            continue;
+        }
+        let below = up_to - if is_heavy { times } else { 1.0 };
+        if value <= smallest {
+            knots.clear();
+        }
+        knots.push(knot(value, below, up_to));
+        reached = up_to;
+    }
+    knots
 }
 
 fn first(h: f64) -> f64 {
