@@ -1,6 +1,6 @@
-//! From a feature back to the column that it was made from, for reading coefficients, thresholds and predictions in the
-//! units of the data. Operations that leave one number of one number and forget nothing have an inverse; `impute` is
-//! taken as it is, so that what was filled in stays filled in.
+//! From a feature back to the column that it was made from, for reading coefficients, thresholds and predictions in
+//! the units of the data. Operations that leave one number of one number and forget nothing have an inverse;
+//! `impute` is taken as it is, so that what was filled in stays filled in.
 
 use arrow::array::Float64Array;
 
@@ -65,7 +65,11 @@ mod tests {
             json!([{ "power_transform": ["x"] }]),
             json!([{ "scale_to_gaussian": ["x"] }]),
             json!([{ "power_transform": { "columns": ["x"], "method": "box_cox", "standardize": false } }]),
-            json!([{ "standardize": ["x"] }, { "power_transform": { "columns": ["x"], "as": ["y"] } }, { "drop": ["x"] }]),
+            json!([
+                { "standardize": ["x"] },
+                { "power_transform": { "columns": ["x"], "as": ["y"] } },
+                { "drop": ["x"] },
+            ]),
             json!([{ "quantile_transform": ["x"] }]),
             json!([{ "quantile_transform": { "columns": ["x"], "output": "normal" } }]),
             json!([{ "impute": { "columns": ["x"], "with": "mean" } }, { "standardize": ["x"] }]),

@@ -1,5 +1,5 @@
-//! Against scikit-learn: `tests/data/numbers.json` holds what it makes of columns like those of the taxi and Adult data,
-//! and `make_numbers.py` beside it asked for it.
+//! Against scikit-learn: `tests/data/numbers.json` holds what it makes of columns like those of the taxi and Adult
+//! data, and `make_numbers.py` beside it asked for it.
 
 use std::sync::Arc;
 
@@ -76,7 +76,9 @@ fn every_path_gives_the_bits_of_the_batch_and_keeps_the_laws() {
     let rows = table_of(&reference);
     let operations = json!([
         { "power_transform": { "columns": ["fare", "change"], "as": ["fare power", "change power"] } },
-        { "power_transform": { "columns": ["age"], "method": "box_cox", "standardize": false, "as": ["age power"] } },
+        { "power_transform": {
+            "columns": ["age"], "method": "box_cox", "standardize": false, "as": ["age power"],
+        } },
         { "quantile_transform": { "columns": ["miles"], "output": "normal", "as": ["miles normal"] } },
         { "quantile_transform": { "columns": ["gain", "flat"], "quantiles": 7 } },
         { "polynomial": { "columns": ["fare", "age"], "degree": 3 } },

@@ -1,9 +1,10 @@
 //! Polynomial: all products of the columns from the second degree up to `degree`, without the constant 1
-//! (scikit-learn's `PolynomialFeatures(include_bias=False)`, in its order: by degree, then by the place of the columns).
-//! With `interaction_only` no column stands in a product twice. The columns themselves stay, and are features.
+//! (scikit-learn's `PolynomialFeatures(include_bias=False)`, in its order: by degree, then by the place of the
+//! columns). With `interaction_only` no column stands in a product twice. The columns themselves stay, and are
+//! features.
 //!
-//! The products are called `fare²`, `fare × miles`, `fare² × miles`, or as `as` says, one name for each. A product with
-//! a null is null; NaN and infinities follow IEEE 754. There is nothing to learn.
+//! The products are called `fare²`, `fare × miles`, `fare² × miles`, or as `as` says, one name for each. A product
+//! with a null is null; NaN and infinities follow IEEE 754. There is nothing to learn.
 
 use arrow::array::{Array, Float64Array};
 use arrow::buffer::NullBuffer;
@@ -70,7 +71,8 @@ impl Plan for Polynomial {
         if count > MOST_PRODUCTS {
             let problem = format!("would make {count} products of {} columns", self.columns.len());
             let hint = format!(
-                "{MOST_PRODUCTS} are allowed: name fewer columns, lower `degree`, or set `interaction_only: true`"
+                "{MOST_PRODUCTS} are allowed: name fewer columns, lower `degree`, or set \
+                 `interaction_only: true`"
             );
             return conflict(problem, &hint);
         }
@@ -217,7 +219,8 @@ mod tests {
         assert_eq!((found[2].1[1], found[3].1[1], found[4].1[1]), (None, None, Some(1.0)));
         assert_eq!(found[3].1[2], Some(f64::NEG_INFINITY));
         check_paths(&transform, &rows);
-        let crossed = json!([{ "polynomial": { "columns": ["fare", "miles"], "interaction_only": true, "as": ["both"] } }]);
+        let options = json!({ "columns": ["fare", "miles"], "interaction_only": true, "as": ["both"] });
+        let crossed = json!([{ "polynomial": options }]);
         let names: Vec<String> =
             features(&fitted(&rows, &crossed).unwrap(), &rows).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["fare", "miles", "both"]);

@@ -7,6 +7,7 @@
 mod column;
 mod counts;
 mod items;
+mod ordered;
 mod power;
 mod products;
 mod terms;
@@ -14,6 +15,7 @@ mod terms;
 pub(crate) use column::ColumnAnalyzer;
 pub(crate) use counts::{Counts, ValueCounts};
 pub(crate) use items::ItemCounts;
+pub(crate) use ordered::{Knot, OrderedAnalyzer};
 pub(crate) use power::PowerAnalyzer;
 pub(crate) use products::ProductsAnalyzer;
 pub(crate) use terms::TermCounts;
@@ -115,6 +117,8 @@ pub(crate) enum Analyzer {
     Power(Box<PowerAnalyzer>),
     /// Means and products of several columns.
     Products(ProductsAnalyzer),
+    /// One column weighted by ranks.
+    Ordered(Box<OrderedAnalyzer>),
 }
 
 /// Hands a call on to the variant.
@@ -128,6 +132,7 @@ macro_rules! each {
             Analyzer::Items($analyzer) => $call,
             Analyzer::Power($analyzer) => $call,
             Analyzer::Products($analyzer) => $call,
+            Analyzer::Ordered($analyzer) => $call,
         }
     };
 }
@@ -159,6 +164,12 @@ impl From<ItemCounts> for Analyzer {
 impl From<PowerAnalyzer> for Analyzer {
     fn from(analyzer: PowerAnalyzer) -> Self {
         Self::Power(Box::new(analyzer))
+    }
+}
+
+impl From<OrderedAnalyzer> for Analyzer {
+    fn from(analyzer: OrderedAnalyzer) -> Self {
+        Self::Ordered(Box::new(analyzer))
     }
 }
 
@@ -197,6 +208,11 @@ impl Analyzer {
     pub(crate) fn into_products(self) -> Option<ProductsAnalyzer> {
         let Self::Products(analyzer) = self else { return None };
         Some(analyzer)
+    }
+
+    pub(crate) fn into_ordered(self) -> Option<OrderedAnalyzer> {
+        let Self::Ordered(analyzer) = self else { return None };
+        Some(*analyzer)
     }
 }
 
@@ -242,6 +258,7 @@ impl Analyze for Analyzer {
             (Self::Items(mine), Self::Items(later)) => mine.merge(later),
             (Self::Power(mine), Self::Power(later)) => mine.merge(*later),
             (Self::Products(mine), Self::Products(later)) => mine.merge(later),
+            (Self::Ordered(mine), Self::Ordered(later)) => mine.merge(*later),
             _ => Err(CommonError::Internal("two states of a transform hold other analyzers".into()).into()),
         }
     }

@@ -1,20 +1,22 @@
-//! The tails of Tukey's hh distribution whose L-skewness and L-kurtosis are those of the training rows (Headrick & Pant,
-//! "Characterizing Tukey h and hh-distributions through L-moments and the L-correlation", ISRN Applied Mathematics
-//! 2012).
+//! The tails of Tukey's hh distribution whose L-skewness and L-kurtosis are those of the training rows (Headrick &
+//! Pant, "Characterizing Tukey h and hh-distributions through L-moments and the L-correlation", ISRN Applied
+//! Mathematics 2012).
 //!
 //! L-moments are expectations of combinations of order statistics (Hosking, "L-moments", Journal of the Royal
-//! Statistical Society B 52 (1990)). Those of the distribution are sums of one share for either side, with
-//! c = 1 / √(2π): ℓ1(h) = c / (1 − h), ℓ2(h) = ℓ1(h) / √(2 − h), ℓ3(h) = 6/π · atan(1 / √(2 − h)) ℓ2(h) − ℓ1(h) / 2 and
-//! ℓ4(h) = (6 − 15/π · acos(1 / (3 − h))) ℓ2(h); the r-th moment is `ℓ_r(upper) + (−1)^r ℓ_r(lower)`. Those of the rows
-//! are Hosking's unbiased estimates.
+//! Statistical Society B 52 (1990)). Those of the distribution are sums of one share for either side, with c = 1 /
+//! √(2π): ℓ1(h) = c / (1 − h), ℓ2(h) = ℓ1(h) / √(2 − h), ℓ3(h) = 6/π · atan(1 / √(2 − h)) ℓ2(h) − ℓ1(h) / 2 and
+//! ℓ4(h) = (6 − 15/π · acos(1 / (3 − h))) ℓ2(h); the r-th moment is `ℓ_r(upper) + (−1)^r ℓ_r(lower)`. Those of the
+//! rows are Hosking's unbiased estimates.
 //!
 //! The skewness grows with the difference of the tails, the kurtosis with the heavier of them, so both are found by
-//! halving, one inside the other. No tail is lighter than the normal one: where the skewness asks for that, the lighter
-//! tail is 0 and the kurtosis alone is met.
+//! halving, one inside the other. No tail is lighter than the normal one: where the skewness asks for that, the
+//! lighter tail is 0 and the kurtosis alone is met.
 
 use std::f64::consts::PI;
 
 use sluice_summaries::Ranks;
+
+use crate::fit::analyzer::Knot;
 
 /// The heaviest tail.
 const HEAVIEST: f64 = 1.0 - 1e-7;
@@ -52,12 +54,45 @@ pub(super) fn l_moments(ranks: &Ranks, center: f64) -> Option<LMoments> {
         }
         before += times;
     }
-    let [b0, b1, b2, b3] = weighted;
-    let scale = 2.0 * b1 - b0;
-    let third = 6.0 * b2 - 6.0 * b1 + b0;
-    let fourth = 20.0 * b3 - 30.0 * b2 + 12.0 * b1 - b0;
-    let moments = LMoments { mean: b0 + center, scale, skewness: third / scale, kurtosis: fourth / scale };
-    (scale > 0.0 && moments.kurtosis.is_finite() && moments.skewness.is_finite()).then_some(moments)
+    LMoments::of(weighted, center)
+}
+
+impl LMoments {
+    /// From the means of x − center times the powers of the share of rows below x; `None` where all are one value.
+    pub(super) fn of([b0, b1, b2, b3]: [f64; 4], center: f64) -> Option<Self> {
+        let scale = 2.0 * b1 - b0;
+        let third = 6.0 * b2 - 6.0 * b1 + b0;
+        let fourth = 20.0 * b3 - 30.0 * b2 + 12.0 * b1 - b0;
+        let moments = Self { mean: b0 + center, scale, skewness: third / scale, kurtosis: fourth / scale };
+        (scale > 0.0 && moments.kurtosis.is_finite() && moments.skewness.is_finite()).then_some(moments)
+    }
+}
+
+/// Some values with about the shares of rows below them and up to them: those that many rows hold, and else one for
+/// each step of the share.
+pub(super) fn knots(ranks: &Ranks) -> Vec<Knot> {
+    const STEPS: f64 = 4096.0;
+    let (Some(smallest), Some(largest)) = (ranks.min(), ranks.max()) else { return Vec::new() };
+    let count = ranks.count() as f64;
+    let knot =
+        |value: f64, below: f64, up_to: f64| Knot { value, below: below / count, up_to: up_to / count };
+    let mut knots = vec![knot(smallest, 0.0, 1.0)];
+    let mut reached = 0.0;
+    for (value, times) in ranks.entries() {
+        let (up_to, times) = (ranks.rank(value) as f64, times as f64);
+        // Of an entry that stands for several values, about two steps of rows at most are others.
+        let is_heavy = times > 4.0 * count / STEPS;
+        if !is_heavy && (up_to - reached) * STEPS < count && value < largest {
+            continue;
+        }
+        let below = up_to - if is_heavy { times } else { 1.0 };
+        if value <= smallest {
+            knots.clear();
+        }
+        knots.push(knot(value, below, up_to));
+        reached = up_to;
+    }
+    knots
 }
 
 fn first(h: f64) -> f64 {
@@ -124,8 +159,8 @@ pub(super) fn tails(moments: &LMoments) -> Option<(f64, f64)> {
 mod tests {
     use super::*;
 
-    /// By the trapezoidal rule over u, which is exact for such integrands: of u e^(h u² / 2) times a Legendre polynomial
-    /// of the share below, shifted to 0 to 1.
+    /// By the trapezoidal rule over u: of u e^(h u² / 2) times a Legendre polynomial of the share below, shifted to
+    /// 0 to 1.
     fn integrated(lower: f64, upper: f64, shares: &[(f64, f64)]) -> [f64; 4] {
         let mut sums = [0.0; 4];
         for (u, share) in shares {

@@ -1,11 +1,11 @@
-//! Eigenvalues and eigenvectors of a symmetric matrix by Jacobi's rotations, row by row until none is needed (Golub & Van
-//! Loan, Matrix Computations, 4th edition, section 8.5; the updates of Rutishauser, "The Jacobi method for real
-//! symmetric matrices", Numerische Mathematik 9 (1966)).
+//! Eigenvalues and eigenvectors of a symmetric matrix by Jacobi's rotations, row by row until none is needed (Golub
+//! & Van Loan, Matrix Computations, 4th edition, section 8.5; the updates of Rutishauser, "The Jacobi method for
+//! real symmetric matrices", Numerische Mathematik 9 (1966)).
 //!
-//! An entry counts as 0 beside `2^-53 √(a_pp a_qq)`: so the small eigenvalues of a covariance of columns in very different
-//! units keep their digits, which those of a reduction to three diagonals lose (Demmel & Veselić, "Jacobi's method is
-//! more accurate than QR", SIAM Journal on Matrix Analysis 13 (1992)). One thread and plain arithmetic, so the bits are
-//! the same everywhere. Time: some 6 to 10 sweeps of 6 p^3 operations.
+//! An entry counts as 0 beside `2^-53 √(a_pp a_qq)`: so the small eigenvalues of a covariance of columns in very
+//! different units keep their digits, which those of a reduction to three diagonals lose (Demmel & Veselić,
+//! "Jacobi's method is more accurate than QR", SIAM Journal on Matrix Analysis 13 (1992)). One thread and plain
+//! arithmetic, so the bits are the same everywhere. Time: some 6 to 10 sweeps of 6 p^3 operations.
 
 /// Sweeps before giving up; convergence is quadratic, and 10 are many.
 const SWEEPS: usize = 60;

@@ -1,11 +1,11 @@
-//! Principal components: columns turned to the directions in which they vary most, each uncorrelated with the others
-//! (scikit-learn's `PCA`; Jolliffe, Principal Component Analysis, 2nd edition, chapters 1 to 3).
+//! Principal components: columns turned to the directions in which they vary most, each uncorrelated with the
+//! others (scikit-learn's `PCA`; Jolliffe, Principal Component Analysis, 2nd edition, chapters 1 to 3).
 //!
-//! Component k of a row x is (x − mean) · `v_k`, `v_k` being the eigenvector of the k-th largest eigenvalue of the sample
-//! covariance (divisor n − 1) of the training rows; with `whiten` it is divided by the root of that eigenvalue, unless
-//! rounding is all that is left of it. Of each `v_k` the loading with the largest magnitude is positive, as in
-//! scikit-learn from 1.5 (of equal ones the first). TFT's `pca` is the same matrix of `v_k`, its projections are not
-//! centred.
+//! Component k of a row x is (x − mean) · `v_k`, `v_k` being the eigenvector of the k-th largest eigenvalue of the
+//! sample covariance (divisor n − 1) of the training rows; with `whiten` it is divided by the root of that
+//! eigenvalue, unless rounding is all that is left of it. Of each `v_k` the loading with the largest magnitude is
+//! positive, as in scikit-learn from 1.5 (of equal ones the first). TFT's `pca` is the same matrix of `v_k`, its
+//! projections are not centred.
 //!
 //! Rows with a null, a NaN or an infinity in any of the columns are left out of the fit; when applied, those with a
 //! null or a NaN have null components, and infinities follow IEEE 754. One scan.

@@ -12,7 +12,7 @@
 //! quantiles, some 0.05 % of the rows. scikit-learn takes a sample of 10,000 rows unless told otherwise, and sets a
 //! value within 1e-7 of an end to that end with `output: normal`; here only those beyond it are.
 
-mod normal;
+pub(crate) mod normal;
 
 use arrow::datatypes::Float64Type;
 use serde::{Deserialize, Serialize};

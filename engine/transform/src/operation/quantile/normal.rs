@@ -85,7 +85,7 @@ fn ratio((numerator, denominator): &Ratio, x: f64) -> f64 {
 }
 
 /// The number below which a share of the standard normal distribution lies.
-pub(super) fn quantile(share: f64) -> f64 {
+pub(crate) fn quantile(share: f64) -> f64 {
     let from_half = share - 0.5;
     if from_half.abs() <= 0.425 {
         return ratio(&CENTRAL, 0.180_625 - from_half * from_half) * from_half;
