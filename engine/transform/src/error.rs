@@ -101,6 +101,82 @@ pub enum TransformError {
         /// How many are allowed.
         limit: usize,
     },
+    /// More different values than an operation holds.
+    #[error("`{operation}` holds {limit} different values, column `{column}` has more")]
+    TooManyValues {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+        /// How many it holds.
+        limit: usize,
+    },
+    /// More keys than an operation holds.
+    #[error("`{operation}` of column `{column}` holds constants of {limit} keys, there are more")]
+    TooManyKeys {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+        /// How many it holds.
+        limit: usize,
+    },
+    /// More combinations than allowed.
+    #[error("columns {columns} have more than {limit} combinations in the training rows")]
+    TooManyCombinations {
+        /// The columns.
+        columns: String,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// An operation is fitted on the label, and there is none.
+    #[error("`{operation}` learns from the label, but no column of the data is the label")]
+    LabelMissing {
+        /// The operation.
+        operation: &'static str,
+    },
+    /// A label is null, NaN or infinite.
+    #[error("`{operation}` learns from the label `{label}`, which is null, NaN or infinite here")]
+    NoLabel {
+        /// The operation.
+        operation: &'static str,
+        /// The label.
+        label: String,
+    },
+    /// A label with too many values to be classes.
+    #[error("`{operation}` needs a label of few values, `{label}` has more than {limit}")]
+    TooManyClasses {
+        /// The operation.
+        operation: &'static str,
+        /// The label.
+        label: String,
+        /// How many it can have.
+        limit: usize,
+    },
+    /// A weight is null, NaN, infinite or negative.
+    #[error("`{operation}` weighs rows by `{column}`, which is null, NaN, infinite or negative here")]
+    NoWeight {
+        /// The operation.
+        operation: &'static str,
+        /// The column of weights.
+        column: String,
+    },
+    /// All training rows are in one fold.
+    #[error("`{operation}` leaves out the fold of a row, but all training rows are in one of {folds}")]
+    OneFold {
+        /// The operation.
+        operation: &'static str,
+        /// How many folds there are.
+        folds: u32,
+    },
+    /// No level passes the thresholds.
+    #[error("`{operation}` keeps no level of column `{column}`")]
+    NothingKept {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+    },
     /// The constant to impute does not suit the column.
     #[error("`impute` cannot put {value} into column `{column}`, which is {found}")]
     Constant {
@@ -116,9 +192,12 @@ pub enum TransformError {
 impl Diagnostic for TransformError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoValues { .. } | Self::KindChanged { .. } | Self::NoSuchValue { .. } => {
-                ErrorKind::Malformed
-            }
+            Self::NoValues { .. }
+            | Self::KindChanged { .. }
+            | Self::NoSuchValue { .. }
+            | Self::NoLabel { .. }
+            | Self::NoWeight { .. }
+            | Self::OneFold { .. } => ErrorKind::Malformed,
             _ => ErrorKind::Usage,
         }
     }
@@ -156,6 +235,24 @@ impl Diagnostic for TransformError {
             Self::TooManyLevels { found, .. } => {
                 Some(format!("raise `max_levels` to {found}, or leave the column out"))
             }
+            Self::TooManyValues { operation: "vocabulary", .. } => {
+                Some("raise `max_distinct`, or count about with `approximate: N`".into())
+            }
+            Self::TooManyValues { .. } => {
+                Some("take a column of fewer values, or `hash_buckets`, which learns nothing".into())
+            }
+            Self::TooManyKeys { .. } => Some("take columns of fewer values for `per`".into()),
+            Self::TooManyCombinations { .. } => {
+                Some("raise `max_levels`, or hash the combinations into `buckets`".into())
+            }
+            Self::LabelMissing { .. } => Some("name it under `data: {roles: {label: COLUMN}}`".into()),
+            Self::NoLabel { .. } => Some("leave out rows without a label by the query of `data`".into()),
+            Self::TooManyClasses { .. } => Some("leave `by` at `frequency`".into()),
+            Self::NoWeight { .. } => Some("impute the weight, or clip it at 0".into()),
+            Self::OneFold { .. } => {
+                Some("choose a key under `data.roles` that more than one group of rows has".into())
+            }
+            Self::NothingKept { .. } => Some("lower the thresholds, or leave the column out".into()),
             Self::Constant { .. } => {
                 Some("give a number for a column of numbers, a text for a column of text".into())
             }

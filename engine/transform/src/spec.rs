@@ -9,12 +9,18 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sluice_core::options::OptionsError;
 
 pub use crate::operation::bucketize::{Bucketize, BucketsBy, LevelOutput};
+pub use crate::operation::cross::Cross;
 pub use crate::operation::derive::Derive;
+pub use crate::operation::frequency::Frequency;
+pub use crate::operation::hash_buckets::HashBuckets;
 pub use crate::operation::impute::{Constant, Impute, ImputeWith};
 pub use crate::operation::math::{Clip, Function, Math};
-pub use crate::operation::one_hot::{MAX_LEVELS, OneHot};
+pub use crate::operation::one_hot::{DropLevel, MAX_LEVELS, OneHot};
+pub use crate::operation::ordinal::Ordinal;
 pub use crate::operation::scale::{MaxAbsScale, RobustScale, ScaleToRange};
 pub use crate::operation::standardize::StandardizeOptions;
+pub use crate::operation::target_mean::TargetMean;
+pub use crate::operation::vocabulary::{AutoOr, Vocabulary, VocabularyBy};
 
 use crate::operation::Plan;
 
@@ -51,6 +57,19 @@ pub enum Operation {
     PassThrough(Vec<String>),
     /// Columns that were only steps on the way and shall not be features.
     Drop(Vec<String>),
+    // Categories.
+    /// The place of each level among the sorted ones.
+    Ordinal(#[serde(deserialize_with = "listed")] Ordinal),
+    /// The most frequent, or the most telling, tokens.
+    Vocabulary(#[serde(deserialize_with = "listed")] Vocabulary),
+    /// A bucket by the hash of a value.
+    HashBuckets(HashBuckets),
+    /// The combinations of several columns.
+    Cross(Cross),
+    /// How often a value occurs in the training rows.
+    Frequency(#[serde(deserialize_with = "listed")] Frequency),
+    /// The mean of the label where a value occurs.
+    TargetMean(#[serde(deserialize_with = "listed")] TargetMean),
 }
 
 impl Operation {
@@ -70,6 +89,12 @@ impl Operation {
             Self::Impute(_) => "impute",
             Self::PassThrough(_) => "pass_through",
             Self::Drop(_) => "drop",
+            Self::Ordinal(_) => "ordinal",
+            Self::Vocabulary(_) => "vocabulary",
+            Self::HashBuckets(_) => "hash_buckets",
+            Self::Cross(_) => "cross",
+            Self::Frequency(_) => "frequency",
+            Self::TargetMean(_) => "target_mean",
         }
     }
 
@@ -94,6 +119,12 @@ impl Operation {
             Self::OneHot(plan) => plan,
             Self::Impute(plan) => plan,
             Self::PassThrough(_) | Self::Drop(_) => self,
+            Self::Ordinal(plan) => plan,
+            Self::Vocabulary(plan) => plan,
+            Self::HashBuckets(plan) => plan,
+            Self::Cross(plan) => plan,
+            Self::Frequency(plan) => plan,
+            Self::TargetMean(plan) => plan,
         }
     }
 }

@@ -3,10 +3,12 @@
 
 mod program;
 mod row;
+mod training;
 
 pub use program::{Node, Program};
 pub use row::Cell;
 pub(crate) use row::CellInputs;
+pub use training::OfTrainingRows;
 
 use program::Slots;
 
@@ -126,7 +128,20 @@ impl BatchTransform for Transform {
     }
 
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
-        let values = self.program.values(batch)?;
+        self.features(batch, None)
+    }
+}
+
+impl Transform {
+    /// Whether what it makes of a training row leaves out what it learnt from the fold of that row: see
+    /// [`OfTrainingRows`].
+    #[must_use]
+    pub fn leaves_out_folds(&self) -> bool {
+        self.program.leaves_out_folds()
+    }
+
+    fn features(&self, batch: &Batch, hashes: Option<&[u64]>) -> Result<FeatureBatch> {
+        let values = self.program.values(batch, hashes)?;
         let mut columns = Vec::with_capacity(self.features.len());
         for feature in &self.features {
             columns.push(match values.get(&feature.value)? {

@@ -8,13 +8,23 @@
 //! [`crate::spec::Operation`] and, if it leaves constants, in [`Mapper`]; the compiler shows the rest.
 
 pub(crate) mod bucketize;
+pub(crate) mod cross;
 pub(crate) mod derive;
+pub(crate) mod frequency;
+pub(crate) mod hash_buckets;
 pub(crate) mod impute;
+pub(crate) mod information;
+pub(crate) mod keys;
 pub(crate) mod levels;
 pub(crate) mod math;
 pub(crate) mod one_hot;
+pub(crate) mod ordinal;
+pub(crate) mod per_key;
 pub(crate) mod scale;
 pub(crate) mod standardize;
+pub(crate) mod target_mean;
+pub(crate) mod texts;
+pub(crate) mod vocabulary;
 
 use serde::{Deserialize, Serialize};
 
@@ -77,17 +87,28 @@ pub(crate) trait Map {
 
     /// The same for one row: pushes one cell per output. Must give the bits of [`Map::apply`].
     fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
+        self.apply_column_of_one(inputs, outputs)
+    }
+
+    /// The row as columns of one row each.
+    fn apply_column_of_one<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
         let values: Vec<Value> = inputs.slots.iter().map(|slot| inputs.cells[*slot].to_value()).collect();
         let columns = Inputs {
             operation: inputs.operation,
             names: inputs.names.iter().map(String::as_str).collect(),
             values: values.iter().collect(),
             rows: 1,
+            hashes: None,
         };
         for value in self.apply(&columns)? {
             outputs.push(Cell::of_value(&value));
         }
         Ok(())
+    }
+
+    /// Whether what it makes of a training row leaves out what it learnt from the fold of that row.
+    fn leaves_out_folds(&self) -> bool {
+        false
     }
 
     /// Whether its outputs are sparse rows, their labels terms.
@@ -113,6 +134,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) values: Vec<&'a Value>,
     /// Rows.
     pub(crate) rows: usize,
+    /// The hashes of the rows, where they are those that the transform was fitted on.
+    pub(crate) hashes: Option<&'a [u64]>,
 }
 
 impl Inputs<'_> {
@@ -148,6 +171,25 @@ pub enum Mapper {
     Bucketize(bucketize::Buckets),
     /// Codes for levels.
     OneHot(Box<levels::LevelTable>),
+    // Categories.
+    /// Numbers for levels.
+    Ordinal(Box<ordinal::Ordinals>),
+    /// Numbers or codes for tokens.
+    Vocabulary(Box<vocabulary::Tokens>),
+    /// Buckets of hashes.
+    HashBuckets(hash_buckets::Hashing),
+    /// Codes for combinations of values.
+    Cross(Box<cross::Combinations>),
+    /// Shares of levels.
+    Frequency(Box<frequency::Shares>),
+    /// Means of the label for levels.
+    TargetMean(Box<target_mean::TargetMeans>),
+    /// Centres and scales by key.
+    StandardizePerKey(Box<per_key::PerKey<standardize::Standardize>>),
+    /// Scales to a range by key.
+    ScaleToRangePerKey(Box<per_key::PerKey<scale::RangeScale>>),
+    /// Replaces null and NaN by key.
+    ImputePerKey(Box<per_key::PerKey<impute::Fill>>),
 }
 
 impl Mapper {
@@ -163,6 +205,15 @@ impl Mapper {
             Self::Derive(map) => map,
             Self::Bucketize(map) => map,
             Self::OneHot(map) => map.as_ref(),
+            Self::Ordinal(map) => map.as_ref(),
+            Self::Vocabulary(map) => map.as_ref(),
+            Self::HashBuckets(map) => map,
+            Self::Cross(map) => map.as_ref(),
+            Self::Frequency(map) => map.as_ref(),
+            Self::TargetMean(map) => map.as_ref(),
+            Self::StandardizePerKey(map) => map.as_ref(),
+            Self::ScaleToRangePerKey(map) => map.as_ref(),
+            Self::ImputePerKey(map) => map.as_ref(),
         }
     }
 }

@@ -4,7 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use sluice_core::column::ColumnKind;
 use sluice_core::error::Result;
 use sluice_core::options::OptionsError;
 
@@ -29,9 +28,41 @@ pub struct OneHot {
     /// More levels than this in the training rows are an error.
     #[serde(default = "default_max_levels")]
     pub max_levels: usize,
+    /// Levels of fewer training rows than this are left out, as if they were not seen.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub min_frequency: u64,
+    /// The level that has no column of its own, so that the columns are not collinear with an intercept.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub drop: DropLevel,
     /// What the results are called, one each; they replace their columns without.
     #[serde(default, rename = "as", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
+}
+
+/// A level that has no column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropLevel {
+    /// Every level has one.
+    #[default]
+    None,
+    /// The first level has none: its rows are 0 throughout.
+    First,
+}
+
+fn once() -> u64 {
+    1
+}
+
+// Serde hands over references.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_once(count: &u64) -> bool {
+    *count == 1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_none(drop: &DropLevel) -> bool {
+    *drop == DropLevel::None
 }
 
 fn default_max_levels() -> usize {
@@ -40,7 +71,13 @@ fn default_max_levels() -> usize {
 
 impl OfColumns for OneHot {
     fn of_columns(columns: Vec<String>) -> Self {
-        Self { columns, max_levels: MAX_LEVELS, names: Vec::new() }
+        Self {
+            columns,
+            max_levels: MAX_LEVELS,
+            min_frequency: once(),
+            drop: DropLevel::None,
+            names: Vec::new(),
+        }
     }
 }
 
@@ -59,8 +96,10 @@ impl Plan for OneHot {
     fn plan(&self, graph: &mut Builder<'_>) -> Result<()> {
         for (column, name) in graph.renamed(&self.columns, &self.names)? {
             let input = graph.scalar(column)?;
+            let (min_frequency, drop) = (self.min_frequency, self.drop);
             let (column, max_levels) = (column.to_owned(), self.max_levels);
-            graph.step(&[input], [(name, ValueKind::Codes)], OneHotFitting { column, max_levels })?;
+            let fitting = OneHotFitting { column, max_levels, min_frequency, drop };
+            graph.step(&[input], [(name, ValueKind::Codes)], fitting)?;
         }
         Ok(())
     }
@@ -70,6 +109,8 @@ impl Plan for OneHot {
 struct OneHotFitting {
     column: String,
     max_levels: usize,
+    min_frequency: u64,
+    drop: DropLevel,
 }
 
 impl Fitting for OneHotFitting {
@@ -82,7 +123,17 @@ impl Fitting for OneHotFitting {
         let counts = answers.into_iter().find_map(Analyzer::into_counts);
         let (found, levels) = match &counts {
             Some(counts) if counts.is_complete() => {
-                let levels = Levels::of(counts, "one_hot", &column)?;
+                let mut levels = Levels::of(counts, "one_hot", &column)?;
+                let of_level = levels.counts(counts);
+                let is_kept: Vec<bool> = of_level.iter().map(|count| *count >= self.min_frequency).collect();
+                levels.retain(&is_kept);
+                if self.drop == DropLevel::First {
+                    let is_kept: Vec<bool> = (0..levels.len()).map(|level| level > 0).collect();
+                    levels.retain(&is_kept);
+                }
+                if levels.len() == 0 && counts.len() > 0 {
+                    return Err(TransformError::NothingKept { operation: "one_hot", column }.into());
+                }
                 (levels.len(), Some(levels))
             }
             Some(counts) => (counts.len(), None),
@@ -100,26 +151,42 @@ impl Fitting for OneHotFitting {
 
 impl Map for LevelTable {
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
-        let values = inputs.values[0].column()?;
-        let codes = self.codes(values).ok_or_else(|| TransformError::KindChanged {
-            operation: inputs.operation.to_owned(),
-            column: inputs.names[0].to_owned(),
-            found: ColumnKind::of(values.data_type()).to_string(),
-        })?;
-        Ok(vec![Value::Codes(codes)])
+        Ok(vec![Value::Codes(self.codes_of(inputs)?)])
     }
 
     fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
-        let code = self.code(inputs.cell(0)).map_err(|found| TransformError::KindChanged {
-            operation: inputs.operation.to_owned(),
-            column: inputs.names[0].clone(),
-            found,
-        })?;
-        outputs.push(Cell::Code(code));
+        outputs.push(Cell::Code(self.code_of(inputs)?));
         Ok(())
     }
 
     fn labels(&self, _: usize) -> Option<Vec<String>> {
         Some(self.levels().labels())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::{check_paths, columns_of, features, fitted, refusal};
+
+    #[test]
+    fn rare_levels_and_the_first_can_be_left_out() {
+        let rows = columns_of(&json!({ "c": ["b", "a", "b", "d", "c", "c", "a", null] }));
+        let names = |options: serde_json::Value| {
+            let transform = fitted(&rows, &json!([{ "one_hot": options }])).unwrap();
+            check_paths(&transform, &rows);
+            features(&transform, &rows)
+        };
+        let often = names(json!({ "columns": ["c"], "min_frequency": 2 }));
+        let found: Vec<&str> = often.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(found, ["c=a", "c=b", "c=c"]);
+        assert_eq!(often.iter().map(|(_, values)| values[3].unwrap()).sum::<f64>(), 0.0, "d is none of them");
+        let all_but_first = names(json!({ "columns": ["c"], "drop": "first" }));
+        let found: Vec<&str> = all_but_first.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(found, ["c=b", "c=c", "c=d"]);
+        let one = columns_of(&json!({ "c": ["a", "a"] }));
+        let message = refusal(&one, &json!([{ "one_hot": { "columns": ["c"], "drop": "first" } }]));
+        assert!(message.contains("keeps no level of column `c`"), "{message}");
     }
 }

@@ -6,9 +6,15 @@
 
 mod column;
 mod counts;
+mod keyed;
+mod target;
+mod tokens;
 
 pub(crate) use column::ColumnAnalyzer;
 pub(crate) use counts::{Counts, ValueCounts};
+pub(crate) use keyed::{KeyCounts, Keyed, KeyedColumn, MAX_KEYS};
+pub(crate) use target::{LevelTarget, TargetMoments};
+pub(crate) use tokens::{TokenCounts, TokenOptions};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +48,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) names: Vec<&'a str>,
     /// The values.
     pub(crate) values: Vec<&'a Value>,
+    /// The hashes of the rows, where the analyzer wants to know which rows they are.
+    pub(crate) hashes: Option<&'a [u64]>,
 }
 
 /// The contract of an analyzer.
@@ -62,6 +70,11 @@ pub(crate) trait Analyze: Sized {
     /// Whether it can be told afterwards what went into missing cells.
     fn takes_fill(&self) -> bool {
         self.takes_counted()
+    }
+
+    /// Whether it wants to know which rows they are.
+    fn needs_identity(&self) -> bool {
+        false
     }
 
     /// Adds rows.
@@ -96,6 +109,15 @@ pub(crate) enum Analyzer {
     Column(Box<ColumnAnalyzer>),
     /// How often each value occurs.
     Counts(ValueCounts),
+    // Categories.
+    /// Moments, quantiles and frequencies of one column, for each key.
+    Keyed(Box<KeyedColumn>),
+    /// How often each key occurs.
+    KeyCounts(KeyCounts),
+    /// How often each token occurs, with weights and labels.
+    Tokens(Box<TokenCounts>),
+    /// Moments of the label for each level and fold.
+    Target(Box<LevelTarget>),
 }
 
 /// Hands a call on to the variant.
@@ -104,6 +126,10 @@ macro_rules! each {
         match $self {
             Analyzer::Column($analyzer) => $call,
             Analyzer::Counts($analyzer) => $call,
+            Analyzer::Keyed($analyzer) => $call,
+            Analyzer::KeyCounts($analyzer) => $call,
+            Analyzer::Tokens($analyzer) => $call,
+            Analyzer::Target($analyzer) => $call,
         }
     };
 }
@@ -120,18 +146,70 @@ impl From<ValueCounts> for Analyzer {
     }
 }
 
+impl From<KeyedColumn> for Analyzer {
+    fn from(analyzer: KeyedColumn) -> Self {
+        Self::Keyed(Box::new(analyzer))
+    }
+}
+
+impl From<KeyCounts> for Analyzer {
+    fn from(analyzer: KeyCounts) -> Self {
+        Self::KeyCounts(analyzer)
+    }
+}
+
+impl From<TokenCounts> for Analyzer {
+    fn from(analyzer: TokenCounts) -> Self {
+        Self::Tokens(Box::new(analyzer))
+    }
+}
+
+impl From<LevelTarget> for Analyzer {
+    fn from(analyzer: LevelTarget) -> Self {
+        Self::Target(Box::new(analyzer))
+    }
+}
+
 impl Analyzer {
     pub(crate) fn into_column(self) -> Option<ColumnAnalyzer> {
         match self {
             Self::Column(analyzer) => Some(*analyzer),
-            Self::Counts(_) => None,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn into_keyed(self) -> Option<KeyedColumn> {
+        match self {
+            Self::Keyed(analyzer) => Some(*analyzer),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn into_key_counts(self) -> Option<KeyCounts> {
+        match self {
+            Self::KeyCounts(analyzer) => Some(analyzer),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn into_tokens(self) -> Option<TokenCounts> {
+        match self {
+            Self::Tokens(analyzer) => Some(*analyzer),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn into_target(self) -> Option<LevelTarget> {
+        match self {
+            Self::Target(analyzer) => Some(*analyzer),
+            _ => None,
         }
     }
 
     pub(crate) fn into_counts(self) -> Option<ValueCounts> {
         match self {
             Self::Counts(analyzer) => Some(analyzer),
-            Self::Column(_) => None,
+            _ => None,
         }
     }
 }
@@ -147,6 +225,10 @@ impl Analyze for Analyzer {
 
     fn takes_counted(&self) -> bool {
         each!(self, analyzer => analyzer.takes_counted())
+    }
+
+    fn needs_identity(&self) -> bool {
+        each!(self, analyzer => analyzer.needs_identity())
     }
 
     fn takes_fill(&self) -> bool {
@@ -173,6 +255,10 @@ impl Analyze for Analyzer {
         match (self, later) {
             (Self::Column(mine), Self::Column(later)) => mine.merge(*later),
             (Self::Counts(mine), Self::Counts(later)) => mine.merge(later),
+            (Self::Keyed(mine), Self::Keyed(later)) => mine.merge(*later),
+            (Self::KeyCounts(mine), Self::KeyCounts(later)) => mine.merge(later),
+            (Self::Tokens(mine), Self::Tokens(later)) => mine.merge(*later),
+            (Self::Target(mine), Self::Target(later)) => mine.merge(*later),
             _ => Err(CommonError::Internal("two states of a transform hold other analyzers".into()).into()),
         }
     }
