@@ -50,7 +50,8 @@ Examples:
 
 Operations read the newest value of a name and replace it, or write it under another name (`as`). Features are the
 names that operations write. Missing values: impute. Numbers: standardize, scale_to_range, max_abs_scale,
-robust_scale, math, clip, bucketize, pass_through. Expressions: derive. Categories: one_hot. Not a feature after all:
+robust_scale, math, clip, bucketize, pass_through. Expressions: derive. Categories: one_hot, ordinal, vocabulary, hash_buckets, cross,
+frequency, target_mean. Not a feature after all:
 drop. Each with its formula: docs/transform.md.";
 
 /// Fit the transform on the training rows.

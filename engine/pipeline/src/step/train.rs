@@ -46,11 +46,11 @@ pub fn train(
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
     let TrainInputs { transform: (transform, transform_artifact), label, key } = inputs;
     check_label(&source, label)?;
-    let identity = RowIdentity::choose(key, &source.plan().column_names());
     // The rows of training are those of the transform: what it learnt of their labels they must not see.
-    let shared = OfTrainingRows::of(transform, &identity);
+    let shared = OfTrainingRows::of(transform);
     let model = match spec {
         TrainSpec::Ridge(options) => {
+            let identity = RowIdentity::choose(key, &source.plan().column_names());
             let inputs = FitInputs { label, identity: Some(&identity) };
             fit_ridge(&source, &shared, inputs, options, execution)?
         }

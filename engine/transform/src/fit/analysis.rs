@@ -91,7 +91,11 @@ impl Analysis {
             match batch.delivered(&entry.values[0]) {
                 Delivered::Rows(values) => {
                     let value = crate::value::Value::Column(std::sync::Arc::clone(values));
-                    analyzer.rows(&Rows { names: vec![&entry.names[0]], values: vec![&value], hashes: None })?;
+                    analyzer.rows(&Rows {
+                        names: vec![&entry.names[0]],
+                        values: vec![&value],
+                        hashes: None,
+                    })?;
                 }
                 Delivered::Counted => {}
                 Delivered::Absent => analyzer.absent(batch.rows() as u64),
@@ -133,11 +137,7 @@ impl Accumulator for Analysis {
         let entries = self.entries.iter();
         let entries = entries
             .map(|entry| Entry { analyzer: entry.analyzer.as_ref().map(Analyze::empty), ..entry.clone() });
-        Self {
-            program: self.program.clone(),
-            entries: entries.collect(),
-            identity: self.identity.clone(),
-        }
+        Self { program: self.program.clone(), entries: entries.collect(), identity: self.identity.clone() }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {

@@ -208,7 +208,7 @@ impl Fitter {
         let wanted: BTreeSet<ValueId> = self.blueprint.features.iter().map(|(_, value)| *value).collect();
         let features = self.blueprint.features.iter();
         let features = features.map(|(name, value)| (name.clone(), self.blueprint.values[*value].id.clone()));
-        Transform::new(self.program(&wanted), features.collect())
+        Transform::new(self.program(&wanted), features.collect(), &self.identity)
     }
 
     /// Fits whatever needs nothing of the rows.

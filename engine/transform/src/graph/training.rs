@@ -18,14 +18,14 @@ pub struct OfTrainingRows {
 }
 
 impl OfTrainingRows {
-    /// For training a model: the transform itself, unless it leaves out folds.
+    /// For training a model: the transform itself, unless it leaves out folds. The folds are those of its fitting,
+    /// whatever else training divides the rows by.
     #[must_use]
-    pub fn of(transform: &Transform, identity: &RowIdentity) -> Arc<dyn BatchTransform> {
+    pub fn of(transform: &Transform) -> Arc<dyn BatchTransform> {
         let transform = transform.clone();
-        if transform.leaves_out_folds() {
-            Arc::new(Self { transform, identity: identity.clone() })
-        } else {
-            Arc::new(transform)
+        match transform.identity.clone() {
+            Some(identity) => Arc::new(Self { transform, identity }),
+            None => Arc::new(transform),
         }
     }
 }
@@ -33,8 +33,11 @@ impl OfTrainingRows {
 impl BatchTransform for OfTrainingRows {
     fn inputs(&self) -> Vec<String> {
         let mut inputs = self.transform.inputs();
-        let identity = self.identity.columns();
-        inputs.extend(identity.into_iter().filter(|name| !self.transform.inputs().contains(name)));
+        for column in self.identity.columns() {
+            if !inputs.contains(&column) {
+                inputs.push(column);
+            }
+        }
         inputs
     }
 

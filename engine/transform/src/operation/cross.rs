@@ -114,8 +114,7 @@ impl Fitting for CrossFitting {
         if keys.is_empty() {
             return Err(TransformError::NoValues { operation: "cross", column }.into());
         }
-        let combinations =
-            Combinations { by: CombinedBy::Levels(KeyTable::from(keys)), output: self.output };
+        let combinations = Combinations { by: CombinedBy::Levels(KeyTable::from(keys)), output: self.output };
         Ok(Fitted::Done(Mapper::Cross(Box::new(combinations))))
     }
 }
@@ -146,7 +145,11 @@ impl Map for Combinations {
                 let mut found = map_keys(&columns, inputs.rows, |key| Some(bucket(key, *buckets)));
                 for column in &columns {
                     let is_known = column.map(|text| text.is_some());
-                    found.iter_mut().zip(is_known).filter(|(_, known)| !known).for_each(|(code, _)| *code = None);
+                    found
+                        .iter_mut()
+                        .zip(is_known)
+                        .filter(|(_, known)| !known)
+                        .for_each(|(code, _)| *code = None);
                 }
                 found
             }
@@ -198,7 +201,8 @@ mod tests {
     #[test]
     fn combinations_are_hashed() {
         let rows = columns_of(&json!({ "a": ["x", "xy", null], "b": ["yz", "z", "z"] }));
-        let fit = json!([{ "cross": { "columns": ["a", "b"], "buckets": 1000, "output": "number", "as": "ab" } }]);
+        let fit =
+            json!([{ "cross": { "columns": ["a", "b"], "buckets": 1000, "output": "number", "as": "ab" } }]);
         let transform = fitted(&rows, &fit).unwrap();
         let found = features(&transform, &rows);
         let bucket = |text: &[u8]| Some((farmhash::fingerprint64(text) % 1000) as f64);

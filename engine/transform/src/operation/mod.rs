@@ -91,7 +91,11 @@ pub(crate) trait Map {
     }
 
     /// The row as columns of one row each.
-    fn apply_column_of_one<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
+    fn apply_column_of_one<'a>(
+        &self,
+        inputs: &CellInputs<'_, 'a>,
+        outputs: &mut Vec<Cell<'a>>,
+    ) -> Result<()> {
         let values: Vec<Value> = inputs.slots.iter().map(|slot| inputs.cells[*slot].to_value()).collect();
         let columns = Inputs {
             operation: inputs.operation,

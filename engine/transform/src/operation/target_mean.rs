@@ -194,7 +194,9 @@ impl Map for TargetMeans {
             Some(hashes) => levels
                 .into_iter()
                 .zip(hashes)
-                .map(|(level, hash)| self.out_of_fold.get(fold_of(*hash, folds) as usize).map(|m| m.of(level)))
+                .map(|(level, hash)| {
+                    self.out_of_fold.get(fold_of(*hash, folds) as usize).map(|m| m.of(level))
+                })
                 .collect(),
         };
         Ok(vec![Value::floats(means)])
@@ -238,7 +240,7 @@ mod tests {
             for (found, expected) in found.iter().zip(numbers(&case["later"])) {
                 assert_relative(found.unwrap(), expected, 1e-12);
             }
-            let training = OfTrainingRows::of(&transform, &identity);
+            let training = OfTrainingRows::of(&transform);
             let found = features_of(training.as_ref(), &rows).remove(0).1;
             for (found, expected) in found.iter().zip(numbers(&case["out_of_fold"])) {
                 assert_relative(found.unwrap(), expected, 1e-12);
@@ -253,8 +255,7 @@ mod tests {
         let rows = columns_of(&reference("categories")["target_mean"]["rows"]);
         let fit = json!([{ "target_mean": { "columns": ["c"], "folds": 3 } }, { "standardize": ["c"] }]);
         let transform = fitted_of(&rows, &fit, Some("y")).unwrap();
-        let identity = RowIdentity::Key(vec!["c".into(), "id".into(), "y".into()]);
-        let found = features_of(OfTrainingRows::of(&transform, &identity).as_ref(), &rows).remove(0).1;
+        let found = features_of(OfTrainingRows::of(&transform).as_ref(), &rows).remove(0).1;
         let sum: f64 = found.iter().flatten().sum();
         assert!(sum.abs() < 1e-10, "out-of-fold values are centred, by {sum}");
         check_laws_of(&rows, &fit, Some("y"));

@@ -46,9 +46,7 @@ impl<'a> Texts<'a> {
             | Column::Unsigned(_)
             | Column::Float(_)
             | Column::Text(_)
-            | Column::CodedText(..) => {
-                Ok(Self { view, nulls: values.logical_nulls(), rows: values.len() })
-            }
+            | Column::CodedText(..) => Ok(Self { view, nulls: values.logical_nulls(), rows: values.len() }),
             _ => {
                 let found = ColumnKind::of(values.data_type()).to_string();
                 Err(no_texts(name, found, format!("`{operation}`")))
@@ -256,7 +254,8 @@ mod tests {
     #[test]
     fn a_whole_float_has_the_text_of_the_integer() {
         let mut scratch = String::new();
-        let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(-0.0), Some(3.0), None, Some(f64::NAN)]));
+        let floats: ArrayRef =
+            Arc::new(Float64Array::from(vec![Some(-0.0), Some(3.0), None, Some(f64::NAN)]));
         let texts = Texts::of("x", &floats, "hash_buckets").unwrap();
         let found: Vec<Option<String>> =
             (0..4).map(|row| texts.get(row, &mut scratch).map(str::to_owned)).collect();

@@ -173,7 +173,10 @@ impl Vocabulary {
             return Some(("orders by frequency, not by information", "say `by: mutual_information`"));
         }
         if is_adjusted && self.weight.is_some() {
-            return Some(("adjusts weighted information", "leave out `weight`, or say `by: mutual_information`"));
+            return Some((
+                "adjusts weighted information",
+                "leave out `weight`, or say `by: mutual_information`",
+            ));
         }
         let is_plain = self.weight.is_none() && !self.is_labelled();
         if self.approximate.is_some() && !is_plain {
@@ -199,7 +202,8 @@ impl Plan for Vocabulary {
         {
             return Err(out_of_range("vocabulary.min_diff_from_average", number, "0 or more, or `auto`"));
         }
-        let sizes = [("top", self.top), ("approximate", self.approximate), ("max_distinct", Some(self.max_distinct))];
+        let sizes =
+            [("top", self.top), ("approximate", self.approximate), ("max_distinct", Some(self.max_distinct))];
         for (name, size) in sizes {
             if size == Some(0) {
                 return Err(out_of_range(&format!("vocabulary.{name}"), 0, "at least 1"));

@@ -64,8 +64,7 @@ impl<S: PartialEq> PartialEq for Keyed<S> {
         let has = |(key, number): (&Box<str>, &usize)| {
             other.numbers.get(key).is_some_and(|theirs| other.states[*theirs] == self.states[*number])
         };
-        (self.limit, self.overflows, self.states.len())
-            == (other.limit, other.overflows, other.states.len())
+        (self.limit, self.overflows, self.states.len()) == (other.limit, other.overflows, other.states.len())
             && self.numbers.iter().all(has)
     }
 }
@@ -104,11 +103,7 @@ impl<S> Keyed<S> {
     }
 
     /// Joins the states of later rows.
-    pub(crate) fn merge(
-        &mut self,
-        later: Self,
-        mut join: impl FnMut(&mut S, S) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn merge(&mut self, later: Self, mut join: impl FnMut(&mut S, S) -> Result<()>) -> Result<()> {
         self.overflows |= later.overflows;
         for (key, state) in StoredKeyed::from(later).states {
             match self.numbers.get(&key) {
@@ -176,7 +171,11 @@ impl Analyze for KeyedColumn {
     }
 
     fn rows(&mut self, rows: &Rows<'_>) -> Result<()> {
-        self.overall.rows(&Rows { names: vec![rows.names[0]], values: vec![rows.values[0]], hashes: None })?;
+        self.overall.rows(&Rows {
+            names: vec![rows.names[0]],
+            values: vec![rows.values[0]],
+            hashes: None,
+        })?;
         let Self { overall, keys } = self;
         let of_row = map_keys(&rows.key(1)?, rows.len(), |key| keys.number(key, || overall.empty()));
         let values = rows.values[0].column()?;
@@ -221,7 +220,8 @@ impl Analyze for KeyCounts {
 
     fn rows(&mut self, rows: &Rows<'_>) -> Result<()> {
         let columns = rows.key(0)?;
-        let is_whole: Vec<Vec<bool>> = columns.iter().map(|column| column.map(|text| text.is_some())).collect();
+        let is_whole: Vec<Vec<bool>> =
+            columns.iter().map(|column| column.map(|text| text.is_some())).collect();
         let of_row = map_keys(&columns, rows.len(), |key| self.0.number(key, || 0));
         for (row, number) in of_row.into_iter().enumerate() {
             if is_whole.iter().all(|column| column[row]) {

@@ -59,9 +59,8 @@ impl TokenCounts {
             return Ok(None);
         }
         let weights = numbers(rows.names[1], rows.values[1].column()?, "`vocabulary`")?;
-        let is_weight = |row: usize| {
-            !weights.is_null(row) && weights.value(row).is_finite() && weights.value(row) >= 0.0
-        };
+        let is_weight =
+            |row: usize| !weights.is_null(row) && weights.value(row).is_finite() && weights.value(row) >= 0.0;
         match (0..weights.len()).find(|row| !is_weight(*row)) {
             Some(row) => {
                 let column = rows.names[1].to_owned();
@@ -72,7 +71,12 @@ impl TokenCounts {
     }
 
     /// The rows of tokens that have labels.
-    fn labelled(&mut self, rows: &Rows<'_>, tokens: &Tokens<'_>, weights: Option<&Float64Array>) -> Result<()> {
+    fn labelled(
+        &mut self,
+        rows: &Rows<'_>,
+        tokens: &Tokens<'_>,
+        weights: Option<&Float64Array>,
+    ) -> Result<()> {
         let last = rows.values.len() - 1;
         let labels: Texts<'_> = rows.texts(last)?;
         let (mut scratch, mut class, mut key) = (String::new(), String::new(), String::new());

@@ -63,8 +63,10 @@ impl Fitting for VocabularyFitting {
             let counts = answers.into_iter().find_map(Analyzer::into_counts);
             let (levels, counts) = counted_levels(counts, OPERATION, self.column.clone())?;
             let pairs = levels.labels().into_iter().zip(counts);
-            let counted = |(token, count): (String, u64)| {
-                Counted { token, count: count as f64, indicator: count as f64 }
+            let counted = |(token, count): (String, u64)| Counted {
+                token,
+                count: count as f64,
+                indicator: count as f64,
             };
             pairs.map(counted).collect()
         } else {
@@ -100,9 +102,8 @@ impl VocabularyFitting {
                 && min_information.is_none_or(|least| counted.indicator >= least)
                 && !reserved.contains(&counted.token)
         });
-        counted.sort_unstable_by(|a, b| {
-            b.indicator.total_cmp(&a.indicator).then_with(|| b.token.cmp(&a.token))
-        });
+        counted
+            .sort_unstable_by(|a, b| b.indicator.total_cmp(&a.indicator).then_with(|| b.token.cmp(&a.token)));
         counted.truncate(top.unwrap_or(usize::MAX));
         reserved.iter().cloned().chain(counted.into_iter().map(|counted| counted.token)).collect()
     }
@@ -111,12 +112,15 @@ impl VocabularyFitting {
         let column = || self.column.clone();
         if let Some(frequencies) = counts.approximate {
             let pairs = frequencies.by_value().into_iter();
-            let counted = |(token, count): (&str, u64)| {
-                Counted { token: token.to_owned(), count: count as f64, indicator: count as f64 }
+            let counted = |(token, count): (&str, u64)| Counted {
+                token: token.to_owned(),
+                count: count as f64,
+                indicator: count as f64,
             };
             return Ok(pairs.map(counted).collect());
         }
-        let too_many = |limit| TransformError::TooManyValues { operation: OPERATION, column: column(), limit };
+        let too_many =
+            |limit| TransformError::TooManyValues { operation: OPERATION, column: column(), limit };
         let tokens = counts.tokens.into_sorted().map_err(too_many)?;
         if !self.options.is_labelled() {
             let counted = |(key, sum): (Vec<Option<String>>, sluice_summaries::ExactSum)| {
@@ -125,9 +129,8 @@ impl VocabularyFitting {
             };
             return Ok(tokens.into_iter().filter_map(counted).collect());
         }
-        let too_many = |limit| {
-            TransformError::TooManyClasses { operation: OPERATION, label: self.label.clone(), limit }
-        };
+        let too_many =
+            |limit| TransformError::TooManyClasses { operation: OPERATION, label: self.label.clone(), limit };
         let classes = counts.classes.into_sorted().map_err(too_many)?;
         let class = |key: Vec<Option<String>>| key.into_iter().flatten().next().unwrap_or_default();
         let classes: BTreeMap<String, f64> =

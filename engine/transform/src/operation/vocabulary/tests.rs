@@ -3,12 +3,12 @@ use serde_json::{Value as Json, json};
 use sluice_core::batch::Batch;
 
 use super::*;
+use crate::Transform;
 use crate::fit::analyzer::{Analyze, Rows, TokenCounts, TokenOptions};
 use crate::operation::{Fitting as _, Mapper};
 use crate::testing::{
     check_laws, check_laws_of, check_paths, columns_of, features, fitted, fitted_of, golden, refusal,
 };
-use crate::Transform;
 
 fn tokens(transform: &Transform) -> &Tokens {
     let found = transform.nodes().iter().find_map(|node| match &node.mapper {
@@ -142,8 +142,7 @@ fn the_label_decides_and_is_no_input() {
     let by = |by: &str| json!([{ "vocabulary": { "columns": ["x"], "by": by, "top": 2 } }]);
     let transform = fitted_of(&rows, &by("mutual_information"), Some("y")).unwrap();
     assert_eq!(tokens(&transform).tokens(), ["goodbye", "aaaaa"]);
-    let inputs: Vec<&str> =
-        transform.input_columns().iter().map(|column| column.name.as_str()).collect();
+    let inputs: Vec<&str> = transform.input_columns().iter().map(|column| column.name.as_str()).collect();
     assert_eq!(inputs, ["x"]);
     assert_eq!(sluice_core::BatchTransform::space(&transform).features[0].sources, ["x"]);
     check_paths(&transform, &rows);
