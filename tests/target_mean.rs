@@ -41,7 +41,7 @@ fn a_model_does_not_trust_what_tells_nothing() {
     place.write("without.yaml", &pipeline(""));
     let _ = place.sluice(&["run", "with.yaml", "--out", "with"]).exits(0);
     let _ = place.sluice(&["run", "without.yaml", "--out", "without"]).exits(0);
-    // Were a row told its own label, the model would follow the city and be worse by a fifth where it is asked.
+    // Were a row told its own label, the model would follow the city and be worse by a seventh.
     let (with, without) = (rmse(&place, "with"), rmse(&place, "without"));
     assert!(with < without * 1.02, "{with} with the city, {without} without");
     let model = place.json("with/runs/0001/model/model.json");

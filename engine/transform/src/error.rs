@@ -121,6 +121,14 @@ pub enum TransformError {
         /// How many it holds.
         limit: usize,
     },
+    /// A value that is none of the levels, where that is not allowed.
+    #[error("column `{column}` holds `{value}`, which no training row held")]
+    Unseen {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+    },
     /// More combinations than allowed.
     #[error("columns {columns} have more than {limit} combinations in the training rows")]
     TooManyCombinations {
@@ -196,6 +204,7 @@ impl Diagnostic for TransformError {
             | Self::KindChanged { .. }
             | Self::NoSuchValue { .. }
             | Self::NoLabel { .. }
+            | Self::Unseen { .. }
             | Self::NoWeight { .. }
             | Self::OneFold { .. } => ErrorKind::Malformed,
             _ => ErrorKind::Usage,
@@ -235,12 +244,13 @@ impl Diagnostic for TransformError {
             Self::TooManyLevels { found, .. } => {
                 Some(format!("raise `max_levels` to {found}, or leave the column out"))
             }
-            Self::TooManyValues { operation: "vocabulary", .. } => {
-                Some("raise `max_distinct`, or count about with `approximate: N`".into())
-            }
+            Self::TooManyValues { operation: "vocabulary", .. } => Some(
+                "raise `max_distinct`, divide the tokens among `scans: N`, or count `approximate: N`".into(),
+            ),
             Self::TooManyValues { .. } => {
                 Some("take a column of fewer values, or `hash_buckets`, which learns nothing".into())
             }
+            Self::Unseen { .. } => Some("fit the transform again, or leave out `unseen: error`".into()),
             Self::TooManyKeys { .. } => Some("take columns of fewer values for `per`".into()),
             Self::TooManyCombinations { .. } => {
                 Some("raise `max_levels`, or hash the combinations into `buckets`".into())

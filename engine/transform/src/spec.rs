@@ -15,7 +15,7 @@ pub use crate::operation::frequency::Frequency;
 pub use crate::operation::hash_buckets::HashBuckets;
 pub use crate::operation::impute::{Constant, Impute, ImputeWith};
 pub use crate::operation::math::{Clip, Function, Math};
-pub use crate::operation::one_hot::{DropLevel, MAX_LEVELS, OneHot};
+pub use crate::operation::one_hot::{DropLevel, MAX_LEVELS, OneHot, Unseen};
 pub use crate::operation::ordinal::Ordinal;
 pub use crate::operation::scale::{MaxAbsScale, RobustScale, ScaleToRange};
 pub use crate::operation::standardize::StandardizeOptions;

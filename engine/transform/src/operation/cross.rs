@@ -106,9 +106,7 @@ impl Fitting for CrossFitting {
             Some(Err(limit)) => {
                 return Err(TransformError::TooManyCombinations { columns: column, limit }.into());
             }
-            Some(Ok(pairs)) => {
-                pairs.into_iter().filter(|(_, count)| *count > 0).map(|(key, _)| key).collect()
-            }
+            Some(Ok(pairs)) => pairs.into_iter().map(|(key, _)| key).collect(),
             None => Vec::new(),
         };
         if keys.is_empty() {
@@ -194,6 +192,8 @@ mod tests {
         assert_eq!(found.len(), 2);
         check_paths(&transform, &later);
         check_laws(&rows, &fit);
+        let enough = json!([{ "cross": { "columns": ["company", "hour"], "max_levels": 2 } }]);
+        assert_eq!(features(&fitted(&rows, &enough).unwrap(), &later), found, "no key with null is held");
         let few = json!([{ "cross": { "columns": ["company", "hour"], "max_levels": 1 } }]);
         assert!(refusal(&rows, &few).contains("more than 1 combinations"), "{}", refusal(&rows, &few));
     }

@@ -176,6 +176,8 @@ pub enum Mapper {
     /// Codes for levels.
     OneHot(Box<levels::LevelTable>),
     // Categories.
+    /// Codes for levels that every value must be one of.
+    OneHotStrict(Box<one_hot::StrictLevels>),
     /// Numbers for levels.
     Ordinal(Box<ordinal::Ordinals>),
     /// Numbers or codes for tokens.
@@ -209,6 +211,7 @@ impl Mapper {
             Self::Derive(map) => map,
             Self::Bucketize(map) => map,
             Self::OneHot(map) => map.as_ref(),
+            Self::OneHotStrict(map) => map.as_ref(),
             Self::Ordinal(map) => map.as_ref(),
             Self::Vocabulary(map) => map.as_ref(),
             Self::HashBuckets(map) => map,

@@ -1,10 +1,11 @@
 //! One-hot: one indicator per level seen in the training rows, levels sorted (numbers by value, text by
 //! bytes). Null, NaN, infinities and levels not seen in training are none of them: all indicators are 0 (scikit-learn's
-//! `OneHotEncoder(handle_unknown="ignore")`). The codes are expanded only where a model must see columns.
+//! `OneHotEncoder(handle_unknown="ignore")`), unless `unseen: error`. The codes are expanded only where a model must see columns.
 
+use arrow::array::Array as _;
 use serde::{Deserialize, Serialize};
 
-use sluice_core::error::Result;
+use sluice_core::error::{Error, Result};
 use sluice_core::options::OptionsError;
 
 use crate::error::TransformError;
@@ -34,6 +35,9 @@ pub struct OneHot {
     /// The level that has no column of its own, so that the columns are not collinear with an intercept.
     #[serde(default, skip_serializing_if = "is_none")]
     pub drop: DropLevel,
+    /// What is done with a value that is none of the levels.
+    #[serde(default, skip_serializing_if = "is_no_level")]
+    pub unseen: Unseen,
     /// What the results are called, one each; they replace their columns without.
     #[serde(default, rename = "as", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
@@ -48,6 +52,22 @@ pub enum DropLevel {
     None,
     /// The first level has none: its rows are 0 throughout.
     First,
+}
+
+/// What is done with a value that is none of the levels; null and NaN are no values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unseen {
+    /// It has no level.
+    #[default]
+    None,
+    /// It is an error.
+    Error,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_no_level(unseen: &Unseen) -> bool {
+    *unseen == Unseen::None
 }
 
 fn once() -> u64 {
@@ -76,6 +96,7 @@ impl OfColumns for OneHot {
             max_levels: MAX_LEVELS,
             min_frequency: once(),
             drop: DropLevel::None,
+            unseen: Unseen::None,
             names: Vec::new(),
         }
     }
@@ -83,6 +104,13 @@ impl OfColumns for OneHot {
 
 impl Plan for OneHot {
     fn check(&self) -> Result<(), OptionsError> {
+        if self.unseen == Unseen::Error && (self.min_frequency > 1 || self.drop != DropLevel::None) {
+            return Err(OptionsError::Conflict {
+                name: "one_hot".into(),
+                problem: "leaves out levels of the training rows, which `unseen: error` would refuse".into(),
+                hint: Some("leave out `unseen`, or `min_frequency` and `drop`".into()),
+            });
+        }
         if self.max_levels > 0 {
             return Ok(());
         }
@@ -98,7 +126,8 @@ impl Plan for OneHot {
             let input = graph.scalar(column)?;
             let (min_frequency, drop) = (self.min_frequency, self.drop);
             let (column, max_levels) = (column.to_owned(), self.max_levels);
-            let fitting = OneHotFitting { column, max_levels, min_frequency, drop };
+            let is_strict = self.unseen == Unseen::Error;
+            let fitting = OneHotFitting { column, max_levels, min_frequency, drop, is_strict };
             graph.step(&[input], [(name, ValueKind::Codes)], fitting)?;
         }
         Ok(())
@@ -111,6 +140,7 @@ struct OneHotFitting {
     max_levels: usize,
     min_frequency: u64,
     drop: DropLevel,
+    is_strict: bool,
 }
 
 impl Fitting for OneHotFitting {
@@ -142,7 +172,12 @@ impl Fitting for OneHotFitting {
         match levels {
             _ if found == 0 => Err(TransformError::NoValues { operation: "one_hot", column }.into()),
             Some(levels) if found <= limit => {
-                Ok(Fitted::Done(Mapper::OneHot(Box::new(LevelTable::new(levels)))))
+                let table = LevelTable::new(levels);
+                Ok(Fitted::Done(if self.is_strict {
+                    Mapper::OneHotStrict(Box::new(StrictLevels(table)))
+                } else {
+                    Mapper::OneHot(Box::new(table))
+                }))
             }
             _ => Err(TransformError::TooManyLevels { column, found, limit }.into()),
         }
@@ -164,9 +199,36 @@ impl Map for LevelTable {
     }
 }
 
+/// Levels that every value must be one of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StrictLevels(LevelTable);
+
+impl Map for StrictLevels {
+    fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
+        let codes = self.0.codes_of(inputs)?;
+        if codes.null_count() > 0 {
+            let texts = inputs.texts(0)?;
+            let mut scratch = String::new();
+            for row in (0..inputs.rows).filter(|row| codes.is_null(*row)) {
+                if let Some(value) = texts.get(row, &mut scratch) {
+                    let (column, value) = (inputs.names[0].to_owned(), value.to_owned());
+                    return Err(Error::from(TransformError::Unseen { column, value }).at_row(row));
+                }
+            }
+        }
+        Ok(vec![Value::Codes(codes)])
+    }
+
+    fn labels(&self, _: usize) -> Option<Vec<String>> {
+        Some(self.0.levels().labels())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use sluice_core::batch::Batch;
+    use sluice_core::seam::BatchTransform as _;
 
     use crate::testing::{check_paths, columns_of, features, fitted, refusal};
 
@@ -185,6 +247,14 @@ mod tests {
         let all_but_first = names(json!({ "columns": ["c"], "drop": "first" }));
         let found: Vec<&str> = all_but_first.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(found, ["c=b", "c=c", "c=d"]);
+        let strict = json!([{ "one_hot": { "columns": ["c"], "unseen": "error" } }]);
+        let transform = fitted(&rows, &strict).unwrap();
+        check_paths(&transform, &rows);
+        let later = Batch::new(&columns_of(&json!({ "c": ["a", null, "zz"] })));
+        let error = transform.apply(&later).unwrap_err();
+        assert_eq!(error.to_string(), "column `c` holds `zz`, which no training row held");
+        let both = json!([{ "one_hot": { "columns": ["c"], "unseen": "error", "drop": "first" } }]);
+        assert!(refusal(&rows, &both).contains("would refuse"));
         let one = columns_of(&json!({ "c": ["a", "a"] }));
         let message = refusal(&one, &json!([{ "one_hot": { "columns": ["c"], "drop": "first" } }]));
         assert!(message.contains("keeps no level of column `c`"), "{message}");

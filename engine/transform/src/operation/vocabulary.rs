@@ -5,8 +5,10 @@
 //! Fingerprint64 of the token modulo their number.
 //!
 //! Instead of counting rows, tokens can be weighed by a column, or ordered by what they tell of the label (see
-//! `operation::information`). Counts are exact, in memory up to `max_distinct` tokens; `approximate: N` counts in
-//! bounded memory (Misra & Gries): a count is never too high and too low by at most rows / (N + 1) + a few.
+//! `operation::information`). Counts are exact, in memory up to `max_distinct` tokens. Past that, `scans: N` reads the rows N
+//! times and counts the tokens of one part of N, by hash, each time, keeping what may come into the vocabulary; or
+//! `approximate: N` counts in bounded memory (Misra & Gries): a count is never too high and too low by at most
+//! rows / (N + 1) + a few.
 //!
 //! Null and NaN have no token, infinities are never learnt. The empty string is a token like any other, and so are line
 //! breaks, which TFT's text files cannot hold. A list of numbers comes of a list (`output: number`; without default and
@@ -40,6 +42,9 @@ use crate::value::{Value, ValueKind};
 mod fit;
 
 use fit::VocabularyFitting;
+
+/// More scans than this are refused.
+const MAX_SCANS: u32 = 1000;
 
 /// By what tokens are ordered and chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,9 +110,12 @@ pub struct Vocabulary {
     /// The number of all other tokens, where there are no buckets for them; null without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<i32>,
-    /// More different tokens than this in the training rows are an error.
+    /// More different tokens than this, counted in one scan, are an error.
     #[serde(default = "default_max_distinct")]
     pub max_distinct: usize,
+    /// Scans among which the tokens are divided.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub scans: u32,
     /// Approximate counts of about so many tokens, in bounded memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approximate: Option<usize>,
@@ -123,6 +131,15 @@ pub struct Vocabulary {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 fn default_max_distinct() -> usize {
@@ -143,6 +160,7 @@ impl OfColumns for Vocabulary {
             oov_buckets: 0,
             default: None,
             max_distinct: default_max_distinct(),
+            scans: one(),
             approximate: None,
             output: LevelOutput::default(),
             names: Vec::new(),
@@ -178,6 +196,9 @@ impl Vocabulary {
                 "leave out `weight`, or say `by: mutual_information`",
             ));
         }
+        if self.approximate.is_some() && self.scans > 1 {
+            return Some(("counts about and in several scans", "leave out one of `approximate` and `scans`"));
+        }
         let is_plain = self.weight.is_none() && !self.is_labelled();
         if self.approximate.is_some() && !is_plain {
             return Some(("counts about and by weight or label", "leave out `approximate`"));
@@ -204,6 +225,9 @@ impl Plan for Vocabulary {
         }
         let sizes =
             [("top", self.top), ("approximate", self.approximate), ("max_distinct", Some(self.max_distinct))];
+        if !(1..=MAX_SCANS).contains(&self.scans) {
+            return Err(out_of_range("vocabulary.scans", self.scans, "from 1 to 1000"));
+        }
         for (name, size) in sizes {
             if size == Some(0) {
                 return Err(out_of_range(&format!("vocabulary.{name}"), 0, "at least 1"));

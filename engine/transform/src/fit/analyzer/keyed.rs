@@ -11,7 +11,7 @@ use sluice_core::error::Result;
 use sluice_summaries::ExactSum;
 
 use super::{Analyze, ColumnAnalyzer, Rows};
-use crate::operation::texts::{Texts, map_keys, parts};
+use crate::operation::texts::{Texts, map_keys, parts, push_part};
 
 /// More keys than this are not held unless told otherwise.
 pub(crate) const MAX_KEYS: usize = 1 << 20;
@@ -220,11 +220,17 @@ impl Analyze for KeyCounts {
 
     fn rows(&mut self, rows: &Rows<'_>) -> Result<()> {
         let columns = rows.key(0)?;
-        let is_whole: Vec<Vec<bool>> =
-            columns.iter().map(|column| column.map(|text| text.is_some())).collect();
-        let of_row = map_keys(&columns, rows.len(), |key| self.0.number(key, || 0));
-        for (row, number) in of_row.into_iter().enumerate() {
-            if is_whole.iter().all(|column| column[row]) {
+        let (mut key, mut scratch) = (String::new(), String::new());
+        for row in 0..rows.len() {
+            key.clear();
+            let mut is_whole = true;
+            for column in &columns {
+                let part = column.get(row, &mut scratch);
+                is_whole &= part.is_some();
+                push_part(part, &mut key);
+            }
+            if is_whole {
+                let number = self.0.number(&key, || 0);
                 *self.0.state(number) += 1;
             }
         }

@@ -12,6 +12,7 @@ use sluice_summaries::{ExactSum, Frequencies};
 use super::keyed::KeyedSums;
 use super::{Analyze, Keyed, Rows};
 use crate::error::TransformError;
+use crate::operation::hash_buckets::bucket;
 use crate::operation::texts::{Texts, Tokens, push_part};
 
 /// More values of the label than this are no classes.
@@ -30,6 +31,14 @@ pub(crate) struct TokenOptions {
     pub(crate) limit: usize,
     /// Approximate counts of about so many tokens, in place of exact ones.
     pub(crate) approximate: Option<usize>,
+    /// Only the tokens whose hash falls into this part, of so many.
+    pub(crate) part: Option<(u32, u32)>,
+}
+
+impl TokenOptions {
+    fn takes(&self, token: &str) -> bool {
+        self.part.is_none_or(|(part, parts)| bucket(token, parts) == part)
+    }
 }
 
 /// Counts of tokens: reads the column, then the weight and the label, where there are such.
@@ -92,7 +101,9 @@ impl TokenCounts {
             self.classes.add(&class, weight);
             let mut of_row: Vec<String> = Vec::new();
             for place in tokens.row(row) {
-                if let Some(token) = texts.get(place, &mut scratch) {
+                if let Some(token) = texts.get(place, &mut scratch)
+                    && self.options.takes(token)
+                {
                     key.clear();
                     push_part(Some(token), &mut key);
                     key.push_str(&class);
@@ -112,7 +123,8 @@ impl TokenCounts {
         for row in 0..rows.len() {
             let weight = weights.map_or(1.0, |weights| weights.value(row));
             for place in tokens.row(row) {
-                let Some(token) = texts.get(place, &mut scratch) else { continue };
+                let token = texts.get(place, &mut scratch).filter(|token| self.options.takes(token));
+                let Some(token) = token else { continue };
                 match &mut self.approximate {
                     Some(frequencies) => frequencies.update(token),
                     None => {
@@ -156,7 +168,8 @@ impl Analyze for TokenCounts {
         let texts = Texts::of(&column.column, &column.values, "vocabulary")?;
         let (mut scratch, mut key) = (String::new(), String::new());
         for (row, count) in column.counts.iter().enumerate() {
-            let Some(token) = texts.get(row, &mut scratch) else { continue };
+            let token = texts.get(row, &mut scratch).filter(|token| self.options.takes(token));
+            let Some(token) = token else { continue };
             match &mut self.approximate {
                 Some(frequencies) => frequencies.update_counted(token, *count),
                 None => {

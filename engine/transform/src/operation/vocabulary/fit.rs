@@ -14,6 +14,7 @@ use crate::operation::{Fitted, Fitting, Mapper};
 const OPERATION: &str = "vocabulary";
 
 /// Tokens that were counted.
+#[derive(Debug)]
 struct Counted {
     token: String,
     /// Rows, or the sum of their weights.
@@ -28,17 +29,25 @@ pub(super) struct VocabularyFitting {
     column: String,
     label: String,
     is_list: bool,
+    /// The part of the tokens that the next scan counts.
+    part: u32,
+    /// Whether there was any token.
+    is_found: bool,
+    /// The best of the tokens that were counted and pass, in order.
+    passed: Vec<Counted>,
 }
 
 impl VocabularyFitting {
     pub(super) fn new(options: Vocabulary, column: &str, label: String, is_list: bool) -> Self {
-        Self { options, column: column.to_owned(), label, is_list }
+        let column = column.to_owned();
+        Self { options, column, label, is_list, part: 0, is_found: false, passed: Vec::new() }
     }
 
     /// Whether values with their counts are all that is needed: the fastest way, on counted views.
     fn is_plain(&self) -> bool {
-        let Vocabulary { weight, approximate, .. } = &self.options;
-        !self.is_list && weight.is_none() && !self.options.is_labelled() && approximate.is_none()
+        let Vocabulary { weight, approximate, scans, .. } = &self.options;
+        let is_special = weight.is_some() || approximate.is_some() || *scans > 1;
+        !self.is_list && !is_special && !self.options.is_labelled()
     }
 }
 
@@ -53,12 +62,13 @@ impl Fitting for VocabularyFitting {
             is_list: self.is_list,
             limit: self.options.max_distinct,
             approximate: self.options.approximate,
+            part: (self.options.scans > 1).then_some((self.part, self.options.scans)),
         };
         let inputs = 1 + usize::from(options.is_weighted) + usize::from(options.is_labelled);
         vec![Wanted { inputs: (0..inputs).collect(), analyzer: TokenCounts::new(options).into() }]
     }
 
-    fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
+    fn fit(mut self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
         let counted = if self.is_plain() {
             let counts = answers.into_iter().find_map(Analyzer::into_counts);
             let (levels, counts) = counted_levels(counts, OPERATION, self.column.clone())?;
@@ -75,10 +85,17 @@ impl Fitting for VocabularyFitting {
                 None => Vec::new(),
             }
         };
-        if counted.is_empty() {
+        self.is_found |= !counted.is_empty();
+        self.choose(counted);
+        self.part += 1;
+        if self.part < self.options.scans {
+            return Ok(Fitted::Again(self));
+        }
+        if !self.is_found {
             return Err(TransformError::NoValues { operation: OPERATION, column: self.column }.into());
         }
-        let tokens = self.chosen(counted);
+        let passed = self.passed.into_iter().map(|counted| counted.token);
+        let tokens: Vec<String> = self.options.reserved.iter().cloned().chain(passed).collect();
         if tokens.is_empty() && self.options.oov_buckets == 0 {
             return Err(TransformError::NothingKept { operation: OPERATION, column: self.column }.into());
         }
@@ -94,18 +111,18 @@ impl Fitting for VocabularyFitting {
 }
 
 impl VocabularyFitting {
-    /// The reserved tokens, then the best that pass.
-    fn chosen(&self, mut counted: Vec<Counted>) -> Vec<String> {
+    /// Keeps the best of all that pass.
+    fn choose(&mut self, counted: Vec<Counted>) {
         let Vocabulary { reserved, min_frequency, min_information, top, .. } = &self.options;
-        counted.retain(|counted| {
+        let passes = |counted: &Counted| {
             min_frequency.is_none_or(|least| counted.count >= least)
                 && min_information.is_none_or(|least| counted.indicator >= least)
                 && !reserved.contains(&counted.token)
-        });
-        counted
+        };
+        self.passed.extend(counted.into_iter().filter(passes));
+        self.passed
             .sort_unstable_by(|a, b| b.indicator.total_cmp(&a.indicator).then_with(|| b.token.cmp(&a.token)));
-        counted.truncate(top.unwrap_or(usize::MAX));
-        reserved.iter().cloned().chain(counted.into_iter().map(|counted| counted.token)).collect()
+        self.passed.truncate(top.unwrap_or(usize::MAX));
     }
 
     fn counted(&self, counts: TokenCounts) -> Result<Vec<Counted>, TransformError> {

@@ -59,6 +59,7 @@ fn lists_become_lists_of_numbers() {
         is_list: true,
         limit: 100,
         approximate: None,
+        part: None,
     });
     let value = Value::Column(Arc::clone(column));
     counts.rows(&Rows { names: vec!["x"], values: vec![&value], hashes: None }).unwrap();
@@ -114,6 +115,7 @@ fn information(case: &Json, options: Vocabulary) -> Vec<(String, f64)> {
         is_list: false,
         limit: 100,
         approximate: None,
+        part: None,
     });
     let rows = Rows { names: vec!["x", "y"], values: values.iter().collect(), hashes: None };
     counts.rows(&rows).unwrap();
@@ -185,6 +187,9 @@ fn too_many_tokens_are_refused_or_counted_about() {
     let few = json!([{ "vocabulary": { "columns": ["c"], "max_distinct": 100 } }]);
     let message = refusal(&rows, &few);
     assert!(message.contains("holds 100 different values") && message.contains("approximate"), "{message}");
+    let scans = json!([{ "vocabulary": { "columns": ["c"], "max_distinct": 400, "scans": 9, "top": 3 } }]);
+    assert_eq!(tokens(&fitted(&rows, &scans).unwrap()).tokens(), ["most", "t998", "t997"]);
+    check_laws(&rows, &scans);
     let about = json!([{ "vocabulary": { "columns": ["c"], "approximate": 20, "top": 1 } }]);
     assert_eq!(tokens(&fitted(&rows, &about).unwrap()).tokens(), ["most"]);
     check_laws(&rows, &about);
