@@ -1,5 +1,5 @@
 //! Frequency: a value becomes the share of the training rows that hold it, all rows counted. Null, NaN, infinities and
-//! values not seen in training become 0 (category_encoders' `CountEncoder(normalize=True, handle_unknown=0)`, whose
+//! values not seen in training become 0 (`CountEncoder(normalize=True, handle_unknown=0)` of scikit-learn-contrib, whose
 //! share of null is its own: impute first for that).
 
 use arrow::array::{Array, Float64Array};

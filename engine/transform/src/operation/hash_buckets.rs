@@ -1,7 +1,7 @@
 //! Hash buckets: a value becomes the bucket Fingerprint64(text) mod n, where the text of an integer is decimal, of a
-//! float the shortest that reads back, of a boolean `true` or `false`. Fingerprint64 is Google's FarmHash, which never
+//! float the shortest that reads back, of a boolean `true` or `false`. Fingerprint64 is Google's `FarmHash`, which never
 //! changes: the buckets are those of TFT's `hash_strings` and of `tf.strings.to_hash_bucket_fast`, and
-//! `FARM_FINGERPRINT` of BigQuery is the same number. There is nothing to learn, so that no value is unseen. Null and NaN
+//! `FARM_FINGERPRINT` of `BigQuery` is the same number. There is nothing to learn, so that no value is unseen. Null and NaN
 //! have no bucket; the two infinities are values.
 
 use arrow::array::{Float64Array, UInt32Array};

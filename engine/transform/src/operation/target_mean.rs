@@ -156,7 +156,7 @@ fn encoding(smoothing: AutoOr, level: &Moments, overall: &Moments) -> Option<f64
             let spread = overall.variance(0)? * count;
             let within = level.variance(0)?;
             let share = spread / (spread + within);
-            (!share.is_nan()).then(|| share * mean + (1.0 - share) * overall_mean)
+            (!share.is_nan()).then_some(share * mean + (1.0 - share) * overall_mean)
         }
     }
 }

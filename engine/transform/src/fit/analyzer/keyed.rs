@@ -11,6 +11,7 @@ use sluice_core::error::Result;
 use sluice_summaries::ExactSum;
 
 use super::{Analyze, ColumnAnalyzer, Rows};
+use crate::operation::keys::Key;
 use crate::operation::texts::{Texts, map_keys, parts, push_part};
 
 /// More keys than this are not held unless told otherwise.
@@ -61,11 +62,11 @@ impl<S> From<StoredKeyed<S>> for Keyed<S> {
 
 impl<S: PartialEq> PartialEq for Keyed<S> {
     fn eq(&self, other: &Self) -> bool {
-        let has = |(key, number): (&Box<str>, &usize)| {
-            other.numbers.get(key).is_some_and(|theirs| other.states[*theirs] == self.states[*number])
+        let is_theirs = |key: &str, number: usize| {
+            other.numbers.get(key).is_some_and(|theirs| other.states[*theirs] == self.states[number])
         };
         (self.limit, self.overflows, self.states.len()) == (other.limit, other.overflows, other.states.len())
-            && self.numbers.iter().all(has)
+            && self.numbers.iter().all(|(key, number)| is_theirs(key, *number))
     }
 }
 
@@ -119,11 +120,11 @@ impl<S> Keyed<S> {
     }
 
     /// The parts of the keys with their states, sorted by the parts; what the limit is if there were more.
-    pub(crate) fn into_sorted(self) -> Result<Vec<(Vec<Option<String>>, S)>, usize> {
+    pub(crate) fn into_sorted(self) -> Result<Vec<(Key, S)>, usize> {
         if self.overflows {
             return Err(self.limit);
         }
-        let mut pairs: Vec<(Vec<Option<String>>, S)> =
+        let mut pairs: Vec<(Key, S)> =
             StoredKeyed::from(self).states.into_iter().map(|(key, state)| (parts(&key), state)).collect();
         pairs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Ok(pairs)
