@@ -38,12 +38,8 @@ struct StoredKeyed<S> {
 
 impl<S> From<Keyed<S>> for StoredKeyed<S> {
     fn from(keyed: Keyed<S>) -> Self {
-        let Keyed { limit, overflows, numbers, states } = keyed;
-        let mut states: Vec<Option<S>> = states.into_iter().map(Some).collect();
-        let mut pairs: Vec<(Box<str>, S)> = numbers
-            .into_iter()
-            .filter_map(|(key, number)| states[number].take().map(|state| (key, state)))
-            .collect();
+        let (limit, overflows) = (keyed.limit, keyed.overflows);
+        let mut pairs: Vec<(Box<str>, S)> = keyed.into_pairs().collect();
         pairs.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Self { limit, overflows, states: pairs }
     }
@@ -81,6 +77,14 @@ impl<S> Keyed<S> {
         }
     }
 
+    /// The keys with their states, in any order.
+    fn into_pairs(self) -> impl Iterator<Item = (Box<str>, S)> {
+        let mut states: Vec<Option<S>> = self.states.into_iter().map(Some).collect();
+        self.numbers
+            .into_iter()
+            .filter_map(move |(key, number)| states[number].take().map(|state| (key, state)))
+    }
+
     /// The number of a key, for [`Keyed::state`].
     pub(crate) fn number(&mut self, key: &str, new: impl FnOnce() -> S) -> usize {
         if let Some(number) = self.numbers.get(key) {
@@ -106,7 +110,8 @@ impl<S> Keyed<S> {
     /// Joins the states of later rows.
     pub(crate) fn merge(&mut self, later: Self, mut join: impl FnMut(&mut S, S) -> Result<()>) -> Result<()> {
         self.overflows |= later.overflows;
-        for (key, state) in StoredKeyed::from(later).states {
+        // Numbers do not show, and the states of two keys never meet: the order of the table does not matter.
+        for (key, state) in later.into_pairs() {
             match self.numbers.get(&key) {
                 Some(number) => join(&mut self.states[*number], state)?,
                 None => {
