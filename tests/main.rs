@@ -31,6 +31,7 @@ mod steps;
 mod subsets;
 mod support;
 mod tables;
+mod target_mean;
 mod taxi;
 mod tfdv_files;
 mod validate;

@@ -51,9 +51,9 @@ Examples:
 Operations read the newest value of a name and replace it, or write it under another name (`as`). Features are the
 names that operations write. Missing values: impute. Numbers: standardize, scale_to_range, max_abs_scale,
 robust_scale, power_transform, quantile_transform, scale_to_gaussian, math, clip, bucketize, polynomial, pca,
-pass_through. Expressions: derive. Categories: one_hot. Dates and places: date_parts, cyclic, haversine. Text:
-bag_of_words, tf_idf, word_count. Lists: multi_hot, pad, list_statistics. Not a feature after all: drop. Each with
-its formula: docs/transform.md.";
+pass_through. Expressions: derive. Categories: one_hot, ordinal, vocabulary, hash_buckets, cross, frequency,
+target_mean. Dates and places: date_parts, cyclic, haversine. Text: bag_of_words, tf_idf, word_count. Lists:
+multi_hot, pad, list_statistics. Not a feature after all: drop. Each with its formula: docs/transform.md.";
 
 /// Fit the transform on the training rows.
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::UInt64Type;
 use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
 
 use crate::encoding::hash_rows;
 use crate::error::{CommonError, Result};
@@ -15,7 +16,8 @@ use crate::seam::BatchTransform;
 use crate::{RESERVED_PREFIX, ROW_HASH_COLUMN};
 
 /// What identifies a row, for subsets, folds and samples.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RowIdentity {
     /// The hash of these columns.
     Key(Vec<String>),
@@ -250,7 +252,11 @@ impl Batch {
         Ok(self)
     }
 
-    fn hash(&self, identity: &RowIdentity) -> Result<Vec<u64>> {
+    /// The hash of each row by an identity whose columns are among those of the batch.
+    ///
+    /// # Errors
+    /// [`CommonError::ColumnMissing`], and [`CommonError::ColumnKind`] for columns without an encoding.
+    pub fn hash(&self, identity: &RowIdentity) -> Result<Vec<u64>> {
         let names = identity.columns();
         match identity {
             RowIdentity::Key(_) => {

@@ -20,6 +20,7 @@ pub mod error;
 pub mod execution;
 pub mod features;
 pub mod fold;
+pub mod folds;
 pub mod group;
 pub mod memory;
 pub mod options;

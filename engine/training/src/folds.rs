@@ -1,35 +1,22 @@
 //! What least squares needs of the rows, apart for each fold of a cross-validation, in one scan.
 //!
-//! The fold of a row follows from its identity (design decision 12), so it does not depend on the order of
-//! rows, the file or the machine, and rows of one key are in one fold: u = XXH3-64(row hash, seed) / 2^64,
-//! the fold is ⌊u x folds⌋. The seed is our own, so that folds do not depend on subsets either.
+//! The fold of a row follows from its identity: see [`sluice_core::folds`].
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use sluice_core::accumulator::{Accumulator, Input};
 use sluice_core::batch::{Inputs, RowIdentity};
 use sluice_core::error::{CommonError, Result};
+pub use sluice_core::folds::{FOLD_SEED, fold_of};
 use sluice_core::group::GroupMap;
 use sluice_core::seam::BatchTransform;
 
 use crate::design::{Design, FEATURES, Gathered, each_block, labels};
 
-/// The seed of the hash that decides the fold. **Frozen**: another would move rows between folds.
-pub const FOLD_SEED: u64 = 0x666f_6c64_2d6b_6579; // "fold-key"
-
 /// Rows of a fold that are added up at a time, so that memory stays small: folds x these x columns.
 const FLUSH_ROWS: usize = 512;
-
-/// The fold, from 0, of a row with this hash. **Frozen**: a test holds it.
-#[must_use]
-pub fn fold_of(hash: u64, folds: u32) -> u32 {
-    let position = xxh3_64_with_seed(&hash.to_le_bytes(), FOLD_SEED);
-    // Below `folds`, because the position is below 2^64.
-    u32::try_from((u128::from(position) * u128::from(folds)) >> 64).unwrap_or(u32::MAX)
-}
 
 /// What is gathered of each fold.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -180,6 +180,90 @@ pub enum TransformError {
         /// What the column holds.
         found: String,
     },
+    /// More different values than an operation holds.
+    #[error("`{operation}` holds {limit} different values, column `{column}` has more")]
+    TooManyValues {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+        /// How many it holds.
+        limit: usize,
+    },
+    /// More keys than an operation holds.
+    #[error("`{operation}` of column `{column}` holds constants of {limit} keys, there are more")]
+    TooManyKeys {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+        /// How many it holds.
+        limit: usize,
+    },
+    /// A value that is none of the levels, where that is not allowed.
+    #[error("column `{column}` holds `{value}`, which no training row held")]
+    Unseen {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+    },
+    /// More combinations than allowed.
+    #[error("columns {columns} have more than {limit} combinations in the training rows")]
+    TooManyCombinations {
+        /// The columns.
+        columns: String,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// An operation is fitted on the label, and there is none.
+    #[error("`{operation}` learns from the label, but no column of the data is the label")]
+    LabelMissing {
+        /// The operation.
+        operation: &'static str,
+    },
+    /// A label is null, NaN or infinite.
+    #[error("`{operation}` learns from the label `{label}`, which is null, NaN or infinite here")]
+    NoLabel {
+        /// The operation.
+        operation: &'static str,
+        /// The label.
+        label: String,
+    },
+    /// A label with too many values to be classes.
+    #[error("`{operation}` needs a label of few values, `{label}` has more than {limit}")]
+    TooManyClasses {
+        /// The operation.
+        operation: &'static str,
+        /// The label.
+        label: String,
+        /// How many it can have.
+        limit: usize,
+    },
+    /// A weight is null, NaN, infinite or negative.
+    #[error("`{operation}` weighs rows by `{column}`, which is null, NaN, infinite or negative here")]
+    NoWeight {
+        /// The operation.
+        operation: &'static str,
+        /// The column of weights.
+        column: String,
+    },
+    /// All training rows are in one fold.
+    #[error("`{operation}` leaves out the fold of a row, but all training rows are in one of {folds}")]
+    OneFold {
+        /// The operation.
+        operation: &'static str,
+        /// How many folds there are.
+        folds: u32,
+    },
+    /// No level passes the thresholds.
+    #[error("`{operation}` keeps no level of column `{column}`")]
+    NothingKept {
+        /// The operation.
+        operation: &'static str,
+        /// The column.
+        column: String,
+    },
 }
 
 impl Diagnostic for TransformError {
@@ -191,7 +275,11 @@ impl Diagnostic for TransformError {
             | Self::TooFewRows { .. }
             | Self::TooLarge { .. }
             | Self::KindChanged { .. }
-            | Self::NoSuchValue { .. } => ErrorKind::Malformed,
+            | Self::NoSuchValue { .. }
+            | Self::NoLabel { .. }
+            | Self::Unseen { .. }
+            | Self::NoWeight { .. }
+            | Self::OneFold { .. } => ErrorKind::Malformed,
             _ => ErrorKind::Usage,
         }
     }
@@ -246,6 +334,25 @@ impl Diagnostic for TransformError {
                 Some("shorter `ngrams` or `lowercase` make fewer, or count them in `buckets`".into())
             }
             Self::TooManyTerms { .. } => Some("shorter `ngrams` or `lowercase` make fewer".into()),
+            Self::TooManyValues { operation: "vocabulary", .. } => Some(
+                "raise `max_distinct`, divide the tokens among `scans: N`, or count `approximate: N`".into(),
+            ),
+            Self::TooManyValues { .. } => {
+                Some("take a column of fewer values, or `hash_buckets`, which learns nothing".into())
+            }
+            Self::Unseen { .. } => Some("fit the transform again, or leave out `unseen: error`".into()),
+            Self::TooManyKeys { .. } => Some("take columns of fewer values for `per`".into()),
+            Self::TooManyCombinations { .. } => {
+                Some("raise `max_levels`, or hash the combinations into `buckets`".into())
+            }
+            Self::LabelMissing { .. } => Some("name it under `data: {roles: {label: COLUMN}}`".into()),
+            Self::NoLabel { .. } => Some("leave out rows without a label by the query of `data`".into()),
+            Self::TooManyClasses { .. } => Some("leave `by` at `frequency`".into()),
+            Self::NoWeight { .. } => Some("impute the weight, or clip it at 0".into()),
+            Self::OneFold { .. } => {
+                Some("choose a key under `data.roles` that more than one group of rows has".into())
+            }
+            Self::NothingKept { .. } => Some("lower the thresholds, or leave the column out".into()),
             Self::NoTerms { .. } => {
                 Some("lower `min_frequency`, look at `split`, or leave the column out".into())
             }

@@ -19,6 +19,6 @@ pub mod value;
 
 pub use error::TransformError;
 pub use fit::{Analysis, Fitter, PlannedFeature, fit};
-pub use graph::Transform;
+pub use graph::{OfTrainingRows, Transform};
 pub use operation::Mapper;
 pub use spec::{Operation, TransformSpec};

@@ -9,26 +9,32 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sluice_core::options::OptionsError;
 
 pub use crate::operation::bucketize::{Bucketize, BucketsBy, LevelOutput};
+pub use crate::operation::cross::Cross;
 pub use crate::operation::cyclic::Cyclic;
 pub use crate::operation::date_parts::{DatePart, DateParts};
 pub use crate::operation::derive::Derive;
+pub use crate::operation::frequency::Frequency;
 pub use crate::operation::gaussian::ScaleToGaussian;
+pub use crate::operation::hash_buckets::HashBuckets;
 pub use crate::operation::haversine::{Coordinate, Haversine, LengthUnit};
 pub use crate::operation::impute::{Constant, Impute, ImputeWith};
 pub use crate::operation::lists::multi_hot::MultiHot;
 pub use crate::operation::lists::pad::{Pad, Side};
 pub use crate::operation::lists::statistics::{ListStatistic, ListStatistics};
 pub use crate::operation::math::{Clip, Function, Math};
-pub use crate::operation::one_hot::{MAX_LEVELS, OneHot};
+pub use crate::operation::one_hot::{DropLevel, MAX_LEVELS, OneHot, Unseen};
+pub use crate::operation::ordinal::Ordinal;
 pub use crate::operation::pca::Pca;
 pub use crate::operation::polynomial::Polynomial;
 pub use crate::operation::power::{PowerMethod, PowerTransform};
 pub use crate::operation::quantile::{Distribution, QuantileTransform};
 pub use crate::operation::scale::{MaxAbsScale, RobustScale, ScaleToRange};
 pub use crate::operation::standardize::StandardizeOptions;
+pub use crate::operation::target_mean::TargetMean;
 pub use crate::operation::text::bag_of_words::{BagOfWords, RowNorm, TfIdf};
 pub use crate::operation::text::word_count::WordCount;
 pub use crate::operation::text::words::Split;
+pub use crate::operation::vocabulary::{AutoOr, Vocabulary, VocabularyBy};
 
 use crate::operation::Plan;
 
@@ -96,6 +102,19 @@ pub enum Operation {
     Pca(#[serde(deserialize_with = "listed")] Pca),
     /// As near to a normal distribution as drawing in its tails brings it.
     ScaleToGaussian(#[serde(deserialize_with = "listed")] ScaleToGaussian),
+    // Categories.
+    /// The place of each level among the sorted ones.
+    Ordinal(#[serde(deserialize_with = "listed")] Ordinal),
+    /// The most frequent, or the most telling, tokens.
+    Vocabulary(#[serde(deserialize_with = "listed")] Vocabulary),
+    /// A bucket by the hash of a value.
+    HashBuckets(HashBuckets),
+    /// The combinations of several columns.
+    Cross(Cross),
+    /// How often a value occurs in the training rows.
+    Frequency(#[serde(deserialize_with = "listed")] Frequency),
+    /// The mean of the label where a value occurs.
+    TargetMean(#[serde(deserialize_with = "listed")] TargetMean),
 }
 
 impl Operation {
@@ -130,6 +149,12 @@ impl Operation {
             Self::Polynomial(_) => "polynomial",
             Self::Pca(_) => "pca",
             Self::ScaleToGaussian(_) => "scale_to_gaussian",
+            Self::Ordinal(_) => "ordinal",
+            Self::Vocabulary(_) => "vocabulary",
+            Self::HashBuckets(_) => "hash_buckets",
+            Self::Cross(_) => "cross",
+            Self::Frequency(_) => "frequency",
+            Self::TargetMean(_) => "target_mean",
         }
     }
 
@@ -169,6 +194,12 @@ impl Operation {
             Self::Polynomial(plan) => plan,
             Self::Pca(plan) => plan,
             Self::ScaleToGaussian(plan) => plan,
+            Self::Ordinal(plan) => plan,
+            Self::Vocabulary(plan) => plan,
+            Self::HashBuckets(plan) => plan,
+            Self::Cross(plan) => plan,
+            Self::Frequency(plan) => plan,
+            Self::TargetMean(plan) => plan,
         }
     }
 }

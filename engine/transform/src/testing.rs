@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Float64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+};
 use serde_json::Value as Json;
 use sluice_core::batch::Batch;
 use sluice_core::column::normalize;
@@ -46,10 +48,54 @@ pub(crate) fn spec(operations: &Json) -> TransformSpec {
     serde_json::from_value(operations.clone()).unwrap()
 }
 
+/// A case of the tests of TensorFlow Transform.
+pub(crate) fn golden(id: &str) -> Json {
+    let cases = reference("tft_categories.json");
+    cases.as_array().unwrap().iter().find(|case| case["id"] == id).unwrap().clone()
+}
+
+/// A table from lists by name: numbers (`"NaN"` among them), texts, booleans or lists of texts, with nulls.
+pub(crate) fn columns_of(columns: &Json) -> RecordBatch {
+    let array = |values: &Vec<Json>| -> ArrayRef {
+        if values.iter().any(Json::is_array) {
+            let mut lists = ListBuilder::new(StringBuilder::new());
+            for list in values {
+                match list.as_array() {
+                    Some(items) => lists.append_value(items.iter().map(Json::as_str)),
+                    None => lists.append_null(),
+                }
+            }
+            Arc::new(lists.finish())
+        } else if values.iter().any(Json::is_boolean) {
+            Arc::new(values.iter().map(Json::as_bool).collect::<BooleanArray>())
+        } else if values.iter().any(Json::is_number) {
+            let number = |value: &Json| if value == "NaN" { Some(f64::NAN) } else { value.as_f64() };
+            Arc::new(values.iter().map(number).collect::<Float64Array>())
+        } else {
+            Arc::new(values.iter().map(Json::as_str).collect::<StringArray>())
+        }
+    };
+    let columns = columns.as_object().unwrap().iter();
+    table(columns.map(|(name, values)| (name.as_str(), array(values.as_array().unwrap()))).collect())
+}
+
+fn roles(label: Option<&str>) -> Roles {
+    Roles { label: label.map(str::to_owned), ..Roles::default() }
+}
+
 /// Fits operations on a table, split in pieces of three rows, without roles.
 pub(crate) fn fitted(table: &RecordBatch, operations: &Json) -> sluice_core::Result<Transform> {
+    fitted_of(table, operations, None)
+}
+
+/// The same with a label.
+pub(crate) fn fitted_of(
+    table: &RecordBatch,
+    operations: &Json,
+    label: Option<&str>,
+) -> sluice_core::Result<Transform> {
     let source = MemorySource::new(table, 3);
-    fit(&spec(operations), &source, &Roles::default(), &Execution::with_threads(2))
+    fit(&spec(operations), &source, &roles(label), &Execution::with_threads(2))
 }
 
 /// The message and the hint of the error that fitting meets.
@@ -60,6 +106,14 @@ pub(crate) fn refusal(table: &RecordBatch, operations: &Json) -> String {
 
 /// The features of a table, by the names of their columns; null is `None`, levels are indicators.
 pub(crate) fn features(transform: &Transform, table: &RecordBatch) -> Vec<(String, Vec<Option<f64>>)> {
+    features_of(transform, table)
+}
+
+/// The same of any transform.
+pub(crate) fn features_of(
+    transform: &dyn BatchTransform,
+    table: &RecordBatch,
+) -> Vec<(String, Vec<Option<f64>>)> {
     let batch = transform.apply(&Batch::new(table)).unwrap();
     let mut columns = Vec::new();
     for (spec, column) in transform.space().features.iter().zip(&batch.columns) {
@@ -149,8 +203,16 @@ pub(crate) fn check_paths(transform: &Transform, table: &RecordBatch) {
 /// # Panics
 /// When they do.
 pub(crate) fn check_laws(table: &RecordBatch, operations: &Json) {
+    check_laws_of(table, operations, None);
+}
+
+/// The same with a label.
+///
+/// # Panics
+/// When they do.
+pub(crate) fn check_laws_of(table: &RecordBatch, operations: &Json, label: Option<&str>) {
     let source = MemorySource::new(table, 37).with_batch_rows(10);
-    let roles = Roles::default();
+    let roles = roles(label);
     let mut fitter = Fitter::new(&spec(operations), &source.plan().columns, &roles).unwrap();
     while let Some(analysis) = fitter.next_scan().unwrap() {
         laws::check(&source, &analysis);

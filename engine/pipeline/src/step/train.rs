@@ -1,7 +1,6 @@
 //! Train: a model on the transformed training rows, packaged with its transform and some example rows.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
@@ -14,7 +13,7 @@ use sluice_core::seam::{BatchSource, BatchTransform};
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_ingest::Dataset;
 use sluice_training::{FitInputs, fit_ridge};
-use sluice_transform::Transform;
+use sluice_transform::{OfTrainingRows, Transform};
 
 use crate::spec::TrainSpec;
 use crate::step::{TRAIN, made_from};
@@ -47,7 +46,8 @@ pub fn train(
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
     let TrainInputs { transform: (transform, transform_artifact), label, key } = inputs;
     check_label(&source, label)?;
-    let shared: Arc<dyn BatchTransform> = Arc::new(transform.clone());
+    // The rows of training are those of the transform: what it learnt of their labels they must not see.
+    let shared = OfTrainingRows::of(transform);
     let model = match spec {
         TrainSpec::Ridge(options) => {
             let identity = RowIdentity::choose(key, &source.plan().column_names());

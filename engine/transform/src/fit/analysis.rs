@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::accumulator::{Accumulator, Heaviest, Input};
-use sluice_core::batch::{Batch, Delivered, Inputs};
+use sluice_core::batch::{Batch, Delivered, Inputs, RowIdentity};
 use sluice_core::error::Result;
 use sluice_core::group::GroupMap;
 
@@ -67,11 +67,16 @@ pub(super) struct Entry {
 pub struct Analysis {
     program: Program,
     entries: Vec<Entry>,
+    /// What identifies a row, where an analyzer or a value depends on its fold.
+    identity: Option<RowIdentity>,
 }
 
 impl Analysis {
-    pub(super) fn new(program: Program, entries: Vec<Entry>) -> Self {
-        Self { program, entries }
+    pub(super) fn new(program: Program, entries: Vec<Entry>, identity: &RowIdentity) -> Self {
+        let analyzers = || entries.iter().filter_map(|entry| entry.analyzer.as_ref());
+        let needs_identity = program.leaves_out_folds() || analyzers().any(Analyze::needs_identity);
+        let identity = needs_identity.then(|| identity.clone());
+        Self { program, entries, identity }
     }
 
     pub(super) fn into_entries(self) -> Vec<Entry> {
@@ -99,7 +104,8 @@ impl Analysis {
             match batch.delivered(&entry.values[0]) {
                 Delivered::Rows(values) => {
                     let value = Value::Column(Arc::clone(values));
-                    analyzer.rows(&Rows { names: vec![&entry.names[0]], values: vec![&value] })?;
+                    let (names, values) = (vec![entry.names[0].as_str()], vec![&value]);
+                    analyzer.rows(&Rows { names, values, hashes: None })?;
                 }
                 Delivered::Apart => {}
                 Delivered::Absent => analyzer.absent(batch.rows() as u64),
@@ -108,11 +114,14 @@ impl Analysis {
         if self.computed().next().is_none() {
             return Ok(());
         }
-        let values = self.program.values(batch)?;
+        let hashes = self.identity.as_ref().and_then(|_| batch.row_hashes());
+        // These are the training rows: what comes of them must not know their own labels.
+        let values = self.program.values(batch, hashes)?;
         for entry in self.entries.iter_mut().filter(|entry| !entry.counted) {
             let Some(analyzer) = &mut entry.analyzer else { continue };
             let read = entry.values.iter().map(|id| values.get(id)).collect::<Result<Vec<_>>>()?;
-            analyzer.rows(&Rows { names: entry.names.iter().map(String::as_str).collect(), values: read })?;
+            let names = entry.names.iter().map(String::as_str).collect();
+            analyzer.rows(&Rows { names, values: read, hashes })?;
         }
         Ok(())
     }
@@ -127,14 +136,18 @@ impl Accumulator for Analysis {
             inputs = inputs.with_counted(&entry.values[0]);
         }
         let reads = self.computed().flat_map(|entry| &entry.values).map(String::as_str);
-        self.program.sources_of(reads).into_iter().fold(inputs, Inputs::with_column)
+        let inputs = self.program.sources_of(reads).into_iter().fold(inputs, Inputs::with_column);
+        match &self.identity {
+            Some(identity) => inputs.with_identity(identity),
+            None => inputs,
+        }
     }
 
     fn empty(&self) -> Self {
         let entries = self.entries.iter();
         let entries = entries
             .map(|entry| Entry { analyzer: entry.analyzer.as_ref().map(Analyze::empty), ..entry.clone() });
-        Self { program: self.program.clone(), entries: entries.collect() }
+        Self { program: self.program.clone(), entries: entries.collect(), identity: self.identity.clone() }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
@@ -144,7 +157,7 @@ impl Accumulator for Analysis {
             Input::Apart(rows) => {
                 let value = Value::Column(Arc::clone(&rows.values));
                 self.alone(rows.column, |analyzer, name| {
-                    analyzer.rows(&Rows { names: vec![name], values: vec![&value] })
+                    analyzer.rows(&Rows { names: vec![name], values: vec![&value], hashes: None })
                 })
             }
         }

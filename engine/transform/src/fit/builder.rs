@@ -45,6 +45,8 @@ pub(crate) struct Input {
 pub(crate) struct Step {
     pub(crate) operation: &'static str,
     pub(crate) inputs: Vec<ValueId>,
+    /// Values that only fitting reads, numbered on from the inputs: labels and weights.
+    pub(crate) fitted_on: Vec<ValueId>,
     pub(crate) outputs: Vec<ValueId>,
     pub(crate) fitting: Option<Box<dyn Fitting>>,
 }
@@ -65,6 +67,7 @@ pub(crate) struct Builder<'a> {
     roles: &'a Roles,
     operation: &'static str,
     values: Vec<ValueInfo>,
+    label: Option<ValueId>,
     newest: BTreeMap<String, ValueId>,
     versions: BTreeMap<String, usize>,
     steps: Vec<Step>,
@@ -94,6 +97,7 @@ impl Blueprint {
             roles,
             operation: "transform",
             values: Vec::new(),
+            label: None,
             newest: BTreeMap::new(),
             versions: BTreeMap::new(),
             steps: Vec::new(),
@@ -146,6 +150,27 @@ impl Builder<'_> {
         Ok(self.value(name, ValueKind::Column(column.kind.clone()), BTreeSet::from([name.to_owned()]), None))
     }
 
+    /// The label, for what is fitted on it. No operation may read it, or it would have to be there in prediction.
+    ///
+    /// # Errors
+    /// [`TransformError::LabelMissing`] when no column has this role or the data lack it.
+    pub(crate) fn label(&mut self) -> Result<Input, TransformError> {
+        let name = self.roles.label.as_deref();
+        let column = name.and_then(|name| self.columns.iter().find(|column| column.name == name));
+        let column = column.ok_or(TransformError::LabelMissing { operation: self.operation })?;
+        let value = *self.label.get_or_insert_with(|| {
+            self.values.push(ValueInfo {
+                name: column.name.clone(),
+                id: column.name.clone(),
+                kind: ValueKind::Column(column.kind.clone()),
+                sources: BTreeSet::from([column.name.clone()]),
+                step: None,
+            });
+            self.values.len() - 1
+        });
+        Ok(Input { value, name: column.name.clone(), kind: self.values[value].kind.clone() })
+    }
+
     /// The name itself for a source column and for the first value of a new name, else with a version.
     fn id(&mut self, name: &str, step: Option<usize>) -> String {
         let is_source = |id: &str| self.columns.iter().any(|column| column.name == id);
@@ -190,6 +215,14 @@ impl Builder<'_> {
     pub(crate) fn number(&mut self, name: &str) -> Result<Input, TransformError> {
         let input = self.read(name)?;
         if input.kind.is_number() { Ok(input) } else { Err(self.unsuitable(&input, "numbers")) }
+    }
+
+    /// Values that have a name in each row each, which together are a key.
+    ///
+    /// # Errors
+    /// As [`Builder::scalar`].
+    pub(crate) fn scalars(&mut self, names: &[String]) -> Result<Vec<Input>, TransformError> {
+        names.iter().map(|name| self.scalar(name)).collect()
     }
 
     /// A value that has a name in each row: text, a number that is no decimal, a boolean.
@@ -252,6 +285,20 @@ impl Builder<'_> {
         outputs: impl IntoIterator<Item = (&'n str, ValueKind)>,
         fitting: impl Fitting + 'static,
     ) -> Result<(), TransformError> {
+        self.step_on(inputs, &[], outputs, fitting)
+    }
+
+    /// The same, for what is also fitted on values that it does not read when applied.
+    ///
+    /// # Errors
+    /// As [`Builder::step`].
+    pub(crate) fn step_on<'n>(
+        &mut self,
+        inputs: &[Input],
+        fitted_on: &[Input],
+        outputs: impl IntoIterator<Item = (&'n str, ValueKind)>,
+        fitting: impl Fitting + 'static,
+    ) -> Result<(), TransformError> {
         let number = self.steps.len();
         let sources: BTreeSet<String> =
             inputs.iter().flat_map(|input| self.values[input.value].sources.iter().cloned()).collect();
@@ -268,6 +315,7 @@ impl Builder<'_> {
         self.steps.push(Step {
             operation: self.operation,
             inputs: inputs.iter().map(|input| input.value).collect(),
+            fitted_on: fitted_on.iter().map(|input| input.value).collect(),
             outputs: written,
             fitting: Some(Box::new(fitting)),
         });

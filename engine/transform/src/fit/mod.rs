@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use sluice_core::batch::RowIdentity;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_core::fold::fold;
@@ -51,6 +52,8 @@ pub fn fit(
 #[derive(Debug)]
 pub struct Fitter {
     columns: Vec<PlannedColumn>,
+    /// What identifies a row, for folds: the same as in training.
+    identity: RowIdentity,
     blueprint: Blueprint,
     mappers: Vec<Option<Mapper>>,
 }
@@ -74,7 +77,9 @@ impl Fitter {
     pub fn new(spec: &TransformSpec, columns: &[PlannedColumn], roles: &Roles) -> Result<Self> {
         let blueprint = Blueprint::new(spec, columns, roles)?;
         let mappers = vec![None; blueprint.steps.len()];
-        let mut fitter = Self { columns: columns.to_vec(), blueprint, mappers };
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let identity = RowIdentity::choose(&roles.key, &names);
+        let mut fitter = Self { columns: columns.to_vec(), identity, blueprint, mappers };
         fitter.settle()?;
         Ok(fitter)
     }
@@ -132,6 +137,7 @@ impl Fitter {
         Ok(Some(Analysis::new(
             program,
             gatherings.into_iter().map(|gathering| gathering.into_entry(&self.blueprint)).collect(),
+            &self.identity,
         )))
     }
 
@@ -202,7 +208,7 @@ impl Fitter {
         let wanted: BTreeSet<ValueId> = self.blueprint.features.iter().map(|(_, value)| *value).collect();
         let features = self.blueprint.features.iter();
         let features = features.map(|(name, value)| (name.clone(), self.blueprint.values[*value].id.clone()));
-        Transform::new(self.program(&wanted), features.collect())
+        Transform::new(self.program(&wanted), features.collect(), &self.identity)
     }
 
     /// Fits whatever needs nothing of the rows.
@@ -242,8 +248,9 @@ impl Fitter {
         for (number, step) in self.blueprint.steps.iter().enumerate() {
             let Some(fitting) = &step.fitting else { continue };
             let mut of_step = Vec::new();
+            let known: Vec<ValueId> = step.inputs.iter().chain(&step.fitted_on).copied().collect();
             for wanted in fitting.wanted() {
-                let values: Vec<ValueId> = wanted.inputs.iter().map(|input| step.inputs[*input]).collect();
+                let values: Vec<ValueId> = wanted.inputs.iter().map(|input| known[*input]).collect();
                 if values.iter().all(|value| self.is_computable(*value)) {
                     of_step.push(Gathering::new(number, values, None, wanted.analyzer));
                 } else if let [value] = values[..]

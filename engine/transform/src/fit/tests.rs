@@ -18,7 +18,13 @@ fn columns(names: &[&str]) -> Vec<String> {
 }
 
 fn impute(column: &str, with: ImputeWith) -> Operation {
-    Operation::Impute(Impute { columns: columns(&[column]), with, names: Vec::new(), indicator: false })
+    Operation::Impute(Impute {
+        columns: columns(&[column]),
+        with,
+        per: Vec::new(),
+        names: Vec::new(),
+        indicator: false,
+    })
 }
 
 fn one_hot(column: &str) -> Operation {

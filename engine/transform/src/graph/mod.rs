@@ -4,16 +4,18 @@
 mod inverse;
 mod program;
 mod row;
+mod training;
 
 pub use program::{Node, Program};
 pub use row::Cell;
 pub(crate) use row::CellInputs;
+pub use training::OfTrainingRows;
 
 use program::Slots;
 
 use serde::{Deserialize, Serialize};
 
-use sluice_core::batch::Batch;
+use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::error::Result;
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
 use sluice_core::plan::PlannedColumn;
@@ -28,6 +30,8 @@ use crate::value::Value;
 pub struct Transform {
     program: Program,
     features: Vec<StoredFeature>,
+    /// What identifies a training row, where a feature of one leaves out its fold.
+    identity: Option<RowIdentity>,
     space: FeatureSpace,
     slots: Slots,
     feature_slots: Vec<usize>,
@@ -48,6 +52,8 @@ struct StoredTransform {
     inputs: Vec<PlannedColumn>,
     nodes: Vec<Node>,
     features: Vec<StoredFeature>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<RowIdentity>,
 }
 
 impl TryFrom<StoredTransform> for Transform {
@@ -55,24 +61,33 @@ impl TryFrom<StoredTransform> for Transform {
 
     fn try_from(stored: StoredTransform) -> Result<Self, TransformError> {
         let features = stored.features.into_iter().map(|feature| (feature.name, feature.value)).collect();
-        Self::checked(Program { inputs: stored.inputs, nodes: stored.nodes }, features)
+        Self::checked(Program { inputs: stored.inputs, nodes: stored.nodes }, features, stored.identity)
     }
 }
 
 impl From<Transform> for StoredTransform {
     fn from(transform: Transform) -> Self {
         let Program { inputs, nodes } = transform.program;
-        Self { inputs, nodes, features: transform.features }
+        Self { inputs, nodes, features: transform.features, identity: transform.identity }
     }
 }
 
 impl Transform {
-    pub(crate) fn new(program: Program, features: Vec<(String, String)>) -> Result<Self> {
-        Ok(Self::checked(program, features)?)
+    pub(crate) fn new(
+        program: Program,
+        features: Vec<(String, String)>,
+        identity: &RowIdentity,
+    ) -> Result<Self> {
+        let identity = program.leaves_out_folds().then(|| identity.clone());
+        Ok(Self::checked(program, features, identity)?)
     }
 
     /// A transform whose nodes read only what is there, so that applying it cannot meet a missing value.
-    fn checked(program: Program, features: Vec<(String, String)>) -> Result<Self, TransformError> {
+    fn checked(
+        program: Program,
+        features: Vec<(String, String)>,
+        identity: Option<RowIdentity>,
+    ) -> Result<Self, TransformError> {
         program.check()?;
         let mut space = FeatureSpace::default();
         for (name, value) in &features {
@@ -91,7 +106,7 @@ impl Transform {
         let (slots, places) = program.slots();
         let feature_slots =
             features.iter().filter_map(|feature| places.get(feature.value.as_str()).copied()).collect();
-        Ok(Self { program, features, space, slots, feature_slots })
+        Ok(Self { program, features, identity, space, slots, feature_slots })
     }
 
     /// The features of one row; `cells` are those of [`Transform::input_columns`], in order. The same bits as
@@ -127,7 +142,13 @@ impl BatchTransform for Transform {
     }
 
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
-        let values = self.program.values(batch)?;
+        self.features(batch, None)
+    }
+}
+
+impl Transform {
+    fn features(&self, batch: &Batch, hashes: Option<&[u64]>) -> Result<FeatureBatch> {
+        let values = self.program.values(batch, hashes)?;
         let mut columns = Vec::with_capacity(self.features.len());
         for feature in &self.features {
             columns.push(match values.get(&feature.value)? {

@@ -110,11 +110,17 @@ impl Program {
         self.inputs.iter().map(|column| column.name.as_str()).filter(|name| needed.contains(name)).collect()
     }
 
+    /// Whether what some node makes of a training row leaves out what it learnt from the fold of that row.
+    pub(crate) fn leaves_out_folds(&self) -> bool {
+        self.nodes.iter().any(|node| node.mapper.as_map().leaves_out_folds())
+    }
+
     /// Computes all values of a batch. A source column that the batch lacks is an error only where a node reads it.
+    /// `hashes` are given where the rows are those that the transform was fitted on.
     ///
     /// # Errors
     /// `CommonError::ColumnMissing`, and what the operations meet.
-    pub(crate) fn values<'a>(&'a self, batch: &Batch) -> Result<Values<'a>> {
+    pub(crate) fn values<'a>(&'a self, batch: &Batch, hashes: Option<&[u64]>) -> Result<Values<'a>> {
         let mut values = Values(BTreeMap::new());
         for input in &self.inputs {
             if let Some(array) = batch.column(&input.name) {
@@ -134,6 +140,7 @@ impl Program {
                     names: node.inputs.iter().map(|id| name_of(id)).collect(),
                     values: read,
                     rows: batch.rows(),
+                    hashes,
                 };
                 node.mapper.as_map().apply(&inputs)?
             };

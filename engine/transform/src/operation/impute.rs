@@ -4,6 +4,8 @@
 //! scikit-learn averages the two middle ones instead. Past 2,048 distinct values the median is approximate, past
 //! 8,192 the most frequent value is, within the bounds of their summaries.
 //!
+//! With `per`, the value is that of a row's key: see `operation::per_key`.
+//!
 //! What follows on the same column is fitted in the same scan: filling n cells with v adds (v, n) to a summary.
 
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use crate::error::TransformError;
 use crate::fit::Builder;
 use crate::fit::analyzer::{Analyzer, ColumnAnalyzer, Wanted};
 use crate::graph::{Cell, CellInputs};
+use crate::operation::per_key::{self, PerKey};
 use crate::operation::{Fitted, Fitting, Inputs, Known, Map, Mapper, Plan};
 use crate::value::{Value, ValueKind};
 
@@ -31,6 +34,9 @@ pub struct Impute {
     pub columns: Vec<String>,
     /// What goes in.
     pub with: ImputeWith,
+    /// Columns for each combination of whose values constants are learnt apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub per: Vec<String>,
     /// What the results are called, one each; they replace their columns without.
     #[serde(default, rename = "as", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
@@ -78,6 +84,11 @@ impl std::fmt::Display for Constant {
 impl Plan for Impute {
     fn check(&self) -> Result<(), OptionsError> {
         match &self.with {
+            ImputeWith::Constant(_) if !self.per.is_empty() => Err(OptionsError::Conflict {
+                name: "impute".into(),
+                problem: "puts one constant into every row and has `per`".into(),
+                hint: Some("leave out `per`, or impute a mean, median or most frequent value".into()),
+            }),
             ImputeWith::Constant(Constant::Number(value)) if !value.is_finite() => {
                 Err(OptionsError::OutOfRange {
                     name: "impute.with.constant".into(),
@@ -117,8 +128,11 @@ impl Plan for Impute {
                     graph.step(&[input], [(name, out)], Known(Mapper::Impute(fill)))?;
                 }
                 with => {
-                    let fitting = ImputeFitting { column: column.to_owned(), kind, with: with.clone() };
-                    graph.step(&[input], [(name, out)], fitting)?;
+                    let keys = self.per.len();
+                    let fitting = ImputeFitting { column: column.to_owned(), kind, with: with.clone(), keys };
+                    let mut inputs = vec![input];
+                    inputs.extend(graph.scalars(&self.per)?);
+                    graph.step(&inputs, [(name, out)], fitting)?;
                 }
             }
         }
@@ -160,6 +174,8 @@ struct ImputeFitting {
     column: String,
     kind: ColumnKind,
     with: ImputeWith,
+    /// Columns of the key.
+    keys: usize,
 }
 
 impl Fitting for ImputeFitting {
@@ -171,12 +187,24 @@ impl Fitting for ImputeFitting {
             ImputeWith::MostFrequent => analyzer.with_frequencies(),
             ImputeWith::Constant(_) => analyzer,
         };
-        vec![Wanted::of(0, analyzer)]
+        if self.keys > 0 { per_key::wanted(analyzer, self.keys) } else { vec![Wanted::of(0, analyzer)] }
     }
 
     fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
+        if self.keys > 0 {
+            let fills = PerKey::fit(answers, ("impute", &self.column), |known| self.fill(known))?;
+            return Ok(Fitted::Done(Mapper::ImputePerKey(Box::new(fills))));
+        }
         let known = answers.into_iter().find_map(Analyzer::into_column).unwrap_or_default();
-        let fill = match &self.with {
+        let fill = self.fill(&known);
+        let fill = fill.ok_or(TransformError::NoValues { operation: "impute", column: self.column })?;
+        Ok(Fitted::Done(Mapper::Impute(fill)))
+    }
+}
+
+impl ImputeFitting {
+    fn fill(&self, known: &ColumnAnalyzer) -> Option<Fill> {
+        match &self.with {
             ImputeWith::Mean => known.moments.as_ref().and_then(Moments::mean).map(Fill::Number),
             ImputeWith::Median => {
                 known.quantiles.as_ref().and_then(|quantiles| quantiles.quantile(0.5)).map(Fill::Number)
@@ -184,10 +212,8 @@ impl Fitting for ImputeFitting {
             ImputeWith::MostFrequent => {
                 known.frequencies.as_ref().and_then(|counts| most_frequent(&self.kind, counts))
             }
-            ImputeWith::Constant(constant) => Some(constant_fill(&self.column, &self.kind, constant)?),
-        };
-        let fill = fill.ok_or(TransformError::NoValues { operation: "impute", column: self.column })?;
-        Ok(Fitted::Done(Mapper::Impute(fill)))
+            ImputeWith::Constant(constant) => constant_fill(&self.column, &self.kind, constant).ok(),
+        }
     }
 }
 

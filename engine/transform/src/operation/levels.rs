@@ -11,7 +11,9 @@ use sluice_core::encoding::canonical_bits;
 
 use crate::error::TransformError;
 use crate::fit::analyzer::{Counts, ValueCounts};
-use crate::graph::Cell;
+use crate::graph::{Cell, CellInputs};
+use crate::operation::Inputs;
+use crate::value::Value;
 
 /// The levels of a column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +67,43 @@ impl Levels {
                 [false, true].into_iter().filter(|value| counts[usize::from(*value)] > 0).collect(),
             ),
         })
+    }
+
+    /// How often each of them was counted, in order.
+    pub(crate) fn counts(&self, counts: &ValueCounts) -> Vec<u64> {
+        let of = |count: Option<&u64>| count.copied().unwrap_or(0);
+        match (self, counts.counts()) {
+            (Self::Text(levels), Counts::Text(counts)) => {
+                levels.iter().map(|level| of(counts.get(level.as_str()))).collect()
+            }
+            (Self::Integer(levels), Counts::Integer(counts)) => {
+                levels.iter().map(|level| of(counts.get(level))).collect()
+            }
+            (Self::Integer(levels), Counts::Unsigned(counts)) => {
+                levels.iter().map(|level| of(counts.get(&level.cast_unsigned()))).collect()
+            }
+            (Self::Float(levels), Counts::Float(counts)) => {
+                levels.iter().map(|level| of(counts.get(&canonical_bits(*level)))).collect()
+            }
+            (Self::Boolean(levels), Counts::Boolean(counts)) => {
+                levels.iter().map(|level| counts[usize::from(*level)]).collect()
+            }
+            _ => vec![0; self.len()],
+        }
+    }
+
+    /// Keeps the levels for which `keep`, in order, is true.
+    pub(crate) fn retain(&mut self, keep: &[bool]) {
+        fn kept<T>(levels: &mut Vec<T>, keep: &[bool]) {
+            let mut keep = keep.iter();
+            levels.retain(|_| keep.next().copied().unwrap_or(false));
+        }
+        match self {
+            Self::Text(levels) => kept(levels, keep),
+            Self::Integer(levels) => kept(levels, keep),
+            Self::Float(levels) => kept(levels, keep),
+            Self::Boolean(levels) => kept(levels, keep),
+        }
     }
 
     /// As text, in order.
@@ -128,6 +167,26 @@ impl LevelTable {
     /// The codes of a column; `None` when it has a type that the levels cannot be found in.
     pub(crate) fn codes(&self, values: &ArrayRef) -> Option<UInt32Array> {
         self.encoder.apply(values)
+    }
+
+    /// The codes of the first input of an operation.
+    pub(crate) fn codes_of(&self, inputs: &Inputs<'_>) -> Result<UInt32Array, TransformError> {
+        let changed = |found| TransformError::KindChanged {
+            operation: inputs.operation.to_owned(),
+            column: inputs.names[0].to_owned(),
+            found,
+        };
+        let Value::Column(values) = inputs.values[0] else { return Err(changed("levels".into())) };
+        self.codes(values).ok_or_else(|| changed(ColumnKind::of(values.data_type()).to_string()))
+    }
+
+    /// The code of the first cell that an operation reads.
+    pub(crate) fn code_of(&self, inputs: &CellInputs<'_, '_>) -> Result<Option<u32>, TransformError> {
+        self.code(inputs.cell(0)).map_err(|found| TransformError::KindChanged {
+            operation: inputs.operation.to_owned(),
+            column: inputs.names[0].clone(),
+            found,
+        })
     }
 
     /// The code of one cell.

@@ -8,18 +8,25 @@
 //! [`crate::spec::Operation`] and, if it leaves constants, in [`Mapper`]; the compiler shows the rest.
 
 pub(crate) mod bucketize;
+pub(crate) mod cross;
 pub(crate) mod cyclic;
 pub(crate) mod date_parts;
 pub(crate) mod derive;
+pub(crate) mod frequency;
 pub(crate) mod gaussian;
+pub(crate) mod hash_buckets;
 pub(crate) mod haversine;
 pub(crate) mod impute;
+pub(crate) mod information;
 pub(crate) mod interpolate;
+pub(crate) mod keys;
 pub(crate) mod levels;
 pub(crate) mod lists;
 pub(crate) mod math;
 pub(crate) mod one_hot;
+pub(crate) mod ordinal;
 pub(crate) mod pca;
+pub(crate) mod per_key;
 pub(crate) mod polynomial;
 pub(crate) mod power;
 pub(crate) mod quantile;
@@ -30,6 +37,9 @@ pub(crate) mod text;
 
 #[cfg(test)]
 mod agreement;
+pub(crate) mod target_mean;
+pub(crate) mod texts;
+pub(crate) mod vocabulary;
 
 use serde::{Deserialize, Serialize};
 
@@ -91,12 +101,22 @@ pub(crate) trait Map {
 
     /// The same for one row: pushes one cell per output. Must give the bits of [`Map::apply`].
     fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
+        self.apply_column_of_one(inputs, outputs)
+    }
+
+    /// The row as columns of one row each.
+    fn apply_column_of_one<'a>(
+        &self,
+        inputs: &CellInputs<'_, 'a>,
+        outputs: &mut Vec<Cell<'a>>,
+    ) -> Result<()> {
         let values: Vec<Value> = inputs.slots.iter().map(|slot| inputs.cells[*slot].to_value()).collect();
         let columns = Inputs {
             operation: inputs.operation,
             names: inputs.names.iter().map(String::as_str).collect(),
             values: values.iter().collect(),
             rows: 1,
+            hashes: None,
         };
         for value in self.apply(&columns)? {
             outputs.push(Cell::of_value(&value));
@@ -109,6 +129,11 @@ pub(crate) trait Map {
     fn inverse(&self, value: f64) -> Option<f64> {
         let _ = value;
         None
+    }
+
+    /// Whether what it makes of a training row leaves out what it learnt from the fold of that row.
+    fn leaves_out_folds(&self) -> bool {
+        false
     }
 
     /// Whether its outputs are sparse rows, their labels terms.
@@ -134,6 +159,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) values: Vec<&'a Value>,
     /// Rows.
     pub(crate) rows: usize,
+    /// The hashes of the rows, where they are those that the transform was fitted on.
+    pub(crate) hashes: Option<&'a [u64]>,
 }
 
 impl Inputs<'_> {
@@ -202,6 +229,27 @@ pub enum Mapper {
     Pca(Box<pca::Components>),
     /// Draws in heavy tails.
     ScaleToGaussian(gaussian::Tails),
+    // Categories.
+    /// Codes for levels that every value must be one of.
+    OneHotStrict(Box<one_hot::StrictLevels>),
+    /// Numbers for levels.
+    Ordinal(Box<ordinal::Ordinals>),
+    /// Numbers or codes for tokens.
+    Vocabulary(Box<vocabulary::Tokens>),
+    /// Buckets of hashes.
+    HashBuckets(hash_buckets::Hashing),
+    /// Codes for combinations of values.
+    Cross(Box<cross::Combinations>),
+    /// Shares of levels.
+    Frequency(Box<frequency::Shares>),
+    /// Means of the label for levels.
+    TargetMean(Box<target_mean::TargetMeans>),
+    /// Centres and scales by key.
+    StandardizePerKey(Box<per_key::PerKey<standardize::Standardize>>),
+    /// Scales to a range by key.
+    ScaleToRangePerKey(Box<per_key::PerKey<scale::RangeScale>>),
+    /// Replaces null and NaN by key.
+    ImputePerKey(Box<per_key::PerKey<impute::Fill>>),
 }
 
 impl Mapper {
@@ -232,6 +280,16 @@ impl Mapper {
             Self::Polynomial(map) => map,
             Self::Pca(map) => map.as_ref(),
             Self::ScaleToGaussian(map) => map,
+            Self::OneHotStrict(map) => map.as_ref(),
+            Self::Ordinal(map) => map.as_ref(),
+            Self::Vocabulary(map) => map.as_ref(),
+            Self::HashBuckets(map) => map,
+            Self::Cross(map) => map.as_ref(),
+            Self::Frequency(map) => map.as_ref(),
+            Self::TargetMean(map) => map.as_ref(),
+            Self::StandardizePerKey(map) => map.as_ref(),
+            Self::ScaleToRangePerKey(map) => map.as_ref(),
+            Self::ImputePerKey(map) => map.as_ref(),
         }
     }
 }

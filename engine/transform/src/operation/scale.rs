@@ -20,6 +20,7 @@ use crate::error::TransformError;
 use crate::fit::Builder;
 use crate::fit::analyzer::{Analyzer, ColumnAnalyzer, Wanted};
 use crate::graph::{Cell, CellInputs};
+use crate::operation::per_key::{self, OfNumber, PerKey};
 use crate::operation::{Fitted, Fitting, Inputs, Map, Mapper, Plan};
 use crate::spec::OfColumns;
 use crate::value::{Value, ValueKind};
@@ -36,6 +37,9 @@ pub struct ScaleToRange {
     /// Whether values beyond those of training are held in the range.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clip: bool,
+    /// Columns for each combination of whose values constants are learnt apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub per: Vec<String>,
     /// What the results are called, one each; they replace their columns without.
     #[serde(default, rename = "as", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
@@ -47,7 +51,7 @@ fn unit_range() -> [f64; 2] {
 
 impl OfColumns for ScaleToRange {
     fn of_columns(columns: Vec<String>) -> Self {
-        Self { columns, range: unit_range(), clip: false, names: Vec::new() }
+        Self { columns, range: unit_range(), clip: false, per: Vec::new(), names: Vec::new() }
     }
 }
 
@@ -105,18 +109,21 @@ struct ScaleFitting {
     operation: &'static str,
     column: String,
     method: Method,
+    keys: usize,
 }
 
 fn plan(
     graph: &mut Builder<'_>,
     operation: &'static str,
     (columns, names): (&[String], &[String]),
+    per: &[String],
     method: Method,
 ) -> Result<()> {
     for (column, name) in graph.renamed(columns, names)? {
-        let input = graph.number(column)?;
-        let fitting = ScaleFitting { operation, column: column.to_owned(), method };
-        graph.step(&[input], [(name, ValueKind::FLOAT)], fitting)?;
+        let mut inputs = vec![graph.number(column)?];
+        inputs.extend(graph.scalars(per)?);
+        let fitting = ScaleFitting { operation, column: column.to_owned(), method, keys: per.len() };
+        graph.step(&inputs, [(name, ValueKind::FLOAT)], fitting)?;
     }
     Ok(())
 }
@@ -146,13 +153,13 @@ impl Plan for ScaleToRange {
     fn plan(&self, graph: &mut Builder<'_>) -> Result<()> {
         let [low, high] = self.range;
         let method = Method::Range { low, high, clip: self.clip };
-        plan(graph, "scale_to_range", (&self.columns, &self.names), method)
+        plan(graph, "scale_to_range", (&self.columns, &self.names), &self.per, method)
     }
 }
 
 impl Plan for MaxAbsScale {
     fn plan(&self, graph: &mut Builder<'_>) -> Result<()> {
-        plan(graph, "max_abs_scale", (&self.columns, &self.names), Method::MaxAbs)
+        plan(graph, "max_abs_scale", (&self.columns, &self.names), &[], Method::MaxAbs)
     }
 }
 
@@ -164,23 +171,25 @@ impl Plan for RobustScale {
 
     fn plan(&self, graph: &mut Builder<'_>) -> Result<()> {
         let [low, high] = self.quantiles;
-        plan(graph, "robust_scale", (&self.columns, &self.names), Method::Robust { low, high })
+        plan(graph, "robust_scale", (&self.columns, &self.names), &[], Method::Robust { low, high })
     }
 }
 
 impl Fitting for ScaleFitting {
     fn wanted(&self) -> Vec<Wanted> {
-        let analyzer = ColumnAnalyzer::new();
-        vec![Wanted::of(
-            0,
-            match self.method {
-                Method::Range { .. } | Method::MaxAbs => analyzer.with_bounds(),
-                Method::Robust { .. } => analyzer.with_quantiles(),
-            },
-        )]
+        let analyzer = match self.method {
+            Method::Range { .. } | Method::MaxAbs => ColumnAnalyzer::new().with_bounds(),
+            Method::Robust { .. } => ColumnAnalyzer::new().with_quantiles(),
+        };
+        if self.keys > 0 { per_key::wanted(analyzer, self.keys) } else { vec![Wanted::of(0, analyzer)] }
     }
 
     fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
+        if self.keys > 0 {
+            let of = |column: &ColumnAnalyzer| self.method.range(column);
+            let constants = PerKey::fit(answers, (self.operation, &self.column), of)?;
+            return Ok(Fitted::Done(Mapper::ScaleToRangePerKey(Box::new(constants))));
+        }
         let column = answers.into_iter().find_map(Analyzer::into_column);
         let mapper = column.and_then(|column| self.method.fit(&column));
         let no_values = TransformError::NoValues { operation: self.operation, column: self.column };
@@ -189,13 +198,16 @@ impl Fitting for ScaleFitting {
 }
 
 impl Method {
+    fn range(self, column: &ColumnAnalyzer) -> Option<RangeScale> {
+        let Self::Range { low, high, clip } = self else { return None };
+        let (minimum, maximum) = column.bounds?.of_values()?;
+        Some(RangeScale { minimum, maximum, low, high, clip })
+    }
+
     /// The constants; `None` when there was no value.
     fn fit(self, column: &ColumnAnalyzer) -> Option<Mapper> {
         Some(match self {
-            Self::Range { low, high, clip } => {
-                let (minimum, maximum) = column.bounds?.of_values()?;
-                Mapper::ScaleToRange(RangeScale { minimum, maximum, low, high, clip })
-            }
+            Self::Range { .. } => Mapper::ScaleToRange(self.range(column)?),
             Self::MaxAbs => {
                 let (minimum, maximum) = column.bounds?.of_values()?;
                 let largest = if maximum > -minimum { maximum } else { -minimum };
@@ -259,7 +271,7 @@ pub struct RangeScale {
     pub clip: bool,
 }
 
-impl RangeScale {
+impl OfNumber for RangeScale {
     fn of(&self, value: f64) -> f64 {
         let width = self.maximum - self.minimum;
         let share = if width > 0.0 { (value - self.minimum) / width } else { value - self.minimum };

@@ -1,6 +1,7 @@
 //! Standardize: (x − mean) / standard deviation, fitted on the finite values of the training rows, divisor n
 //! (scikit-learn's `StandardScaler`, TFT's `scale_to_z_score`). A constant column is centred and not scaled. Null
-//! stays null; NaN and infinities stay what they are and stop the training, which names their row.
+//! stays null; NaN and infinities stay what they are and stop the training, which names their row. With `per`, mean and
+//! deviation are those of a row's key: see `operation::per_key`.
 
 use arrow::datatypes::Float64Type;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use sluice_summaries::Moments;
 use crate::fit::Builder;
 use crate::fit::analyzer::{Analyzer, ColumnAnalyzer, Wanted};
 use crate::graph::{Cell, CellInputs};
+use crate::operation::per_key::{self, OfNumber, PerKey};
 use crate::operation::{Fitted, Fitting, Inputs, Map, Mapper, Plan};
 use crate::spec::OfColumns;
 use crate::value::{Value, ValueKind};
@@ -21,6 +23,9 @@ use crate::value::{Value, ValueKind};
 pub struct StandardizeOptions {
     /// The columns.
     pub columns: Vec<String>,
+    /// Columns for each combination of whose values constants are learnt apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub per: Vec<String>,
     /// What the results are called, one each; they replace their columns without.
     #[serde(default, rename = "as", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
@@ -28,16 +33,17 @@ pub struct StandardizeOptions {
 
 impl OfColumns for StandardizeOptions {
     fn of_columns(columns: Vec<String>) -> Self {
-        Self { columns, names: Vec::new() }
+        Self { columns, per: Vec::new(), names: Vec::new() }
     }
 }
 
 impl Plan for StandardizeOptions {
     fn plan(&self, graph: &mut Builder<'_>) -> Result<()> {
         for (column, name) in graph.renamed(&self.columns, &self.names)? {
-            let input = graph.number(column)?;
-            let fitting = StandardizeFitting { column: column.to_owned() };
-            graph.step(&[input], [(name, ValueKind::FLOAT)], fitting)?;
+            let mut inputs = vec![graph.number(column)?];
+            inputs.extend(graph.scalars(&self.per)?);
+            let fitting = StandardizeFitting { column: column.to_owned(), keys: self.per.len() };
+            graph.step(&inputs, [(name, ValueKind::FLOAT)], fitting)?;
         }
         Ok(())
     }
@@ -46,14 +52,21 @@ impl Plan for StandardizeOptions {
 #[derive(Debug)]
 struct StandardizeFitting {
     column: String,
+    keys: usize,
 }
 
 impl Fitting for StandardizeFitting {
     fn wanted(&self) -> Vec<Wanted> {
-        vec![Wanted::of(0, ColumnAnalyzer::new().with_moments())]
+        let column = ColumnAnalyzer::new().with_moments();
+        if self.keys > 0 { per_key::wanted(column, self.keys) } else { vec![Wanted::of(0, column)] }
     }
 
     fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
+        if self.keys > 0 {
+            let of = |column: &ColumnAnalyzer| Standardize::fit(column.moments.as_ref()?);
+            let constants = PerKey::fit(answers, ("standardize", &self.column), of)?;
+            return Ok(Fitted::Done(Mapper::StandardizePerKey(Box::new(constants))));
+        }
         let column = answers.into_iter().find_map(Analyzer::into_column);
         let fitted = column.and_then(|column| Standardize::fit(column.moments.as_ref()?));
         let constants = fitted
@@ -80,6 +93,12 @@ impl Standardize {
         let negligible = 10.0 * f64::EPSILON * mean.abs();
         let standard_deviation = if spread > negligible { spread } else { 1.0 };
         Some(Self { mean, standard_deviation })
+    }
+}
+
+impl OfNumber for Standardize {
+    fn of(&self, value: f64) -> f64 {
+        (value - self.mean) / self.standard_deviation
     }
 }
 

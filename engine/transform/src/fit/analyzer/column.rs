@@ -82,6 +82,32 @@ impl ColumnAnalyzer {
         self
     }
 
+    /// Whether it counts texts.
+    pub(crate) fn is_text(&self) -> bool {
+        self.is_text
+    }
+
+    /// Adds a text.
+    pub(crate) fn add_text(&mut self, text: &str) {
+        if let Some(frequencies) = &mut self.frequencies {
+            frequencies.update(text);
+        }
+    }
+
+    /// Adds finite numbers.
+    pub(crate) fn add_finite(&mut self, finite: &[f64]) {
+        if let Some(moments) = &mut self.moments {
+            moments.update(finite);
+        }
+        if let Some(bounds) = &mut self.bounds {
+            finite.iter().for_each(|value| bounds.add(*value));
+        }
+        if let Some(quantiles) = &mut self.quantiles {
+            quantiles.update(finite);
+        }
+        self.count_numbers(finite.iter().map(|value| (*value, 1)));
+    }
+
     fn add_counted(&mut self, finite: &[(f64, u64)]) {
         if let Some(moments) = &mut self.moments {
             moments.update_counted(finite.iter().copied());
@@ -148,16 +174,7 @@ impl Analyze for ColumnAnalyzer {
         }
         let mut finite = Vec::new();
         finite_rows(rows.names[0], values, "the transform", &mut self.presence, &mut finite)?;
-        if let Some(moments) = &mut self.moments {
-            moments.update(&finite);
-        }
-        if let Some(bounds) = &mut self.bounds {
-            finite.iter().for_each(|value| bounds.add(*value));
-        }
-        if let Some(quantiles) = &mut self.quantiles {
-            quantiles.update(&finite);
-        }
-        self.count_numbers(finite.iter().map(|value| (*value, 1)));
+        self.add_finite(&finite);
         Ok(())
     }
 

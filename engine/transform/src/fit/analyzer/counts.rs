@@ -1,5 +1,5 @@
 //! How often each value of a column occurs, exactly. Null, NaN and infinities are counted apart; zeros of both signs
-//! are one value. Past [`ValueCounts::LIMIT`] different values the counting stops: it is then known that there are more.
+//! are one value. Past a limit ([`ValueCounts::LIMIT`]) of different values the counting stops: it is then known that there are more.
 
 use std::hash::Hash;
 
@@ -155,16 +155,40 @@ pub(crate) struct ValueCounts {
     num_missing: u64,
     num_infinite: u64,
     num_absent: u64,
+    limit: usize,
     overflows: bool,
 }
 
 impl ValueCounts {
-    /// More different values than this are not counted.
+    /// More different values than this are not counted, unless told otherwise.
     pub(crate) const LIMIT: usize = 1 << 20;
 
     /// Nothing yet.
     pub(crate) fn new() -> Self {
-        Self { counts: Counts::new(None), num_missing: 0, num_infinite: 0, num_absent: 0, overflows: false }
+        Self {
+            counts: Counts::new(None),
+            num_missing: 0,
+            num_infinite: 0,
+            num_absent: 0,
+            limit: Self::LIMIT,
+            overflows: false,
+        }
+    }
+
+    /// Counts no more different values than this.
+    pub(crate) fn with_limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Rows, whatever they hold.
+    pub(crate) fn num_rows(&self) -> u64 {
+        let counted: u64 = match &self.counts {
+            Counts::Text(counts) => counts.values().sum(),
+            Counts::Integer(counts) => counts.values().sum(),
+            Counts::Unsigned(counts) | Counts::Float(counts) => counts.values().sum(),
+            Counts::Boolean(counts) => counts.iter().sum(),
+        };
+        counted + self.num_missing + self.num_infinite + self.num_absent
     }
 
     /// The counts; incomplete past the limit.
@@ -179,12 +203,12 @@ impl ValueCounts {
 
     /// How many different values there are; past the limit, more than this.
     pub(crate) fn len(&self) -> usize {
-        if self.overflows { Self::LIMIT } else { self.counts.len() }
+        if self.overflows { self.limit } else { self.counts.len() }
     }
 
     /// Gives up the counts where there are too many, so that the state does not depend on the order of rows.
     fn bound(&mut self) {
-        if self.overflows || self.counts.len() > Self::LIMIT {
+        if self.overflows || self.counts.len() > self.limit {
             self.overflows = true;
             self.counts = self.counts.emptied();
         }
@@ -274,7 +298,7 @@ impl ValueCounts {
 
 impl Analyze for ValueCounts {
     fn empty(&self) -> Self {
-        Self { counts: self.counts.emptied(), ..Self::new() }
+        Self { counts: self.counts.emptied(), limit: self.limit, ..Self::new() }
     }
 
     fn prepare(&mut self, kind: Option<&ColumnKind>) {

@@ -42,7 +42,7 @@ impl Analyze for ItemCounts {
     fn rows(&mut self, rows: &Rows<'_>) -> Result<()> {
         let lists = Lists::of(rows.values[0].column()?, rows.names[0], "the transform")?;
         let items = Value::Column(lists.items_of_rows()?);
-        self.0.rows(&Rows { names: rows.names.clone(), values: vec![&items] })
+        self.0.rows(&Rows { names: rows.names.clone(), values: vec![&items], hashes: rows.hashes })
     }
 
     fn merge(&mut self, later: Self) -> Result<()> {

@@ -7,18 +7,24 @@
 mod column;
 mod counts;
 mod items;
+mod keyed;
 mod ordered;
 mod power;
 mod products;
+mod target;
 mod terms;
+mod tokens;
 
 pub(crate) use column::ColumnAnalyzer;
 pub(crate) use counts::{Counts, ValueCounts};
 pub(crate) use items::ItemCounts;
+pub(crate) use keyed::{KeyCounts, Keyed, KeyedColumn, MAX_KEYS};
 pub(crate) use ordered::{Knot, OrderedAnalyzer};
 pub(crate) use power::PowerAnalyzer;
 pub(crate) use products::ProductsAnalyzer;
+pub(crate) use target::{LevelTarget, TargetMoments};
 pub(crate) use terms::TermCounts;
+pub(crate) use tokens::{TokenCounts, TokenOptions};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +58,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) names: Vec<&'a str>,
     /// The values.
     pub(crate) values: Vec<&'a Value>,
+    /// The hashes of the rows, where the analyzer wants to know which rows they are.
+    pub(crate) hashes: Option<&'a [u64]>,
 }
 
 /// The contract of an analyzer.
@@ -72,6 +80,11 @@ pub(crate) trait Analyze: Sized {
     /// Whether it can be told afterwards what went into missing cells.
     fn takes_fill(&self) -> bool {
         self.takes_counted()
+    }
+
+    /// Whether it wants to know which rows they are.
+    fn needs_identity(&self) -> bool {
+        false
     }
 
     /// Adds rows.
@@ -119,6 +132,15 @@ pub(crate) enum Analyzer {
     Products(ProductsAnalyzer),
     /// One column weighted by ranks.
     Ordered(Box<OrderedAnalyzer>),
+    // Categories.
+    /// Moments, quantiles and frequencies of one column, for each key.
+    Keyed(Box<KeyedColumn>),
+    /// How often each key occurs.
+    KeyCounts(KeyCounts),
+    /// How often each token occurs, with weights and labels.
+    Tokens(Box<TokenCounts>),
+    /// Moments of the label for each level and fold.
+    Target(Box<LevelTarget>),
 }
 
 /// Hands a call on to the variant.
@@ -133,6 +155,10 @@ macro_rules! each {
             Analyzer::Power($analyzer) => $call,
             Analyzer::Products($analyzer) => $call,
             Analyzer::Ordered($analyzer) => $call,
+            Analyzer::Keyed($analyzer) => $call,
+            Analyzer::KeyCounts($analyzer) => $call,
+            Analyzer::Tokens($analyzer) => $call,
+            Analyzer::Target($analyzer) => $call,
         }
     };
 }
@@ -179,6 +205,30 @@ impl From<ProductsAnalyzer> for Analyzer {
     }
 }
 
+impl From<KeyedColumn> for Analyzer {
+    fn from(analyzer: KeyedColumn) -> Self {
+        Self::Keyed(Box::new(analyzer))
+    }
+}
+
+impl From<KeyCounts> for Analyzer {
+    fn from(analyzer: KeyCounts) -> Self {
+        Self::KeyCounts(analyzer)
+    }
+}
+
+impl From<TokenCounts> for Analyzer {
+    fn from(analyzer: TokenCounts) -> Self {
+        Self::Tokens(Box::new(analyzer))
+    }
+}
+
+impl From<LevelTarget> for Analyzer {
+    fn from(analyzer: LevelTarget) -> Self {
+        Self::Target(Box::new(analyzer))
+    }
+}
+
 impl Analyzer {
     pub(crate) fn into_column(self) -> Option<ColumnAnalyzer> {
         let Self::Column(analyzer) = self else { return None };
@@ -214,6 +264,26 @@ impl Analyzer {
         let Self::Ordered(analyzer) = self else { return None };
         Some(*analyzer)
     }
+
+    pub(crate) fn into_keyed(self) -> Option<KeyedColumn> {
+        let Self::Keyed(analyzer) = self else { return None };
+        Some(*analyzer)
+    }
+
+    pub(crate) fn into_key_counts(self) -> Option<KeyCounts> {
+        let Self::KeyCounts(analyzer) = self else { return None };
+        Some(analyzer)
+    }
+
+    pub(crate) fn into_tokens(self) -> Option<TokenCounts> {
+        let Self::Tokens(analyzer) = self else { return None };
+        Some(*analyzer)
+    }
+
+    pub(crate) fn into_target(self) -> Option<LevelTarget> {
+        let Self::Target(analyzer) = self else { return None };
+        Some(*analyzer)
+    }
 }
 
 impl Analyze for Analyzer {
@@ -227,6 +297,10 @@ impl Analyze for Analyzer {
 
     fn takes_counted(&self) -> bool {
         each!(self, analyzer => analyzer.takes_counted())
+    }
+
+    fn needs_identity(&self) -> bool {
+        each!(self, analyzer => analyzer.needs_identity())
     }
 
     fn takes_fill(&self) -> bool {
@@ -259,6 +333,10 @@ impl Analyze for Analyzer {
             (Self::Power(mine), Self::Power(later)) => mine.merge(*later),
             (Self::Products(mine), Self::Products(later)) => mine.merge(later),
             (Self::Ordered(mine), Self::Ordered(later)) => mine.merge(*later),
+            (Self::Keyed(mine), Self::Keyed(later)) => mine.merge(*later),
+            (Self::KeyCounts(mine), Self::KeyCounts(later)) => mine.merge(later),
+            (Self::Tokens(mine), Self::Tokens(later)) => mine.merge(*later),
+            (Self::Target(mine), Self::Target(later)) => mine.merge(*later),
             _ => Err(CommonError::Internal("two states of a transform hold other analyzers".into()).into()),
         }
     }
