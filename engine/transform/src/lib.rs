@@ -18,7 +18,7 @@ mod testing;
 pub mod value;
 
 pub use error::TransformError;
-pub use fit::{Analysis, Fitter, PlannedFeature, fit};
+pub use fit::{Analysis, Fitter, PlannedFeature, PlannedLearning, PlannedScan, ScannedColumn, fit};
 pub use graph::Transform;
 pub use operation::Mapper;
 pub use spec::{Operation, TransformSpec};

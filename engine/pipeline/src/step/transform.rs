@@ -7,10 +7,12 @@ use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
 use sluice_core::role::Roles;
-use sluice_core::seam::BatchSource as _;
-use sluice_ingest::Dataset;
+use sluice_core::seam::{BatchSource as _, BatchTransform as _};
+use sluice_ingest::{Dataset, IngestError};
+use sluice_source::FileSource;
 use sluice_transform::{Fitter, Transform, TransformSpec};
 
+use crate::step::apply::column_map;
 use crate::step::{TRAIN, made_from};
 
 /// The artifact's kind.
@@ -18,6 +20,8 @@ pub const TRANSFORM_KIND: &str = "transform";
 /// The version of its format.
 pub const TRANSFORM_VERSION: u32 = 2;
 const FILE: &str = "transform.json";
+/// The map from output columns to the columns of the data.
+const COLUMNS_FILE: &str = "columns.json";
 
 /// Fits a transform on the training rows and writes it.
 ///
@@ -31,10 +35,21 @@ pub fn fit(
     execution: &Execution,
 ) -> Result<(Transform, Artifact)> {
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
+    check_rows(dataset, &source)?;
     let mut fitter = Fitter::new(spec, &source.plan().columns, roles)?;
     check_leaks(&fitter, dataset, roles)?;
     fitter.scan(&source, execution)?;
     publish(fitter.finish()?, dataset, target)
+}
+
+/// Refuses a data set without training rows, from which nothing can be learned.
+pub(super) fn check_rows(dataset: &Dataset, source: &FileSource) -> Result<()> {
+    if source.plan().rows() > 0 {
+        return Ok(());
+    }
+    let found = dataset.record().subsets.iter().map(|(name, rows)| (name.clone(), *rows)).collect();
+    let rule = dataset.record().assigned.clone();
+    Err(IngestError::Empty { name: TRAIN.into(), found, rule }.into())
 }
 
 /// Refuses features that leak the label, as the lineage of the data set's columns shows it.
@@ -51,7 +66,7 @@ pub fn check_lineage(
     check_leaks(&Fitter::new(spec, &source.plan().columns, roles)?, dataset, roles)
 }
 
-fn check_leaks(fitter: &Fitter, dataset: &Dataset, roles: &Roles) -> Result<()> {
+pub(super) fn check_leaks(fitter: &Fitter, dataset: &Dataset, roles: &Roles) -> Result<()> {
     match &dataset.record().query {
         Some(query) => Ok(fitter.check_lineage(roles, &query.lineage)?),
         None => Ok(()),
@@ -63,9 +78,18 @@ fn check_leaks(fitter: &Fitter, dataset: &Dataset, roles: &Roles) -> Result<()> 
 /// # Errors
 /// What writing meets.
 pub fn publish(transform: Transform, dataset: &Dataset, target: &Path) -> Result<(Transform, Artifact)> {
+    publish_of(transform, dataset.artifact().digest(), target)
+}
+
+/// As [`publish`], of a data set with this digest.
+///
+/// # Errors
+/// What writing meets.
+pub fn publish_of(transform: Transform, dataset: &str, target: &Path) -> Result<(Transform, Artifact)> {
     let mut draft = Draft::new(target)?;
     draft.write_json(FILE, &transform)?;
-    let made_from = made_from([("dataset", dataset.artifact().digest())]);
+    draft.write_json(COLUMNS_FILE, &column_map(transform.space()))?;
+    let made_from = made_from([("dataset", dataset)]);
     let artifact = draft.publish(TRANSFORM_KIND, TRANSFORM_VERSION, made_from)?;
     Ok((transform, artifact))
 }

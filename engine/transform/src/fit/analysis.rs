@@ -54,7 +54,7 @@ impl Gathering {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     /// Whether it reads one source column, which may come counted or apart.
-    counted: bool,
+    pub(super) counted: bool,
     values: Vec<String>,
     names: Vec<String>,
     /// Taken out when the scan is over.
