@@ -6,13 +6,14 @@
 //! standardized. Features are the names that operations write, in the order in which they were first written; `drop`
 //! takes one out. What is never written is not a feature.
 //!
-//! [`fit`] plans and fits, [`graph`] is what was fitted, `operation` holds the operations, one file each.
+//! [`suggest`] proposes operations, [`fit`] plans and fits, [`graph`] is what was fitted, `operation` holds the operations, one file each.
 
 mod error;
 pub mod fit;
 pub mod graph;
 mod operation;
 pub mod spec;
+pub mod suggest;
 #[cfg(test)]
 mod testing;
 pub mod value;

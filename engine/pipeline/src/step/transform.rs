@@ -2,16 +2,20 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use sluice_core::artifact::{Artifact, Draft};
-use sluice_core::error::Result;
+use sluice_core::error::{Diagnostic, ErrorKind, Result};
 use sluice_core::execution::Execution;
-use sluice_core::plan::PlanOptions;
+use sluice_core::plan::{PlanOptions, PlannedColumn};
 use sluice_core::role::Roles;
 use sluice_core::seam::{BatchSource as _, BatchTransform as _};
 use sluice_ingest::{Dataset, IngestError};
 use sluice_source::FileSource;
-use sluice_transform::{Fitter, Transform, TransformSpec};
+use sluice_transform::{Fitter, PlannedFeature, PlannedScan, Transform, TransformSpec};
 
+use crate::check::planned_columns;
+use crate::spec::PipelineFile;
 use crate::step::apply::column_map;
 use crate::step::{TRAIN, made_from};
 
@@ -101,4 +105,68 @@ pub fn publish_of(transform: Transform, dataset: &str, target: &Path) -> Result<
 pub fn open(folder: &Path) -> Result<(Transform, Artifact)> {
     let artifact = Artifact::open(folder, TRANSFORM_KIND, TRANSFORM_VERSION)?;
     Ok((artifact.read_json(FILE)?, artifact))
+}
+
+/// What stands in the way of planning.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A query whose columns have no names before it is answered.
+    #[error("only the rows tell which columns the query answers")]
+    Columns,
+}
+
+impl Diagnostic for PlanError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("name its expressions with AS, or ingest the data and name the data set".into())
+    }
+}
+
+/// What fitting will do.
+#[derive(Clone, Debug, Serialize)]
+pub struct TransformPlan {
+    /// The scans of the training rows, in order.
+    pub scans: Vec<PlannedScan>,
+    /// The features that will come out.
+    pub features: Vec<PlannedFeature>,
+}
+
+impl TransformPlan {
+    /// Binds operations to the columns of data.
+    ///
+    /// # Errors
+    /// `TransformError` when an operation does not fit its columns.
+    pub fn new(spec: &TransformSpec, columns: &[PlannedColumn], roles: &Roles) -> Result<Self> {
+        let fitter = Fitter::new(spec, columns, roles)?;
+        Ok(Self { scans: fitter.scans(), features: fitter.features() })
+    }
+}
+
+/// What fitting on a data set will do.
+///
+/// # Errors
+/// What opening meets, and as [`TransformPlan::new`].
+pub fn plan_of_dataset(
+    spec: &TransformSpec,
+    dataset: &Dataset,
+    roles: &Roles,
+    execution: &Execution,
+) -> Result<TransformPlan> {
+    let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
+    TransformPlan::new(spec, &source.plan().columns, roles)
+}
+
+/// What fitting the transform of a pipeline file will do, as the header of its data tells.
+///
+/// # Errors
+/// [`PlanError`] where only the rows tell the columns; what opening meets, and as
+/// [`TransformPlan::new`].
+pub fn plan_of_file(file: &PipelineFile) -> Result<TransformPlan> {
+    let roles = &file.spec.data.roles;
+    let Some(columns) = planned_columns(file)? else { return Err(PlanError::Columns.into()) };
+    let planned = TransformPlan::new(&file.spec.transform, &columns, roles);
+    planned.map_err(|error| error.in_place("`transform`"))
 }

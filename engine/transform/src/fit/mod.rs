@@ -13,7 +13,7 @@ mod schedule;
 
 pub use analysis::Analysis;
 pub use schedule::{PlannedLearning, PlannedScan, ScannedColumn};
-pub(crate) use builder::{Blueprint, Builder, ValueId};
+pub(crate) use builder::{Blueprint, Builder, ValueId, role_name};
 
 use std::collections::BTreeSet;
 
