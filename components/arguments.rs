@@ -68,7 +68,7 @@ pub(crate) enum Component {
     Schema(crate::schema::SchemaArguments),
     /// Check statistics against a schema.
     Validate(crate::validate::ValidateArguments),
-    /// Fit the transform on the training rows; plan, propose and apply it.
+    /// Fit the transform on the training rows.
     Transform(crate::transform::TransformArguments),
     /// Fit a model and package it with its transform.
     Train(crate::train::TrainArguments),

@@ -32,4 +32,5 @@ mod support;
 mod tables;
 mod taxi;
 mod tfdv_files;
+mod transform;
 mod validate;

@@ -56,9 +56,10 @@ names that operations write. Missing values: impute. Numbers: standardize, scale
 robust_scale, math, clip, bucketize, pass_through. Expressions: derive. Categories: one_hot. Not a feature after all:
 drop. Each with its formula: docs/transform.md.";
 
-/// Fit the transform on the training rows; plan, propose and apply it.
+/// Fit the transform on the training rows.
 ///
-/// Without a task it fits: what operations must know of the training rows, in as few scans as they allow.
+/// Without a task it fits, in as few scans as the operations allow; `plan` shows the scans, `suggest` proposes
+/// operations, `apply` computes features in bulk, `merge` joins the states of shards.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = EXAMPLES)]
 pub(crate) struct TransformArguments {

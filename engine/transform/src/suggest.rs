@@ -22,6 +22,9 @@ const KEY_ROWS: u64 = 100;
 const KEY_SHARE: f64 = 0.95;
 /// Text with more values than this has no indicator for each.
 const MOST_LEVELS: u64 = 1000;
+/// Integers that name things begin here, and are on average so far apart: postal codes, tracts.
+const CODES_FROM: f64 = 1000.0;
+const CODES_APART: f64 = 10.0;
 /// |mean − median| / sd beyond this is a skew; it lies between 0 and 1.
 const SKEW: f64 = 0.2;
 /// A largest value so many times as far from the median as the quartiles are from each other is a long tail.
@@ -124,6 +127,11 @@ fn decide(column: &ColumnStatistics, schema: Option<&Schema>, suggestion: &mut S
             suggestion.reasons.push("the schema calls it categorical".into());
             suggestion.operations.push("one_hot".into());
         }
+        ColumnKind::Integer | ColumnKind::Unsigned if looks_like_codes(column) => {
+            let distinct = column.distinct.map_or(0, |distinct| distinct.count);
+            suggestion.reasons.push(format!("{distinct} integers far apart: codes rather than amounts"));
+            suggestion.operations.push("one_hot".into());
+        }
         ColumnKind::Integer | ColumnKind::Unsigned | ColumnKind::Float | ColumnKind::Decimal { .. } => {
             number(column, suggestion);
         }
@@ -142,6 +150,15 @@ fn is_categorical(name: &str, schema: &Schema) -> bool {
         feature.and_then(|feature| feature.domain.as_ref()),
         Some(Domain::Int { is_categorical: true, .. } | Domain::Float { is_categorical: true, .. })
     )
+}
+
+/// Whether integers have so few values in so wide a range, and none of the small ones, that they name things.
+fn looks_like_codes(column: &ColumnStatistics) -> bool {
+    let (Some(numeric), Some(distinct)) = (&column.numeric, column.distinct) else { return false };
+    let (Some(min), Some(max)) = (numeric.min, numeric.max) else { return false };
+    (2..=MOST_LEVELS).contains(&distinct.count)
+        && min >= CODES_FROM
+        && max - min > CODES_APART * distinct.count as f64
 }
 
 fn boolean(column: &ColumnStatistics, suggestion: &mut Suggestion) {
@@ -411,17 +428,29 @@ mod tests {
                 column("city", ColumnKind::Text, 1, 0),
                 column("empty", ColumnKind::Text, 0, 1000),
                 column("company name", ColumnKind::Text, 30, 50),
-                column("street", ColumnKind::Text, 5000, 0),
+                ColumnStatistics {
+                    presence: Presence { num_rows: 10_000, ..Presence::default() },
+                    ..column("street", ColumnKind::Text, 5000, 0)
+                },
                 column("paid", ColumnKind::Boolean, 2, 0),
                 column("when", ColumnKind::Timestamp { zone: None, nanoseconds: false }, 900, 0),
                 numbers("fare", 5, (0.0, [6.0, 8.0, 15.0], 9000.0)),
                 numbers("change", 50, (-9000.0, [-1.0, 0.0, 1.0], 9000.0)),
+                ColumnStatistics {
+                    kind: ColumnKind::Integer,
+                    ..ColumnStatistics {
+                        distinct: Some(Distinct { count: 80, relative_error: 0.0 }),
+                        ..numbers("zip", 0, (10_115.0, [20_000.0, 40_000.0, 60_000.0], 99_998.0))
+                    }
+                },
                 numbers("age", 0, (18.0, [30.0, 40.0, 50.0], 90.0)),
             ],
             ..DatasetStatistics::default()
         };
         let roles = Roles { label: Some("tips".into()), ..Roles::default() };
-        let yaml = suggest(&statistics, None, &roles).to_yaml();
+        let suggestions = suggest(&statistics, None, &roles);
+        assert!(suggestions.columns.iter().all(|column| !column.reasons.is_empty()), "{suggestions:?}");
+        let yaml = suggestions.to_yaml();
         let lines: Vec<&str> = yaml.lines().map(str::trim).filter(|line| line.starts_with("- ")).collect();
         assert_eq!(
             lines,
@@ -433,7 +462,7 @@ mod tests {
                 "- standardize: [fare, age]",
                 "- bucketize: { columns: [change], buckets: 10, by: quantile }",
                 "- pass_through: [paid]",
-                "- one_hot: [\"company name\"]",
+                "- one_hot: [\"company name\", zip]",
                 "- derive: { \"when hour\": \"hour(\\\"when\\\")\", \"when dayofweek\": \"dayofweek(\\\"when\\\")\" }",
                 "- one_hot: [\"when hour\", \"when dayofweek\"]",
             ]
@@ -441,6 +470,7 @@ mod tests {
         for reason in [
             "# id: looks like a key: 1000 different values in 1000 rows",
             "# tips: is the label",
+            "# zip: 80 integers far apart: codes rather than amounts",
             "# city: has one value only",
             "# empty: has no value",
             "# street: text with 5000 values, more than `one_hot` takes by itself",

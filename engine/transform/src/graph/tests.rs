@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -21,11 +21,14 @@ fn mixed(rows: usize, seed: usize) -> RecordBatch {
         (0..rows).map(|row| (at(row, 5) % 6 != 0).then(|| format!("c{}", at(row, 6) % 12))).collect();
     let booleans: BooleanArray =
         (0..rows).map(|row| (at(row, 7) % 4 != 0).then(|| at(row, 8) % 3 == 0)).collect();
+    let times: TimestampMicrosecondArray =
+        (0..rows).map(|row| (at(row, 9) % 8 != 0).then(|| (at(row, 10) % 200) as i64 * 3_600_000_000)).collect();
     table(vec![
         ("x", Arc::new(floats) as ArrayRef),
         ("n", Arc::new(integers)),
         ("c", Arc::new(texts)),
         ("b", Arc::new(booleans)),
+        ("t", Arc::new(times)),
     ])
 }
 
@@ -36,6 +39,9 @@ fn everything() -> serde_json::Value {
         { "clip": { "columns": ["x"], "at_least": -5.0, "at_most": 100.0 } },
         { "standardize": ["x"] },
         { "derive": { "twice": "2 * x + coalesce(n, 0)", "long": "length(c) > 2" } },
+        { "derive": { "hour": "hour(t)", "day": "dayofweek(t)" } },
+        { "standardize": ["hour"] },
+        { "one_hot": ["day"] },
         { "scale_to_range": { "columns": ["twice"], "range": [-1, 1], "clip": true } },
         { "impute": { "columns": ["n"], "with": "most_frequent" } },
         { "max_abs_scale": { "columns": ["n"], "as": ["n share"] } },
