@@ -105,6 +105,39 @@ fn a_scan_goes_on_with_the_rows_of_the_scan_before() {
     assert_eq!(missing.code, Some(2), "{missing:#?}");
 }
 
+#[test]
+fn stored_spans_merge_to_the_transform_of_the_window() {
+    let place = Place::new();
+    for span in 1..=3_u32 {
+        let mut text = String::from("id,fare,miles,company,paid\n");
+        for row in 0..200 + 50 * span {
+            let _ = writeln!(text, "{span}-{row},{}.5,{},c{},card", row % 41, (row * span) % 17, row % 5);
+        }
+        place.write(&format!("data/span-{span}/trips.csv"), &text);
+    }
+    for (spans, out) in [("1..3", "window"), ("1..2", "first"), ("3..3", "last")] {
+        let input = ["ingest", "data/span-{SPAN}/*.csv", "--spans", spans, "--key", "id", "--out", out];
+        place.sluice(&[&input[..], &["--share", "train=0.7", "--share", "eval=0.3"]].concat()).exits(0);
+    }
+    let scan = |dataset: &str, out: &str, options: &[&str]| {
+        let arguments = ["transform", "fit", dataset, "--partial", "--out", out];
+        place.sluice(&[&arguments[..], options].concat()).exits(0);
+    };
+    let merge = |one: &str, other: &str, out: &str| merge(&place, &[one.into(), other.into()], out);
+    place.sluice(&[&["transform", "fit", "window", "--out", "whole"], &OPERATIONS[..]].concat()).exits(0);
+    scan("first", "first-1", &OPERATIONS);
+    scan("last", "last-1", &OPERATIONS);
+    merge("last-1", "first-1", "merged").exits(0);
+    scan("first", "first-2", &["--continue", "merged"]);
+    scan("last", "last-2", &["--continue", "merged"]);
+    merge("last-2", "first-2", "transform").exits(0);
+    let read = |name: &str| fs_err::read(place.path(name)).unwrap();
+    assert_eq!(read("transform/transform.json"), read("whole/transform.json"));
+    place.assert_failure(&merge("last-2", "last-2", "x"), 2, &["two states hold split 1 of span 3"]);
+    let half = place.sluice(&["transform", "merge", "last-2", "--out", "x"]);
+    place.assert_failure(&half, 2, &["no state of scan 2 has read span 1"]);
+}
+
 fn apply(place: &Place, out: &str, options: &[&str]) -> Value {
     let arguments = ["transform", "apply", "transform", "data", "--subset", "train", "--out", out, "--json"];
     place.sluice(&[&arguments[..], options].concat()).exits(0).json()

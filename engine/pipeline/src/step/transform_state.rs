@@ -76,6 +76,14 @@ pub enum TransformStateError {
         /// What is read.
         part: String,
     },
+    /// Rows that the scans before read and this one did not.
+    #[error("no state of scan {scan} has read {part}, which the scans before it did")]
+    MissingRows {
+        /// The scan.
+        scan: usize,
+        /// What is missing.
+        part: String,
+    },
     /// A state of some of the rows is given where a scan goes on from all of them.
     #[error("`{path}` is the state of a shard, from which no scan can go on")]
     NotMerged {
@@ -97,7 +105,7 @@ impl Diagnostic for TransformStateError {
                 Self::OtherScan { .. } | Self::OtherPast { .. } => {
                     "merge the states of one scan, all made with the same `--continue`"
                 }
-                Self::OtherRows { .. } => "read the same data set in every scan",
+                Self::OtherRows { .. } | Self::MissingRows { .. } => "read the same data sets in every scan",
                 Self::NotMerged { .. } => "merge the states of all shards first: `sluice transform merge`",
             }
             .into(),
@@ -332,11 +340,12 @@ impl TransformState {
         let mut fitter = self.fitter()?;
         if let Some(partial) = self.partial.take() {
             let bytes = bytes_of(&partial)?;
-            if let Some(first) = self.finished.first()
-                && !partial.parts().eq(read(first)?.parts())
-            {
-                let (scan, part) = (self.scan_number(), "other parts of the data".into());
-                return Err(TransformStateError::OtherRows { scan, part }.into());
+            if let Some(first) = self.finished.first() {
+                let read: Vec<&Part> = partial.parts().collect();
+                let scan = self.scan_number();
+                if let Some(missing) = self::read(first)?.parts().find(|part| !read.contains(part)) {
+                    return Err(TransformStateError::MissingRows { scan, part: missing.to_string() }.into());
+                }
             }
             fitter.absorb(partial.finish()?.accumulator)?;
             self.finished.push(bytes);

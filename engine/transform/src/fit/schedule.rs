@@ -46,10 +46,10 @@ impl Fitter {
     /// The scans that are still to come; none for operations that learn nothing.
     #[must_use]
     pub fn scans(&self) -> Vec<PlannedScan> {
-        let mut known = self.known();
+        let mut settled = self.settled();
         let mut scans = Vec::new();
         loop {
-            let gatherings = self.gatherings(&known);
+            let gatherings = self.gatherings(&settled);
             if gatherings.is_empty() {
                 return scans;
             }
@@ -76,7 +76,7 @@ impl Fitter {
                 columns: columns.collect(),
             });
             for step in learning.into_keys() {
-                known[step] = true;
+                settled[step] = true;
             }
         }
     }

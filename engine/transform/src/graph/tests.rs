@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array};
+use arrow::compute::take_record_batch;
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::Transform;
 use crate::testing::{check_laws, check_paths, features, fitted, refusal, table};
 
 fn mixed(rows: usize, seed: usize) -> RecordBatch {
@@ -63,6 +65,23 @@ proptest! {
         let transform = fitted(&mixed(rows, seed), &everything()).unwrap();
         check_paths(&transform, &mixed(rows, seed));
         check_paths(&transform, &mixed(50, seed + 1));
+        check_order(&transform, &mixed(50, seed + 2), seed);
+    }
+}
+
+/// Checks that a row has the same features wherever it stands.
+fn check_order(transform: &Transform, table: &RecordBatch, seed: usize) {
+    let rows = table.num_rows();
+    // Prime to the number of rows, so that every row comes once.
+    let places: Vec<usize> = (0..rows).map(|row| (row * 7 + seed) % rows).collect();
+    assert!(rows % 7 != 0);
+    let order = UInt64Array::from(places.iter().map(|place| *place as u64).collect::<Vec<_>>());
+    let shuffled = take_record_batch(table, &order).unwrap();
+    for ((name, plain), (_, moved)) in features(transform, table).iter().zip(&features(transform, &shuffled)) {
+        for (row, place) in places.iter().enumerate() {
+            let bits = |cell: Option<f64>| cell.map(f64::to_bits);
+            assert_eq!(bits(moved[row]), bits(plain[*place]), "`{name}` of row {place} at {row}");
+        }
     }
 }
 
