@@ -82,9 +82,7 @@ fn taxi_cases(criterion: &mut Criterion) {
     });
     timed.finish();
     let batch = Taxi::new(&options, 1).batch(0, 1000).unwrap();
-    let normal = |name: &str| {
-        sluice_core::column::normalize(batch.column_by_name(name).unwrap()).unwrap()
-    };
+    let normal = |name: &str| sluice_core::column::normalize(batch.column_by_name(name).unwrap()).unwrap();
     let columns: Vec<_> = fitted.input_columns().iter().map(|column| normal(&column.name)).collect();
     let rows: Vec<Vec<Cell<'_>>> =
         (0..1000).map(|row| columns.iter().map(|column| Cell::of_column(column, row)).collect()).collect();

@@ -76,7 +76,8 @@ fn shards_in_rounds_merge_to_the_bytes_of_one_run() {
     let mixed = [first[0].clone(), second.clone()];
     place.assert_failure(&merge(&place, &mixed, "x"), 2, &["`second-2` is of scan 2, `first-1` of scan 1"]);
     place.assert_failure(&merge(&place, &[second.clone(), second], "x"), 2, &["two states hold split"]);
-    let early = place.sluice(&["transform", "fit", "data", "--partial", "--continue", "first-1", "--out", "x"]);
+    let early =
+        place.sluice(&["transform", "fit", "data", "--partial", "--continue", "first-1", "--out", "x"]);
     place.assert_failure(&early, 2, &["`first-1` is the state of a shard", "sluice transform merge"]);
     let other = ["--operation", "standardize: [fare]", "--partial", "--shard", "2/3", "--out", "other"];
     place.sluice(&[&["transform", "fit", "data"], &other[..]].concat()).exits(0);
@@ -155,9 +156,8 @@ fn tensors(bytes: &[u8]) -> (Value, impl Fn(&str) -> Vec<u8>) {
     let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
     let (data, known) = (bytes[8 + length..].to_vec(), header.clone());
     let of = move |name: &str| {
-        let bound = |index: usize| {
-            usize::try_from(known[name]["data_offsets"][index].as_u64().unwrap()).unwrap()
-        };
+        let bound =
+            |index: usize| usize::try_from(known[name]["data_offsets"][index].as_u64().unwrap()).unwrap();
         data[bound(0)..bound(1)].to_vec()
     };
     (header, of)
@@ -173,7 +173,10 @@ fn features_are_the_same_numbers_in_every_layout() {
     let read = |name: &str| fs_err::read(place.path(name)).unwrap();
     let npy = read("npy/features.npy");
     let text = String::from_utf8_lossy(&npy[..128]).into_owned();
-    assert!(text.contains(&format!("'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, 12)")), "{text}");
+    assert!(
+        text.contains(&format!("'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, 12)")),
+        "{text}"
+    );
     let dense = cells(&npy[128..]);
     assert_eq!(dense.len(), rows * 12);
     apply(&place, "safe", &["--matrix", "f64"]);
@@ -189,8 +192,7 @@ fn features_are_the_same_numbers_in_every_layout() {
     let (header, tensor) = tensors(&read("csr/features.safetensors"));
     assert_eq!(header["__metadata__"]["shape"], json!(format!("[{rows}, 12]")));
     let (data, indices, offsets) = (cells(&tensor("data")), tensor("indices"), tensor("indptr"));
-    let offsets: Vec<usize> =
-        offsets.as_chunks::<8>().0.iter().map(|it| usize::from_le_bytes(*it)).collect();
+    let offsets: Vec<usize> = offsets.as_chunks::<8>().0.iter().map(|it| usize::from_le_bytes(*it)).collect();
     let indices: Vec<u32> = indices.as_chunks::<4>().0.iter().map(|it| u32::from_le_bytes(*it)).collect();
     assert_eq!(data.len(), dense.iter().filter(|cell| **cell != 0.0).count());
     let mut sparse = vec![0.0; dense.len()];
@@ -237,7 +239,8 @@ fn features_are_the_same_bytes_on_any_number_of_threads() {
     let place = Place::new();
     trips(&place, 400_000);
     fit(&place, &["--out", "transform"]).exits(0);
-    for (layout, options) in [("table", &["--keep", "id"][..]), ("csr", &["--csr"]), ("arrow", &["--to", "arrow"])]
+    for (layout, options) in
+        [("table", &["--keep", "id"][..]), ("csr", &["--csr"]), ("arrow", &["--to", "arrow"])]
     {
         for threads in ["1", "5"] {
             let options = [options, &["--threads", threads]].concat();
@@ -274,16 +277,22 @@ fn what_is_proposed_can_be_fitted_as_it_stands() {
     trips(&place, 3000);
     place.sluice(&["statistics", "data", "--out", "statistics"]).exits(0);
     let suggest = ["transform", "suggest", "statistics", "--label", "miles"];
-    place.sluice(&suggest).exits(0).says(&["# id: looks like a key", "# miles: is the label", "- one_hot: [company, paid]"]);
+    place.sluice(&suggest).exits(0).says(&[
+        "# id: looks like a key",
+        "# miles: is the label",
+        "- one_hot: [company, paid]",
+    ]);
     place.sluice(&[&suggest[..], &["--out", "transform.yaml"]].concat()).exits(0);
     let section = fs_err::read_to_string(place.path("transform.yaml")).unwrap();
-    let rest = "train: { ridge: { alpha: 0.1 } }\nevaluate: { require: [ { metric: rmse, at_most: 100 } ] }\n";
+    let rest =
+        "train: { ridge: { alpha: 0.1 } }\nevaluate: { require: [ { metric: rmse, at_most: 100 } ] }\n";
     let data = "data:\n  inputs: { rows: trips.csv }\n  roles: { label: miles, key: [id] }\n  \
                 subsets: { by: hash, train: 0.8, eval: 0.2 }\n";
     place.write("pipeline.yaml", &format!("pipeline: proposed\n{data}{section}{rest}"));
     place.sluice(&["run", "pipeline.yaml", "--out", "out"]).exits(0);
     place.sluice(&["statistics", &diabetes("diabetes.csv"), "--out", "diabetes"]).exits(0);
-    let told = place.sluice(&["transform", "suggest", "diabetes", "--label", "target", "--json"]).exits(0).json();
+    let told =
+        place.sluice(&["transform", "suggest", "diabetes", "--label", "target", "--json"]).exits(0).json();
     assert!(told["columns"].as_array().unwrap().iter().all(|column| !column["reasons"][0].is_null()));
 }
 
@@ -300,7 +309,17 @@ fn column(place: &Place, cells: &[&str]) {
 }
 
 fn fitted(place: &Place, operation: &str) -> Outcome {
-    place.sluice(&["transform", "fit", "data", "--operation", operation, "--label", "y", "--out", "transform"])
+    place.sluice(&[
+        "transform",
+        "fit",
+        "data",
+        "--operation",
+        operation,
+        "--label",
+        "y",
+        "--out",
+        "transform",
+    ])
 }
 
 #[test]
@@ -315,7 +334,11 @@ fn what_cannot_be_fitted_is_said_in_words() {
     place.assert_failure(&twice, 2, &["cannot call its result `y`: there is a column of that name already"]);
     column(&place, &["", "", ""]);
     let nothing = fitted(&place, "standardize: [x]");
-    place.assert_failure(&nothing, 4, &["finds no value in column `x` of the training rows", "leave `x` out"]);
+    place.assert_failure(
+        &nothing,
+        4,
+        &["finds no value in column `x` of the training rows", "leave `x` out"],
+    );
     let text = "x,y,subset\n1,2,eval\n3,4,eval\n";
     place.write("rows.csv", text);
     place.sluice(&["ingest", "rows.csv", "--subset-column", "subset", "--out", "data"]).exits(0);

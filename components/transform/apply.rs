@@ -112,14 +112,8 @@ pub(super) fn run(arguments: &ApplyArguments, session: &Session) -> Result<Answe
     let (source, _) = Data::open(&arguments.input, &arguments.source, session)?
         .rows(arguments.subset.as_deref(), session)?;
     let out = &arguments.out.out;
-    let (record, _) = apply(
-        (&transform, artifact.digest()),
-        &source,
-        layout,
-        &arguments.keep,
-        out,
-        &session.execution,
-    )?;
+    let (record, _) =
+        apply((&transform, artifact.digest()), &source, layout, &arguments.keep, out, &session.execution)?;
     session.printer.result(&record, || {
         let (count, width) = (record.features.len(), record.width);
         format!("{}: {count} features in {width} columns\nfeatures in {}", rows(record.rows), out.display())

@@ -136,8 +136,8 @@ fn partial(arguments: &FitArguments, dataset: &Dataset, out: &Path, session: &Se
     state.publish(out)?;
     let (scan, count) = (state.scan_number(), state.num_rows());
     let told = serde_json::json!({ "state": out.display().to_string(), "scan": scan, "rows": count });
-    session.printer.result(&told, || {
-        format!("the state of {} in scan {scan} is in `{}`\n", rows(count), out.display())
-    });
+    session
+        .printer
+        .result(&told, || format!("the state of {} in scan {scan} is in `{}`\n", rows(count), out.display()));
     Ok(Answer::new(Exit::Done))
 }

@@ -25,7 +25,12 @@ pub(crate) struct PlanArguments {
     #[arg(value_name = "DATASET", required_unless_present = "pipeline")]
     dataset: Option<PathBuf>,
     /// Take the operations and roles of this pipeline file: its path, or its text.
-    #[arg(long, value_name = "PIPELINE", conflicts_with = "operation", required_unless_present = "operation")]
+    #[arg(
+        long,
+        value_name = "PIPELINE",
+        conflicts_with = "operation",
+        required_unless_present = "operation"
+    )]
     pipeline: Option<PipelineArgument>,
     /// An operation, as in the section `transform:` of a pipeline file; may be given several times.
     #[arg(long, value_name = "YAML", requires = "dataset")]

@@ -71,11 +71,7 @@ pub fn suggest(statistics: &DatasetStatistics, schema: Option<&Schema>, roles: &
         }
         suggestion
     });
-    Suggestions {
-        subset: statistics.name.clone(),
-        num_rows: statistics.num_rows,
-        columns: columns.collect(),
-    }
+    Suggestions { subset: statistics.name.clone(), num_rows: statistics.num_rows, columns: columns.collect() }
 }
 
 /// The share of rows without a value, NaN among them.
@@ -321,10 +317,7 @@ impl Suggestions {
             if let Some((low, high)) = clip.and_then(|bounds| bounds.split_once(' ')) {
                 comment(yaml, column);
                 let name = plain(&column.column);
-                let _ = writeln!(
-                    yaml,
-                    "  - clip: {{ columns: [{name}], at_least: {low}, at_most: {high} }}"
-                );
+                let _ = writeln!(yaml, "  - clip: {{ columns: [{name}], at_least: {low}, at_most: {high} }}");
             }
         }
     }
@@ -363,7 +356,8 @@ fn plain(name: &str) -> String {
     let begins = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
     let is_word = begins && characters.all(|character| character.is_ascii_alphanumeric() || character == '_');
     let lower = name.to_ascii_lowercase();
-    let means_something = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&lower.as_str());
+    let means_something =
+        ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&lower.as_str());
     if is_word && !means_something { name.to_owned() } else { quoted(name) }
 }
 

@@ -12,8 +12,8 @@ mod builder;
 mod schedule;
 
 pub use analysis::Analysis;
-pub use schedule::{PlannedLearning, PlannedScan, ScannedColumn};
 pub(crate) use builder::{Blueprint, Builder, ValueId, role_name};
+pub use schedule::{PlannedLearning, PlannedScan, ScannedColumn};
 
 use std::collections::BTreeSet;
 

@@ -66,10 +66,9 @@ impl Fitter {
             }
             let learns = learning.iter().map(|(step, with_impute)| self.planned(*step, *with_impute));
             let columns: BTreeSet<&String> = counted.union(&by_row).collect();
-            let columns = columns.into_iter().map(|name| ScannedColumn {
-                name: name.clone(),
-                counted: !by_row.contains(name),
-            });
+            let columns = columns
+                .into_iter()
+                .map(|name| ScannedColumn { name: name.clone(), counted: !by_row.contains(name) });
             scans.push(PlannedScan {
                 number: scans.len() + 1,
                 learns: learns.collect(),

@@ -241,7 +241,8 @@ fn the_scans_that_are_foreseen_are_those_that_fitting_takes() {
     let source = MemorySource::new(&table, 3);
     let spec = crate::testing::spec(&operations);
     let mut fitter =
-        Fitter::new(&spec, &sluice_core::seam::BatchSource::plan(&source).columns, &Roles::default()).unwrap();
+        Fitter::new(&spec, &sluice_core::seam::BatchSource::plan(&source).columns, &Roles::default())
+            .unwrap();
     let scans = fitter.scans();
     let learned: Vec<Vec<(&str, bool)>> = scans
         .iter()

@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt64Array,
+};
 use arrow::compute::take_record_batch;
 use proptest::prelude::*;
 use serde_json::json;
@@ -23,8 +26,9 @@ fn mixed(rows: usize, seed: usize) -> RecordBatch {
         (0..rows).map(|row| (at(row, 5) % 6 != 0).then(|| format!("c{}", at(row, 6) % 12))).collect();
     let booleans: BooleanArray =
         (0..rows).map(|row| (at(row, 7) % 4 != 0).then(|| at(row, 8) % 3 == 0)).collect();
-    let times: TimestampMicrosecondArray =
-        (0..rows).map(|row| (at(row, 9) % 8 != 0).then(|| (at(row, 10) % 200) as i64 * 3_600_000_000)).collect();
+    let times: TimestampMicrosecondArray = (0..rows)
+        .map(|row| (at(row, 9) % 8 != 0).then(|| (at(row, 10) % 200) as i64 * 3_600_000_000))
+        .collect();
     table(vec![
         ("x", Arc::new(floats) as ArrayRef),
         ("n", Arc::new(integers)),
@@ -77,7 +81,8 @@ fn check_order(transform: &Transform, table: &RecordBatch, seed: usize) {
     assert!(rows % 7 != 0);
     let order = UInt64Array::from(places.iter().map(|place| *place as u64).collect::<Vec<_>>());
     let shuffled = take_record_batch(table, &order).unwrap();
-    for ((name, plain), (_, moved)) in features(transform, table).iter().zip(&features(transform, &shuffled)) {
+    for ((name, plain), (_, moved)) in features(transform, table).iter().zip(&features(transform, &shuffled))
+    {
         for (row, place) in places.iter().enumerate() {
             let bits = |cell: Option<f64>| cell.map(f64::to_bits);
             assert_eq!(bits(moved[row]), bits(plain[*place]), "`{name}` of row {place} at {row}");

@@ -163,11 +163,7 @@ impl Part {
 }
 
 impl MatrixWriter {
-    pub(super) fn new(
-        draft: &mut Draft,
-        layout: FeatureLayout,
-        (rows, width): (u64, u64),
-    ) -> Result<Self> {
+    pub(super) fn new(draft: &mut Draft, layout: FeatureLayout, (rows, width): (u64, u64)) -> Result<Self> {
         let sparse = match layout {
             FeatureLayout::Csr { .. } => {
                 if i32::try_from(width).is_err() {
@@ -276,10 +272,8 @@ fn framed(mut header: String) -> Vec<u8> {
 
 /// The header of NumPy's format, version 1.0: the data begin at a multiple of 64 bytes.
 fn npy_header(cells: CellType, rows: u64, width: u64) -> Vec<u8> {
-    let mut text = format!(
-        "{{'descr': '<f{}', 'fortran_order': False, 'shape': ({rows}, {width}), }}",
-        cells.bytes()
-    );
+    let mut text =
+        format!("{{'descr': '<f{}', 'fortran_order': False, 'shape': ({rows}, {width}), }}", cells.bytes());
     while !(10 + text.len() + 1).is_multiple_of(64) {
         text.push(' ');
     }
