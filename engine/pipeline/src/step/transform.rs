@@ -11,12 +11,14 @@ use sluice_core::plan::{PlanOptions, PlannedColumn};
 use sluice_core::role::Roles;
 use sluice_core::seam::{BatchSource as _, BatchTransform as _};
 use sluice_ingest::{Dataset, IngestError};
+use sluice_quality::schema::{read_schema, write_schema};
 use sluice_source::FileSource;
 use sluice_transform::{Fitter, PlannedFeature, PlannedScan, Transform, TransformSpec};
 
 use crate::check::planned_columns;
 use crate::spec::PipelineFile;
-use crate::step::apply::column_map;
+use crate::step::apply::{column_map, output_schema};
+use crate::step::schema::SCHEMA_FILE;
 use crate::step::{TRAIN, made_from};
 
 /// The artifact's kind.
@@ -93,6 +95,9 @@ pub fn publish_of(transform: Transform, dataset: &str, target: &Path) -> Result<
     let mut draft = Draft::new(target)?;
     draft.write_json(FILE, &transform)?;
     draft.write_json(COLUMNS_FILE, &column_map(transform.space()))?;
+    let mut schema = read_schema("", SCHEMA_FILE)?;
+    schema.replace(output_schema(transform.space()));
+    draft.write_bytes(SCHEMA_FILE, write_schema(&schema).as_bytes())?;
     let made_from = made_from([("dataset", dataset)]);
     let artifact = draft.publish(TRANSFORM_KIND, TRANSFORM_VERSION, made_from)?;
     Ok((transform, artifact))

@@ -1,8 +1,10 @@
-//! The map from the columns of a design matrix back to the columns of the data.
+//! What comes out of a transform: the map from the columns of a design matrix back to the columns of the data, and the
+//! schema of the table of features.
 
 use serde::{Deserialize, Serialize};
 
 use sluice_core::features::{FeatureKind, FeatureSpace};
+use sluice_core::schema::{Domain, Feature, FeatureType, Schema};
 
 /// A feature with the columns that it fills.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,4 +57,32 @@ pub fn column_map(space: &FeatureSpace) -> Vec<FeatureOutput> {
         first += feature.width();
     }
     features
+}
+
+/// What a table of features looks like, columns as `transform apply` writes them: numbers, codes of levels, lists of
+/// terms.
+#[must_use]
+pub fn output_schema(space: &FeatureSpace) -> Schema {
+    let number = |name: &str| Feature { feature_type: Some(FeatureType::Float), ..Feature::new(name) };
+    let codes = |name: &str, values: &[String]| Feature {
+        feature_type: Some(FeatureType::Int),
+        domain: Some(Domain::Int {
+            min: Some(0),
+            max: i64::try_from(values.len()).ok().map(|count| count - 1),
+            is_categorical: true,
+        }),
+        ..Feature::new(name)
+    };
+    let mut features = Vec::new();
+    for feature in &space.features {
+        match &feature.kind {
+            FeatureKind::Number => features.push(number(&feature.name)),
+            FeatureKind::OneHot { levels } => features.push(codes(&feature.name, levels)),
+            FeatureKind::Sparse { terms } => {
+                features.push(codes(&format!("{}.terms", feature.name), terms));
+                features.push(number(&format!("{}.numbers", feature.name)));
+            }
+        }
+    }
+    Schema { features, ..Schema::default() }
 }

@@ -26,7 +26,7 @@ use sluice_core::seam::{BatchSource, BatchTransform, Delivery, Request};
 use sluice_transform::Transform;
 
 use crate::step::made_from;
-pub use columns::{FeatureOutput, OutputColumn, column_map};
+pub use columns::{FeatureOutput, OutputColumn, column_map, output_schema};
 use matrix::{MatrixEncoder, MatrixWriter};
 use table::{TableEncoder, TableWriter};
 
