@@ -26,7 +26,7 @@ use sluice_core::fold::fold;
 use sluice_core::group::GroupMap;
 use sluice_core::plan::PlanOptions;
 use sluice_core::role::Roles;
-use sluice_core::{Batch, BatchSource, BatchTransform, Execution, Predictor, Result};
+use sluice_core::{BatchSource, BatchTransform, Execution, Predictor, Result};
 use sluice_datasets::taxi::{Taxi, TaxiOptions};
 use sluice_datasets::{Format, write_taxi};
 use sluice_delivery::{ModelPackage, PackageParts};

@@ -210,8 +210,9 @@ fn skew(numeric: &NumericStatistics) -> Option<String> {
         return Some(format!("skewed, mean {} and median {}", short(mean), short(median)));
     }
     let (low, high) = (quantiles.at(0.25)?, quantiles.at(0.75)?);
-    let reach = f64::max(numeric.max? - median, median - numeric.min?);
-    (high > low && reach > TAIL * (high - low)).then(|| {
+    let (above, below) = (numeric.max? - median, median - numeric.min?);
+    let is_far = |distance: f64| distance > TAIL * (high - low);
+    (high > low && (is_far(above) || is_far(below))).then(|| {
         let (half_low, half_high) = (short(low), short(high));
         format!("a long tail, half of the values lie in {half_low} to {half_high}")
     })

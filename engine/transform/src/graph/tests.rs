@@ -78,7 +78,7 @@ fn check_order(transform: &Transform, table: &RecordBatch, seed: usize) {
     let rows = table.num_rows();
     // Prime to the number of rows, so that every row comes once.
     let places: Vec<usize> = (0..rows).map(|row| (row * 7 + seed) % rows).collect();
-    assert!(rows % 7 != 0);
+    assert!(!rows.is_multiple_of(7));
     let order = UInt64Array::from(places.iter().map(|place| *place as u64).collect::<Vec<_>>());
     let shuffled = take_record_batch(table, &order).unwrap();
     for ((name, plain), (_, moved)) in features(transform, table).iter().zip(&features(transform, &shuffled))

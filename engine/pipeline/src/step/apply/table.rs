@@ -67,11 +67,8 @@ fn indicators(codes: &UInt32Array, width: usize) -> Vec<ArrayRef> {
 
 fn expanded_terms(sparse: &SparseRows, width: usize) -> Vec<ArrayRef> {
     let mut columns = vec![vec![0.0; sparse.rows()]; width];
-    for row in 0..sparse.rows() {
-        for (term, number) in sparse.row(row) {
-            columns[term][row] = number;
-        }
-    }
+    let mut set = |row: usize| sparse.row(row).for_each(|(term, number)| columns[term][row] = number);
+    (0..sparse.rows()).for_each(&mut set);
     columns.into_iter().map(|column| Arc::new(Float64Array::from(column)) as ArrayRef).collect()
 }
 
