@@ -11,6 +11,7 @@
 )]
 
 mod data;
+mod transform;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +26,7 @@ use sluice_core::fold::fold;
 use sluice_core::group::GroupMap;
 use sluice_core::plan::PlanOptions;
 use sluice_core::role::Roles;
-use sluice_core::{Batch, BatchSource, BatchTransform, Execution, Predictor, Result};
+use sluice_core::{BatchSource, BatchTransform, Execution, Predictor, Result};
 use sluice_datasets::taxi::{Taxi, TaxiOptions};
 use sluice_datasets::{Format, write_taxi};
 use sluice_delivery::{ModelPackage, PackageParts};
@@ -44,7 +45,7 @@ fn main() {
         .configure_from_args();
     statistics(&mut criterion);
     statistics_beside_decoding(&mut criterion);
-    transform(&mut criterion);
+    transform::cases(&mut criterion);
     ridge(&mut criterion);
     evaluation(&mut criterion);
     csv(&mut criterion);
@@ -132,34 +133,6 @@ fn open_file(folder: &Path, name: &str) -> sluice_source::FileSource {
 
 fn names(prefix: &str, indices: impl Iterator<Item = usize>) -> Vec<String> {
     indices.map(|index| format!("{prefix}{index}")).collect()
-}
-
-/// Imputation and standardization of nine columns and one-hot of three: fitting, then applying to all rows.
-fn transform(criterion: &mut Criterion) {
-    const ROWS: usize = 300_000;
-    let execution = Execution::default();
-    let numeric = || names("c", (0..12).filter(|index| index % 4 != 2));
-    let spec: TransformSpec = serde_json::from_value(serde_json::json!([
-        { "impute": { "columns": numeric(), "with": "mean" } },
-        { "standardize": numeric() },
-        { "one_hot": names("c", [2, 6, 10].into_iter()) },
-    ]))
-    .unwrap();
-    let roles = Roles::default();
-    for share in [0.0, 0.2] {
-        let id = format!("{ROWS}x12/{share}");
-        let table = data::mixed(ROWS, 12, share);
-        let source = in_memory(&table);
-        group(criterion, "transform_fit", ROWS).bench_function(&id, |bencher| {
-            bencher.iter(|| fit(&spec, &source, &roles, &execution).unwrap());
-        });
-        let fitted = fit(&spec, &source, &roles, &execution).unwrap();
-        let all: Vec<usize> = (0..source.plan().columns.len()).collect();
-        let batches: Vec<Batch> = source.head(&all, ROWS).unwrap().iter().map(Batch::new).collect();
-        group(criterion, "transform_apply", ROWS).bench_function(&id, |bencher| {
-            bencher.iter(|| batches.iter().map(|batch| fitted.apply(batch).unwrap().rows).sum::<usize>());
-        });
-    }
 }
 
 fn pass_through(source: &dyn BatchSource, columns: usize) -> Transform {

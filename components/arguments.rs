@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use sluice_core::memory::{MemoryLimit, SizeError};
 use sluice_core::{Diagnostic, Result};
 use sluice_ingest::{SpanError, SpanSelection};
+use sluice_pipeline::step::state::Shard;
 use sluice_source::{CsvOptions, CsvType, Format, SourceOptions};
 
 use crate::failure::ArgumentError;
@@ -86,18 +87,23 @@ pub(crate) enum Component {
 impl Component {
     /// How much memory the command may take, if it reads rows.
     pub(crate) fn memory(&self) -> Option<MemoryLimit> {
+        if let Self::Transform(arguments) = self {
+            return arguments.memory();
+        }
         let argument = match self {
             Self::Run(arguments) => &arguments.memory,
             Self::Ingest(arguments) => &arguments.memory,
             Self::Statistics(arguments) => &arguments.memory,
             Self::Validate(arguments) => &arguments.memory,
-            Self::Transform(arguments) => &arguments.memory,
             Self::Train(arguments) => &arguments.memory,
             Self::Evaluate(arguments) => &arguments.memory,
             Self::Predict(arguments) => &arguments.memory,
-            Self::Check(_) | Self::Schema(_) | Self::Push(_) | Self::Components(_) | Self::Datasets(_) => {
-                return None;
-            }
+            Self::Check(_)
+            | Self::Schema(_)
+            | Self::Transform(_)
+            | Self::Push(_)
+            | Self::Components(_)
+            | Self::Datasets(_) => return None,
         };
         argument.limit()
     }
@@ -191,6 +197,13 @@ impl SourceArguments {
             ..SourceOptions::default()
         })
     }
+}
+
+/// A part of the rows, for `--shard`.
+pub(crate) fn parse_shard(text: &str) -> Result<Shard, String> {
+    let (index, count) = text.split_once('/').ok_or("write it as 2/5")?;
+    let number = |part: &str| part.parse::<u64>().map_err(|_| "write it as 2/5".to_owned());
+    Shard::new(number(index)?, number(count)?).map_err(|error| error.to_string())
 }
 
 /// How much memory a command that reads rows may take.

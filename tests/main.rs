@@ -34,4 +34,5 @@ mod tables;
 mod target_mean;
 mod taxi;
 mod tfdv_files;
+mod transform;
 mod validate;

@@ -76,7 +76,85 @@ def sklearn_diabetes(path):
     return fit_and_evaluate(path, "target", numeric, [], "sex", 0.4, False)
 
 
-JOBS = [duckdb_summarize, pandas_describe, tfdv_dataframe, sklearn_trips, sklearn_ridge, sklearn_diabetes]
+STANDARDIZED = ["trip_seconds", "trip_miles", "fare", "extras", "tolls"]
+BUCKETIZED = ["pickup_latitude", "pickup_longitude", "dropoff_latitude"]
+IMPUTED = ["trip_seconds", "trip_miles", *BUCKETIZED]
+CATEGORIES = ["company", "payment_type"]
+
+
+def polars_transform(path):
+    """The transform of peers.py in expressions: a query for what is fitted, another for the features."""
+    import polars as pl
+
+    def imputed(name):
+        column = pl.col(name)
+        return column.fill_null(column.mean()) if name in IMPUTED else column
+
+    def job():
+        rows = pl.scan_parquet(path)
+        edges = [index / 10 for index in range(1, 10)]
+        told = rows.select(
+            *[pl.col(name).mean().alias(f"{name} mean") for name in {*STANDARDIZED, *IMPUTED}],
+            *[imputed(name).std(ddof=0).alias(f"{name} sd") for name in STANDARDIZED],
+            *[
+                imputed(name).quantile(edge, "linear").alias(f"{name} {edge}")
+                for name in BUCKETIZED
+                for edge in edges
+            ],
+            *[pl.col(name).drop_nulls().unique().sort().implode().alias(f"{name} levels") for name in CATEGORIES],
+        ).collect().row(0, named=True)
+
+        def filled(name):
+            return pl.col(name).fill_null(told[f"{name} mean"]) if name in IMPUTED else pl.col(name)
+
+        def buckets(name):
+            breaks = sorted({told[f"{name} {edge}"] for edge in edges})
+            return filled(name).cut(breaks, left_closed=True).to_physical().alias(name)
+
+        def codes(name):
+            levels = list(told[f"{name} levels"])
+            numbers = list(range(len(levels)))
+            return pl.col(name).replace_strict(levels, numbers, default=None, return_dtype=pl.UInt32)
+
+        scaled = [
+            ((filled(name) - told[f"{name} mean"]) / told[f"{name} sd"]).alias(name) for name in STANDARDIZED
+        ]
+        rows.select(*scaled, *map(buckets, BUCKETIZED), *map(codes, CATEGORIES)).collect()
+
+    return job
+
+
+def sklearn_transform(path):
+    """The same as a ColumnTransformer; sparse where it can be."""
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
+
+    buckets = KBinsDiscretizer(10, encode="ordinal", strategy="quantile", subsample=None)
+    steps = [
+        ("plain", StandardScaler(), [name for name in STANDARDIZED if name not in IMPUTED]),
+        (
+            "imputed",
+            make_pipeline(SimpleImputer(), StandardScaler()),
+            [name for name in STANDARDIZED if name in IMPUTED],
+        ),
+        ("buckets", make_pipeline(SimpleImputer(), buckets), BUCKETIZED),
+        ("categories", OneHotEncoder(handle_unknown="ignore"), CATEGORIES),
+    ]
+
+    def job():
+        rows = pd.read_parquet(path, columns=sorted({*STANDARDIZED, *BUCKETIZED, *CATEGORIES}))
+        ColumnTransformer(steps).fit_transform(rows)
+
+    return job
+
+
+JOBS = [
+    duckdb_summarize, pandas_describe, tfdv_dataframe, sklearn_trips, sklearn_ridge, sklearn_diabetes,
+    polars_transform, sklearn_transform,
+]
 
 
 def main(name, path):

@@ -54,6 +54,14 @@ evaluate:
   require: [{{ metric: rmse, at_most: 100.0 }}]
 """
 
+# As `jobs.py` has it in polars and scikit-learn.
+TAXI_TRANSFORM = [
+    "impute: { columns: [trip_seconds, trip_miles, pickup_latitude, pickup_longitude, dropoff_latitude], with: mean }",
+    "standardize: [trip_seconds, trip_miles, fare, extras, tolls]",
+    "bucketize: { columns: [pickup_latitude, pickup_longitude, dropoff_latitude], buckets: 10 }",
+    "one_hot: [company, payment_type]",
+]
+
 
 def measure(command):
     """Runs a command; its wall and CPU seconds, peak memory, and what it printed."""
@@ -88,6 +96,27 @@ class Sluice:
         result["steps"] = {step["name"]: step["seconds"] for step in report["steps"]}
         result["rmse"] = report["evaluation"]["slices"][0]["candidate"]["rmse"]
         return result
+
+
+class SluiceTransform:
+    """Two commands of ours on a data set: what a peer does in one process."""
+
+    name = "sluice transform fit, apply"
+
+    def __init__(self, file):
+        self.file = file
+
+    def once(self, options):
+        folder = options.work / "transform"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        operations = [word for operation in TAXI_TRANSFORM for word in ("--operation", operation)]
+        fitted, features = folder / "fitted", folder / "features"
+        fit = measure([options.sluice, "transform", "fit", self.file, *operations, "--out", fitted])
+        apply = [options.sluice, "transform", "apply", fitted, self.file, "--subset", "train", "--to", "arrow"]
+        apply = measure([*apply, "--out", features])
+        total = {key: fit[key] + apply[key] for key in ["wall", "cpu"]}
+        return total | {"peak_mib": max(fit["peak_mib"], apply["peak_mib"]), "text": ""}
 
 
 class Peer:
@@ -147,6 +176,13 @@ def cases(options):
             *tfdv,
         ]
 
+    # Ingest is no part of what is timed: the peers read the very file that it wrote.
+    dataset = options.work / "taxi-dataset"
+    if "transform" in options.only or not options.only:
+        words = ["ingest", taxi, "--share", "train=1", "--out", dataset]
+        measure([options.sluice, *words])
+    train = dataset / "train/part-00000.parquet"
+
     def sliced(file, *arguments):
         return Sluice(f"sluice statistics {' '.join(arguments)}", "statistics", file, "--json", *arguments)
 
@@ -161,6 +197,15 @@ def cases(options):
             [run(pipelines["trips-parquet"]), Peer("scikit-learn", "sklearn_trips", trips_parquet)],
         ),
         ("pipeline: ridge.parquet, 1 M x 100", None, [run(pipelines["ridge"]), Peer("scikit-learn", "sklearn_ridge", ridge)]),
+        (
+            "transform: taxi.parquet, 10 features of 2 M",
+            None,
+            [
+                SluiceTransform(dataset),
+                Peer("polars, expressions", "polars_transform", train),
+                Peer("scikit-learn, ColumnTransformer", "sklearn_transform", train),
+            ],
+        ),
         ("start: help", 20, [Sluice("sluice --help", "--help")]),
         (
             "start: diabetes, first run",

@@ -110,7 +110,7 @@ pub(crate) struct InferArguments {
 }
 
 /// The subset asked for; without, the training rows or the only subset.
-fn subset<'a>(record: &'a StatisticsRecord, name: Option<&str>) -> Result<&'a DatasetStatistics> {
+pub(crate) fn subset<'a>(record: &'a StatisticsRecord, name: Option<&str>) -> Result<&'a DatasetStatistics> {
     let found = match (name, record.subsets.as_slice()) {
         (Some(name), _) => record.subset(name),
         (None, [only]) => Some(only),

@@ -8,6 +8,7 @@ use sluice_pipeline::step::state::{Shard, StatisticsState};
 use sluice_pipeline::step::statistics::StatisticsRecord;
 
 use crate::answer::Answer;
+use crate::arguments::parse_shard;
 use crate::failure::ArgumentError;
 use crate::session::{Exit, Session};
 
@@ -40,7 +41,7 @@ pub(crate) struct MergeArguments {
 #[derive(Debug, Args)]
 pub(crate) struct StateArguments {
     /// Read only part I of N, for example `2/5`; with `--partial`.
-    #[arg(long, value_name = "I/N", requires = "partial", value_parser = shard)]
+    #[arg(long, value_name = "I/N", requires = "partial", value_parser = parse_shard)]
     pub(crate) shard: Option<Shard>,
     /// Write the state of what was read to `--out` instead of statistics, for `sluice statistics merge`.
     #[arg(long, requires = "out", conflicts_with = "keep_state")]
@@ -60,12 +61,6 @@ impl StateArguments {
     pub(crate) fn is_wanted(&self) -> bool {
         self.partial || self.keep_state.is_some()
     }
-}
-
-fn shard(text: &str) -> std::result::Result<Shard, String> {
-    let (index, count) = text.split_once('/').ok_or("write it as 2/5")?;
-    let number = |part: &str| part.parse::<u64>().map_err(|_| "write it as 2/5".to_owned());
-    Shard::new(number(index)?, number(count)?).map_err(|error| error.to_string())
 }
 
 /// Merges; answers the statistics and the digest of what they were made from.

@@ -1,22 +1,18 @@
-//! `sluice transform`: features, fitted on the training rows.
+//! `sluice transform`: features, fitted on the training rows; planned, proposed, and computed in bulk.
 
-use std::path::PathBuf;
+mod apply;
+mod fit;
+mod merge;
+mod plan;
+mod suggest;
 
-use clap::Args;
-use sluice_core::Result;
-use sluice_core::role::Roles;
-use sluice_core::seam::BatchTransform;
+use clap::{Args, Subcommand};
+use sluice_core::{MemoryLimit, Result};
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
-use sluice_ingest::Dataset;
-use sluice_pipeline::spec::from_yaml;
-use sluice_pipeline::step;
-use sluice_transform::{Operation, TransformSpec};
 
 use crate::answer::Answer;
-use crate::arguments::{MemoryArgument, OutArgument};
 use crate::executor::{Contract, Input, Outcome, Output};
-use crate::pipeline_argument::PipelineArgument;
-use crate::session::{Exit, Session};
+use crate::session::Session;
 
 pub(crate) const CONTRACT: Contract = Contract {
     command: "transform",
@@ -37,16 +33,23 @@ pub(crate) const CONTRACT: Contract = Contract {
         Outcome { name: "width", kind: ParameterType::Integer, help: "Columns that the features make" },
     ],
     demands: &[],
-    omits: &[],
+    // States are for those who spread the work themselves.
+    omits: &["shard", "partial", "go_on"],
     on_error: None,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  sluice transform dataset --pipeline pipeline.yaml --out transform
-  sluice transform dataset --label tips --out transform \\
+  sluice transform fit dataset --pipeline pipeline.yaml --out transform
+  sluice transform fit dataset --label tips --out transform \\
       --operation 'impute: {columns: [age], with: mean}' --operation 'standardize: [age, fare]' \\
       --operation 'one_hot: [payment_type]'
+  sluice transform apply transform 'new/*.parquet' --keep trip_id --out features
+  sluice transform apply transform dataset --subset train --keep tips --matrix f32 --out features
+  sluice transform plan --pipeline pipeline.yaml
+  sluice transform suggest statistics --label tips --out transform.yaml
+  sluice transform fit dataset --pipeline pipeline.yaml --shard 2/5 --partial --out part-2
+  sluice transform merge part-1 part-2 part-3 part-4 part-5 --out transform
 
 Operations read the newest value of a name and replace it, or write it under another name (`as`). Features are the
 names that operations write. Missing values: impute. Numbers: standardize, scale_to_range, max_abs_scale,
@@ -56,59 +59,47 @@ target_mean. Dates and places: date_parts, cyclic, haversine. Text: bag_of_words
 multi_hot, pad, list_statistics. Not a feature after all: drop. Each with its formula: docs/transform.md.";
 
 /// Fit the transform on the training rows.
+///
+/// Without a task it fits, in as few scans as the operations allow; `plan` shows the scans, `suggest` proposes
+/// operations, `apply` computes features in bulk, `merge` joins the states of shards.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = EXAMPLES)]
 pub(crate) struct TransformArguments {
-    /// A data set made by `ingest`.
-    #[arg(value_name = "DATASET")]
-    dataset: PathBuf,
+    #[command(subcommand)]
+    task: Option<Task>,
     #[command(flatten)]
-    out: OutArgument,
-    /// Take the operations and roles of this pipeline file: its path, or its text.
-    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["operation", "label"], required_unless_present = "operation")]
-    pipeline: Option<PipelineArgument>,
-    /// An operation, as in the section `transform:` of a pipeline file; may be given several times.
-    #[arg(long, value_name = "YAML")]
-    operation: Vec<String>,
-    /// The label, which must not become a feature.
-    #[arg(long, value_name = "COLUMN")]
-    label: Option<String>,
-    /// A feature that may be made from source columns of the label; may be given several times.
-    #[arg(long, value_name = "COLUMN", requires = "label")]
-    allow: Vec<String>,
-    #[command(flatten)]
-    pub(crate) memory: MemoryArgument,
+    fit: fit::FitArguments,
+}
+
+/// What to do with a transform.
+#[derive(Debug, Subcommand)]
+enum Task {
+    Fit(fit::FitArguments),
+    Apply(apply::ApplyArguments),
+    Plan(plan::PlanArguments),
+    Suggest(suggest::SuggestArguments),
+    Merge(merge::MergeArguments),
+}
+
+impl TransformArguments {
+    /// How much memory the task may take, if it reads rows.
+    pub(crate) fn memory(&self) -> Option<MemoryLimit> {
+        match &self.task {
+            None => self.fit.memory.limit(),
+            Some(Task::Fit(arguments)) => arguments.memory.limit(),
+            Some(Task::Apply(arguments)) => arguments.memory.limit(),
+            Some(Task::Plan(_) | Task::Suggest(_) | Task::Merge(_)) => None,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &TransformArguments, session: &Session) -> Result<Answer> {
-    let (spec, roles) = match &arguments.pipeline {
-        Some(pipeline) => {
-            let file = pipeline.read()?;
-            (file.spec.transform.clone(), file.spec.data.roles.clone())
-        }
-        None => {
-            let operations = arguments
-                .operation
-                .iter()
-                .map(|text| from_yaml::<Operation>(text, "--operation"))
-                .collect::<Result<Vec<_>, _>>()?;
-            let (label, allow) = (arguments.label.clone(), arguments.allow.clone());
-            (TransformSpec(operations), Roles { label, allow, ..Roles::default() })
-        }
-    };
-    let dataset = Dataset::open(&arguments.dataset)?;
-    let (transform, _) =
-        step::transform::fit(&spec, &dataset, &roles, &arguments.out.out, &session.execution)?;
-    session.printer.result(&transform, || {
-        let space = transform.space();
-        format!(
-            "{} features in {} columns: {}\ntransform in {}",
-            space.features.len(),
-            space.width(),
-            space.features.iter().map(|feature| feature.name.as_str()).collect::<Vec<_>>().join(", "),
-            arguments.out.out.display()
-        )
-    });
-    let space = transform.space();
-    Ok(Answer::new(Exit::Done).parameter("features", space.features.len()).parameter("width", space.width()))
+    match &arguments.task {
+        None => fit::run(&arguments.fit, session),
+        Some(Task::Fit(arguments)) => fit::run(arguments, session),
+        Some(Task::Apply(arguments)) => apply::run(arguments, session),
+        Some(Task::Plan(arguments)) => plan::run(arguments, session),
+        Some(Task::Suggest(arguments)) => suggest::run(arguments, session),
+        Some(Task::Merge(arguments)) => merge::run(arguments, session),
+    }
 }

@@ -90,6 +90,17 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
 }
 
+/// The columns that outlive `ingest`, as the header of the data tells them; `None` where only the rows do. A column
+/// whose kind the header does not tell is one of nothing, which every operation takes.
+pub(crate) fn planned_columns(file: &PipelineFile) -> Result<Option<Vec<PlannedColumn>>> {
+    let data = &file.spec.data;
+    let Some(outline) = step::ingest::outline(&file.inputs(), &data.roles.key)? else { return Ok(None) };
+    let named = |name: &String| PlannedColumn { name: name.clone(), kind: ColumnKind::Null };
+    let mut columns = outline.columns.unwrap_or_else(|| outline.names.iter().map(named).collect());
+    columns.retain(|column| data.subsets.column() != Some(column.name.as_str()));
+    Ok(Some(columns))
+}
+
 /// Whether the files that validation reads can be read.
 fn check_files(file: &PipelineFile) -> Result<()> {
     let spec = &file.spec;

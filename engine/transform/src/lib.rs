@@ -6,19 +6,21 @@
 //! standardized. Features are the names that operations write, in the order in which they were first written; `drop`
 //! takes one out. What is never written is not a feature.
 //!
-//! [`mod@fit`] plans and fits, [`graph`] is what was fitted, `operation` holds the operations, one file each.
+//! [`mod@suggest`] proposes operations, [`mod@fit`] plans and fits, [`graph`] is what was fitted, `operation` holds the
+//! operations, one file each.
 
 mod error;
 pub mod fit;
 pub mod graph;
 mod operation;
 pub mod spec;
+pub mod suggest;
 #[cfg(test)]
 mod testing;
 pub mod value;
 
 pub use error::TransformError;
-pub use fit::{Analysis, Fitter, PlannedFeature, fit};
+pub use fit::{Analysis, Fitter, PlannedFeature, PlannedLearning, PlannedScan, ScannedColumn, fit};
 pub use graph::{OfTrainingRows, Transform};
 pub use operation::Mapper;
 pub use spec::{Operation, TransformSpec};

@@ -1,6 +1,7 @@
 //! The steps, one file each. Each reads artifacts, writes one artifact, and answers with what it made; `run`
 //! and the single commands call the same functions.
 
+pub mod apply;
 pub mod evaluate;
 pub mod ingest;
 pub mod predict;
@@ -11,6 +12,7 @@ pub mod statistics;
 mod statistics_files;
 pub mod train;
 pub mod transform;
+pub mod transform_state;
 pub mod validate;
 mod validation_reports;
 

@@ -5,6 +5,7 @@
 //! all of their rows.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use sluice_core::column::ColumnKind;
 use sluice_core::error::{Diagnostic, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::fold::{Partial, fold_splits};
-use sluice_core::plan::{PlanOptions, PlannedColumn};
+use sluice_core::plan::{Plan, PlanOptions, PlannedColumn};
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::Dataset;
@@ -119,6 +120,12 @@ impl Shard {
         }
         Ok(Self { index, count })
     }
+
+    /// Its splits.
+    #[must_use]
+    pub fn splits(self, plan: &Plan) -> Range<u64> {
+        plan.shard(self.index, self.count)
+    }
 }
 
 /// The state of every subset.
@@ -199,8 +206,7 @@ impl StatisticsState {
         let plan = source.plan();
         let statistics = Statistics::new(&self.record.options, &plan.columns)?.for_plan(plan);
         execution.progress.begin(&format!("statistics of {name}"), plan.extent());
-        let splits = plan.shard(shard.index, shard.count);
-        let partial = fold_splits(source, splits, &statistics, execution)?;
+        let partial = fold_splits(source, shard.splits(plan), &statistics, execution)?;
         execution.progress.end();
         let record = SubsetRecord { columns: plan.columns.clone(), num_rows: partial.rows() };
         self.record.subsets.insert(name.into(), record);

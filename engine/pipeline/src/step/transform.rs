@@ -2,15 +2,23 @@
 
 use std::path::Path;
 
-use sluice_core::artifact::{Artifact, Draft};
-use sluice_core::error::Result;
-use sluice_core::execution::Execution;
-use sluice_core::plan::PlanOptions;
-use sluice_core::role::Roles;
-use sluice_core::seam::BatchSource as _;
-use sluice_ingest::Dataset;
-use sluice_transform::{Fitter, Transform, TransformSpec};
+use serde::Serialize;
 
+use sluice_core::artifact::{Artifact, Draft};
+use sluice_core::error::{Diagnostic, ErrorKind, Result};
+use sluice_core::execution::Execution;
+use sluice_core::plan::{PlanOptions, PlannedColumn};
+use sluice_core::role::Roles;
+use sluice_core::seam::{BatchSource as _, BatchTransform as _};
+use sluice_ingest::{Dataset, IngestError};
+use sluice_quality::schema::{read_schema, write_schema};
+use sluice_source::FileSource;
+use sluice_transform::{Fitter, PlannedFeature, PlannedScan, Transform, TransformSpec};
+
+use crate::check::planned_columns;
+use crate::spec::PipelineFile;
+use crate::step::apply::{column_map, output_schema};
+use crate::step::schema::SCHEMA_FILE;
 use crate::step::{TRAIN, made_from};
 
 /// The artifact's kind.
@@ -18,6 +26,8 @@ pub const TRANSFORM_KIND: &str = "transform";
 /// The version of its format.
 pub const TRANSFORM_VERSION: u32 = 2;
 const FILE: &str = "transform.json";
+/// The map from output columns to the columns of the data.
+const COLUMNS_FILE: &str = "columns.json";
 
 /// Fits a transform on the training rows and writes it.
 ///
@@ -31,10 +41,21 @@ pub fn fit(
     execution: &Execution,
 ) -> Result<(Transform, Artifact)> {
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
+    check_rows(dataset, &source)?;
     let mut fitter = Fitter::new(spec, &source.plan().columns, roles)?;
     check_leaks(&fitter, dataset, roles)?;
     fitter.scan(&source, execution)?;
     publish(fitter.finish()?, dataset, target)
+}
+
+/// Refuses a data set without training rows, from which nothing can be learned.
+pub(super) fn check_rows(dataset: &Dataset, source: &FileSource) -> Result<()> {
+    if source.plan().rows() > 0 {
+        return Ok(());
+    }
+    let found = dataset.record().subsets.iter().map(|(name, rows)| (name.clone(), *rows)).collect();
+    let rule = dataset.record().assigned.clone();
+    Err(IngestError::Empty { name: TRAIN.into(), found, rule }.into())
 }
 
 /// Refuses features that leak the label, as the lineage of the data set's columns shows it.
@@ -51,7 +72,7 @@ pub fn check_lineage(
     check_leaks(&Fitter::new(spec, &source.plan().columns, roles)?, dataset, roles)
 }
 
-fn check_leaks(fitter: &Fitter, dataset: &Dataset, roles: &Roles) -> Result<()> {
+pub(super) fn check_leaks(fitter: &Fitter, dataset: &Dataset, roles: &Roles) -> Result<()> {
     match &dataset.record().query {
         Some(query) => Ok(fitter.check_lineage(roles, &query.lineage)?),
         None => Ok(()),
@@ -63,9 +84,21 @@ fn check_leaks(fitter: &Fitter, dataset: &Dataset, roles: &Roles) -> Result<()> 
 /// # Errors
 /// What writing meets.
 pub fn publish(transform: Transform, dataset: &Dataset, target: &Path) -> Result<(Transform, Artifact)> {
+    publish_of(transform, dataset.artifact().digest(), target)
+}
+
+/// As [`publish`], of a data set with this digest.
+///
+/// # Errors
+/// What writing meets.
+pub fn publish_of(transform: Transform, dataset: &str, target: &Path) -> Result<(Transform, Artifact)> {
     let mut draft = Draft::new(target)?;
     draft.write_json(FILE, &transform)?;
-    let made_from = made_from([("dataset", dataset.artifact().digest())]);
+    draft.write_json(COLUMNS_FILE, &column_map(transform.space()))?;
+    let mut schema = read_schema("", SCHEMA_FILE)?;
+    schema.replace(output_schema(transform.space()));
+    draft.write_bytes(SCHEMA_FILE, write_schema(&schema).as_bytes())?;
+    let made_from = made_from([("dataset", dataset)]);
     let artifact = draft.publish(TRANSFORM_KIND, TRANSFORM_VERSION, made_from)?;
     Ok((transform, artifact))
 }
@@ -77,4 +110,68 @@ pub fn publish(transform: Transform, dataset: &Dataset, target: &Path) -> Result
 pub fn open(folder: &Path) -> Result<(Transform, Artifact)> {
     let artifact = Artifact::open(folder, TRANSFORM_KIND, TRANSFORM_VERSION)?;
     Ok((artifact.read_json(FILE)?, artifact))
+}
+
+/// What stands in the way of planning.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A query whose columns have no names before it is answered.
+    #[error("only the rows tell which columns the query answers")]
+    Columns,
+}
+
+impl Diagnostic for PlanError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("name its expressions with AS, or ingest the data and name the data set".into())
+    }
+}
+
+/// What fitting will do.
+#[derive(Clone, Debug, Serialize)]
+pub struct TransformPlan {
+    /// The scans of the training rows, in order.
+    pub scans: Vec<PlannedScan>,
+    /// The features that will come out.
+    pub features: Vec<PlannedFeature>,
+}
+
+impl TransformPlan {
+    /// Binds operations to the columns of data.
+    ///
+    /// # Errors
+    /// `TransformError` when an operation does not fit its columns.
+    pub fn new(spec: &TransformSpec, columns: &[PlannedColumn], roles: &Roles) -> Result<Self> {
+        let fitter = Fitter::new(spec, columns, roles)?;
+        Ok(Self { scans: fitter.scans(), features: fitter.features() })
+    }
+}
+
+/// What fitting on a data set will do.
+///
+/// # Errors
+/// What opening meets, and as [`TransformPlan::new`].
+pub fn plan_of_dataset(
+    spec: &TransformSpec,
+    dataset: &Dataset,
+    roles: &Roles,
+    execution: &Execution,
+) -> Result<TransformPlan> {
+    let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
+    TransformPlan::new(spec, &source.plan().columns, roles)
+}
+
+/// What fitting the transform of a pipeline file will do, as the header of its data tells.
+///
+/// # Errors
+/// [`PlanError`] where only the rows tell the columns; what opening meets, and as
+/// [`TransformPlan::new`].
+pub fn plan_of_file(file: &PipelineFile) -> Result<TransformPlan> {
+    let roles = &file.spec.data.roles;
+    let Some(columns) = planned_columns(file)? else { return Err(PlanError::Columns.into()) };
+    let planned = TransformPlan::new(&file.spec.transform, &columns, roles);
+    planned.map_err(|error| error.in_place("`transform`"))
 }

@@ -54,7 +54,7 @@ impl Gathering {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     /// Whether it reads one source column, which may come counted or apart.
-    counted: bool,
+    pub(super) counted: bool,
     values: Vec<String>,
     names: Vec<String>,
     /// Taken out when the scan is over.
@@ -65,10 +65,29 @@ pub(super) struct Entry {
 /// others.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Analysis {
+    #[serde(with = "as_text")]
     program: Program,
     entries: Vec<Entry>,
     /// What identifies a row, where an analyzer or a value depends on its fold.
     identity: Option<RowIdentity>,
+}
+
+/// A program in a state, in the words of `transform.json`: the kinds of columns have forms that only formats with names
+/// can tell apart.
+mod as_text {
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::graph::Program;
+
+    pub(super) fn serialize<S: Serializer>(program: &Program, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&serde_json::to_string(program).map_err(S::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Program, D::Error> {
+        serde_json::from_str(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 impl Analysis {

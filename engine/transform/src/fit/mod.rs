@@ -9,9 +9,11 @@
 mod analysis;
 pub(crate) mod analyzer;
 mod builder;
+mod schedule;
 
 pub use analysis::Analysis;
-pub(crate) use builder::{Blueprint, Builder, Input, ValueId};
+pub(crate) use builder::{Blueprint, Builder, Input, ValueId, role_name};
+pub use schedule::{PlannedLearning, PlannedScan, ScannedColumn};
 
 use std::collections::BTreeSet;
 
@@ -125,7 +127,7 @@ impl Fitter {
     /// # Errors
     /// [`CommonError::Internal`] when no scan would tell anything new, which is a bug.
     pub fn next_scan(&self) -> Result<Option<Analysis>> {
-        let gatherings = self.gatherings();
+        let gatherings = self.gatherings(&self.settled());
         if gatherings.is_empty() {
             let is_done = self.mappers.iter().all(Option::is_some);
             let stuck = || CommonError::Internal("a transform waits for what no scan tells".into()).into();
@@ -147,7 +149,7 @@ impl Fitter {
     /// [`TransformError`] when the rows leave an operation nothing to learn from, or too many levels.
     pub fn absorb(&mut self, analysis: Analysis) -> Result<()> {
         let mut entries: Vec<Entry> = analysis.into_entries();
-        let gatherings = self.gatherings();
+        let gatherings = self.gatherings(&self.settled());
         if gatherings.len() != entries.len() {
             return Err(CommonError::Internal("a state is of another scan of the transform".into()).into());
         }
@@ -222,40 +224,45 @@ impl Fitter {
         Ok(())
     }
 
-    /// Whether a value can be computed with the constants known by now.
-    fn is_computable(&self, value: ValueId) -> bool {
+    /// The steps whose constants are known by now.
+    fn settled(&self) -> Vec<bool> {
+        self.mappers.iter().map(Option::is_some).collect()
+    }
+
+    /// Whether a value can be computed with the constants of the steps that are known.
+    fn is_computable(&self, settled: &[bool], value: ValueId) -> bool {
         match self.blueprint.values[value].step {
             None => true,
             Some(step) => {
-                self.mappers[step].is_some()
-                    && self.blueprint.steps[step].inputs.iter().all(|input| self.is_computable(*input))
+                let inputs = &self.blueprint.steps[step].inputs;
+                settled[step] && inputs.iter().all(|input| self.is_computable(settled, *input))
             }
         }
     }
 
     /// The `impute` that makes a value and can be fitted in this scan, with the column that it reads.
-    fn filling(&self, value: ValueId) -> Option<(usize, ValueId)> {
+    fn filling(&self, settled: &[bool], value: ValueId) -> Option<(usize, ValueId)> {
         let step = self.blueprint.values[value].step?;
         let [input] = self.blueprint.steps[step].inputs[..] else { return None };
         let is_impute = self.blueprint.steps[step].operation == "impute";
-        let is_open = self.mappers[step].is_none() && self.is_computable(input);
+        let is_open = !settled[step] && self.is_computable(settled, input);
         (is_impute && is_open).then_some((step, input))
     }
 
-    /// What the next scan gathers, in the order of the steps.
-    fn gatherings(&self) -> Vec<Gathering> {
+    /// What the next scan gathers once some steps are known, in the order of the steps.
+    fn gatherings(&self, settled: &[bool]) -> Vec<Gathering> {
         let mut gatherings = Vec::new();
         for (number, step) in self.blueprint.steps.iter().enumerate() {
-            let Some(fitting) = &step.fitting else { continue };
+            let Some(fitting) = step.fitting.as_ref().filter(|_| !settled[number]) else { continue };
             let mut of_step = Vec::new();
             let known: Vec<ValueId> = step.inputs.iter().chain(&step.fitted_on).copied().collect();
             for wanted in fitting.wanted() {
                 let values: Vec<ValueId> = wanted.inputs.iter().map(|input| known[*input]).collect();
-                if values.iter().all(|value| self.is_computable(*value)) {
+                if values.iter().all(|value| self.is_computable(settled, *value)) {
                     of_step.push(Gathering::new(number, values, None, wanted.analyzer));
                 } else if let [value] = values[..]
                     && wanted.analyzer.takes_fill()
-                    && let Some((filling, raw)) = self.filling(value)
+                    && let Some((filling, raw)) = self.filling(settled, value)
                 {
                     of_step.push(Gathering::new(number, vec![raw], Some(filling), wanted.analyzer));
                 } else {

@@ -230,3 +230,45 @@ fn the_analysis_keeps_the_laws() {
         Fitter::new(&operations, columns, &Roles::default()).unwrap().next_scan().unwrap().unwrap();
     laws::check(&source, &analysis);
 }
+
+#[test]
+fn the_scans_that_are_foreseen_are_those_that_fitting_takes() {
+    let x: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None, Some(3.0), Some(8.0)]));
+    let n: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 2, 5]));
+    let table = RecordBatch::try_from_iter_with_nullable([("x", x, true), ("n", n, true)]).unwrap();
+    let operations = serde_json::json!([
+        { "impute": { "columns": ["x"], "with": "median" } },
+        { "standardize": ["x"] },
+        { "derive": { "sum": "x + n" } },
+        { "standardize": ["sum"] },
+        { "one_hot": ["n"] },
+        { "pass_through": ["n"] },
+    ]);
+    let source = MemorySource::new(&table, 3);
+    let spec = crate::testing::spec(&operations);
+    let mut fitter =
+        Fitter::new(&spec, &sluice_core::seam::BatchSource::plan(&source).columns, &Roles::default())
+            .unwrap();
+    let scans = fitter.scans();
+    let learned: Vec<Vec<(&str, bool)>> = scans
+        .iter()
+        .map(|scan| scan.learns.iter().map(|it| (it.operation.as_str(), it.with_impute)).collect())
+        .collect();
+    assert_eq!(
+        learned,
+        [vec![("impute", false), ("standardize", true), ("one_hot", false)], vec![("standardize", false)]]
+    );
+    let columns = |scan: usize| -> Vec<(&str, bool)> {
+        scans[scan].columns.iter().map(|column| (column.name.as_str(), column.counted)).collect()
+    };
+    assert_eq!(columns(0), [("n", true), ("x", true)]);
+    assert_eq!(columns(1), [("n", false), ("x", false)]);
+    let mut count = 0;
+    while let Some(analysis) = fitter.next_scan().unwrap() {
+        let state = sluice_core::fold::fold(&source, &analysis, &Execution::with_threads(1)).unwrap();
+        fitter.absorb(state.accumulator).unwrap();
+        count += 1;
+        assert_eq!(fitter.scans().len(), scans.len() - count);
+    }
+    assert_eq!(count, scans.len());
+}

@@ -1,9 +1,14 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt64Array,
+};
+use arrow::compute::take_record_batch;
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::Transform;
 use crate::testing::{check_laws, check_paths, features, fitted, refusal, table};
 
 fn mixed(rows: usize, seed: usize) -> RecordBatch {
@@ -21,11 +26,15 @@ fn mixed(rows: usize, seed: usize) -> RecordBatch {
         (0..rows).map(|row| (at(row, 5) % 6 != 0).then(|| format!("c{}", at(row, 6) % 12))).collect();
     let booleans: BooleanArray =
         (0..rows).map(|row| (at(row, 7) % 4 != 0).then(|| at(row, 8) % 3 == 0)).collect();
+    let times: TimestampMicrosecondArray = (0..rows)
+        .map(|row| (at(row, 9) % 8 != 0).then(|| (at(row, 10) % 200) as i64 * 3_600_000_000))
+        .collect();
     table(vec![
         ("x", Arc::new(floats) as ArrayRef),
         ("n", Arc::new(integers)),
         ("c", Arc::new(texts)),
         ("b", Arc::new(booleans)),
+        ("t", Arc::new(times)),
     ])
 }
 
@@ -36,6 +45,9 @@ fn everything() -> serde_json::Value {
         { "clip": { "columns": ["x"], "at_least": -5.0, "at_most": 100.0 } },
         { "standardize": ["x"] },
         { "derive": { "twice": "2 * x + coalesce(n, 0)", "long": "length(c) > 2" } },
+        { "derive": { "hour": "hour(t)", "day": "dayofweek(t)" } },
+        { "standardize": ["hour"] },
+        { "one_hot": ["day"] },
         { "scale_to_range": { "columns": ["twice"], "range": [-1, 1], "clip": true } },
         { "impute": { "columns": ["n"], "with": "most_frequent" } },
         { "max_abs_scale": { "columns": ["n"], "as": ["n share"] } },
@@ -67,6 +79,24 @@ proptest! {
         let transform = fitted(&mixed(rows, seed), &everything()).unwrap();
         check_paths(&transform, &mixed(rows, seed));
         check_paths(&transform, &mixed(50, seed + 1));
+        check_order(&transform, &mixed(50, seed + 2), seed);
+    }
+}
+
+/// Checks that a row has the same features wherever it stands.
+fn check_order(transform: &Transform, table: &RecordBatch, seed: usize) {
+    let rows = table.num_rows();
+    // Prime to the number of rows, so that every row comes once.
+    let places: Vec<usize> = (0..rows).map(|row| (row * 7 + seed) % rows).collect();
+    assert!(!rows.is_multiple_of(7));
+    let order = UInt64Array::from(places.iter().map(|place| *place as u64).collect::<Vec<_>>());
+    let shuffled = take_record_batch(table, &order).unwrap();
+    for ((name, plain), (_, moved)) in features(transform, table).iter().zip(&features(transform, &shuffled))
+    {
+        for (row, place) in places.iter().enumerate() {
+            let bits = |cell: Option<f64>| cell.map(f64::to_bits);
+            assert_eq!(bits(moved[row]), bits(plain[*place]), "`{name}` of row {place} at {row}");
+        }
     }
 }
 

@@ -67,6 +67,11 @@ pub(crate) trait Fitting: std::fmt::Debug + Send + Sync {
     /// What it must know of the training rows; nothing if empty. Asked once per scan.
     fn wanted(&self) -> Vec<Wanted>;
 
+    /// Whether [`Fitted::Again`] may come of it, so that only the rows tell how many scans it takes.
+    fn is_iterated(&self) -> bool {
+        false
+    }
+
     /// What the analyzers, in the order of [`Fitting::wanted`], tell.
     fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted>;
 }

@@ -72,6 +72,10 @@ struct GaussianFitting {
 }
 
 impl Fitting for GaussianFitting {
+    fn is_iterated(&self) -> bool {
+        true
+    }
+
     fn wanted(&self) -> Vec<Wanted> {
         vec![match &self.known {
             None => Wanted::of(0, ColumnAnalyzer::new().with_moments().with_quantiles_up_to(DISTINCT)),

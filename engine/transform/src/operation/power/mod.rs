@@ -137,6 +137,10 @@ struct PowerFitting {
 }
 
 impl Fitting for PowerFitting {
+    fn is_iterated(&self) -> bool {
+        true
+    }
+
     fn wanted(&self) -> Vec<Wanted> {
         vec![match &self.search {
             None => Wanted::of(0, ColumnAnalyzer::new().with_quantiles_up_to(DISTINCT)),

@@ -52,6 +52,10 @@ impl VocabularyFitting {
 }
 
 impl Fitting for VocabularyFitting {
+    fn is_iterated(&self) -> bool {
+        self.options.scans > 1
+    }
+
     fn wanted(&self) -> Vec<Wanted> {
         if self.is_plain() {
             return vec![Wanted::of(0, ValueCounts::new().with_limit(self.options.max_distinct))];
