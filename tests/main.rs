@@ -11,6 +11,7 @@ mod container;
 mod full_disk;
 mod memory;
 mod one_scan;
+mod onnx;
 mod output;
 mod pages;
 mod partial;
