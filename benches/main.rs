@@ -189,8 +189,9 @@ fn model(source: &dyn BatchSource, transform: &Transform, alpha: f64, folder: &P
     let columns: Vec<usize> = (0..transform.space().width()).collect();
     let examples = source.head(&columns, 5).unwrap().remove(0);
     let parts = PackageParts { transform: transform.clone(), model: fitted };
-    let package: ModelPackage =
-        parts.publish(&examples, OnnxMode::Off, BTreeMap::new(), &folder.join(format!("alpha-{alpha}"))).unwrap();
+    let package: ModelPackage = parts
+        .publish(&examples, OnnxMode::Off, BTreeMap::new(), &folder.join(format!("alpha-{alpha}")))
+        .unwrap();
     Arc::new(package)
 }
 

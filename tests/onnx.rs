@@ -48,7 +48,15 @@ fn a_step_alone_takes_the_mode_and_writes_the_same_bytes() {
     let _ = train("off", "without").exits(0);
     assert_eq!(record(&place, "without")["left_out"], "`onnx` is `off`");
     assert!(!place.path("without/model.onnx").exists());
-    assert!(train("maybe", "none").exits(2).stderr.contains("`onnx` has no choice `maybe`"));
+    let expression = "derive: { twice: age * 2 }";
+    let derived =
+        ["transform", "dataset", "--label", "target", "--operation", expression, "--out", "derived"];
+    let _ = place.sluice(&derived).exits(0);
+    let train_derived =
+        ["train", "dataset", "--transform", "derived", "--label", "target", "--alpha", "1", "--out", "none"];
+    let said = place.sluice(&train_derived).exits(0);
+    let _ = said.says(&["note: no ONNX files: `derive` has no form in ONNX"]);
+    assert!(train("maybe", "unwritten").exits(2).stderr.contains("`onnx` has no choice `maybe`"));
 }
 
 #[test]

@@ -85,7 +85,12 @@ pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Answe
     let (spec, label, key, onnx) = match &arguments.pipeline {
         Some(pipeline) => {
             let file = pipeline.read()?;
-            (file.spec.train.clone(), file.label().to_owned(), file.spec.data.roles.key.clone(), file.spec.onnx)
+            (
+                file.spec.train.clone(),
+                file.label().to_owned(),
+                file.spec.data.roles.key.clone(),
+                file.spec.onnx,
+            )
         }
         // The parser has made sure that both are there.
         None => (
@@ -101,7 +106,12 @@ pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Answe
     let inputs = TrainInputs { transform: (&transform, &artifact), label: &label, key: &key, onnx };
     let package = step::train::train(&spec, &dataset, inputs, &arguments.out.out, &session.execution)?;
     let model = package.model();
-    session.printer.result(model, || format!("{}model in {}", text(model), arguments.out.out.display()));
+    let left_out = package.onnx()?.filter(|record| record.mode != OnnxMode::Off);
+    let reason = left_out.and_then(|record| record.left_out);
+    let note = reason.map_or_else(String::new, |reason| format!("note: no ONNX files: {reason}\n"));
+    session
+        .printer
+        .result(model, || format!("{}{note}model in {}", text(model), arguments.out.out.display()));
     let (alpha, rows) = (model.diagnostics.alpha, model.diagnostics.rows);
     Ok(Answer::new(Exit::Done)
         .parameter("chosen_alpha", alpha)

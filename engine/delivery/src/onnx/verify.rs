@@ -14,6 +14,9 @@ use super::rows::with_edges;
 use crate::error::DeliveryError;
 use crate::package::PackageParts;
 
+/// Cells of the design matrix that are run at a time; few in tests, so that there are several pieces.
+const MAX_CELLS: usize = if cfg!(test) { 1 << 11 } else { 1 << 20 };
+
 /// How many rows both were run on.
 ///
 /// # Errors
@@ -23,46 +26,71 @@ pub(crate) fn verify(parts: &PackageParts, export: &Export, rows: &RecordBatch) 
         return Err(CommonError::Internal("an ONNX export without rows to run it on".into()).into());
     }
     let table = with_edges(&parts.transform, rows)?;
-    let tensors = export.inputs.tensors(&table)?;
-    let features = parts.transform.apply(&Batch::new(&table))?;
-    let space = parts.transform.space();
-    let expected = matrix(&features, space);
-
-    let only = |outputs: Vec<Vec<f64>>| {
-        let none = || CommonError::Internal("an ONNX graph without an output".into());
-        outputs.into_iter().next().ok_or_else(none)
+    let trial = Trial {
+        parts,
+        export,
+        transform: Session::new(&export.transform_file)?,
+        model: Session::new(&export.model_file)?,
     };
-    let found = only(Session::new(&export.transform_file)?.run(&tensors)?)?;
-    compare_features(&found, &expected, &export.bounds, space)?;
-
-    let predictions = parts.model.predict_sound(&features, space);
-    let found = only(Session::new(&export.model_file)?.run(&tensors)?)?;
-    if found.len() != table.num_rows() {
-        return Err(CommonError::Internal("an ONNX graph predicts another number of rows".into()).into());
-    }
-    let width = space.width();
-    for (row, found) in found.iter().enumerate() {
-        let expected_prediction = if predictions.is_null(row) { f64::NAN } else { predictions.value(row) };
-        let allowed = allowed(parts, &expected[row * width..(row + 1) * width], &export.bounds);
-        if !is_close(*found, expected_prediction, allowed) {
-            return Err(differs("the prediction", row, expected_prediction, *found, allowed).into());
-        }
+    // Indicators of many levels are dense in ONNX: a few rows at a time.
+    let rows_at_a_time = std::cmp::max(1, MAX_CELLS / std::cmp::max(1, parts.transform.space().width()));
+    for first in (0..table.num_rows()).step_by(rows_at_a_time) {
+        let rows = std::cmp::min(rows_at_a_time, table.num_rows() - first);
+        trial.run(&table.slice(first, rows), first)?;
     }
     Ok(table.num_rows())
 }
 
-fn compare_features(found: &[f64], expected: &[f64], bounds: &[Bound], space: &FeatureSpace) -> Result<()> {
-    if found.len() != expected.len() {
-        return Err(CommonError::Internal("an ONNX graph makes another number of features".into()).into());
-    }
-    for (cell, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let (row, column) = (cell / bounds.len(), cell % bounds.len());
-        if !bounds[column].allows(*found, *expected) {
-            let name = format!("feature `{}`", space.column_names()[column]);
-            return Err(differs(&name, row, *expected, *found, bounds[column].at(*expected)).into());
+/// Both files, and what they must do.
+struct Trial<'a> {
+    parts: &'a PackageParts,
+    export: &'a Export,
+    transform: Session,
+    model: Session,
+}
+
+impl Trial<'_> {
+    /// Compares some rows, the first of which is number `first`.
+    fn run(&self, table: &RecordBatch, first: usize) -> Result<()> {
+        let tensors = self.export.inputs.tensors(table)?;
+        let features = self.parts.transform.apply(&Batch::new(table))?;
+        let space = self.parts.transform.space();
+        let expected = matrix(&features, space);
+        let found = output(self.transform.run(&tensors)?, expected.len())?;
+        self.compare_features(&found, &expected, first)?;
+        let predictions = self.parts.model.predict_sound(&features, space);
+        let found = output(self.model.run(&tensors)?, table.num_rows())?;
+        let width = space.width();
+        for (row, found) in found.iter().enumerate() {
+            let prediction = if predictions.is_null(row) { f64::NAN } else { predictions.value(row) };
+            let allowed = allowed(self.parts, &expected[row * width..(row + 1) * width], &self.export.bounds);
+            if !is_close(*found, prediction, allowed) {
+                return Err(differs("the prediction", first + row, prediction, *found, allowed).into());
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn compare_features(&self, found: &[f64], expected: &[f64], first: usize) -> Result<()> {
+        let bounds = &self.export.bounds;
+        for (cell, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let (row, column) = (cell / bounds.len(), cell % bounds.len());
+            if !bounds[column].allows(*found, *expected) {
+                let name = format!("feature `{}`", self.parts.transform.space().column_names()[column]);
+                let allowed = bounds[column].at(*expected);
+                return Err(differs(&name, first + row, *expected, *found, allowed).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The only output, of this many cells.
+fn output(outputs: Vec<Vec<f64>>, cells: usize) -> Result<Vec<f64>> {
+    let count = outputs.len();
+    outputs.into_iter().next().filter(|output| count == 1 && output.len() == cells).ok_or_else(|| {
+        CommonError::Internal(format!("an ONNX graph has not one output of {cells} cells")).into()
+    })
 }
 
 /// The sum is added up in another order, so what matters is the size of what is added.
