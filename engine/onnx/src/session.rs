@@ -101,14 +101,13 @@ mod tests {
     #[test]
     fn a_written_graph_runs_on_any_number_of_rows() {
         let session = Session::new(&doubled()).unwrap();
-        for rows in [1, 3] {
-            let x = Tensor::Double((0..rows).map(f64::from).collect());
-            let text =
-                Tensor::Text(["b", "z", "a"].iter().take(rows as usize).map(|t| (*t).into()).collect());
+        for rows in [1_usize, 3] {
+            let x = Tensor::Double((0..rows).map(|row| row as f64).collect());
+            let text = Tensor::Text(["b", "z", "a"].iter().take(rows).map(|t| (*t).into()).collect());
             let outputs = session.run(&[x, text]).unwrap();
             let expected = [0.0, 1.0, 2.0, -1.0, 4.0, 0.0];
-            assert_eq!(outputs[0], expected[..2 * rows as usize]);
-            assert_eq!(outputs[1], [1.0, 1.0, 4.0][..rows as usize]);
+            assert_eq!(outputs[0], expected[..2 * rows]);
+            assert_eq!(outputs[1], [1.0, 1.0, 4.0][..rows]);
         }
     }
 
