@@ -29,6 +29,7 @@ use sluice_core::role::Roles;
 use sluice_core::{BatchSource, BatchTransform, Execution, Predictor, Result};
 use sluice_datasets::taxi::{Taxi, TaxiOptions};
 use sluice_datasets::{Format, write_taxi};
+use sluice_delivery::onnx::OnnxMode;
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_evaluation::{Baseline, EvaluateOptions, evaluate};
 use sluice_source::{SourceOptions, open};
@@ -161,8 +162,9 @@ fn model(source: &dyn BatchSource, transform: &Transform, alpha: f64, folder: &P
     let columns: Vec<usize> = (0..transform.space().width()).collect();
     let examples = source.head(&columns, 5).unwrap().remove(0);
     let parts = PackageParts { transform: transform.clone(), model: fitted };
-    let package: ModelPackage =
-        parts.publish(&examples, BTreeMap::new(), &folder.join(format!("alpha-{alpha}"))).unwrap();
+    let package: ModelPackage = parts
+        .publish(&examples, OnnxMode::Off, BTreeMap::new(), &folder.join(format!("alpha-{alpha}")))
+        .unwrap();
     Arc::new(package)
 }
 

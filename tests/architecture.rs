@@ -11,19 +11,20 @@ use sluice_testkit::datasets::repository;
 const MAX_LINES: usize = 600;
 
 /// What each crate may use, as `docs/architecture.md` draws it. `sluice-testkit` is everybody's in tests.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("sluice-core", &[]),
     ("sluice-expressions", &["core"]),
     ("sluice-summaries", &["core"]),
     ("sluice-source", &["core"]),
     ("sluice-report", &["core"]),
+    ("sluice-onnx", &["core"]),
     ("sluice-testkit", &["core"]),
     ("sluice-ingest", &["core", "summaries", "source", "report"]),
     ("sluice-quality", &["core", "expressions", "summaries", "report"]),
     ("sluice-transform", &["core", "expressions", "summaries", "report"]),
     ("sluice-training", &["core", "expressions", "summaries", "report"]),
     ("sluice-evaluation", &["core", "expressions", "summaries", "report"]),
-    ("sluice-delivery", &["core", "summaries", "report", "transform", "training"]),
+    ("sluice-delivery", &["core", "summaries", "report", "onnx", "transform", "training"]),
     ("sluice-datasets", &["core", "ingest"]),
     ("sluice-pipeline", EVERYTHING_BELOW),
     ("sluicegate", EVERYTHING),
@@ -35,6 +36,7 @@ const EVERYTHING_BELOW: &[&str] = &[
     "summaries",
     "source",
     "report",
+    "onnx",
     "ingest",
     "quality",
     "transform",
@@ -48,6 +50,7 @@ const EVERYTHING: &[&str] = &[
     "summaries",
     "source",
     "report",
+    "onnx",
     "ingest",
     "quality",
     "transform",

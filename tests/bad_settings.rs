@@ -168,7 +168,8 @@ fn a_damaged_artifact_is_found_and_the_file_is_named() {
         let end = bytes.len() / 2;
         bytes[end] ^= 1;
     };
-    for file in ["model.json", "transform.json", "examples.json", "signature.json"] {
+    for file in ["model.json", "transform.json", "examples.json", "signature.json", "onnx.json", "model.onnx"]
+    {
         let place = damaged(&format!("{model}/{file}"), last);
         finds(&place, &evaluate, 4, &[&format!("{model}/{file}"), "damaged", "digest"]);
     }

@@ -12,6 +12,7 @@ mod features;
 mod full_disk;
 mod memory;
 mod one_scan;
+mod onnx;
 mod output;
 mod pages;
 mod partial;

@@ -12,6 +12,7 @@ use sluice_core::group::Grouping;
 use sluice_core::plan::PlanOptions;
 use sluice_core::role::Roles;
 use sluice_core::seam::{BatchSource, BatchTransform, Predictor};
+use sluice_delivery::onnx::OnnxMode;
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_evaluation::metric::RegressionMetrics;
 use sluice_pipeline::spec::from_yaml;
@@ -75,7 +76,8 @@ fn package(
         .filter(|index| shared.inputs().contains(&source.plan().columns[*index].name))
         .collect();
     let examples = source.head(&columns, 3).unwrap().remove(0);
-    PackageParts { transform, model }.publish(&examples, std::collections::BTreeMap::new(), target).unwrap()
+    let parts = PackageParts { transform, model };
+    parts.publish(&examples, OnnxMode::IfPossible, std::collections::BTreeMap::new(), target).unwrap()
 }
 
 #[test]

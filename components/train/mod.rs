@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sluice_core::Result;
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
+use sluice_delivery::onnx::OnnxMode;
 use sluice_ingest::Dataset;
 use sluice_pipeline::spec::TrainSpec;
 use sluice_pipeline::step;
@@ -72,29 +73,45 @@ pub(crate) struct TrainArguments {
     /// The penalty of ridge regression, at least 0.
     #[arg(long, requires = "label")]
     alpha: Option<f64>,
+    /// Whether the package also holds transform and model as ONNX: `required`, `if-possible` or `off`; as
+    /// the pipeline file says, or if-possible, unless given.
+    #[arg(long, value_name = "MODE")]
+    onnx: Option<OnnxMode>,
     #[command(flatten)]
     pub(crate) memory: MemoryArgument,
 }
 
 pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Answer> {
-    let (spec, label, key) = match &arguments.pipeline {
+    let (spec, label, key, onnx) = match &arguments.pipeline {
         Some(pipeline) => {
             let file = pipeline.read()?;
-            (file.spec.train.clone(), file.label().to_owned(), file.spec.data.roles.key.clone())
+            (
+                file.spec.train.clone(),
+                file.label().to_owned(),
+                file.spec.data.roles.key.clone(),
+                file.spec.onnx,
+            )
         }
         // The parser has made sure that both are there.
         None => (
             TrainSpec::Ridge(RidgeOptions { alpha: arguments.alpha.unwrap_or_default().into() }),
             arguments.label.clone().unwrap_or_default(),
             Vec::new(),
+            OnnxMode::default(),
         ),
     };
+    let onnx = arguments.onnx.unwrap_or(onnx);
     let dataset = Dataset::open(&arguments.dataset)?;
     let (transform, artifact) = step::transform::open(&arguments.transform)?;
-    let inputs = TrainInputs { transform: (&transform, &artifact), label: &label, key: &key };
+    let inputs = TrainInputs { transform: (&transform, &artifact), label: &label, key: &key, onnx };
     let package = step::train::train(&spec, &dataset, inputs, &arguments.out.out, &session.execution)?;
     let model = package.model();
-    session.printer.result(model, || format!("{}model in {}", text(model), arguments.out.out.display()));
+    let left_out = package.onnx()?.filter(|record| record.mode != OnnxMode::Off);
+    let reason = left_out.and_then(|record| record.left_out);
+    let note = reason.map_or_else(String::new, |reason| format!("note: no ONNX files: {reason}\n"));
+    session
+        .printer
+        .result(model, || format!("{}{note}model in {}", text(model), arguments.out.out.display()));
     let (alpha, rows) = (model.diagnostics.alpha, model.diagnostics.rows);
     Ok(Answer::new(Exit::Done)
         .parameter("chosen_alpha", alpha)

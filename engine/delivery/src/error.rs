@@ -25,6 +25,30 @@ pub enum DeliveryError {
         /// The row, from 1.
         row: usize,
     },
+    /// An operation or column that ONNX cannot express.
+    #[error("`{operation}` {problem}")]
+    OnnxInexpressible {
+        /// The operation, or the column.
+        operation: String,
+        /// What is in the way, continuing the sentence.
+        problem: String,
+    },
+    /// An ONNX file that does not do what the transform and the model do.
+    #[error(
+        "in row {row} of the export's trial, {what} is {found} in ONNX and {expected} here, over {allowed} apart"
+    )]
+    OnnxDiffers {
+        /// The feature, or the prediction.
+        what: String,
+        /// The row, from 1: rows of the data, then edge rows.
+        row: usize,
+        /// Ours.
+        expected: f64,
+        /// What the file makes of it.
+        found: f64,
+        /// How far they may be apart.
+        allowed: f64,
+    },
     /// A model name that cannot be a folder.
     #[error("`{name}` cannot be the name of a model")]
     Name {
@@ -98,10 +122,12 @@ impl Diagnostic for DeliveryError {
         match self {
             Self::ExampleDiffers { .. }
             | Self::ExampleMalformed { .. }
+            | Self::OnnxDiffers { .. }
             | Self::RegistryDamaged { .. }
             | Self::NoAlias { .. }
             | Self::NoSuchVersion { .. } => ErrorKind::Malformed,
             Self::Name { .. }
+            | Self::OnnxInexpressible { .. }
             | Self::ExecutorInput { .. }
             | Self::ExecutorInputValue { .. }
             | Self::NoLocalPath { .. } => ErrorKind::Usage,
@@ -113,6 +139,11 @@ impl Diagnostic for DeliveryError {
             Self::ExampleDiffers { .. } | Self::ExampleMalformed { .. } => {
                 Some("train it again with this version of sluice".into())
             }
+            Self::OnnxInexpressible { .. } | Self::OnnxDiffers { .. } => Some(
+                "take the operation out, or let the package do without: `onnx: if-possible` says why in its \
+                 `onnx.json`"
+                    .into(),
+            ),
             Self::Name { .. } => Some("use letters, digits, `-`, `_` and `.`, 64 at most".into()),
             Self::RegistryDamaged { .. } => {
                 Some("restore the file from a backup; the versions are untouched".into())

@@ -1,13 +1,16 @@
-//! What leaves the pipeline: the model package, the registry that keeps versions of it, and the formats of
-//! orchestrators.
+//! What leaves the pipeline: the model package, its form as ONNX, the registry that keeps versions of it,
+//! and the formats of orchestrators.
 
 mod error;
 mod examples;
 pub mod kubeflow;
+pub mod onnx;
 mod package;
 mod registry;
 
 pub use error::DeliveryError;
 pub use examples::Examples;
-pub use package::{MODEL_KIND, MODEL_VERSION, ModelPackage, PackageParts, Signature};
+pub use package::{
+    MODEL_KIND, MODEL_VERSION, ModelPackage, ONNX_MODEL_FILE, ONNX_TRANSFORM_FILE, PackageParts, Signature,
+};
 pub use registry::{FileRegistry, LATEST_BLESSED, Pushed, VersionRecord};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::batch::Batch;
-use sluice_core::error::Result;
+use sluice_core::error::{ErrorKind, Result};
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
 use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::{BatchTransform, Predictor};
@@ -18,6 +18,7 @@ use sluice_transform::Transform;
 
 use crate::error::DeliveryError;
 use crate::examples::Examples;
+use crate::onnx::{self, OnnxBytes, OnnxMode, OnnxRecord};
 
 /// The artifact's kind.
 pub const MODEL_KIND: &str = "model";
@@ -28,9 +29,17 @@ const TRANSFORM_FILE: &str = "transform.json";
 const WEIGHTS_FILE: &str = "model.json";
 const SIGNATURE_FILE: &str = "signature.json";
 const EXAMPLES_FILE: &str = "examples.json";
+const ONNX_RECORD_FILE: &str = "onnx.json";
+/// The transform alone as ONNX, in a package that has it.
+pub const ONNX_TRANSFORM_FILE: &str = "transform.onnx";
+/// Transform and model as ONNX, in a package that has it.
+pub const ONNX_MODEL_FILE: &str = "model.onnx";
+
+/// Rows that a package shows with their predictions.
+const EXAMPLE_ROWS: usize = 5;
 
 /// The column that a model's predictions are called.
-const PREDICTION: &str = "prediction";
+pub(crate) const PREDICTION: &str = "prediction";
 
 /// Predictions of example rows must come out this close: other processors may round otherwise.
 const EXAMPLE_TOLERANCE: f64 = 1e-9;
@@ -77,16 +86,20 @@ impl PackageParts {
         self.model.predict(&features, self.transform.space())
     }
 
-    /// Writes the package to `target`; `examples` are some training rows.
+    /// Writes the package to `target`; `rows` are some training rows, of which the first become its
+    /// examples and all are run through the ONNX files.
     ///
     /// # Errors
-    /// What predicting the examples and writing meet.
+    /// What predicting the examples and writing meet; where ONNX is required, why it cannot be.
     pub fn publish(
         self,
-        examples: &RecordBatch,
+        rows: &RecordBatch,
+        onnx: OnnxMode,
         made_from: BTreeMap<String, String>,
         target: &Path,
     ) -> Result<ModelPackage> {
+        let examples = &rows.slice(0, std::cmp::min(EXAMPLE_ROWS, rows.num_rows()));
+        let (record, files) = self.onnx(rows, onnx)?;
         let predictions = self.predict(&Batch::new(examples))?;
         let examples = Examples::take(self.transform.input_columns(), examples, &predictions)?;
         let mut draft = Draft::new(target)?;
@@ -94,8 +107,30 @@ impl PackageParts {
         draft.write_json(WEIGHTS_FILE, &self.model)?;
         draft.write_json(SIGNATURE_FILE, &self.signature())?;
         draft.write_json(EXAMPLES_FILE, &examples)?;
+        draft.write_json(ONNX_RECORD_FILE, &record)?;
+        if let Some(files) = files {
+            draft.write_bytes(ONNX_TRANSFORM_FILE, &files.transform)?;
+            draft.write_bytes(ONNX_MODEL_FILE, &files.model)?;
+        }
         let artifact = draft.publish(MODEL_KIND, MODEL_VERSION, made_from)?;
         Ok(ModelPackage::new(artifact, self))
+    }
+}
+
+impl PackageParts {
+    /// The ONNX files where they are wanted and can be, with what the package says of them.
+    fn onnx(&self, rows: &RecordBatch, mode: OnnxMode) -> Result<(OnnxRecord, Option<OnnxBytes>)> {
+        let left_out = |reason: String| (OnnxRecord { mode, left_out: Some(reason), files: None }, None);
+        if mode == OnnxMode::Off {
+            return Ok(left_out("`onnx` is `off`".into()));
+        }
+        match onnx::export(self, rows) {
+            Ok((bytes, files)) => Ok((OnnxRecord { mode, left_out: None, files: Some(files) }, Some(bytes))),
+            Err(error) if mode == OnnxMode::Required || error.kind() == ErrorKind::Internal => {
+                Err(error.in_place("`onnx`"))
+            }
+            Err(error) => Ok(left_out(error.to_string())),
+        }
     }
 }
 
@@ -164,6 +199,15 @@ impl ModelPackage {
     #[must_use]
     pub fn signature(&self) -> Signature {
         self.parts.signature()
+    }
+
+    /// What the package says of its ONNX files; `None` for one that is older than they are.
+    ///
+    /// # Errors
+    /// `ArtifactError` when the file is damaged.
+    pub fn onnx(&self) -> Result<Option<OnnxRecord>> {
+        let has_record = self.artifact.manifest().files.contains_key(ONNX_RECORD_FILE);
+        if has_record { self.artifact.read_json(ONNX_RECORD_FILE).map(Some) } else { Ok(None) }
     }
 
     /// The predictions of a batch, null in rows in which a feature is null, NaN or infinite.

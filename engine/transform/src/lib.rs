@@ -19,6 +19,16 @@ pub mod suggest;
 mod testing;
 pub mod value;
 
+/// What fitted operations know: for whoever writes them in another form, as the ONNX export does.
+pub mod constants {
+    pub use crate::operation::bucketize::{Buckets, LevelOutput};
+    pub use crate::operation::impute::Fill;
+    pub use crate::operation::levels::{LevelTable, Levels};
+    pub use crate::operation::math::{ClipBounds, Function};
+    pub use crate::operation::scale::{Affine, RangeScale};
+    pub use crate::operation::standardize::Standardize;
+}
+
 pub use error::TransformError;
 pub use fit::{Analysis, Fitter, PlannedFeature, PlannedLearning, PlannedScan, ScannedColumn, fit};
 pub use graph::{OfTrainingRows, Transform};

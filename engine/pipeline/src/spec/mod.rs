@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::error::Result;
 use sluice_core::role::Roles;
+use sluice_delivery::onnx::{self, OnnxMode};
 use sluice_evaluation::EvaluateOptions;
 use sluice_ingest::{SpanSelection, SubsetOptions};
 use sluice_quality::rules::{RowChecks, Rule, UniqueKey};
@@ -46,6 +47,9 @@ pub struct PipelineSpec {
     pub transform: TransformSpec,
     /// The model.
     pub train: TrainSpec,
+    /// Whether the model package also holds transform and model as ONNX.
+    #[serde(default)]
+    pub onnx: OnnxMode,
     /// The gate.
     #[serde(default)]
     pub evaluate: EvaluateSpec,
@@ -300,6 +304,10 @@ impl PipelineFile {
         spec.validate.rows.check().map_err(|error| error.in_place("`validate`"))?;
         for operation in &spec.transform.0 {
             operation.check()?;
+        }
+        if spec.onnx == OnnxMode::Required {
+            onnx::check(&spec.transform)
+                .map_err(|error| sluice_core::Error::from(error).in_place("`onnx: required`"))?;
         }
         match &spec.train {
             TrainSpec::Ridge(options) => options.check()?,

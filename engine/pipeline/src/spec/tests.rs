@@ -39,6 +39,19 @@ fn a_sound_file_is_read() {
 }
 
 #[test]
+fn onnx_that_is_required_refuses_what_it_cannot_express_by_name() {
+    let of = |text: &str| PipelineFile::parse(text, Path::new("p.yaml"));
+    assert_eq!(of(SOUND).unwrap().spec.onnx, OnnxMode::IfPossible);
+    assert_eq!(of(&format!("onnx: off{SOUND}")).unwrap().spec.onnx, OnnxMode::Off);
+    assert_eq!(of(&format!("onnx: required{SOUND}")).unwrap().spec.onnx, OnnxMode::Required);
+    let derived = SOUND.replace("  - one_hot: [city]", "  - derive: {z: x + 1}");
+    of(&derived).unwrap();
+    let error = of(&format!("onnx: required{derived}")).unwrap_err();
+    assert_eq!(error.to_string(), "`derive` has no form in ONNX");
+    assert_eq!(error.places(), ["`onnx: required`", "`p.yaml`"]);
+}
+
+#[test]
 fn slips_of_the_hand_are_named_with_their_place() {
     assert_eq!(
         message(&SOUND.replace("evaluate:", "evalute:")),

@@ -10,6 +10,7 @@ use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::{BatchSource, BatchTransform};
+use sluice_delivery::onnx::OnnxMode;
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_ingest::Dataset;
 use sluice_training::{FitInputs, fit_ridge};
@@ -18,8 +19,8 @@ use sluice_transform::{OfTrainingRows, Transform};
 use crate::spec::TrainSpec;
 use crate::step::{TRAIN, made_from};
 
-/// Rows that a package shows with their predictions.
-const EXAMPLE_ROWS: usize = 5;
+/// Rows that the package is tried on: the first are its examples, all go through its ONNX files.
+const SAMPLE_ROWS: usize = 100;
 
 /// What a model learns from, beside the rows.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,8 @@ pub struct TrainInputs<'a> {
     pub label: &'a str,
     /// The columns that identify a row: rows of one key stay in one fold.
     pub key: &'a [String],
+    /// Whether the package holds ONNX files.
+    pub onnx: OnnxMode,
 }
 
 /// Fits the model and writes its package.
@@ -44,7 +47,7 @@ pub fn train(
     execution: &Execution,
 ) -> Result<ModelPackage> {
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
-    let TrainInputs { transform: (transform, transform_artifact), label, key } = inputs;
+    let TrainInputs { transform: (transform, transform_artifact), label, key, onnx } = inputs;
     check_label(&source, label)?;
     // The rows of training are those of the transform: what it learnt of their labels they must not see.
     let shared = OfTrainingRows::of(transform);
@@ -56,10 +59,10 @@ pub fn train(
         }
     };
     let parts = PackageParts { transform: transform.clone(), model };
-    let examples = examples(&source, transform)?;
+    let rows = sample(&source, transform)?;
     let made_from =
         made_from([("dataset", dataset.artifact().digest()), ("transform", transform_artifact.digest())]);
-    parts.publish(&examples, made_from, target)
+    parts.publish(&rows, onnx, made_from, target)
 }
 
 fn check_label(source: &dyn BatchSource, label: &str) -> Result<()> {
@@ -77,12 +80,12 @@ fn check_label(source: &dyn BatchSource, label: &str) -> Result<()> {
 }
 
 /// The first training rows, with the columns that the model reads.
-fn examples(source: &dyn BatchSource, transform: &Transform) -> Result<RecordBatch> {
+fn sample(source: &dyn BatchSource, transform: &Transform) -> Result<RecordBatch> {
     let needed = transform.inputs();
     let plan = source.plan();
     let columns: Vec<usize> =
         (0..plan.columns.len()).filter(|index| needed.contains(&plan.columns[*index].name)).collect();
-    let head = source.head(&columns, EXAMPLE_ROWS)?;
+    let head = source.head(&columns, SAMPLE_ROWS)?;
     head.into_iter()
         .next()
         .ok_or_else(|| CommonError::Internal("the training rows have vanished".into()).into())

@@ -125,6 +125,11 @@ impl Transform {
         &self.program.inputs
     }
 
+    /// The features, in order, with the values that they are.
+    pub fn features(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.features.iter().map(|feature| (feature.name.as_str(), feature.value.as_str()))
+    }
+
     /// The nodes, in order.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {

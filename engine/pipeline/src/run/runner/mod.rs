@@ -320,7 +320,7 @@ impl<'a> Runner<'a> {
         let parts = KeyParts::new()
             .with("dataset", dataset_digest)
             .with("transform", artifact.digest())
-            .with_options("options", &(&spec.train, file.label(), &spec.data.roles.key))?;
+            .with_options("options", &(&spec.train, file.label(), &spec.data.roles.key, spec.onnx))?;
         self.step(Work {
             name: StepName::Train,
             parts,
@@ -331,6 +331,7 @@ impl<'a> Runner<'a> {
                     transform: (&transform, &artifact),
                     label: file.label(),
                     key: &spec.data.roles.key,
+                    onnx: spec.onnx,
                 };
                 step::train::train(&spec.train, dataset, inputs, target, execution)
             },

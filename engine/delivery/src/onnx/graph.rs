@@ -1,0 +1,103 @@
+//! The graph of a fitted transform, and the model behind it.
+
+use std::collections::BTreeMap;
+
+use sluice_core::error::{CommonError, Result};
+use sluice_core::seam::BatchTransform as _;
+use sluice_onnx::{Edge, ElementType, GraphBuilder, Operator, Tensor};
+use sluice_training::LinearModel;
+use sluice_transform::Transform;
+
+use super::bound::Bound;
+use super::inexpressible;
+use super::inputs::Inputs;
+use super::operations;
+use super::value::Value;
+use crate::package::{PREDICTION, PackageParts};
+
+/// Both files, before they were run.
+#[derive(Debug)]
+pub(crate) struct Export {
+    pub(crate) inputs: Inputs,
+    pub(crate) transform_file: Vec<u8>,
+    pub(crate) model_file: Vec<u8>,
+    /// What the outputs are called.
+    pub(crate) features: String,
+    pub(crate) prediction: String,
+    /// By the columns of the design matrix.
+    pub(crate) bounds: Vec<Bound>,
+}
+
+impl Export {
+    pub(crate) fn new(parts: &PackageParts) -> Result<Self> {
+        let inputs = Inputs::new(parts.transform.input_columns())?;
+        let columns = parts.transform.space().column_names();
+        let width = columns.len();
+        let mut graph = GraphBuilder::new("transform");
+        let (matrix, bounds) = features(&parts.transform, &inputs, &mut graph)?;
+        let features_name = free_name(&graph, "features");
+        graph.output(&features_name, &matrix, (ElementType::Double, width), "")?;
+        graph.property("features", &serde_json::Value::from(columns).to_string());
+        let transform_file = graph.finish();
+
+        let mut graph = GraphBuilder::new("model");
+        let (matrix, _) = features(&parts.transform, &inputs, &mut graph)?;
+        let prediction = free_name(&graph, PREDICTION);
+        let predicted = linear(&parts.model, &matrix, &mut graph);
+        let about = format!("{}; NaN where a feature is missing or not finite", parts.model.label);
+        graph.output(&prediction, &predicted, (ElementType::Double, 1), &about)?;
+        graph.property("label", &parts.model.label);
+        let model_file = graph.finish();
+        Ok(Self { inputs, transform_file, model_file, features: features_name, prediction, bounds })
+    }
+}
+
+/// A column of the data may have the name of an output.
+fn free_name(graph: &GraphBuilder, name: &str) -> String {
+    let mut name = name.to_owned();
+    while graph.is_taken(&name) {
+        name.push('_');
+    }
+    name
+}
+
+/// The design matrix with the bounds of its columns.
+fn features(transform: &Transform, inputs: &Inputs, graph: &mut GraphBuilder) -> Result<(Edge, Vec<Bound>)> {
+    let mut values: BTreeMap<String, Value> = inputs.declare(graph)?.into_iter().collect();
+    for node in transform.nodes() {
+        let read = node.inputs.iter().filter_map(|id| values.get(id).cloned()).collect::<Vec<_>>();
+        let made = operations::export(node, &read, graph)?;
+        values.extend(node.outputs.iter().cloned().zip([made]));
+    }
+    let (mut columns, mut bounds) = (Vec::new(), Vec::new());
+    for (name, id) in transform.features() {
+        let value =
+            values.get(id).ok_or_else(|| CommonError::Internal(format!("no value `{id}` to export")))?;
+        match value {
+            Value::Indicators { edge, levels } => {
+                columns.push(edge.clone());
+                bounds.extend(std::iter::repeat_n(Bound::EXACT, *levels));
+            }
+            other => {
+                let (edge, bound) = other.number(graph).ok_or_else(|| inexpressible(name, "is no number"))?;
+                columns.push(edge);
+                bounds.push(bound);
+            }
+        }
+    }
+    let columns: Vec<&Edge> = columns.iter().collect();
+    Ok((graph.node(&Operator::Concat, &columns), bounds))
+}
+
+/// Features x coefficients + intercept. Σ (x − x) is 0, or NaN where a feature is NaN or infinite: there
+/// is no prediction then, as in `sluice predict`.
+fn linear(model: &LinearModel, features: &Edge, graph: &mut GraphBuilder) -> Edge {
+    let coefficients = model.coefficients.iter().map(|coefficient| coefficient.value).collect();
+    let coefficients = graph.column(&Tensor::Double(coefficients));
+    let intercept = graph.number(model.intercept);
+    let product = graph.node(&Operator::MatMul, &[features, &coefficients]);
+    let sum = graph.node(&Operator::Add, &[&product, &intercept]);
+    let nothing = graph.node(&Operator::Sub, &[features, features]);
+    let soundness = graph.sum_of_rows(&nothing);
+    graph.node(&Operator::Add, &[&sum, &soundness])
+}

@@ -1,0 +1,169 @@
+//! Export as ONNX: the fitted transform alone, and transform and model in one file that takes the raw
+//! columns.
+//!
+//! Each column of the data is an input of N rows and one column. A float that is missing is NaN; a column
+//! of another type has a second input, `COLUMN_is_null`. The same operations in the same order and double
+//! precision give the same bits, but for functions that ONNX does not promise to a digit ([`Bound`]).
+//! Every export is run by tract on rows of the data and on edge rows, and is an error where it differs by
+//! more than its bound.
+
+mod bound;
+mod functions;
+mod graph;
+mod inputs;
+mod operations;
+mod rows;
+mod value;
+mod verify;
+
+pub use bound::Bound;
+
+use arrow::array::RecordBatch;
+use serde::{Deserialize, Serialize};
+
+use sluice_core::error::Result;
+use sluice_onnx::{IR_VERSION, ML_OPSET, OPSET};
+use sluice_transform::{Operation, TransformSpec};
+
+use crate::error::DeliveryError;
+use crate::package::PackageParts;
+use graph::Export;
+
+/// The operations that ONNX can express, by their names in the pipeline file. Whatever is added to the
+/// transform is refused until it stands here and in `operations.rs`.
+const EXPRESSIBLE: [&str; 11] = [
+    "standardize",
+    "scale_to_range",
+    "max_abs_scale",
+    "robust_scale",
+    "math",
+    "clip",
+    "bucketize",
+    "one_hot",
+    "impute",
+    "pass_through",
+    "drop",
+];
+
+/// Whether a model package holds ONNX files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnnxMode {
+    /// It does; what cannot be expressed is refused before anything is fitted.
+    Required,
+    /// It does where everything can be expressed; else it says why not.
+    #[default]
+    IfPossible,
+    /// It does not.
+    Off,
+}
+
+impl OnnxMode {
+    /// Its names, as in the pipeline file.
+    pub const NAMES: [&'static str; 3] = ["required", "if-possible", "off"];
+}
+
+impl std::str::FromStr for OnnxMode {
+    type Err = sluice_core::options::OptionsError;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        match text {
+            "required" => Ok(Self::Required),
+            "if-possible" => Ok(Self::IfPossible),
+            "off" => Ok(Self::Off),
+            _ => Err(sluice_core::options::OptionsError::NoSuchChoice {
+                name: "onnx".into(),
+                value: text.into(),
+                choices: Self::NAMES.map(str::to_owned).to_vec(),
+            }),
+        }
+    }
+}
+
+/// What a package says of its ONNX files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OnnxRecord {
+    /// What was asked for.
+    pub mode: OnnxMode,
+    /// Why there are no files, where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
+    /// What the files are, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<OnnxFiles>,
+}
+
+/// What the ONNX files of a package are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OnnxFiles {
+    /// The operator set of `ai.onnx`.
+    pub opset: i64,
+    /// The operator set of `ai.onnx.ml`.
+    pub ml_opset: i64,
+    /// The version of the file format.
+    pub ir_version: i64,
+    /// The inputs, in order.
+    pub inputs: Vec<OnnxInput>,
+    /// The output of `transform.onnx`.
+    pub features: String,
+    /// The output of `model.onnx`.
+    pub prediction: String,
+    /// How far features may differ from ours, by the columns of the output.
+    pub bounds: Vec<Bound>,
+    /// Rows on which both were run when they were written.
+    pub verified_rows: usize,
+}
+
+/// An input of an ONNX file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnnxInput {
+    /// Its name.
+    pub name: String,
+    /// The column that it is of.
+    pub column: String,
+    /// The type of its tensor.
+    pub elements: String,
+    /// Whether it says where the column is null.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_null_mask: bool,
+}
+
+/// The bytes of both files.
+#[derive(Debug)]
+pub(crate) struct OnnxBytes {
+    pub(crate) transform: Vec<u8>,
+    pub(crate) model: Vec<u8>,
+}
+
+/// Whether ONNX can express all operations, before anything is fitted.
+///
+/// # Errors
+/// [`DeliveryError::OnnxInexpressible`] with the first operation that it cannot.
+pub fn check(spec: &TransformSpec) -> std::result::Result<(), DeliveryError> {
+    let refused = spec.0.iter().map(Operation::name).find(|name| !EXPRESSIBLE.contains(name));
+    refused.map_or(Ok(()), |operation| Err(inexpressible(operation, "has no form in ONNX")))
+}
+
+/// The files of a package, run on `rows` and on edge rows.
+pub(crate) fn export(parts: &PackageParts, rows: &RecordBatch) -> Result<(OnnxBytes, OnnxFiles)> {
+    let export = Export::new(parts)?;
+    let verified_rows = verify::verify(parts, &export, rows)?;
+    let files = OnnxFiles {
+        opset: OPSET,
+        ml_opset: ML_OPSET,
+        ir_version: IR_VERSION,
+        inputs: export.inputs.describe(),
+        features: export.features.clone(),
+        prediction: export.prediction.clone(),
+        bounds: export.bounds.clone(),
+        verified_rows,
+    };
+    Ok((OnnxBytes { transform: export.transform_file, model: export.model_file }, files))
+}
+
+fn inexpressible(operation: &str, problem: impl Into<String>) -> DeliveryError {
+    DeliveryError::OnnxInexpressible { operation: operation.to_owned(), problem: problem.into() }
+}
+
+#[cfg(test)]
+mod tests;

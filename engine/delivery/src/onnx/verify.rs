@@ -1,0 +1,140 @@
+//! Runs both files on rows and compares them with ours.
+
+use arrow::array::{Array, RecordBatch};
+
+use sluice_core::batch::Batch;
+use sluice_core::error::{CommonError, Result};
+use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace};
+use sluice_core::seam::BatchTransform as _;
+use sluice_onnx::Session;
+
+use super::bound::{Bound, is_close};
+use super::graph::Export;
+use super::rows::with_edges;
+use crate::error::DeliveryError;
+use crate::package::PackageParts;
+
+/// Cells of the design matrix that are run at a time; few in tests, so that there are several pieces.
+const MAX_CELLS: usize = if cfg!(test) { 1 << 11 } else { 1 << 20 };
+
+/// How many rows both were run on.
+///
+/// # Errors
+/// [`DeliveryError::OnnxDiffers`] where a file does not do what ours does, and what running it meets.
+pub(crate) fn verify(parts: &PackageParts, export: &Export, rows: &RecordBatch) -> Result<usize> {
+    if rows.num_rows() == 0 {
+        return Err(CommonError::Internal("an ONNX export without rows to run it on".into()).into());
+    }
+    let table = with_edges(&parts.transform, rows)?;
+    let trial = Trial {
+        parts,
+        export,
+        transform: Session::new(&export.transform_file)?,
+        model: Session::new(&export.model_file)?,
+    };
+    // Indicators of many levels are dense in ONNX: a few rows at a time.
+    let rows_at_a_time = std::cmp::max(1, MAX_CELLS / std::cmp::max(1, parts.transform.space().width()));
+    for first in (0..table.num_rows()).step_by(rows_at_a_time) {
+        let rows = std::cmp::min(rows_at_a_time, table.num_rows() - first);
+        trial.run(&table.slice(first, rows), first)?;
+    }
+    Ok(table.num_rows())
+}
+
+/// Both files, and what they must do.
+struct Trial<'a> {
+    parts: &'a PackageParts,
+    export: &'a Export,
+    transform: Session,
+    model: Session,
+}
+
+impl Trial<'_> {
+    /// Compares some rows, the first of which is number `first`.
+    fn run(&self, table: &RecordBatch, first: usize) -> Result<()> {
+        let tensors = self.export.inputs.tensors(table)?;
+        let features = self.parts.transform.apply(&Batch::new(table))?;
+        let space = self.parts.transform.space();
+        let expected = matrix(&features, space);
+        let found = output(self.transform.run(&tensors)?, expected.len())?;
+        self.compare_features(&found, &expected, first)?;
+        let predictions = self.parts.model.predict_sound(&features, space);
+        let found = output(self.model.run(&tensors)?, table.num_rows())?;
+        let width = space.width();
+        for (row, found) in found.iter().enumerate() {
+            let prediction = if predictions.is_null(row) { f64::NAN } else { predictions.value(row) };
+            let allowed = allowed(self.parts, &expected[row * width..(row + 1) * width], &self.export.bounds);
+            if !is_close(*found, prediction, allowed) {
+                return Err(differs("the prediction", first + row, prediction, *found, allowed).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_features(&self, found: &[f64], expected: &[f64], first: usize) -> Result<()> {
+        let bounds = &self.export.bounds;
+        for (cell, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let (row, column) = (cell / bounds.len(), cell % bounds.len());
+            if !bounds[column].allows(*found, *expected) {
+                let name = format!("feature `{}`", self.parts.transform.space().column_names()[column]);
+                let allowed = bounds[column].at(*expected);
+                return Err(differs(&name, first + row, *expected, *found, allowed).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The only output, of this many cells.
+fn output(outputs: Vec<Vec<f64>>, cells: usize) -> Result<Vec<f64>> {
+    let count = outputs.len();
+    outputs.into_iter().next().filter(|output| count == 1 && output.len() == cells).ok_or_else(|| {
+        CommonError::Internal(format!("an ONNX graph has not one output of {cells} cells")).into()
+    })
+}
+
+/// The sum is added up in another order, so what matters is the size of what is added.
+fn allowed(parts: &PackageParts, features: &[f64], bounds: &[Bound]) -> f64 {
+    let mut size = parts.model.intercept.abs();
+    let mut carried = 0.0;
+    for ((coefficient, feature), bound) in parts.model.coefficients.iter().zip(features).zip(bounds) {
+        size += (coefficient.value * feature).abs();
+        carried += coefficient.value.abs() * bound.at(*feature);
+    }
+    Bound::SUM.0 * size + carried
+}
+
+/// The design matrix, row by row, NaN where a feature is null.
+fn matrix(features: &FeatureBatch, space: &FeatureSpace) -> Vec<f64> {
+    let width = space.width();
+    let mut matrix = vec![0.0; width * features.rows];
+    let mut first = 0;
+    for (column, spec) in features.columns.iter().zip(&space.features) {
+        for row in 0..features.rows {
+            let cells = &mut matrix[row * width + first..row * width + first + spec.width()];
+            match column {
+                FeatureColumn::Numbers(values) => {
+                    cells[0] = if values.is_null(row) { f64::NAN } else { values.value(row) };
+                }
+                FeatureColumn::Codes(codes) => {
+                    if !codes.is_null(row)
+                        && let Some(cell) = cells.get_mut(codes.value(row) as usize)
+                    {
+                        *cell = 1.0;
+                    }
+                }
+                FeatureColumn::Sparse(sparse) => {
+                    for (term, value) in sparse.row(row) {
+                        cells[term] = value;
+                    }
+                }
+            }
+        }
+        first += spec.width();
+    }
+    matrix
+}
+
+fn differs(what: &str, row: usize, expected: f64, found: f64, allowed: f64) -> DeliveryError {
+    DeliveryError::OnnxDiffers { what: what.to_owned(), row: row + 1, expected, found, allowed }
+}

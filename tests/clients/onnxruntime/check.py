@@ -1,0 +1,172 @@
+"""ONNX's checker and onnxruntime on the files of a model package: valid files, and the values of `sluice predict`.
+
+A table with every kind of column that ONNX has, with nulls, NaN, infinities, extremes and texts that no training row
+had, goes through a pipeline with every operation that is exported. Predictions are compared with those of `sluice predict`,
+row by row; the functions of `math` with NumPy's.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+
+import numpy as np
+import onnx
+import onnxruntime
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+FUNCTIONS = {
+    "abs": np.abs, "ceil": np.ceil, "cos": np.cos, "exp": np.exp, "floor": np.floor, "log": np.log, "log1p": np.log1p,
+    "log10": np.log10, "log2": np.log2, "negate": np.negative, "reciprocal": np.reciprocal, "round": np.rint,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "sign": np.sign, "sin": np.sin, "sqrt": np.sqrt, "square": np.square,
+    "tanh": np.tanh,
+}
+# What runtimes compute each in their way; all others must be the same number.
+APPROXIMATE = {"cos", "exp", "log", "log1p", "log10", "log2", "sigmoid", "sin", "tanh"}
+BOUND = 1e-12
+
+PIPELINE = """
+pipeline: onnx
+data:
+  inputs: {{ rows: rows.parquet }}
+  roles: {{ label: y }}
+  subsets: {{ by: subset }}
+onnx: required
+transform:
+  - impute: {{ columns: [x], with: median, indicator: true }}
+  - clip: {{ columns: [x], at_least: -1000, at_most: 1000 }}
+  - standardize: [x]
+  - impute: {{ columns: [n], with: most_frequent, as: [filled] }}
+  - max_abs_scale: {{ columns: [filled], as: [share] }}
+  - robust_scale: {{ columns: [filled], as: [robust] }}
+  - scale_to_range: {{ columns: [filled], range: [-1, 3], clip: true, as: [range] }}
+  - bucketize: {{ columns: [n], buckets: 4, as: [bucket] }}
+  - bucketize: {{ columns: [filled], edges: [-2, 0.5], output: number, as: [third] }}
+  - one_hot: {{ columns: [n, u, b, c], as: [level, unsigned, truth, company] }}
+  - impute: {{ columns: [c], with: {{ constant: none }}, indicator: true, as: [named] }}
+  - one_hot: {{ columns: [named], as: [named level] }}
+  - impute: {{ columns: [u, d], with: mean }}
+{functions}
+  - drop: [named]
+train: {{ ridge: {{ alpha: 1.0 }} }}
+"""
+
+
+def table(rows, seed, edges):
+    random = np.random.default_rng(seed)
+
+    def some(values, kind):
+        return pa.array([None if random.random() < 0.2 else value for value in values], kind)
+
+    x = random.normal(0, 30, rows)
+    p = random.uniform(0.001, 20, rows)
+    n = random.integers(-6, 7, rows).tolist()
+    u = random.integers(0, 9, rows).tolist()
+    c = [f"c{value}" for value in random.integers(0, 8, rows)]
+    if edges:
+        x[: len(edges)] = edges
+        p[len(edges) : 2 * len(edges)] = edges
+        n[:3], u[:2] = [2**63 - 1, -(2**63), 2**53 + 1], [2**64 - 1, 2**63]
+        c[:3] = ["", "unseen", "Ünseen 🚫"]
+    return pa.table({
+        "x": pa.array([None if random.random() < 0.1 else value for value in x.tolist()], pa.float64()),
+        "p": pa.array(p), "n": some(n, pa.int64()), "u": some(u, pa.uint64()),
+        "d": some([float(value) for value in random.integers(0, 900, rows)], pa.float64()).cast(pa.decimal128(9, 2)),
+        "c": some(c, pa.string()), "b": some((random.random(rows) < 0.4).tolist(), pa.bool_()),
+        "y": pa.array(random.normal(2, 1, rows)), "subset": ["eval" if row % 5 == 0 else "train" for row in range(rows)],
+    })
+
+
+def feed(session, described, rows):
+    kinds = {"double": (np.float64, np.nan), "int64": (np.int64, 0), "uint64": (np.uint64, 0), "bool": (bool, False)}
+    fed = {}
+    for entry in described:
+        column = rows[entry["column"]]
+        if entry.get("is_null_mask"):
+            values = np.asarray(column.is_null().to_pylist(), bool)
+        elif entry["elements"] == "string":
+            values = np.asarray([value or "" for value in column.to_pylist()], object)
+        else:
+            kind, missing = kinds[entry["elements"]]
+            values = np.asarray([missing if value is None else value for value in column.to_pylist()], kind)
+        fed[entry["name"]] = values.reshape(-1, 1)
+    assert set(fed) == {entry.name for entry in session.get_inputs()}
+    return fed
+
+
+def differ(found, expected, bound):
+    """The places where two arrays are more than a bound apart; NaN is NaN, an infinity itself."""
+    with np.errstate(all="ignore"):
+        close = (found == expected) | (np.abs(found - expected) <= bound) | (np.isnan(found) & np.isnan(expected))
+    return np.flatnonzero(~close)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--sluice", required=True)
+    arguments.add_argument("--work", type=pathlib.Path, required=True)
+    arguments = arguments.parse_args()
+    work = arguments.work
+
+    def sluice(*words):
+        subprocess.run([arguments.sluice, *map(str, words)], check=True, cwd=work)
+
+    edges = [np.nan, np.inf, -np.inf, 0.0, -0.0, 0.5, 1.5, 2.5, 1e300, -1e300, 5e-324, -1.0, 1e-12, 2.0**52 + 1, -0.3]
+    pq.write_table(table(2000, 1, None), work / "rows.parquet")
+    scored = table(500, 2, edges)
+    pq.write_table(scored, work / "scored.parquet")
+    functions = "\n".join(
+        f"  - math: {{ columns: [p], function: {name}, as: [{name}] }}" for name in FUNCTIONS
+    )
+    (work / "pipeline.yaml").write_text(PIPELINE.format(functions=functions))
+    sluice("run", "pipeline.yaml", "--out", "out")
+    package = work / "out/registry/onnx/versions/0001"
+    record = json.loads((package / "onnx.json").read_text())["files"]
+    sluice("predict", package, "scored.parquet", "--out", "predictions")
+    parts = sorted((work / "predictions").glob("*.parquet"))
+    expected = pa.concat_tables(map(pq.read_table, parts))["prediction"].to_numpy()
+    expected = np.asarray(expected, np.float64)
+
+    sessions = {}
+    for name in ("transform", "model"):
+        path = package / f"{name}.onnx"
+        onnx.checker.check_model(onnx.load(path), full_check=True)
+        sessions[name] = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    fed = feed(sessions["model"], record["inputs"], scored)
+    found = sessions["model"].run([record["prediction"]], fed)[0]
+    assert found.shape == (500, 1) and found.dtype == np.float64
+    features = sessions["transform"].run([record["features"]], fed)[0]
+    columns = json.loads(onnx.load(package / "transform.onnx").metadata_props[0].value)
+    assert features.shape == (500, len(columns)) == (500, len(record["bounds"]))
+
+    # A sum is as near as what is added is large.
+    weights = json.loads((package / "model.json").read_text())
+    coefficients = np.array([entry["value"] for entry in weights["coefficients"]])
+    with np.errstate(all="ignore"):
+        size = np.abs(features * coefficients).sum(axis=1) + abs(weights["intercept"])
+    apart = differ(found[:, 0], expected, BOUND * np.where(np.isfinite(size), size, 0))
+    assert apart.size == 0, [(row, found[row, 0], expected[row], scored.slice(row, 1).to_pylist()) for row in apart[:5]]
+    assert 10 < np.isnan(expected).sum() < 100, "rows with and without a prediction"
+
+    p = scored["p"].to_numpy()
+    for name, function in FUNCTIONS.items():
+        with np.errstate(all="ignore"):
+            reference = function(p)
+            bound = BOUND * (1 + np.abs(reference)) if name in APPROXIMATE else 0.0
+        apart = differ(features[:, columns.index(name)], reference, bound)
+        assert apart.size == 0, (name, [(p[row], features[row, columns.index(name)], reference[row]) for row in apart[:5]])
+
+    for size in (1, 7):
+        for first in range(0, 500, 97):
+            part = {name: values[first : first + size] for name, values in fed.items()}
+            again = sessions["model"].run(None, part)[0][:, 0]
+            whole = found[first : first + size, 0]
+            assert differ(again, whole, BOUND * (1 + np.abs(whole))).size == 0, (first, size)
+    with np.errstate(all="ignore"):
+        largest = np.nanmax(np.abs(found[:, 0] - expected) / np.maximum(size, 1))
+    print(f"onnx {onnx.__version__} and onnxruntime {onnxruntime.__version__}: 500 rows, {len(columns)} features, "
+          f"predictions at most {largest:.1e} of what is added apart")
+
+
+main()
