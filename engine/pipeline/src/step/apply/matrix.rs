@@ -2,6 +2,7 @@
 //! rows in safetensors. A missing number is NaN.
 
 use std::io::{BufReader, BufWriter, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arrow::array::Array;
@@ -9,16 +10,23 @@ use fs_err as fs;
 
 use sluice_core::artifact::{Draft, DraftFile};
 use sluice_core::error::{CommonError, Result};
-use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace};
+use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace, FeatureSpec};
 
 use super::{CellType, FeatureLayout};
+
+/// Cells of a dense matrix that are held at a time.
+const BLOCK_CELLS: usize = 1 << 17;
 
 /// Rows of a matrix on their way into a file.
 pub(super) struct MatrixEncoder {
     cells: CellType,
     is_sparse: bool,
     rows: u64,
-    /// Cells, row by row; of sparse rows those that are not 0.
+    /// Of a dense matrix the features as they are: a matrix of many levels would be far larger than they.
+    batches: Vec<FeatureBatch>,
+    /// How many columns each feature fills.
+    widths: Vec<usize>,
+    /// Of sparse rows the cells that are not 0, row by row.
     numbers: Vec<u8>,
     /// Of sparse rows the column of each number.
     indices: Vec<u8>,
@@ -27,36 +35,69 @@ pub(super) struct MatrixEncoder {
 }
 
 impl MatrixEncoder {
-    pub(super) fn dense(cells: CellType) -> Self {
-        let (numbers, indices, lengths) = Default::default();
-        Self { cells, is_sparse: false, rows: 0, numbers, indices, lengths }
+    pub(super) fn dense(space: &FeatureSpace, cells: CellType) -> Self {
+        let (batches, numbers, indices, lengths) = Default::default();
+        let widths = space.features.iter().map(FeatureSpec::width).collect();
+        Self { cells, is_sparse: false, rows: 0, batches, widths, numbers, indices, lengths }
     }
 
-    pub(super) fn sparse(cells: CellType) -> Self {
-        Self { is_sparse: true, ..Self::dense(cells) }
+    pub(super) fn sparse(space: &FeatureSpace, cells: CellType) -> Self {
+        Self { is_sparse: true, ..Self::dense(space, cells) }
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        self.numbers.capacity() + self.indices.capacity() + self.lengths.capacity() * size_of::<u32>()
+        let of_column = |column: &FeatureColumn| match column {
+            FeatureColumn::Numbers(values) => values.get_array_memory_size(),
+            FeatureColumn::Codes(codes) => codes.get_array_memory_size(),
+            FeatureColumn::Sparse(sparse) => {
+                (sparse.offsets.len() + sparse.indices.len()) * size_of::<u32>()
+                    + sparse.values.len() * size_of::<f64>()
+            }
+        };
+        let columns = self.batches.iter().flat_map(|batch| &batch.columns);
+        let lengths = self.lengths.capacity() * size_of::<u32>();
+        columns.map(of_column).sum::<usize>() + self.numbers.capacity() + self.indices.capacity() + lengths
     }
 
-    pub(super) fn push(&mut self, space: &FeatureSpace, batch: &FeatureBatch) {
+    pub(super) fn push(&mut self, batch: &FeatureBatch) {
         self.rows += batch.rows as u64;
         if self.is_sparse {
-            self.push_sparse(space, batch);
+            self.push_sparse(batch);
         } else {
-            self.push_dense(space, batch);
+            self.batches.push(batch.clone());
         }
     }
 
-    fn push_dense(&mut self, space: &FeatureSpace, batch: &FeatureBatch) {
-        let stride = space.width();
-        let mut matrix = vec![0.0; batch.rows * stride];
+    /// The cells of a dense matrix, some rows at a time.
+    fn blocks(&self, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let stride: usize = self.widths.iter().sum();
+        let most = std::cmp::max(BLOCK_CELLS / std::cmp::max(stride, 1), 1);
+        let (mut matrix, mut bytes) = (Vec::new(), Vec::new());
+        for batch in &self.batches {
+            for first in (0..batch.rows).step_by(most) {
+                let rows = first..std::cmp::min(first + most, batch.rows);
+                matrix.clear();
+                matrix.resize(rows.len() * stride, 0.0);
+                self.expand(batch, rows, stride, &mut matrix);
+                bytes.clear();
+                match self.cells {
+                    CellType::F64 => bytes.extend(matrix.iter().flat_map(|cell: &f64| cell.to_le_bytes())),
+                    CellType::F32 => {
+                        bytes.extend(matrix.iter().flat_map(|cell| single(*cell).to_le_bytes()));
+                    }
+                }
+                write(&bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the cells of some rows in a matrix of zeros.
+    fn expand(&self, batch: &FeatureBatch, rows: Range<usize>, stride: usize, matrix: &mut [f64]) {
         let mut offset = 0;
-        for (feature, column) in space.features.iter().zip(&batch.columns) {
-            let width = feature.width();
-            for row in 0..batch.rows {
-                let cells = &mut matrix[row * stride + offset..row * stride + offset + width];
+        for (width, column) in self.widths.iter().zip(&batch.columns) {
+            for (place, row) in rows.clone().enumerate() {
+                let cells = &mut matrix[place * stride + offset..place * stride + offset + width];
                 entries(column, row, |place, number| {
                     if let Some(cell) = cells.get_mut(place) {
                         *cell = number;
@@ -65,21 +106,14 @@ impl MatrixEncoder {
             }
             offset += width;
         }
-        match self.cells {
-            CellType::F64 => self.numbers.extend(matrix.iter().flat_map(|cell| cell.to_le_bytes())),
-            CellType::F32 => {
-                self.numbers.extend(matrix.iter().flat_map(|cell| single(*cell).to_le_bytes()));
-            }
-        }
     }
 
-    fn push_sparse(&mut self, space: &FeatureSpace, batch: &FeatureBatch) {
+    fn push_sparse(&mut self, batch: &FeatureBatch) {
         for row in 0..batch.rows {
             let (mut offset, mut length) = (0, 0);
-            for (feature, column) in space.features.iter().zip(&batch.columns) {
-                let width = feature.width();
+            for (width, column) in self.widths.iter().zip(&batch.columns) {
                 entries(column, row, |place, number| {
-                    if number == 0.0 || place >= width {
+                    if number == 0.0 || place >= *width {
                         return;
                     }
                     length += 1;
@@ -200,7 +234,7 @@ impl MatrixWriter {
 
     pub(super) fn append(&mut self, rows: &MatrixEncoder) -> Result<()> {
         self.rows += rows.rows;
-        let Some(sparse) = &mut self.sparse else { return self.write(&rows.numbers) };
+        let Some(sparse) = &mut self.sparse else { return rows.blocks(|bytes| self.write(bytes)) };
         sparse.numbers.write(&rows.numbers)?;
         sparse.indices.write(&rows.indices)?;
         for length in &rows.lengths {

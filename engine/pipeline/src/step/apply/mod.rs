@@ -285,9 +285,11 @@ impl Encoder {
             }
             FeatureLayout::Arrow { .. } => Self::Table(TableEncoder::arrow()),
             FeatureLayout::Npy { cells } | FeatureLayout::Safetensors { cells } => {
-                Self::Matrix(MatrixEncoder::dense(cells), kept())
+                Self::Matrix(MatrixEncoder::dense(work.transform.space(), cells), kept())
             }
-            FeatureLayout::Csr { cells } => Self::Matrix(MatrixEncoder::sparse(cells), kept()),
+            FeatureLayout::Csr { cells } => {
+                Self::Matrix(MatrixEncoder::sparse(work.transform.space(), cells), kept())
+            }
         }
     }
 
@@ -303,7 +305,7 @@ impl Encoder {
                 encoder.push(work.batch(columns)?)
             }
             (Self::Matrix(encoder, beside), _) => {
-                encoder.push(space, features);
+                encoder.push(features);
                 match beside {
                     Some(beside) => beside.push(work.batch(kept)?),
                     None => Ok(()),
