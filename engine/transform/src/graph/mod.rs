@@ -147,12 +147,12 @@ impl BatchTransform for Transform {
     }
 
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
-        self.features(batch, None)
+        self.feature_batch(batch, None)
     }
 }
 
 impl Transform {
-    fn features(&self, batch: &Batch, hashes: Option<&[u64]>) -> Result<FeatureBatch> {
+    fn feature_batch(&self, batch: &Batch, hashes: Option<&[u64]>) -> Result<FeatureBatch> {
         let values = self.program.values(batch, hashes)?;
         let mut columns = Vec::with_capacity(self.features.len());
         for feature in &self.features {

@@ -46,6 +46,6 @@ impl BatchTransform for OfTrainingRows {
     }
 
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
-        self.transform.features(batch, Some(&batch.hash(&self.identity)?))
+        self.transform.feature_batch(batch, Some(&batch.hash(&self.identity)?))
     }
 }
