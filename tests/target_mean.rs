@@ -55,4 +55,16 @@ fn a_model_does_not_trust_what_tells_nothing() {
         .sluice(&["train", dataset, "--transform", fitted, "--label", "y", "--alpha", "1", "--out", "m"])
         .exits(0);
     assert_eq!(place.json("m/model.json"), model);
+    // Applied to its own training rows the transform leaves out their fold; to the same rows from elsewhere it does not.
+    let features = |input: &str, more: &[&str], out: &str| {
+        let apply = ["transform", "apply", fitted, input, "--matrix", "f64", "--to", "npy", "--out", out];
+        let _ = place.sluice(&[&apply, more].concat()).exits(0);
+        fs_err::read(place.path(out).join("features.npy")).unwrap()
+    };
+    let own = features(dataset, &["--subset", "train"], "own");
+    let foreign = features(&format!("{dataset}/train/*.parquet"), &[], "foreign");
+    assert_eq!(own.len(), foreign.len());
+    assert!(own != foreign, "a training row sees its own label");
+    let eval = features(dataset, &["--subset", "eval"], "eval");
+    assert!(eval == features(&format!("{dataset}/eval/*.parquet"), &[], "files"));
 }

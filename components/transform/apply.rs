@@ -1,12 +1,15 @@
 //! `sluice transform apply`: the features of rows in bulk.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use sluice_core::Result;
+use sluice_core::seam::BatchTransform;
 use sluice_pipeline::step::apply::{CellType, FeatureLayout, apply};
-use sluice_pipeline::step::transform;
+use sluice_pipeline::step::{TRAIN, transform};
 use sluice_report::rows;
+use sluice_transform::OfTrainingRows;
 
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, OutArgument, SourceArguments};
@@ -109,11 +112,17 @@ impl ApplyArguments {
 pub(super) fn run(arguments: &ApplyArguments, session: &Session) -> Result<Answer> {
     let layout = arguments.layout()?;
     let (transform, artifact) = transform::open(&arguments.transform)?;
-    let (source, _) = Data::open(&arguments.input, &arguments.source, session)?
+    let (source, data) = Data::open(&arguments.input, &arguments.source, session)?
         .rows(arguments.subset.as_deref(), session)?;
+    // Its own training rows must not see what it learnt of their labels.
+    let is_own = artifact.manifest().made_from.get("dataset") == Some(&data);
+    let shared: Arc<dyn BatchTransform> = match arguments.subset.as_deref() {
+        Some(TRAIN) if is_own => OfTrainingRows::of(&transform),
+        _ => Arc::new(transform),
+    };
     let out = &arguments.out.out;
-    let (record, _) =
-        apply((&transform, artifact.digest()), &source, layout, &arguments.keep, out, &session.execution)?;
+    let work = (shared.as_ref(), artifact.digest());
+    let (record, _) = apply(work, &source, layout, &arguments.keep, out, &session.execution)?;
     session.printer.result(&record, || {
         let (count, width) = (record.features.len(), record.width);
         format!("{}: {count} features in {width} columns\nfeatures in {}", rows(record.rows), out.display())

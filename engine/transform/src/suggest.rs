@@ -20,7 +20,7 @@ const WORTH_AN_INDICATOR: f64 = 0.01;
 /// A column of at least so many rows, nearly all of them different, is a key.
 const KEY_ROWS: u64 = 100;
 const KEY_SHARE: f64 = 0.95;
-/// Text with more values than this has no indicator for each.
+/// Text with more values than this has an indicator for each of the most frequent only.
 const MOST_LEVELS: u64 = 1000;
 /// Integers that name things begin here, and are on average so far apart: postal codes, tracts.
 const CODES_FROM: f64 = 1000.0;
@@ -230,18 +230,15 @@ fn text(column: &ColumnStatistics, suggestion: &mut Suggestion) {
         suggestion.reasons.push("text of which the statistics do not say how many values it has".into());
         return;
     };
-    if distinct > MOST_LEVELS {
-        let reason = format!("text with {distinct} values, more than `one_hot` takes by itself");
-        suggestion.reasons.push(reason);
-        return;
-    }
-    suggestion.reasons.push(format!("text with {distinct} values"));
+    let is_wide = distinct > MOST_LEVELS;
+    let kept = if is_wide { format!(", the {MOST_LEVELS} most frequent of them") } else { String::new() };
+    suggestion.reasons.push(format!("text with {distinct} values{kept}"));
     let missing = missing_share(column);
     if missing >= WORTH_AN_INDICATOR {
         suggestion.reasons.push(format!("missing in {} of the rows: a level of its own", percent(missing)));
         suggestion.operations.push("impute level".into());
     }
-    suggestion.operations.push("one_hot".into());
+    suggestion.operations.push(if is_wide { "vocabulary" } else { "one_hot" }.into());
 }
 
 fn time(column: &ColumnStatistics, suggestion: &mut Suggestion) {
@@ -276,6 +273,8 @@ impl Suggestions {
         );
         self.write_group(&mut yaml, "pass_through", "pass_through: [@]");
         self.write_group(&mut yaml, "one_hot", "one_hot: [@]");
+        let vocabulary = format!("vocabulary: {{ columns: [@], top: {MOST_LEVELS} }}");
+        self.write_group(&mut yaml, "vocabulary", &vocabulary);
         self.write_times(&mut yaml);
         if self.columns.iter().all(|column| column.operations.is_empty()) {
             yaml.push_str("  []\n");
@@ -458,6 +457,7 @@ mod tests {
                 "- bucketize: { columns: [change], buckets: 10, by: quantile }",
                 "- pass_through: [paid]",
                 "- one_hot: [\"company name\", zip]",
+                "- vocabulary: { columns: [street], top: 1000 }",
                 "- derive: { \"when hour\": \"hour(\\\"when\\\")\", \"when dayofweek\": \"dayofweek(\\\"when\\\")\" }",
                 "- one_hot: [\"when hour\", \"when dayofweek\"]",
             ]
@@ -468,7 +468,7 @@ mod tests {
             "# zip: 80 integers far apart: codes rather than amounts",
             "# city: has one value only",
             "# empty: has no value",
-            "# street: text with 5000 values, more than `one_hot` takes by itself",
+            "# street: text with 5000 values, the 1000 most frequent of them",
             "# fare: missing in 0.5 % of the rows; a long tail, half of the values lie in 6 to 15, none below 0",
         ] {
             assert!(yaml.contains(reason), "{reason}\n{yaml}");

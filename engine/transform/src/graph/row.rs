@@ -145,4 +145,14 @@ impl<'a> CellInputs<'_, 'a> {
             .into()
         })
     }
+
+    /// A number made of the number in the first cell; null stays null.
+    pub(crate) fn map_number(
+        &self,
+        outputs: &mut Vec<Cell<'a>>,
+        function: impl Fn(f64) -> f64,
+    ) -> Result<()> {
+        outputs.push(self.number(0)?.map_or(Cell::Null, |value| Cell::Float(function(value))));
+        Ok(())
+    }
 }

@@ -4,7 +4,6 @@
 //! gives 0 below it and 1 from it on. With quantiles as edges it is an empirical distribution function. Null stays null, NaN
 //! stays NaN (TFT: 0.5); infinities are 0 and 1.
 
-use arrow::datatypes::Float64Type;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::error::Result;
@@ -40,13 +39,11 @@ impl Interpolation {
 
 impl Map for Interpolation {
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
-        let values = inputs.numbers(0)?;
-        Ok(vec![Value::floats(values.unary::<_, Float64Type>(|value| self.of(value)))])
+        inputs.map_numbers(|value| self.of(value))
     }
 
     fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
-        outputs.push(inputs.number(0)?.map_or(Cell::Null, |value| Cell::Float(self.of(value))));
-        Ok(())
+        inputs.map_number(outputs, |value| self.of(value))
     }
 }
 

@@ -2,7 +2,6 @@
 //! function is not defined for follows IEEE 754: the logarithm of 0 is −∞, of −1 and the root of −1 NaN. What then
 //! reaches a model as no number stops the training and names its row.
 
-use arrow::datatypes::Float64Type;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::error::Result;
@@ -135,13 +134,11 @@ impl Map for Function {
     }
 
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
-        let values = inputs.numbers(0)?;
-        Ok(vec![Value::floats(values.unary::<_, Float64Type>(|value| self.of(value)))])
+        inputs.map_numbers(|value| self.of(value))
     }
 
     fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
-        outputs.push(inputs.number(0)?.map_or(Cell::Null, |value| Cell::Float(self.of(value))));
-        Ok(())
+        inputs.map_number(outputs, |value| self.of(value))
     }
 }
 
@@ -211,12 +208,10 @@ impl ClipBounds {
 
 impl Map for ClipBounds {
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
-        let values = inputs.numbers(0)?;
-        Ok(vec![Value::floats(values.unary::<_, Float64Type>(|value| self.of(value)))])
+        inputs.map_numbers(|value| self.of(value))
     }
 
     fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
-        outputs.push(inputs.number(0)?.map_or(Cell::Null, |value| Cell::Float(self.of(value))));
-        Ok(())
+        inputs.map_number(outputs, |value| self.of(value))
     }
 }

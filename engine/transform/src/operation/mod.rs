@@ -41,6 +41,8 @@ pub(crate) mod target_mean;
 pub(crate) mod texts;
 pub(crate) mod vocabulary;
 
+use arrow::array::Float64Array;
+use arrow::datatypes::Float64Type;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::error::Result;
@@ -170,8 +172,13 @@ pub(crate) struct Inputs<'a> {
 
 impl Inputs<'_> {
     /// The numbers of an input.
-    pub(crate) fn numbers(&self, index: usize) -> Result<arrow::array::Float64Array> {
+    pub(crate) fn numbers(&self, index: usize) -> Result<Float64Array> {
         self.values[index].numbers(self.names[index], &format!("`{}`", self.operation))
+    }
+
+    /// A number made of each number of the first input; null stays null.
+    pub(crate) fn map_numbers(&self, function: impl Fn(f64) -> f64) -> Result<Vec<Value>> {
+        Ok(vec![Value::floats(self.numbers(0)?.unary::<_, Float64Type>(function))])
     }
 }
 

@@ -14,6 +14,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
+use crate::step::made_from;
+pub use columns::{FeatureOutput, OutputColumn, column_map, output_schema};
+use matrix::{MatrixEncoder, MatrixWriter};
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::batch::Batch;
 use sluice_core::error::{CommonError, Result};
@@ -23,11 +26,6 @@ use sluice_core::fold::{Task, in_order_weighed};
 use sluice_core::options::OptionsError;
 use sluice_core::plan::Split;
 use sluice_core::seam::{BatchSource, BatchTransform, Delivery, Request};
-use sluice_transform::Transform;
-
-use crate::step::made_from;
-pub use columns::{FeatureOutput, OutputColumn, column_map, output_schema};
-use matrix::{MatrixEncoder, MatrixWriter};
 use table::{TableEncoder, TableWriter};
 
 /// The artifact's kind.
@@ -112,12 +110,13 @@ pub struct FeaturesRecord {
     pub features: Vec<FeatureOutput>,
 }
 
-/// Computes the features of every row of `source` and writes them, with the columns `keep`, to `target`.
+/// Computes the features of every row of `source` and writes them, with the columns `keep`, to `target`. For the rows
+/// that the transform was fitted on, hand over what `OfTrainingRows::of` makes of it.
 ///
 /// # Errors
 /// A column that is missing or of another type than at fitting; what reading and writing meet.
 pub fn apply(
-    (transform, digest): (&Transform, &str),
+    (transform, digest): (&dyn BatchTransform, &str),
     source: &dyn BatchSource,
     layout: FeatureLayout,
     keep: &[String],
@@ -160,7 +159,7 @@ pub fn apply(
 
 /// What is read, computed and written.
 struct Work<'a> {
-    transform: &'a Transform,
+    transform: &'a dyn BatchTransform,
     layout: FeatureLayout,
     request: Request,
     /// The columns that are passed through.
@@ -171,7 +170,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(
-        transform: &'a Transform,
+        transform: &'a dyn BatchTransform,
         source: &dyn BatchSource,
         layout: FeatureLayout,
         keep: &[String],

@@ -14,7 +14,6 @@
 
 pub(crate) mod normal;
 
-use arrow::datatypes::Float64Type;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::error::Result;
@@ -228,13 +227,11 @@ impl Map for QuantileTable {
     }
 
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
-        let values = inputs.numbers(0)?;
-        Ok(vec![Value::floats(values.unary::<_, Float64Type>(|value| self.of(value)))])
+        inputs.map_numbers(|value| self.of(value))
     }
 
     fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
-        outputs.push(inputs.number(0)?.map_or(Cell::Null, |value| Cell::Float(self.of(value))));
-        Ok(())
+        inputs.map_number(outputs, |value| self.of(value))
     }
 }
 
