@@ -306,7 +306,6 @@ impl Diagnostic for TransformError {
                 "`derive: {{{column}: CAST({column} AS TIMESTAMP)}}` makes a timestamp in UTC of text and of zones \
                  of regions"
             )),
-            Self::Kind { .. } => None,
             Self::KindChanged { .. } => {
                 Some("fit the transform again, or give the column the type that it had".into())
             }
@@ -315,6 +314,18 @@ impl Diagnostic for TransformError {
                 Some("choose another name under `as`, or read the column of that name".into())
             }
             Self::NoSuchValue { .. } => Some("fit the transform again".into()),
+            Self::Constant { .. } => {
+                Some("give a number for a column of numbers, a text for a column of text".into())
+            }
+            _ => self.data_hint(),
+        }
+    }
+}
+
+impl TransformError {
+    /// What to do about data that an operation cannot learn from, or has too much to learn of.
+    fn data_hint(&self) -> Option<String> {
+        match self {
             Self::NoValues { column, .. } => Some(format!("leave `{column}` out, or impute a constant")),
             Self::NotPositive { .. } => {
                 Some("`method: yeo_johnson` takes numbers of any sign; or clip the column first".into())
@@ -325,7 +336,6 @@ impl Diagnostic for TransformError {
             Self::NoSuchFeature { feature, available } => {
                 suggest(feature, available.iter().map(String::as_str))
             }
-            Self::NoInverse { .. } => None,
             Self::TooLarge { .. } => Some("standardize the columns first".into()),
             Self::TooManyLevels { found, .. } => {
                 Some(format!("raise `max_levels` to {found}, or leave the column out"))
@@ -356,9 +366,7 @@ impl Diagnostic for TransformError {
             Self::NoTerms { .. } => {
                 Some("lower `min_frequency`, look at `split`, or leave the column out".into())
             }
-            Self::Constant { .. } => {
-                Some("give a number for a column of numbers, a text for a column of text".into())
-            }
+            _ => None,
         }
     }
 }
