@@ -1,7 +1,7 @@
 //! Count, mean and sum of squared deviations of finite numbers, in double-double.
 //!
 //! A slice is read in blocks of 4,096. Where the values of a block are not much farther from zero than from one another,
-//! one pass does it, mostly on integers ([`grid`]). Else there are two: first the mean, then `sum (x - mean)^2` about it, both compensated
+//! one pass does it, mostly on integers (`grid`). Else there are two: first the mean, then `sum (x - mean)^2` about it, both compensated
 //! (the corrected two-pass algorithm; Chan, Golub & `LeVeque`, "Algorithms for computing the sample
 //! variance", The American Statistician 37 (1983), eq. 1.7). Blocks and states are joined by their pairwise
 //! update, eq. 2.1: with `delta = mean_b - mean_a`, `mean = mean_a + delta n_b / n` and `M2 = M2_a + M2_b +
