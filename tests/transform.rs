@@ -389,3 +389,14 @@ fn data_that_changed_since_fitting_are_refused_at_apply() {
     place.assert_failure(&place.sluice(&both), 2, &["NumPy's format has no sparse matrices"]);
     assert!(!files(&place.path("out")).is_empty());
 }
+
+#[test]
+fn a_row_that_a_transform_refuses_is_named_by_file_and_row() {
+    let place = Place::new();
+    column(&place, &["1", "2", "4"]);
+    fitted(&place, "one_hot: {columns: [x], unseen: error}").exits(0);
+    let rows: String = (0..70_000).map(|_| "1,1\n").collect();
+    place.write("new.csv", &format!("x,y\n{rows}3,1\n"));
+    let apply = place.sluice(&["transform", "apply", "transform", "new.csv", "--out", "out"]);
+    place.assert_failure(&apply, 2, &["`new.csv`", "row 70001", "column `x`", "`3`"]);
+}

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::RESERVED_PREFIX;
 use crate::column::ColumnKind;
+use crate::error::{CommonError, Error};
 use crate::execution::Extent;
 
 /// A file of a source.
@@ -277,6 +279,32 @@ impl Plan {
             return Some(format!("`{file}`, row {row}"));
         }
         Some(format!("`{file}` of {source_name}, row {row}"))
+    }
+
+    /// A column that must be there; `source_name` is what messages call the source.
+    ///
+    /// # Errors
+    /// [`CommonError::ColumnMissing`] with the names there are, our own left out.
+    pub fn require(&self, name: &str, source_name: &str) -> Result<&PlannedColumn, CommonError> {
+        self.column(name).ok_or_else(|| CommonError::ColumnMissing {
+            column: name.to_owned(),
+            place: source_name.to_owned(),
+            available: self
+                .column_names()
+                .into_iter()
+                .filter(|name| !name.starts_with(RESERVED_PREFIX))
+                .collect(),
+        })
+    }
+
+    /// Names file and row in an error that knows its row among those from `first_row` of a split on.
+    #[must_use]
+    pub fn located(&self, mut error: Error, source_name: &str, split: u64, first_row: u64) -> Error {
+        let row = error.take_row();
+        match row.and_then(|row| self.place(source_name, split, first_row + row)) {
+            Some(place) => error.in_place(place),
+            None => error,
+        }
     }
 
     /// File and row (from 1, without the header) of a row of a split.

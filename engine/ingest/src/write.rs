@@ -287,15 +287,9 @@ impl<'a> Layout<'a> {
             execution.cancel.check()?;
             let Delivery::Rows(batch) = delivery else { return Ok(()) };
             let rows = batch.num_rows() as u64;
-            let kept =
-                self.sort_batch(&batch, split, first_row, &mut names, &mut sorted).map_err(|mut error| {
-                    let plan = source.plan();
-                    let row = error.take_row().map(|row| first_row + row);
-                    match row.and_then(|row| plan.place(&source.name(), split.number, row)) {
-                        Some(place) => error.in_place(place),
-                        None => error,
-                    }
-                })?;
+            let kept = self
+                .sort_batch(&batch, split, first_row, &mut names, &mut sorted)
+                .map_err(|error| source.plan().located(error, &source.name(), split.number, first_row))?;
             left_out += rows - kept;
             task.advance(execution, source.plan(), split, first_row, rows);
             first_row += rows;

@@ -9,7 +9,7 @@ use super::schedule::{Full, Task};
 use super::{FoldError, State};
 use crate::accumulator::{Accumulator, Input};
 use crate::batch::{Batch, Inputs};
-use crate::error::{CommonError, Error, Result};
+use crate::error::{Error, Result};
 use crate::execution::Execution;
 use crate::plan::Split;
 use crate::seam::{BatchSource, ColumnRows, Delivery, Request};
@@ -27,17 +27,8 @@ impl<'a> Scan<'a> {
     pub(super) fn new(source: &'a dyn BatchSource, inputs: Inputs) -> Result<Self> {
         let plan = source.plan();
         for (name, need) in &inputs.columns {
-            if need.required && plan.column(name).is_none() {
-                return Err(CommonError::ColumnMissing {
-                    column: name.clone(),
-                    place: source.name(),
-                    available: plan
-                        .column_names()
-                        .into_iter()
-                        .filter(|name| !name.starts_with(crate::RESERVED_PREFIX))
-                        .collect(),
-                }
-                .into());
+            if need.required {
+                plan.require(name, &source.name())?;
             }
         }
         let (mut rows, mut counted) = (Vec::new(), Vec::new());
@@ -153,14 +144,8 @@ impl<'a> Scan<'a> {
         .into())
     }
 
-    fn locate(&self, mut error: Error, split: &Split, first_row: u64) -> Error {
-        match error.take_row() {
-            Some(row) => match self.source.plan().place(&self.source.name(), split.number, first_row + row) {
-                Some(place) => error.in_place(place),
-                None => error,
-            },
-            None => error,
-        }
+    fn locate(&self, error: Error, split: &Split, first_row: u64) -> Error {
+        self.source.plan().located(error, &self.source.name(), split.number, first_row)
     }
 }
 

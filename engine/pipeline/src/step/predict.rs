@@ -90,14 +90,7 @@ impl Layout {
         let plan = source.plan();
         let inputs = model.inputs();
         for column in inputs.iter().chain(keep) {
-            if plan.column(column).is_none() {
-                return Err(CommonError::ColumnMissing {
-                    column: column.clone(),
-                    place: source.name(),
-                    available: plan.column_names(),
-                }
-                .into());
-            }
+            plan.require(column, &source.name())?;
         }
         let output = model.signature().output;
         let mut fields = Vec::new();
@@ -143,7 +136,9 @@ impl Layout {
             execution.cancel.check()?;
             let Delivery::Rows(record_batch) = delivery else { return Ok(()) };
             let batch = Batch::new(&record_batch);
-            let predictions = model.predict_sound(&batch)?;
+            let predictions = model
+                .predict_sound(&batch)
+                .map_err(|error| source.plan().located(error, &source.name(), split.number, first_row))?;
             without += predictions.null_count() as u64;
             let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
             for (name, field) in self.keep.iter().zip(self.schema.fields()) {

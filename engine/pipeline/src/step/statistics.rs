@@ -32,7 +32,7 @@ const FILE: &str = "statistics.json";
 const PAGE: &str = "statistics.html";
 
 /// The statistics of every subset.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StatisticsRecord {
     /// In byte order of their names.
     pub subsets: Vec<DatasetStatistics>,
@@ -100,7 +100,7 @@ impl Beside<'_> {
 }
 
 /// What one scan of a data set answered.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Together {
     /// The statistics.
     pub statistics: StatisticsRecord,
@@ -122,11 +122,7 @@ pub fn together(
     beside: Beside<'_>,
     execution: &Execution,
 ) -> Result<Together> {
-    let mut together = Together {
-        statistics: StatisticsRecord { subsets: Vec::new() },
-        transform: None,
-        rows: BTreeMap::new(),
-    };
+    let mut together = Together::default();
     for name in dataset.record().subsets.keys() {
         let source = dataset.subset(name, PlanOptions::default(), execution)?;
         let transform = beside.transform.filter(|_| name == TRAIN);
@@ -148,11 +144,7 @@ pub fn together_of_source(
     beside: Beside<'_>,
     execution: &Execution,
 ) -> Result<Together> {
-    let mut together = Together {
-        statistics: StatisticsRecord { subsets: Vec::new() },
-        transform: None,
-        rows: BTreeMap::new(),
-    };
+    let mut together = Together::default();
     together.add("all", source, options, beside, execution)?;
     Ok(together)
 }

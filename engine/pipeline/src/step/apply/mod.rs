@@ -178,14 +178,7 @@ impl<'a> Work<'a> {
         let plan = source.plan();
         let inputs = transform.inputs();
         for column in inputs.iter().chain(keep) {
-            if plan.column(column).is_none() {
-                return Err(CommonError::ColumnMissing {
-                    column: column.clone(),
-                    place: source.name(),
-                    available: plan.column_names(),
-                }
-                .into());
-            }
+            plan.require(column, &source.name())?;
         }
         let kept = keep
             .iter()
@@ -214,7 +207,10 @@ impl<'a> Work<'a> {
             execution.cancel.check()?;
             let Delivery::Rows(record_batch) = delivery else { return Ok(()) };
             let batch = Batch::new(&record_batch);
-            let features = self.transform.apply(&batch)?;
+            let features = self
+                .transform
+                .apply(&batch)
+                .map_err(|error| source.plan().located(error, &source.name(), split.number, first_row))?;
             let kept = self.kept(&batch)?;
             encoder.push(self, kept, &features)?;
             let rows = batch.rows() as u64;
