@@ -97,20 +97,50 @@ impl<K> SliceRows<'_, K> {
     }
 
     fn by_table(&self, column: Codes<'_>, places: usize, table: &mut Vec<u32>) -> Vec<SliceCounts> {
-        let num_slices = self.num_slices;
+        let (num_slices, null) = (self.num_slices, column.by_rank.len());
+        // One place more for what is in no slice, which saves a branch per row.
+        let (stride, places) = (num_slices + 1, places + null + 1);
+        let place =
+            |slice: u32, code: u32| null.min(code as usize) * stride + num_slices.min(slice as usize);
         table.clear();
-        table.resize(places, 0);
-        self.each(column, |slice, code| table[code * num_slices + slice] += 1);
+        // Small counts have two tables, in turn: adding to a place that was just written waits for that.
+        let is_small = places <= SMALL_TABLE / 2;
+        table.resize(if is_small { 2 * places } else { places }, 0);
+        let (even, odd) = table.split_at_mut(places);
+        let mut codes = column.codes;
+        for part in self.parts {
+            let (now, later) = codes.split_at(part.rows().min(codes.len()));
+            codes = later;
+            match part.single() {
+                Some(slices) if is_small => {
+                    let ((slices, last_slice), (now, last)) = (slices.as_chunks::<2>(), now.as_chunks::<2>());
+                    for (slices, codes) in slices.iter().zip(now) {
+                        even[place(slices[0], codes[0])] += 1;
+                        odd[place(slices[1], codes[1])] += 1;
+                    }
+                    last_slice.iter().zip(last).for_each(|(slice, code)| even[place(*slice, *code)] += 1);
+                }
+                Some(slices) => {
+                    slices.iter().zip(now).for_each(|(slice, code)| even[place(*slice, *code)] += 1);
+                }
+                None => {
+                    for (row, code) in now.iter().enumerate() {
+                        part.of(row).iter().for_each(|slice| even[place(*slice, *code)] += 1);
+                    }
+                }
+            }
+        }
+        even.iter_mut().zip(odd).for_each(|(even, odd)| *even += *odd);
         let mut found = vec![SliceCounts::default(); num_slices];
         for (rank, code) in column.by_rank {
-            let first = *code as usize * num_slices;
-            for (found, count) in found.iter_mut().zip(&table[first..first + num_slices]) {
+            let first = *code as usize * stride;
+            for (found, count) in found.iter_mut().zip(&even[first..first + num_slices]) {
                 if *count > 0 {
                     found.add(*rank, u64::from(*count));
                 }
             }
         }
-        for (found, nulls) in found.iter_mut().zip(&table[column.by_rank.len() * num_slices..]) {
+        for (found, nulls) in found.iter_mut().zip(&even[null * stride..]) {
             found.nulls = u64::from(*nulls);
         }
         found

@@ -4,26 +4,34 @@
 //! The bytes may be hostile: every run is cut to the values that are left, every code is checked, and what
 //! does not add up is an error in words.
 
+/// Codes of up to this many bits are counted in [`Tables`].
+const NARROW: u8 = 10;
+
 /// Counts how often each code occurs among `values` codes; the first byte is their width in bits.
 pub(super) fn count_codes(bytes: &[u8], values: u64, counts: &mut [u64]) -> Result<(), &'static str> {
     if values == 0 {
         return Ok(());
     }
-    let Some((&width, bytes)) = bytes.split_first() else { return Err("a page without codes") };
-    if width > 32 {
-        return Err("codes of more than 32 bits");
-    }
+    let (width, bytes) = width_of(bytes)?;
     if width == 0 && bytes.is_empty() {
         return add(counts, 0, values);
     }
+    if width > NARROW {
+        return for_each_run(bytes, width, values, |run| match run {
+            Run::Repeated { code, times } => add(counts, code, times),
+            Run::Packed { bytes, values } => {
+                let mut is_known = true;
+                unpack(bytes, width, values, |codes| is_known &= count_checked(codes, counts))?;
+                if is_known { Ok(()) } else { Err(BEYOND) }
+            }
+        });
+    }
+    let mut tables = Tables::new();
     for_each_run(bytes, width, values, |run| match run {
         Run::Repeated { code, times } => add(counts, code, times),
-        Run::Packed { bytes, values } => {
-            let mut is_beyond = false;
-            unpack(bytes, width, values, |code| is_beyond |= count_one(code, counts))?;
-            if is_beyond { Err("a code beyond the dictionary") } else { Ok(()) }
-        }
-    })
+        Run::Packed { bytes, values } => unpack(bytes, width, values, |codes| tables.count(codes)),
+    })?;
+    tables.settle(width, counts)
 }
 
 /// Appends each of `values` codes and counts it; the first byte is their width in bits.
@@ -36,27 +44,94 @@ pub(super) fn list_codes(
     if values == 0 {
         return Ok(());
     }
-    let first = codes.len();
-    let Some((&width, bytes)) = bytes.split_first() else { return Err("a page without codes") };
-    if width > 32 {
-        return Err("codes of more than 32 bits");
-    }
+    let (width, bytes) = width_of(bytes)?;
     if width == 0 && bytes.is_empty() {
-        repeat(codes, 0, values)?;
-    } else {
-        for_each_run(bytes, width, values, |run| match run {
-            Run::Repeated { code, times } => repeat(codes, code, times),
-            Run::Packed { bytes, values } => {
-                codes.reserve(usize::try_from(values).map_err(|_| "too many codes")?);
-                unpack(bytes, width, values, |code| codes.push(u32::try_from(code).unwrap_or(u32::MAX)))
+        add(counts, 0, values)?;
+        return repeat(codes, 0, values);
+    }
+    let mut tables = Tables::new();
+    let mut is_known = true;
+    for_each_run(bytes, width, values, |run| match run {
+        Run::Repeated { code, times } => {
+            add(counts, code, times)?;
+            repeat(codes, code, times)
+        }
+        Run::Packed { bytes, values } => {
+            let first = codes.len();
+            repeat(codes, 0, values)?;
+            let listed = &mut codes[first..];
+            let mut places = listed.iter_mut();
+            unpack(bytes, width, values, |group| {
+                group.iter().zip(&mut places).for_each(|(code, place)| *place = *code);
+            })?;
+            if width > NARROW {
+                is_known &= count_checked(listed, counts);
+            } else {
+                tables.count(listed);
             }
-        })?;
+            Ok(())
+        }
+    })?;
+    if !is_known {
+        return Err(BEYOND);
     }
-    let mut is_beyond = false;
-    for code in &codes[first..] {
-        is_beyond |= count_one(u64::from(*code), counts);
+    tables.settle(width, counts)
+}
+
+const BEYOND: &str = "a code beyond the dictionary";
+
+/// The width in bits of the codes that follow.
+fn width_of(bytes: &[u8]) -> Result<(u8, &[u8]), &'static str> {
+    match bytes.split_first() {
+        None => Err("a page without codes"),
+        Some((&width, _)) if width > 32 => Err("codes of more than 32 bits"),
+        Some((&width, rest)) => Ok((width, rest)),
     }
-    if is_beyond { Err("a code beyond the dictionary") } else { Ok(()) }
+}
+
+/// How often each narrow code occurs in one page, of fewer than 2^32 values: neighbours are counted in different tables,
+/// since adding to a place that was just written waits for that.
+struct Tables([[u32; 1 << NARROW]; 4]);
+
+impl Tables {
+    fn new() -> Self {
+        Self([[0; 1 << NARROW]; 4])
+    }
+
+    /// Codes of up to [`NARROW`] bits.
+    #[inline]
+    fn count(&mut self, codes: &[u32]) {
+        let place = |code: u32| code as usize & ((1 << NARROW) - 1);
+        let (groups, rest) = codes.as_chunks::<4>();
+        for group in groups {
+            for (table, code) in self.0.iter_mut().zip(group) {
+                table[place(*code)] += 1;
+            }
+        }
+        for code in rest {
+            self.0[0][place(*code)] += 1;
+        }
+    }
+
+    fn settle(&self, width: u8, counts: &mut [u64]) -> Result<(), &'static str> {
+        for code in 0..1_u32 << width.min(NARROW) {
+            let times: u64 = self.0.iter().map(|table| u64::from(table[code as usize])).sum();
+            if times > 0 {
+                add(counts, code, times)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Counts codes of any width; whether all are in the dictionary.
+#[inline]
+fn count_checked(codes: &[u32], counts: &mut [u64]) -> bool {
+    for code in codes {
+        let Some(count) = counts.get_mut(*code as usize) else { return false };
+        *count += 1;
+    }
+    true
 }
 
 /// Appends for each of `values` one-bit levels the next code where it is 1, else `null`.
@@ -201,7 +276,7 @@ fn variable_length(bytes: &[u8]) -> Result<(u64, &[u8]), &'static str> {
 
 fn add(counts: &mut [u64], code: u32, times: u64) -> Result<(), &'static str> {
     let slot = usize::try_from(code).ok().and_then(|code| counts.get_mut(code));
-    *slot.ok_or("a code beyond the dictionary")? += times;
+    *slot.ok_or(BEYOND)? += times;
     Ok(())
 }
 
@@ -213,8 +288,8 @@ fn ones_packed(bytes: &[u8], values: u64) -> u64 {
     ones + u64::from(rest.count_ones())
 }
 
-/// Hands each code to `visit`.
-fn unpack(bytes: &[u8], width: u8, values: u64, mut visit: impl FnMut(u64)) -> Result<(), &'static str> {
+/// Hands the codes to `visit`, some at a time.
+fn unpack(bytes: &[u8], width: u8, values: u64, mut visit: impl FnMut(&[u32])) -> Result<(), &'static str> {
     let values = usize::try_from(values).map_err(|_| "too many codes")?;
     let width = usize::from(width);
     // Groups that are followed by 8 more bytes.
@@ -247,17 +322,15 @@ fn unpack(bytes: &[u8], width: u8, values: u64, mut visit: impl FnMut(u64)) -> R
 /// Unpacks groups of eight codes of `WIDTH` bits, which is `WIDTH` bytes each; with the width known, the compiler does
 /// it without a branch. Loads reach 8 bytes beyond a group, so `bytes` must go on after the last one.
 #[inline]
-fn unpack_groups<const WIDTH: usize>(bytes: &[u8], groups: usize, visit: &mut impl FnMut(u64)) {
+fn unpack_groups<const WIDTH: usize>(bytes: &[u8], groups: usize, visit: &mut impl FnMut(&[u32])) {
     for group in 0..groups {
         let Some(window) = bytes.get(group * WIDTH..group * WIDTH + WIDTH + 8) else { return };
-        for index in 0..8 {
-            visit(code_at(window, index * WIDTH, WIDTH));
-        }
+        visit(&std::array::from_fn::<u32, 8, _>(|index| code_at(window, index * WIDTH, WIDTH)));
     }
 }
 
 /// The same for codes of any width, bytes beyond the end being zero.
-fn unpack_any(bytes: &[u8], width: usize, values: usize, visit: &mut impl FnMut(u64)) {
+fn unpack_any(bytes: &[u8], width: usize, values: usize, visit: &mut impl FnMut(&[u32])) {
     for index in 0..values {
         let rest = bytes.get(index * width / 8..).unwrap_or_default();
         let mut padded = [0; 8];
@@ -265,24 +338,15 @@ fn unpack_any(bytes: &[u8], width: usize, values: usize, visit: &mut impl FnMut(
             padded[..rest.len()].copy_from_slice(rest);
             &padded
         });
-        visit(code_at(word, index * width % 8, width));
+        visit(&[code_at(word, index * width % 8, width)]);
     }
 }
 
 /// The code of `width` bits that begins at `bit`; 8 bytes hold any of up to 32.
-fn code_at(bytes: &[u8], bit: usize, width: usize) -> u64 {
+#[expect(clippy::cast_possible_truncation, reason = "masked to at most 32 bits")]
+fn code_at(bytes: &[u8], bit: usize, width: usize) -> u32 {
     let word = bytes.get(bit / 8..).and_then(|rest| rest.first_chunk::<8>());
-    (word.map_or(0, |word| u64::from_le_bytes(*word)) >> (bit % 8)) & ((1 << width) - 1)
-}
-
-fn count_one(code: u64, counts: &mut [u64]) -> bool {
-    match usize::try_from(code).ok().and_then(|code| counts.get_mut(code)) {
-        Some(count) => {
-            *count += 1;
-            false
-        }
-        None => true,
-    }
+    ((word.map_or(0, |word| u64::from_le_bytes(*word)) >> (bit % 8)) & ((1 << width) - 1)) as u32
 }
 
 #[cfg(test)]
