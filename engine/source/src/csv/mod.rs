@@ -4,6 +4,7 @@
 //!
 //! There is no way into the middle of a file packed with gzip or zstd: it is one piece, read by one thread.
 
+mod find;
 mod part;
 mod quotes;
 mod read;

@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 use sluice_core::error::CommonError;
 use sluice_core::{Execution, Result};
 
-use super::quotes::{Quoting, each_row};
+use super::quotes::{Effects, Quoting, row_starts};
 use super::row_reader::{Row, RowError, RowReader};
 use crate::cells::{Class, Sightings, shorten};
 use crate::error::SourceError;
@@ -203,29 +203,38 @@ pub(super) fn read_range(
     let mark = if range.start == 0 && own.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     let text = &own[mark..];
     let before = if range.start > 0 { held.first().copied() } else { None };
-    let after = |quoting: Quoting| quoting.after(text, before, delimiter);
-    let passed = if common.execution.threads.get() == 1 {
-        turn.pass(range, own, after, common)?
+    let lines = common.dialect.is_trusting && layout.is_some();
+    let (passed, line_ends) = if common.execution.threads.get() == 1 {
+        let mut line_ends = Vec::new();
+        let effect = |quoting| {
+            let (after, ends) = Effects::from(quoting, (text, before), delimiter, lines);
+            line_ends = ends;
+            after
+        };
+        (turn.pass(range, own, effect, common)?, line_ends)
     } else {
         // The state at the beginning is not known yet: see what becomes of either.
-        let [outside, inside] = Quoting::after_either(text, before, delimiter);
-        let effect = |quoting| match quoting {
-            Quoting::Outside => outside,
-            Quoting::Inside => inside,
-            Quoting::Closing => after(Quoting::Closing),
-        };
-        turn.pass(range, own, effect, common)?
+        let effects = Effects::of(text, before, delimiter, lines);
+        let effect = |quoting| effects.after(quoting, text, before, delimiter);
+        let passed = turn.pass(range, own, effect, common)?;
+        let known = passed.as_ref().filter(|_| lines).map(|(quoting, _)| *quoting);
+        let line_ends = known.map(|quoting| effects.line_ends(quoting, (text, before), delimiter));
+        (passed, line_ends.unwrap_or_default())
     };
     let Some((quoting, fingerprint)) = passed else { return Ok(Findings::default()) };
     let Some(layout) = layout else { return Ok(Findings::default()) };
     let mut look = Look::new(layout, common);
     let text_start = range.end - text.len() as u64;
     if let Some(first) = look.first_row(text, text_start, quoting, before) {
-        let rest = &text[usize::try_from(first - text_start).unwrap_or(text.len())..];
+        let first_in_text = usize::try_from(first - text_start).unwrap_or(text.len());
         if common.dialect.is_trusting {
-            look.count_rows(rest, first, range.start);
+            // Rows are only counted.
+            let before_text = u32::try_from(text_start - range.start).unwrap_or(u32::MAX);
+            let starts = row_starts(text, first_in_text, &line_ends);
+            look.findings.row_starts.extend(starts.map(|start| start.saturating_add(before_text)));
+            look.findings.rows = look.findings.row_starts.len() as u64;
         } else {
-            let input = rest.chain(input);
+            let input = text[first_in_text..].chain(input);
             let mut reader = RowReader::new(input, first, delimiter);
             look.rows(&mut reader, range.end, Some(range.start))?;
         }
@@ -275,15 +284,6 @@ impl<'a> Look<'a> {
             return (header_end - text_start < text.len() as u64).then_some(header_end);
         }
         quoting.first_row(text, before, self.common.dialect.delimiter).map(|at| text_start + at as u64)
-    }
-
-    /// Only counts rows, in a text that begins with one.
-    fn count_rows(&mut self, text: &[u8], text_start: u64, part_start: u64) {
-        let starts = &mut self.findings.row_starts;
-        each_row(text, self.common.dialect.delimiter, |at| {
-            starts.push(u32::try_from(text_start + at as u64 - part_start).unwrap_or(u32::MAX));
-        });
-        self.findings.rows = starts.len() as u64;
     }
 
     /// Looks at the rows that begin before `end`; `part_start` is where their beginnings are told from.

@@ -8,7 +8,7 @@
 //! Text after a closing quote, which the row reader refuses, is passed over: the row that has it is refused by
 //! whoever reads it, and nothing after it counts.
 
-use memchr::{memchr, memchr3};
+use super::find::{each_of, first_of};
 
 /// What a byte of the text belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,45 +22,34 @@ pub(super) enum Quoting {
 }
 
 impl Quoting {
-    /// The state after `text`; `before` is the byte in front of it, none at the beginning of a file.
-    pub(super) fn after(self, text: &[u8], before: Option<u8>, delimiter: u8) -> Self {
+    /// The state after `text`; `before` is the byte in front of it, none at the beginning of a file. Hands the end of
+    /// each line, outside of quoted cells, to `visit`.
+    pub(super) fn after(
+        self,
+        text: &[u8],
+        before: Option<u8>,
+        delimiter: u8,
+        mut visit: impl FnMut(usize),
+    ) -> Self {
         let mut state = self;
-        let mut at = 0;
-        loop {
-            match state {
-                Self::Outside | Self::Inside => match quote_in(&text[at..]) {
-                    None => return state,
-                    Some(quote) => {
-                        at += quote;
-                        state = state.at_quote(text, at, before, delimiter);
-                        at += 1;
-                    }
-                },
-                Self::Closing if at == text.len() => return state,
-                Self::Closing => (state, at) = closed(text, at),
+        // What stands after the quote that may have closed a cell.
+        let mut next = 0;
+        each_of(text, [QUOTE, b'\n', b'\r'], |at, byte| {
+            if state == Self::Closing {
+                if byte == QUOTE && at == next {
+                    state = Self::Inside;
+                    return;
+                }
+                state = Self::Outside;
             }
-        }
-    }
-
-    /// What [`Quoting::after`] answers from `Outside` and from `Inside`. The two mostly meet after few cells: from
-    /// `Inside` text after a closing quote is passed over until the next quote that opens a cell in either.
-    pub(super) fn after_either(text: &[u8], before: Option<u8>, delimiter: u8) -> [Self; 2] {
-        Self::after_either_by(1 << 12, text, before, delimiter)
-    }
-
-    /// Looks after every `block` bytes whether the two have met.
-    fn after_either_by(block: usize, text: &[u8], before: Option<u8>, delimiter: u8) -> [Self; 2] {
-        let mut states = [Self::Outside, Self::Inside];
-        let (mut rest, mut previous) = (text, before);
-        while !rest.is_empty() && states[0] != states[1] {
-            let (head, tail) = rest.split_at(std::cmp::min(block, rest.len()));
-            states = states.map(|state| state.after(head, previous, delimiter));
-            (rest, previous) = (tail, head.last().copied());
-        }
-        if rest.is_empty() {
-            return states;
-        }
-        [states[0].after(rest, previous, delimiter); 2]
+            if byte == QUOTE {
+                state = state.at_quote(text, at, before, delimiter);
+                next = at + 1;
+            } else if state == Self::Outside {
+                visit(at);
+            }
+        });
+        if state == Self::Closing && next < text.len() { Self::Outside } else { state }
     }
 
     /// The state after the quote at this place.
@@ -85,30 +74,107 @@ impl Quoting {
     }
 }
 
-/// Bytes that a plain loop looks at faster than a vectorised search is set up.
-const SHORT: usize = 24;
+const QUOTE: u8 = b'"';
 
-/// The first quote.
-fn quote_in(text: &[u8]) -> Option<usize> {
-    let head = &text[..std::cmp::min(text.len(), SHORT)];
-    match head.iter().position(|&byte| byte == b'"') {
-        None => memchr(b'"', &text[head.len()..]).map(|at| head.len() + at),
-        found => found,
+/// What a text does to the state of quotes at its beginning, found before that is known.
+#[derive(Debug)]
+pub(super) struct Effects {
+    /// The states after it from `Outside` and from `Inside`.
+    after: [Quoting; 2],
+    /// From here on the state is the same from both. They mostly meet after few cells: from `Inside` text after a closing
+    /// quote is passed over until the next quote that opens a cell in either.
+    met_at: usize,
+    /// Where lines end from `Outside`.
+    line_ends: Vec<u32>,
+}
+
+impl Effects {
+    /// Of `text`, which is shorter than 4 GiB; `lines` says whether their ends will be asked for.
+    pub(super) fn of(text: &[u8], before: Option<u8>, delimiter: u8, lines: bool) -> Self {
+        Self::by_blocks(1 << 12, (text, before), delimiter, lines)
+    }
+
+    /// Looks after every `block` bytes whether the two have met.
+    fn by_blocks(block: usize, (text, before): (&[u8], Option<u8>), delimiter: u8, lines: bool) -> Self {
+        let mut after = [Quoting::Outside, Quoting::Inside];
+        let (mut met_at, mut previous) = (0, before);
+        let mut line_ends = Vec::new();
+        let mut line_end = |at| {
+            if lines {
+                line_ends.push(u32::try_from(at).unwrap_or(u32::MAX));
+            }
+        };
+        while met_at < text.len() && after[0] != after[1] {
+            let head = &text[met_at..std::cmp::min(met_at + block, text.len())];
+            after = [
+                after[0].after(head, previous, delimiter, |at| line_end(met_at + at)),
+                after[1].after(head, previous, delimiter, |_| {}),
+            ];
+            met_at += head.len();
+            previous = head.last().copied();
+        }
+        if met_at < text.len() {
+            after = [after[0].after(&text[met_at..], previous, delimiter, |at| line_end(met_at + at)); 2];
+        }
+        Self { after, met_at, line_ends }
+    }
+
+    /// Of `text` where the state at its beginning is known.
+    pub(super) fn from(
+        state: Quoting,
+        (text, before): (&[u8], Option<u8>),
+        delimiter: u8,
+        lines: bool,
+    ) -> (Quoting, Vec<u32>) {
+        let mut line_ends = Vec::new();
+        let after = state.after(text, before, delimiter, |at| {
+            if lines {
+                line_ends.push(u32::try_from(at).unwrap_or(u32::MAX));
+            }
+        });
+        (after, line_ends)
+    }
+
+    /// The state after the same text from a state that is known by now.
+    pub(super) fn after(&self, state: Quoting, text: &[u8], before: Option<u8>, delimiter: u8) -> Quoting {
+        match state {
+            Quoting::Outside => self.after[0],
+            Quoting::Inside => self.after[1],
+            Quoting::Closing => state.after(text, before, delimiter, |_| {}),
+        }
+    }
+
+    /// Where lines of the same text end, outside of quoted cells, from a state that is known by now.
+    pub(super) fn line_ends(
+        self,
+        state: Quoting,
+        (text, before): (&[u8], Option<u8>),
+        delimiter: u8,
+    ) -> Vec<u32> {
+        match state {
+            Quoting::Outside => self.line_ends,
+            Quoting::Inside => {
+                let head = text.get(..self.met_at).unwrap_or(text);
+                let (_, mut ends) = Self::from(state, (head, before), delimiter, true);
+                ends.extend(self.line_ends.into_iter().filter(|end| *end as usize >= self.met_at));
+                ends
+            }
+            Quoting::Closing => Self::from(state, (text, before), delimiter, true).1,
+        }
     }
 }
 
-/// The first quote or line end.
-fn stop_in(text: &[u8]) -> Option<usize> {
-    let head = &text[..std::cmp::min(text.len(), SHORT)];
-    match head.iter().position(|&byte| matches!(byte, b'"' | b'\n' | b'\r')) {
-        None => memchr3(b'"', b'\n', b'\r', &text[head.len()..]).map(|at| head.len() + at),
-        found => found,
-    }
+/// Where rows begin in a text whose first begins at `first` or after the blank lines there, and whose lines end at
+/// `line_ends`.
+pub(super) fn row_starts(text: &[u8], first: usize, line_ends: &[u32]) -> impl Iterator<Item = u32> {
+    let later = line_ends.iter().filter(move |end| **end as usize >= first).map(|end| end.saturating_add(1));
+    let starts = std::iter::once(u32::try_from(first).unwrap_or(u32::MAX)).chain(later);
+    starts.filter(|start| !matches!(text.get(*start as usize), None | Some(b'\n' | b'\r')))
 }
 
 /// The state and the next byte after the first half of a doubled quote, or a closing one.
 fn closed(text: &[u8], at: usize) -> (Quoting, usize) {
-    if text.get(at) == Some(&b'"') { (Quoting::Inside, at + 1) } else { (Quoting::Outside, at) }
+    if text.get(at) == Some(&QUOTE) { (Quoting::Inside, at + 1) } else { (Quoting::Outside, at) }
 }
 
 /// The first line end outside of quotes.
@@ -118,35 +184,19 @@ fn line_end(start: Quoting, text: &[u8], before: Option<u8>, delimiter: u8) -> O
     loop {
         match state {
             Quoting::Outside => {
-                at += stop_in(&text[at..])?;
-                if text[at] != b'"' {
+                at += first_of(&text[at..], [QUOTE, b'\n', b'\r'])?;
+                if text[at] != QUOTE {
                     return Some(at);
                 }
                 state = state.at_quote(text, at, before, delimiter);
                 at += 1;
             }
             Quoting::Inside => {
-                at += quote_in(&text[at..])? + 1;
+                at += first_of(&text[at..], [QUOTE; 3])? + 1;
                 state = Quoting::Closing;
             }
             Quoting::Closing if at == text.len() => return None,
             Quoting::Closing => (state, at) = closed(text, at),
-        }
-    }
-}
-
-/// Hands out where each row begins in `text`, which begins where a row may begin. Blank lines are no rows.
-pub(super) fn each_row(text: &[u8], delimiter: u8, mut visit: impl FnMut(usize)) {
-    let mut start = 0;
-    loop {
-        start += text[start..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-        if start == text.len() {
-            return;
-        }
-        visit(start);
-        match line_end(Quoting::Outside, &text[start..], None, delimiter) {
-            Some(end) => start += end + 1,
-            None => return,
         }
     }
 }
@@ -192,19 +242,21 @@ mod tests {
             for cut in 0..=text.len() {
                 let before = cut.checked_sub(1).map(|at| text[at]);
                 let (head, tail) = text.split_at(cut);
-                prop_assert_eq!(Quoting::Outside.after(head, None, delimiter), states[cut]);
-                prop_assert_eq!(states[cut].after(tail, before, delimiter), states[text.len()]);
-                let either = [Quoting::Outside, Quoting::Inside].map(|state| state.after(tail, before, delimiter));
-                for block in [1, 3, 100] {
-                    prop_assert_eq!(Quoting::after_either_by(block, tail, before, delimiter), either);
-                }
-                let first = states[cut].first_row(tail, before, delimiter);
-                let mut found = Vec::new();
-                if let Some(first) = first {
-                    each_row(&tail[first..], delimiter, |at| found.push(cut + first + at));
-                }
+                prop_assert_eq!(Quoting::Outside.after(head, None, delimiter, |_| {}), states[cut]);
+                let rows_from = |first: Option<usize>, ends: &[u32]| -> Vec<usize> {
+                    let Some(first) = first else { return Vec::new() };
+                    row_starts(tail, first, ends).map(|at| cut + at as usize).collect()
+                };
                 let expected: Vec<usize> = rows.iter().copied().filter(|&row| row >= cut).collect();
-                prop_assert_eq!(found, expected);
+                let (after, ends) = Effects::from(states[cut], (tail, before), delimiter, true);
+                prop_assert_eq!(after, states[text.len()]);
+                let first = states[cut].first_row(tail, before, delimiter);
+                prop_assert_eq!(&rows_from(first, &ends), &expected);
+                for block in [1, 3, 100] {
+                    let effects = Effects::by_blocks(block, (tail, before), delimiter, true);
+                    prop_assert_eq!(effects.after(states[cut], tail, before, delimiter), states[text.len()]);
+                    prop_assert_eq!(effects.line_ends(states[cut], (tail, before), delimiter), ends.clone());
+                }
             }
         }
     }

@@ -6,6 +6,7 @@
 
 use std::io::{self, Read};
 
+use super::find::first_of;
 use crate::blocks::{BlockProblem, Blocks, MAX_ROW_BYTES};
 
 /// A cell within the buffer, without its quotes.
@@ -241,17 +242,8 @@ fn scan(buffer: &[u8], from: usize, finished: bool, delimiter: u8, fields: &mut 
 }
 
 fn plain_field(buffer: &[u8], start: usize, delimiter: u8) -> Field {
-    // Cells are short as a rule: a plain loop beats setting up a vectorised search.
-    const SHORT: usize = 24;
     let rest = &buffer[start..];
-    let head = &rest[..std::cmp::min(rest.len(), SHORT)];
-    let end = match head.iter().position(|&byte| byte == delimiter || byte == b'\n' || byte == b'\r') {
-        Some(end) => end,
-        None => match memchr::memchr3(delimiter, b'\n', b'\r', &rest[head.len()..]) {
-            Some(end) => head.len() + end,
-            None => rest.len(),
-        },
-    };
+    let end = first_of(rest, [delimiter, b'\n', b'\r']).unwrap_or(rest.len());
     Field { start, end: start + end, quoted: false, doubled: false }
 }
 
@@ -260,7 +252,7 @@ fn quoted_field(buffer: &[u8], start: usize) -> Option<Field> {
     let mut doubled = false;
     let mut from = start;
     loop {
-        let end = from + memchr::memchr(b'"', &buffer[from..])?;
+        let end = from + first_of(&buffer[from..], [b'"'; 3])?;
         if buffer.get(end + 1) != Some(&b'"') {
             return Some(Field { start, end, quoted: true, doubled });
         }
