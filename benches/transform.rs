@@ -57,6 +57,7 @@ fn taxi_graph() -> TransformSpec {
         { "standardize": ["trip_seconds", "trip_miles", "fare", "extras", "tolls"] },
         { "bucketize": { "columns": places, "buckets": 10 } },
         { "one_hot": ["company", "payment_type"] },
+        { "ordinal": ["taxi_id", "pickup_community_area", "dropoff_community_area"] },
     ]))
     .unwrap()
 }

@@ -3,6 +3,7 @@
 Prints as JSON the wall and CPU seconds of the job alone, after interpreter and packages have started.
 """
 
+import itertools
 import json
 import sys
 import time
@@ -80,6 +81,7 @@ STANDARDIZED = ["trip_seconds", "trip_miles", "fare", "extras", "tolls"]
 BUCKETIZED = ["pickup_latitude", "pickup_longitude", "dropoff_latitude"]
 IMPUTED = ["trip_seconds", "trip_miles", *BUCKETIZED]
 CATEGORIES = ["company", "payment_type"]
+ORDINAL = ["taxi_id", "pickup_area", "dropoff_area"]
 
 
 def polars_transform(path):
@@ -101,7 +103,7 @@ def polars_transform(path):
                 for name in BUCKETIZED
                 for edge in edges
             ],
-            *[pl.col(name).drop_nulls().unique().sort().implode().alias(f"{name} levels") for name in CATEGORIES],
+            *[pl.col(name).drop_nulls().unique().sort().implode().alias(f"{name} levels") for name in CATEGORIES + ORDINAL],
         ).collect().row(0, named=True)
 
         def filled(name):
@@ -119,7 +121,7 @@ def polars_transform(path):
         scaled = [
             ((filled(name) - told[f"{name} mean"]) / told[f"{name} sd"]).alias(name) for name in STANDARDIZED
         ]
-        rows.select(*scaled, *map(buckets, BUCKETIZED), *map(codes, CATEGORIES)).collect()
+        rows.select(*scaled, *map(buckets, BUCKETIZED), *map(codes, CATEGORIES + ORDINAL)).collect()
 
     return job
 
@@ -130,7 +132,7 @@ def sklearn_transform(path):
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
     buckets = KBinsDiscretizer(10, encode="ordinal", strategy="quantile", subsample=None)
     steps = [
@@ -142,18 +144,84 @@ def sklearn_transform(path):
         ),
         ("buckets", make_pipeline(SimpleImputer(), buckets), BUCKETIZED),
         ("categories", OneHotEncoder(handle_unknown="ignore"), CATEGORIES),
+        ("ordinal", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ORDINAL),
     ]
 
     def job():
-        rows = pd.read_parquet(path, columns=sorted({*STANDARDIZED, *BUCKETIZED, *CATEGORIES}))
+        rows = pd.read_parquet(path, columns=sorted({*STANDARDIZED, *BUCKETIZED, *CATEGORIES, *ORDINAL}))
         ColumnTransformer(steps).fit_transform(rows)
 
     return job
 
 
+def tft_transform(path, rows=None):
+    """The same (of the first rows) in TensorFlow Transform, on Beam's direct runner; the features as record batches in memory."""
+    import tempfile
+
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+    import tensorflow as tf
+    import tensorflow_transform as tft
+    import tensorflow_transform.beam as tft_beam
+    from tensorflow_transform.tf_metadata import schema_utils
+    from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
+    from tfx_bsl.tfxio.tensor_representation_util import InferTensorRepresentationsFromMixedSchema
+
+    numbers = sorted({*STANDARDIZED, *BUCKETIZED})
+    words = sorted({*CATEGORIES, *ORDINAL})
+    specification = {name: tf.io.VarLenFeature(tf.float32) for name in numbers}
+    specification |= {name: tf.io.VarLenFeature(tf.string) for name in words}
+    schema = schema_utils.schema_from_feature_spec(specification)
+
+    def preprocess(inputs):
+        def dense(name, default):
+            return tf.squeeze(tft.sparse_tensor_to_dense_with_shape(inputs[name], [None, 1], default), axis=1)
+
+        def filled(name):
+            plain = dense(name, float("nan"))
+            if name not in IMPUTED:
+                return plain
+            return tf.where(tf.math.is_nan(plain), tft.mean(inputs[name]), plain)
+
+        return {
+            **{f"{name}_scaled": tft.scale_to_z_score(filled(name)) for name in STANDARDIZED},
+            **{f"{name}_bucket": tft.bucketize(filled(name), 10) for name in BUCKETIZED},
+            **{
+                f"{name}_code": tft.compute_and_apply_vocabulary(dense(name, ""), vocab_filename=name)
+                for name in words
+            },
+        }
+
+    def as_list(values):
+        ends = pc.is_valid(values).cast(pa.int32()).to_numpy(zero_copy_only=False).cumsum()
+        return pa.ListArray.from_arrays(pa.array([0, *ends.tolist()], pa.int32()), values.drop_null())
+
+    def batches():
+        for batch in pq.ParquetFile(path).iter_batches(65_536, columns=numbers + words):
+            columns = {name: pc.cast(batch[name], pa.float32()) for name in numbers}
+            columns |= {name: pc.cast(pc.cast(batch[name], pa.string()), pa.binary()) for name in words}
+            yield pa.RecordBatch.from_pydict({name: as_list(values) for name, values in columns.items()})
+
+    def job():
+        with tempfile.TemporaryDirectory() as scratch, tft_beam.Context(temp_dir=scratch):
+            parts = list(itertools.islice(batches(), rows and 1))
+            parts = [part.slice(0, rows) for part in parts]
+            config = TensorAdapterConfig(parts[0].schema, InferTensorRepresentationsFromMixedSchema(schema))
+            work = tft_beam.AnalyzeAndTransformDataset(preprocess, output_record_batches=True)
+            (features, _), _ = (parts, config) | work
+            sum(batch.num_rows for batch, _ in features)
+
+    return job
+
+
+def tft_transform_few(path):
+    return tft_transform(path, 20_000)
+
+
 JOBS = [
     duckdb_summarize, pandas_describe, tfdv_dataframe, sklearn_trips, sklearn_ridge, sklearn_diabetes,
-    polars_transform, sklearn_transform,
+    polars_transform, sklearn_transform, tft_transform, tft_transform_few,
 ]
 
 

@@ -60,6 +60,7 @@ TAXI_TRANSFORM = [
     "standardize: [trip_seconds, trip_miles, fare, extras, tolls]",
     "bucketize: { columns: [pickup_latitude, pickup_longitude, dropoff_latitude], buckets: 10 }",
     "one_hot: [company, payment_type]",
+    "ordinal: [taxi_id, pickup_area, dropoff_area]",
 ]
 
 
@@ -183,6 +184,9 @@ def cases(options):
         measure([options.sluice, *words])
     train = dataset / "train/part-00000.parquet"
 
+    def tft(rows, job):
+        return [Peer(f"TensorFlow Transform, {rows}", job, train, options.tfdv)] if options.tfdv else []
+
     def sliced(file, *arguments):
         return Sluice(f"sluice statistics {' '.join(arguments)}", "statistics", file, "--json", *arguments)
 
@@ -198,12 +202,15 @@ def cases(options):
         ),
         ("pipeline: ridge.parquet, 1 M x 100", None, [run(pipelines["ridge"]), Peer("scikit-learn", "sklearn_ridge", ridge)]),
         (
-            "transform: taxi.parquet, 10 features of 2 M",
+            "transform: taxi.parquet, 13 features of 2 M",
             None,
             [
                 SluiceTransform(dataset),
                 Peer("polars, expressions", "polars_transform", train),
                 Peer("scikit-learn, ColumnTransformer", "sklearn_transform", train),
+                # Its fixed cost, tracing and starting, shows in the second: a hundredth of the rows.
+                *tft("2 M rows", "tft_transform"),
+                *tft("20 k rows", "tft_transform_few"),
             ],
         ),
         ("start: help", 20, [Sluice("sluice --help", "--help")]),

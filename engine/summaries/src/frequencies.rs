@@ -162,8 +162,12 @@ impl Frequencies {
                 }
             }
         }
-        if self.counts.len() > 2 * self.capacity {
+        // What is no longer exact need not wait for twice the capacity: states that wait for others to be merged
+        // with, of which there are more the more rows there are, hold half as much, and mostly next to nothing.
+        let most = if self.undercount > 0 { self.capacity } else { 2 * self.capacity };
+        if self.counts.len() > most {
             self.reduce();
+            self.counts.shrink_to_fit(|held| held.hash);
         }
     }
 

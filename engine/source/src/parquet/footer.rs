@@ -6,7 +6,10 @@ use std::sync::Arc;
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use ::parquet::basic::Encoding;
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataReader};
+use ::parquet::file::metadata::{
+    ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader,
+    ParquetStatisticsPolicy,
+};
 use arrow::datatypes::SchemaRef;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -64,7 +67,12 @@ impl WholeFile for ParquetFile {
         let shown = &listed.shown;
         let (footer, size_bytes) = read_footer(listed)?;
         let part = || "the footer".to_owned();
-        let metadata = guarded(shown, part, || ParquetMetaDataReader::decode_metadata(&footer))?;
+        // Of thousands of row groups they would be held to the end, and nobody asks for them.
+        let options = ParquetMetaDataOptions::new()
+            .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
+            .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+        let decode = || ParquetMetaDataReader::decode_metadata_with_options(&footer, Some(&options));
+        let metadata = guarded(shown, part, decode)?;
         let metadata = Arc::new(metadata);
         let schema = guarded(shown, part, || {
             let metadata = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
