@@ -42,6 +42,7 @@ pub use profile::ColumnProfile;
 pub(crate) use profile::{equal_width, pooled};
 pub use slice_spec::SliceSpec;
 
+use profile::Ranked;
 use rows::RowStatistics;
 use sliced::Sliced;
 use weighted::weights_of;
@@ -131,8 +132,10 @@ impl Accumulator for Statistics {
         let Self { num_rows, whole, sliced, association, crosses } = self;
         let batch = match input {
             Input::Counted(counted) => {
-                whole.view(counted)?;
-                return sliced.iter_mut().try_for_each(|slices| slices.coded(counted));
+                let of = if sliced.is_empty() { Ranked::of_numbers } else { Ranked::of };
+                let ranked = of(&counted.values);
+                whole.view(counted, ranked.as_ref())?;
+                return sliced.iter_mut().try_for_each(|slices| slices.coded(counted, ranked.as_ref()));
             }
             Input::Apart(rows) => return whole.apart(rows),
             Input::Rows(batch) => batch,

@@ -14,7 +14,7 @@ use sluice_summaries::{ColumnSummary, ExactSum};
 
 use super::categories::Categories;
 use super::options::StatisticsOptions;
-use super::profile::{ColumnProfile, Prepared};
+use super::profile::{ColumnProfile, Prepared, Ranked};
 use super::weighted::WeightedColumn;
 use super::{finished, show_categories};
 
@@ -156,12 +156,18 @@ impl RowStatistics {
         }
     }
 
-    /// Adds the counted view of a column over a split.
-    pub(super) fn view(&mut self, counted: &CountedColumn) -> Result<()> {
-        match self.place_of(&counted.column) {
-            Some(index) => self.counted(index, counted),
-            None => Ok(()),
+    /// Adds the counted view of a column over a split; `ranked` are its values, where they are numbers.
+    pub(super) fn view(&mut self, counted: &CountedColumn, ranked: Option<&Ranked>) -> Result<()> {
+        let Some(index) = self.place_of(&counted.column) else { return Ok(()) };
+        let RowColumn { profile, categories, .. } = &mut self.columns[index];
+        match ranked {
+            // Sorted once for all slices and the whole.
+            Some(ranked) if matches!(ranked.values, Prepared::Numbers(_)) => {
+                profile.prepared(&ranked.values, &ranked.counts(&counted.counts), counted.nulls);
+            }
+            _ => profile.counted(counted)?,
         }
+        categories.as_mut().map_or(Ok(()), |categories| categories.counted(counted))
     }
 
     /// Adds rows of one column that come apart from the others, which they do where there are no weights.
@@ -195,13 +201,6 @@ impl RowStatistics {
             (Some(weighted), Some(weights)) => weighted.rows(array, weights),
             _ => Ok(()),
         }
-    }
-
-    /// Adds values with their counts, for a column without weights.
-    pub(super) fn counted(&mut self, index: usize, counted: &CountedColumn) -> Result<()> {
-        let RowColumn { profile, categories, .. } = &mut self.columns[index];
-        profile.counted(counted)?;
-        categories.as_mut().map_or(Ok(()), |categories| categories.counted(counted))
     }
 
     /// Adds values of these ranks with their counts, ascending, and rows that are null; for a column without weights.

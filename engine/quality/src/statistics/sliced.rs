@@ -26,7 +26,7 @@ use sluice_core::statistics::{DatasetStatistics, SliceCondition, Slicing};
 
 use super::few_values::FewValues;
 use super::options::{StatisticsError, kind_of};
-use super::profile::Prepared;
+use super::profile::{Prepared, Ranked};
 use super::row_filter::RowFilter;
 use super::rows::RowStatistics;
 use super::slice_counts::{Codes, SliceCounts, SliceRows};
@@ -181,7 +181,7 @@ impl Sliced {
     ///
     /// # Errors
     /// [`CommonError::Internal`] where it has no codes, or not as many as there were rows.
-    pub(super) fn coded(&mut self, counted: &CountedColumn) -> Result<()> {
+    pub(super) fn coded(&mut self, counted: &CountedColumn, ranked: Option<&Ranked>) -> Result<()> {
         let Some(split) = &mut self.split else { return Ok(()) };
         let is_it = |index: &usize| self.empty.column(*index) == Some(counted.column.as_str());
         let all = || (0..self.empty.columns().count()).find(is_it);
@@ -189,17 +189,17 @@ impl Sliced {
         split.next_column = index + 1;
         let lost = || CommonError::Internal(format!("no codes of `{}` for slices", counted.column));
         let codes = counted.codes.as_deref().ok_or_else(lost)?;
-        let (values, by_rank) = Prepared::of(&counted.values).ok_or_else(lost)?;
+        let Ranked { values, by_rank } = ranked.ok_or_else(lost)?;
         if codes.len() != split.batches.iter().map(RowKeys::rows).sum::<usize>() {
             return Err(lost().into());
         }
         let rows = SliceRows { parts: &split.batches, num_slices: split.keys.len() };
-        let found = rows.count(Codes { codes, by_rank: &by_rank }, &mut split.scratch);
+        let found = rows.count(Codes { codes, by_rank }, &mut split.scratch);
         for (key, number) in &split.keys {
             let (Some(slice), Some(found)) = (self.slices.get_mut(key), found.get(*number as usize)) else {
                 return Err(lost().into());
             };
-            slice.statistics.prepared(index, &values, &found.counts, found.nulls);
+            slice.statistics.prepared(index, values, &found.counts, found.nulls);
         }
         split.awaited = split.awaited.saturating_sub(1);
         if split.awaited == 0 {
@@ -435,7 +435,7 @@ fn counted(
         Column::CodedText(_, texts) => Arc::new(StringViewArray::from(texts)),
         _ => take_rows(array, &UInt32Array::from(few.firsts))?,
     };
-    let Some((values, by_rank)) = Prepared::of(&values) else { return Ok(None) };
+    let Some(Ranked { values, by_rank }) = Ranked::of(&values) else { return Ok(None) };
     let rows = SliceRows { parts: std::slice::from_ref(keys), num_slices: keys.keys.len() };
     let counts = rows.count(Codes { codes: &few.codes, by_rank: &by_rank }, scratch);
     Ok(Some((values, counts)))

@@ -31,7 +31,7 @@ use sluice_core::statistics::{
 };
 use sluice_summaries::{ColumnSummary, Distinct, hash_bytes};
 
-pub(super) use self::prepared::Prepared;
+pub(super) use self::prepared::{Prepared, Ranked};
 
 use self::lists::Lists;
 use self::numbers::{Numbers, Sampling, Scale};
@@ -249,13 +249,19 @@ impl ColumnSummary for ColumnProfile {
     }
 
     fn counted(&mut self, column: &CountedColumn) -> Result<()> {
+        if let Some(ranked) = Ranked::of_numbers(&column.values) {
+            self.prepared(&ranked.values, &ranked.counts(&column.counts), column.nulls);
+            return Ok(());
+        }
         self.presence.num_missing += column.nulls;
         self.presence.num_rows += column.rows();
         match &mut self.values {
-            Values::Numbers(numbers) => numbers.counted(column, &mut self.presence)?,
             Values::Texts(texts) => texts.counted(column, &mut self.presence),
-            Values::Times(times) => times.counted(column),
             Values::Nothing => {}
+            // No source counts booleans or decimals.
+            Values::Numbers(_) | Values::Times(_) => {
+                return Err(internal(format!("`{}` was counted, but is no number", column.column)));
+            }
         }
         Ok(())
     }

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use sluice_core::column::{Column, ColumnKind, numbers};
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result;
-use sluice_core::seam::CountedColumn;
 use sluice_core::statistics::{
     ColumnStatistics, NumericStatistics, Presence, Quantiles as QuantileStatistics,
 };
@@ -163,31 +162,6 @@ impl Numbers {
             Column::Float(floats) => self.floats(floats, sampling, presence),
             _ => {}
         }
-        Ok(())
-    }
-
-    pub(super) fn counted(&mut self, column: &CountedColumn, presence: &mut Presence) -> Result<()> {
-        let counts = column.counts.iter().copied();
-        let pairs: Vec<(i64, u64)> = match Column::view(&column.values) {
-            Column::Integer(values) => values.values().iter().copied().zip(counts).collect(),
-            Column::Unsigned(values) => {
-                values.values().iter().map(|value| key_of_u64(*value)).zip(counts).collect()
-            }
-            Column::Float(values) => {
-                let pairs = values.values().iter().copied().zip(counts);
-                let finite = pairs.filter(|(value, count)| count_odd(*value, *count, presence));
-                finite.map(|(value, count)| (key_of_f64(value), count)).collect()
-            }
-            _ => {
-                // No source counts other kinds of numbers; if one did, each value would come as often as it occurs.
-                let indices = column.counts.iter().enumerate();
-                let rows = indices.flat_map(|(index, count)| (0..*count).map(move |_| index as u64));
-                let rows: arrow::array::UInt64Array = rows.collect::<Vec<_>>().into();
-                let values = arrow::compute::take(&column.values, &rows, None).map_err(super::internal)?;
-                return self.rows(&column.column, &values, Sampling { stride: 1, seed: 0 }, presence);
-            }
-        };
-        self.pairs(&pairs);
         Ok(())
     }
 

@@ -11,6 +11,13 @@ use sluice_summaries::{hash_bytes, key_of_f64, key_of_u64, sort_by_key};
 /// Ranks of what is no finite number, after those of the numbers.
 const ODD: usize = 3;
 
+/// The distinct values of a column over a split, by rank, and which code stands for which.
+pub(in crate::statistics) struct Ranked {
+    pub(in crate::statistics) values: Prepared,
+    /// Each code, which is its place among the values, with its rank, ascending by rank, in which equal numbers are one.
+    pub(in crate::statistics) by_rank: Vec<(u32, u32)>,
+}
+
 /// Distinct values by rank: numbers, dates and instants ascending, texts as they come.
 pub(in crate::statistics) enum Prepared {
     /// Order keys; after them come NaN, infinity and its opposite.
@@ -19,10 +26,21 @@ pub(in crate::statistics) enum Prepared {
     Texts(Vec<Arc<str>>, Vec<u64>),
 }
 
-impl Prepared {
-    /// The values, and each code (its place in `values`) with its rank, ascending by rank, in which equal numbers are one;
+impl Ranked {
     /// `None` of what no source codes.
-    pub(in crate::statistics) fn of(values: &ArrayRef) -> Option<(Self, Vec<(u32, u32)>)> {
+    pub(in crate::statistics) fn of(values: &ArrayRef) -> Option<Self> {
+        if let Column::Text(texts) = Column::view(values) {
+            u32::try_from(values.len()).ok()?;
+            let texts: Vec<Arc<str>> = texts.iter().map(|text| Arc::from(text.unwrap_or_default())).collect();
+            let hashes = texts.iter().map(|text| hash_bytes(text.as_bytes())).collect();
+            let by_rank = (0..).zip(&texts).map(|(code, _)| (code, code)).collect();
+            return Some(Self { values: Prepared::Texts(texts, hashes), by_rank });
+        }
+        Self::of_numbers(values)
+    }
+
+    /// The same of numbers, dates and instants alone, which cost no more than to count them.
+    pub(in crate::statistics) fn of_numbers(values: &ArrayRef) -> Option<Self> {
         u32::try_from(values.len() + ODD).ok()?;
         Some(match Column::view(values) {
             Column::Integer(values) => Self::of_keys(values.values().iter().copied()),
@@ -31,28 +49,22 @@ impl Prepared {
             Column::TimestampMicrosecond(values) => Self::of_keys(values.values().iter().copied()),
             Column::TimestampNanosecond(values) => Self::of_keys(values.values().iter().copied()),
             Column::Float(values) => Self::of_floats(values.values()),
-            Column::Text(texts) => {
-                let texts: Vec<Arc<str>> =
-                    texts.iter().map(|text| Arc::from(text.unwrap_or_default())).collect();
-                let hashes = texts.iter().map(|text| hash_bytes(text.as_bytes())).collect();
-                let by_rank = (0..).zip(&texts).map(|(code, _)| (code, code)).collect();
-                (Self::Texts(texts, hashes), by_rank)
-            }
             Column::Null(_)
             | Column::Boolean(_)
             | Column::Decimal(_)
+            | Column::Text(_)
             | Column::CodedText(..)
             | Column::Binary(_)
             | Column::Other(_) => return None,
         })
     }
 
-    fn of_keys(keys: impl Iterator<Item = i64>) -> (Self, Vec<(u32, u32)>) {
+    fn of_keys(keys: impl Iterator<Item = i64>) -> Self {
         let (keys, by_rank) = ranked((0..).zip(keys).map(|(code, key)| (key, code)).collect());
-        (Self::Numbers(keys), by_rank)
+        Self { values: Prepared::Numbers(keys), by_rank }
     }
 
-    fn of_floats(values: &[f64]) -> (Self, Vec<(u32, u32)>) {
+    fn of_floats(values: &[f64]) -> Self {
         let mut finite: Vec<(i64, u32)> = Vec::with_capacity(values.len());
         let mut odd: Vec<(u32, u32)> = Vec::new();
         for (code, value) in (0..).zip(values) {
@@ -66,9 +78,24 @@ impl Prepared {
         let (keys, mut by_rank) = ranked(finite);
         let after = by_rank.last().map_or(0, |(rank, _)| rank + 1);
         by_rank.extend(odd.into_iter().map(|(which, code)| (after + which, code)));
-        (Self::Numbers(keys), by_rank)
+        Self { values: Prepared::Numbers(keys), by_rank }
     }
 
+    /// The ranks with their counts, given by code; ascending.
+    pub(in crate::statistics) fn counts(&self, by_code: &[u64]) -> Vec<(u32, u64)> {
+        let mut counts: Vec<(u32, u64)> = Vec::with_capacity(self.by_rank.len());
+        for (rank, code) in &self.by_rank {
+            let count = by_code.get(*code as usize).copied().unwrap_or_default();
+            match counts.last_mut() {
+                Some((last, sum)) if last == rank => *sum += count,
+                _ => counts.push((*rank, count)),
+            }
+        }
+        counts
+    }
+}
+
+impl Prepared {
     /// The keys of the ranks in order with their counts, and how many NaN, infinities and their opposites there were.
     pub(in crate::statistics) fn numbers(&self, counts: &[(u32, u64)]) -> (Vec<(i64, u64)>, [u64; ODD]) {
         let Self::Numbers(keys) = self else { return Default::default() };
@@ -109,14 +136,16 @@ mod tests {
     #[test]
     fn equal_numbers_are_one_and_odd_ones_come_last() {
         let values = vec![2.0, f64::NAN, -0.0, f64::NEG_INFINITY, 2.0, 0.0, f64::INFINITY, -1.0];
-        let (prepared, mut by_rank) =
-            Prepared::of(&(Arc::new(Float64Array::from(values)) as ArrayRef)).unwrap();
+        let ranked = Ranked::of(&(Arc::new(Float64Array::from(values)) as ArrayRef)).unwrap();
+        let counts = ranked.counts(&[1, 1, 4, 2, 0, 3, 0, 5]);
+        assert_eq!(counts, [(0, 5), (1, 7), (2, 1), (3, 1), (4, 0), (5, 2)]);
+        let Ranked { values: prepared, mut by_rank } = ranked;
         assert!(by_rank.is_sorted_by_key(|pair| pair.0));
         by_rank.sort_unstable_by_key(|pair| pair.1);
         assert!(by_rank.iter().map(|pair| pair.0).eq([2, 3, 1, 5, 2, 1, 4, 0]));
         let (pairs, odd) = prepared.numbers(&[(1, 7), (2, 1), (3, 4), (5, 2)]);
         assert_eq!((pairs, odd), (vec![(key_of_f64(0.0), 7), (key_of_f64(2.0), 1)], [4, 0, 2]));
-        let none = Prepared::of(&(Arc::new(Int64Array::from(Vec::<i64>::new())) as ArrayRef)).unwrap();
-        assert!(none.1.is_empty() && none.0.numbers(&[]).0.is_empty());
+        let none = Ranked::of(&(Arc::new(Int64Array::from(Vec::<i64>::new())) as ArrayRef)).unwrap();
+        assert!(none.by_rank.is_empty() && none.values.numbers(&[]).0.is_empty());
     }
 }

@@ -4,7 +4,6 @@ use arrow::array::ArrayRef;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::column::{Column, ColumnKind};
-use sluice_core::seam::CountedColumn;
 use sluice_core::statistics::{ColumnStatistics, TimeBucket, TimeStatistics};
 use sluice_summaries::Ranks;
 
@@ -41,13 +40,6 @@ impl Times {
         let instants = instants(values);
         instants.iter().for_each(|value| self.note_unit(*value));
         self.instants.integers(&instants, sampling);
-    }
-
-    pub(super) fn counted(&mut self, column: &CountedColumn) {
-        let instants = instants(&column.values);
-        instants.iter().for_each(|value| self.note_unit(*value));
-        let pairs: Vec<(i64, u64)> = instants.into_iter().zip(column.counts.iter().copied()).collect();
-        self.instants.pairs(&pairs);
     }
 
     /// Takes in instants with their counts, ascending.
