@@ -4,8 +4,9 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
-use parquet::arrow::ArrowWriter;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ArrowWriter, add_encoded_arrow_schema_to_metadata};
 use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 
@@ -53,7 +54,10 @@ impl<W: Write + Send> ParquetWriter<W> {
     /// # Errors
     /// When a column has a type that Parquet lacks.
     pub fn over(file: W, name: &str, schema: &SchemaRef) -> Result<Self> {
-        let begun = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties().build()))
+        let mut properties = properties().build();
+        add_encoded_arrow_schema_to_metadata(&without_views(schema), &mut properties);
+        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let begun = ArrowWriter::try_new_with_options(file, Arc::clone(schema), options)
             .and_then(ArrowWriter::into_serialized_writer);
         let (file, _) = begun.map_err(|source| IngestError::Write { name: name.into(), source })?;
         let small = RowGroupEncoder::new(name, schema);
@@ -114,5 +118,66 @@ impl<W: Write + Send> ParquetWriter<W> {
         self.flush()?;
         let file = self.file.into_inner().map_err(|source| IngestError::Write { name: self.name, source })?;
         Ok((file, self.rows))
+    }
+}
+
+/// The schema that a file tells Arrow's readers: views are how we hold text in memory, and pyarrow before version 16, which
+/// TFX pins, opens no file that speaks of them.
+fn without_views(schema: &Schema) -> Schema {
+    fn told(field: &FieldRef) -> FieldRef {
+        let data_type = match field.data_type() {
+            DataType::Utf8View => DataType::Utf8,
+            DataType::BinaryView => DataType::Binary,
+            DataType::List(item) => DataType::List(told(item)),
+            DataType::LargeList(item) => DataType::LargeList(told(item)),
+            DataType::FixedSizeList(item, size) => DataType::FixedSizeList(told(item), *size),
+            DataType::Map(entries, is_sorted) => DataType::Map(told(entries), *is_sorted),
+            DataType::Struct(fields) => DataType::Struct(fields.iter().map(told).collect()),
+            _ => return Arc::clone(field),
+        };
+        Arc::new(Field::clone(field).with_data_type(data_type))
+    }
+    let fields: Vec<FieldRef> = schema.fields().iter().map(told).collect();
+    Schema::new_with_metadata(fields, schema.metadata().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, StringViewArray};
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::*;
+
+    #[test]
+    fn files_speak_of_no_views() {
+        let item: FieldRef = Arc::new(Field::new("item", DataType::Utf8View, true));
+        let inner: FieldRef = Arc::new(Field::new("inner", DataType::BinaryView, true));
+        let fields = vec![
+            Field::new("text", DataType::Utf8View, true),
+            Field::new("texts", DataType::List(item), true),
+            Field::new("parts", DataType::Struct(vec![inner].into()), true),
+            Field::new(
+                "zoned",
+                DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("+01:00".into())),
+                true,
+            ),
+        ];
+        let schema = Arc::new(Schema::new(fields));
+        let mut writer = ParquetWriter::over(Vec::new(), "rows.parquet", &schema).unwrap();
+        let texts = StringViewArray::from(vec![Some("a"), None]);
+        let rest =
+            schema.fields().iter().skip(1).map(|field| arrow::array::new_null_array(field.data_type(), 2));
+        let columns = std::iter::once(Arc::new(texts) as Arc<dyn Array>).chain(rest).collect();
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()).unwrap();
+        let (bytes, rows) = writer.close().unwrap();
+        assert_eq!(rows, 2);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let told = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let types: Vec<String> =
+            told.schema().fields().iter().map(|field| field.data_type().to_string()).collect();
+        assert!(types.iter().all(|shown| !shown.contains("View")), "{types:?}");
+        // What Parquet itself would not say.
+        assert_eq!(told.schema().field(3).data_type(), schema.field(3).data_type());
     }
 }
