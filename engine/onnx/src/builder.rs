@@ -24,7 +24,7 @@ pub const IR_VERSION: i64 = 8;
 const ROWS: &str = "N";
 
 /// A tensor of a graph.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge(String);
 
 /// A graph that is being put together.
@@ -34,6 +34,8 @@ pub struct GraphBuilder {
     taken: BTreeSet<String>,
     constants: BTreeMap<Vec<u8>, Edge>,
     nodes: BTreeMap<Vec<u8>, Edge>,
+    /// What is the same for all rows.
+    fixed: BTreeSet<String>,
     metadata: Vec<(String, String)>,
 }
 
@@ -46,6 +48,7 @@ impl GraphBuilder {
             taken: BTreeSet::new(),
             constants: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            fixed: BTreeSet::new(),
             metadata: Vec::new(),
         }
     }
@@ -75,6 +78,31 @@ impl GraphBuilder {
         self.row(&Tensor::Double(vec![value]))
     }
 
+    /// A constant of one axis, to be looked up in by [`Operator::Gather`].
+    pub fn table(&mut self, values: &Tensor) -> Edge {
+        self.constant(values, &[signed(values.len())])
+    }
+
+    /// The integer that a constant of one element is.
+    #[must_use]
+    pub fn integer_of(&self, edge: &Edge) -> Option<i64> {
+        let constant = self.graph.initializer.iter().find(|constant| constant.name == edge.0)?;
+        let raw = constant.raw_data.as_ref().filter(|_| constant.data_type == ElementType::Integer.code())?;
+        Some(i64::from_le_bytes(raw.as_slice().try_into().ok()?))
+    }
+
+    /// Whether a tensor is made of constants alone, so that it has no row for each row of the inputs.
+    #[must_use]
+    pub fn is_fixed(&self, edge: &Edge) -> bool {
+        self.fixed.contains(&edge.0)
+    }
+
+    /// One of the columns of a tensor.
+    pub fn select_column(&mut self, values: &Edge, column: usize) -> Edge {
+        let place = self.table(&Tensor::Integer(vec![signed(column)]));
+        self.node(&Operator::SelectColumn, &[values, &place])
+    }
+
     fn constant(&mut self, values: &Tensor, dims: &[i64]) -> Edge {
         let key = values.to_proto("", dims).encode_to_vec();
         if let Some(edge) = self.constants.get(&key) {
@@ -83,6 +111,7 @@ impl GraphBuilder {
         let edge = self.fresh("constant");
         self.graph.initializer.push(values.to_proto(&edge.0, dims));
         self.constants.insert(key, edge.clone());
+        self.fixed.insert(edge.0.clone());
         edge
     }
 
@@ -94,6 +123,9 @@ impl GraphBuilder {
         }
         let output = self.fresh(operator.name());
         self.push(operator, inputs, &output.0);
+        if inputs.iter().all(|input| self.is_fixed(input)) {
+            self.fixed.insert(output.0.clone());
+        }
         self.nodes.insert(key, output.clone());
         output
     }
