@@ -1,5 +1,5 @@
 //! Graphs, put together operator by operator. Names of tensors are numbered in the order of the calls and
-//! equal constants are one, so the same calls give the same bytes.
+//! equal constants are one, so the same calls give the same bytes. What no output is made of is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,7 @@ pub struct GraphBuilder {
     nodes: BTreeMap<Vec<u8>, Edge>,
     /// What is the same for all rows.
     fixed: BTreeSet<String>,
+    widest: usize,
     metadata: Vec<(String, String)>,
 }
 
@@ -49,6 +50,7 @@ impl GraphBuilder {
             constants: BTreeMap::new(),
             nodes: BTreeMap::new(),
             fixed: BTreeSet::new(),
+            widest: 1,
             metadata: Vec::new(),
         }
     }
@@ -65,6 +67,7 @@ impl GraphBuilder {
 
     /// A constant of one row.
     pub fn row(&mut self, values: &Tensor) -> Edge {
+        self.widest = std::cmp::max(self.widest, values.len());
         self.constant(values, &[1, signed(values.len())])
     }
 
@@ -89,6 +92,12 @@ impl GraphBuilder {
         let constant = self.graph.initializer.iter().find(|constant| constant.name == edge.0)?;
         let raw = constant.raw_data.as_ref().filter(|_| constant.data_type == ElementType::Integer.code())?;
         Some(i64::from_le_bytes(raw.as_slice().try_into().ok()?))
+    }
+
+    /// The columns of the widest tensor: those of the longest constant of one row.
+    #[must_use]
+    pub fn widest(&self) -> usize {
+        self.widest
     }
 
     /// Whether a tensor is made of constants alone, so that it has no row for each row of the inputs.
@@ -170,9 +179,24 @@ impl GraphBuilder {
         self.taken.contains(name)
     }
 
+    /// Leaves out what no output is made of.
+    fn prune(&mut self) {
+        let mut needed: BTreeSet<String> =
+            self.graph.output.iter().map(|output| output.name.clone()).collect();
+        // Nodes read only what stands before them.
+        for node in self.graph.node.iter().rev() {
+            if node.output.iter().any(|output| needed.contains(output)) {
+                needed.extend(node.input.iter().cloned());
+            }
+        }
+        self.graph.node.retain(|node| node.output.iter().any(|output| needed.contains(output)));
+        self.graph.initializer.retain(|constant| needed.contains(&constant.name));
+    }
+
     /// The file.
     #[must_use]
-    pub fn finish(self) -> Vec<u8> {
+    pub fn finish(mut self) -> Vec<u8> {
+        self.prune();
         let set = |domain: &str, version| OperatorSetIdProto { domain: domain.into(), version };
         ModelProto {
             ir_version: IR_VERSION,

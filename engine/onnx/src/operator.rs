@@ -49,7 +49,7 @@ pub enum Operator {
     Log,
     /// The matrix product.
     MatMul,
-    /// What is left of a divided by b, with the sign of a.
+    /// What is left of a divided by b, with the sign of a; of doubles.
     Mod,
     /// a x b.
     Mul,

@@ -25,6 +25,8 @@ pub(crate) struct Export {
     /// What the outputs are called.
     pub(crate) features: String,
     pub(crate) prediction: String,
+    /// The columns of the widest tensor on the way.
+    pub(crate) widest: usize,
     /// By the columns of the design matrix.
     pub(crate) bounds: Vec<Bound>,
 }
@@ -41,6 +43,7 @@ impl Export {
         let (matrix, bounds, _) = features(&parts.transform, &inputs, &mut graph)?;
         let features_name = free_name(&graph, "features");
         graph.output(&features_name, &matrix, (ElementType::Double, width), "")?;
+        let widest = std::cmp::max(width, graph.widest());
         graph.property("features", &serde_json::Value::from(columns).to_string());
         let transform_file = graph.finish();
 
@@ -52,7 +55,7 @@ impl Export {
         graph.output(&prediction, &predicted, (ElementType::Double, 1), &about)?;
         graph.property("label", &parts.model.label);
         let model_file = graph.finish();
-        Ok(Self { inputs, transform_file, model_file, features: features_name, prediction, bounds })
+        Ok(Self { inputs, transform_file, model_file, features: features_name, prediction, widest, bounds })
     }
 }
 

@@ -24,6 +24,15 @@ pub(crate) enum TimeUnit {
 }
 
 impl TimeUnit {
+    /// How long it is.
+    pub(crate) fn nanoseconds(self) -> i128 {
+        match self {
+            Self::Days => 86_400_000_000_000,
+            Self::Microseconds => 1_000,
+            Self::Nanoseconds => 1,
+        }
+    }
+
     /// How the package calls it.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ use super::rows::with_edges;
 use crate::error::DeliveryError;
 use crate::package::PackageParts;
 
-/// Cells of the design matrix that are run at a time; few in tests, so that there are several pieces.
+/// Cells of the widest tensor that are run at a time; few in tests, so that there are several pieces.
 const MAX_CELLS: usize = if cfg!(test) { 1 << 11 } else { 1 << 20 };
 
 /// How many rows both were run on. Edge rows that our transform stops at are not among them.
@@ -34,8 +34,9 @@ pub(crate) fn verify(parts: &PackageParts, export: &Export, rows: &RecordBatch) 
         transform: Session::new(&export.transform_file)?,
         model: Session::new(&export.model_file)?,
     };
-    // Indicators of many levels are dense in ONNX: a few rows at a time.
-    let rows_at_a_time = std::cmp::max(1, MAX_CELLS / std::cmp::max(1, parts.transform.space().width()));
+    // Indicators of many levels are dense in ONNX, and so is what levels and edges are looked up by: a few rows at a
+    // time.
+    let rows_at_a_time = std::cmp::max(1, MAX_CELLS / std::cmp::max(1, export.widest));
     let mut verified_rows = 0;
     for first in (0..table.num_rows()).step_by(rows_at_a_time) {
         let rows = std::cmp::min(rows_at_a_time, table.num_rows() - first);

@@ -178,7 +178,15 @@ fn what_chooses_keeps_nulls_apart() {
 #[test]
 fn dates_have_parts() {
     exact(&["hour(at)", "dayofweek(day)", "EXTRACT(year FROM nano)", "isodow(at)", "month(day)"]);
-    conditions(&["at IS NULL"]);
+    conditions(&[
+        "at IS NULL",
+        "day < DATE '2000-02-29'",
+        "day >= '2000-02-29'",
+        "at > TIMESTAMP '2001-09-09 01:46:40'",
+        "nano <> '2000-01-01'",
+        "day BETWEEN '1969-12-31' AND '2024-12-31'",
+        "day IS DISTINCT FROM DATE '2000-02-29'",
+    ]);
     near(&["year(day) - 1970", "hour(at) * 60 + minute(at)"]);
 }
 
@@ -242,7 +250,14 @@ fn what_cannot_be_said_is_refused_with_the_reason() {
         ("k LIKE 'k%'", "`derive` matches text with a pattern, which ONNX cannot"),
         ("k < 'k2'", "`derive` puts texts in order, which ONNX cannot"),
         ("k = c", "`derive` compares two columns of text, which ONNX cannot"),
-        ("day < DATE '2000-01-01'", "`derive` has a constant date"),
+        (
+            "day < TIMESTAMP '2000-01-01 12:00:00'",
+            "`derive` compares with a time that the column cannot hold",
+        ),
+        (
+            "day < nano",
+            "`derive` compares dates with times, or times of two units, which has no form in ONNX",
+        ),
     ] {
         assert_eq!(refusal(expression, true), reason, "{expression}");
     }

@@ -122,7 +122,10 @@ impl Step<'_> {
         if !is_safe {
             return Err(self.refused("has `%` by integers that are no constant above 0"));
         }
-        let edge = self.node(&Operator::Mod, &[dividend, divisor]);
+        // `Mod` of integers goes through doubles in onnxruntime.
+        let quotient = self.node(&Operator::Div, &[dividend, divisor]);
+        let product = self.node(&Operator::Mul, &[&quotient, divisor]);
+        let edge = self.node(&Operator::Sub, &[dividend, &product]);
         let nulls = left.number.nulls.clone();
         let doubles = self.node(&Operator::Cast(ElementType::Double), &[&edge]);
         let doubles = self.hollowed(doubles, &nulls);
@@ -193,7 +196,7 @@ impl Step<'_> {
                 let number = Number { edge, bound: Bound::EXACT, nulls: truth.nulls };
                 Numeric { number, kind: Kind::Integer, integers: None }
             }
-            Term::Text(_) | Term::Instant(_) => {
+            Term::Text(_) | Term::Instant(_) | Term::Moment(_) => {
                 return Err(self.refused("casts text or dates, which has no form in ONNX"));
             }
         };

@@ -1,11 +1,13 @@
 //! Conditions in expressions: three-valued, as SQL's.
 
 use sluice_core::error::Result;
-use sluice_onnx::{Edge, Operator};
+use sluice_onnx::{Edge, ElementType, Operator};
 use sluice_transform::constants::expression::{Comparison, Node, Test};
 
 use super::{Kind, Numeric, Step, Term, Truth};
+use crate::onnx::bound::Bound;
 use crate::onnx::nulls::{Nulls, as_number, chain, constant};
+use crate::onnx::value::{Number, TimeUnit, Value};
 
 impl Step<'_> {
     pub(super) fn connect(&mut self, conditions: &[Node], is_and: bool) -> Result<Term> {
@@ -48,6 +50,7 @@ impl Step<'_> {
             Term::Number(numeric) => numeric.number.nulls.clone(),
             Term::Truth(truth) => truth.nulls.clone(),
             Term::Text(value) | Term::Instant(value) => self.nulls_of_value(value)?,
+            Term::Moment(_) => Nulls::default(),
         })
     }
 
@@ -76,7 +79,7 @@ impl Step<'_> {
                 _ => return Err(self.refused("puts texts in order, which ONNX cannot")),
             });
         }
-        let (left, right) = (self.side(left)?, self.side(right)?);
+        let (left, right) = self.sides(left, right)?;
         let (x, y, are_integers) = match (&left.integers, &right.integers) {
             (Some(x), Some(y)) => (x, y, true),
             _ => (&left.number.edge, &right.number.edge, false),
@@ -95,6 +98,46 @@ impl Step<'_> {
         Ok(Truth { edge, nulls })
     }
 
+    /// Both sides of a comparison as numbers, dates and times in one unit.
+    fn sides(&mut self, left: Term, right: Term) -> Result<(Numeric, Numeric)> {
+        let unit_of = |term: &Term| match term {
+            Term::Instant(Value::Instant { unit, .. }) => Some(*unit),
+            _ => None,
+        };
+        match (unit_of(&left), unit_of(&right)) {
+            (None, None) => Ok((self.side(left)?, self.side(right)?)),
+            (Some(unit), None) | (None, Some(unit)) => {
+                Ok((self.instant(left, unit)?, self.instant(right, unit)?))
+            }
+            (Some(unit), Some(other)) if unit == other => {
+                Ok((self.instant(left, unit)?, self.instant(right, unit)?))
+            }
+            _ => {
+                Err(self
+                    .refused("compares dates with times, or times of two units, which has no form in ONNX"))
+            }
+        }
+    }
+
+    /// A date or time as an integer.
+    fn instant(&mut self, term: Term, unit: TimeUnit) -> Result<Numeric> {
+        let (integers, nulls) = match term {
+            Term::Instant(Value::Instant { edge, missing, .. }) => (edge, Nulls::mask(missing)),
+            Term::Moment(nanoseconds) => {
+                let units = nanoseconds / unit.nanoseconds();
+                let is_whole = units * unit.nanoseconds() == nanoseconds;
+                let Some(units) = i64::try_from(units).ok().filter(|_| is_whole) else {
+                    return Err(self.refused("compares with a time that the column cannot hold"));
+                };
+                (self.integer(units), Nulls::default())
+            }
+            _ => return Err(self.refused("compares a date with what is none in ONNX")),
+        };
+        let edge = self.node(&Operator::Cast(ElementType::Double), &[&integers]);
+        let number = Number { edge, bound: Bound::EXACT, nulls };
+        Ok(Numeric { number, kind: Kind::Integer, integers: Some(integers) })
+    }
+
     /// A side of a comparison as a number: false is below true.
     fn side(&mut self, term: Term) -> Result<Numeric> {
         match term {
@@ -102,15 +145,11 @@ impl Step<'_> {
             Term::Truth(truth) => {
                 let edge = as_number(&truth.edge, self.graph);
                 let edge = self.hollowed(edge, &truth.nulls);
-                let number = crate::onnx::value::Number {
-                    edge,
-                    bound: crate::onnx::bound::Bound::EXACT,
-                    nulls: truth.nulls,
-                };
+                let number = Number { edge, bound: Bound::EXACT, nulls: truth.nulls };
                 Ok(Numeric { number, kind: Kind::Integer, integers: None })
             }
-            Term::Text(_) | Term::Instant(_) => {
-                Err(self.refused("compares dates, or text with what is none, which has no form in ONNX"))
+            Term::Text(_) | Term::Instant(_) | Term::Moment(_) => {
+                Err(self.refused("compares text with what is none, which has no form in ONNX"))
             }
         }
     }

@@ -32,6 +32,8 @@ enum Term {
     Text(Value),
     /// A date or time.
     Instant(Value),
+    /// A constant one, in nanoseconds since 1970-01-01.
+    Moment(i128),
 }
 
 /// What a number is, where doubles do not say it.
@@ -83,6 +85,7 @@ impl Step<'_> {
                 Value::Choice { code, texts }
             }
             Term::Text(value) | Term::Instant(value) => value,
+            Term::Moment(_) => return Err(self.refused("answers a constant date")),
         })
     }
 
@@ -178,6 +181,11 @@ impl Step<'_> {
             Column::Unsigned(_) => self.constant_number(value, nulls, (Kind::Integer, None))?,
             Column::Decimal(_) => self.constant_number(value, nulls, (Kind::Decimal, None))?,
             Column::Float(_) | Column::Null(_) => self.constant_number(value, nulls, (Kind::Float, None))?,
+            Column::Date(days) if !is_null => Term::Moment(i128::from(days.value(0)) * 86_400_000_000_000),
+            Column::TimestampMicrosecond(values) if !is_null => {
+                Term::Moment(i128::from(values.value(0)) * 1_000)
+            }
+            Column::TimestampNanosecond(values) if !is_null => Term::Moment(i128::from(values.value(0))),
             _ => return Err(self.refused(format!("has a constant {}", ColumnKind::of(value.data_type())))),
         })
     }
