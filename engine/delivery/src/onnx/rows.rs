@@ -174,7 +174,7 @@ impl Constants {
                 }
             }
             Mapper::StandardizePerKey(constants) if input > 0 => {
-                self.add_keys(constants.keys.keys(), input - 1)
+                self.add_keys(constants.keys.keys(), input - 1);
             }
             Mapper::ScaleToRangePerKey(constants) if input > 0 => {
                 self.add_keys(constants.keys.keys(), input - 1);

@@ -73,7 +73,8 @@ fn table(rows: usize) -> RecordBatch {
     let signed: Float64Array = (0..rows).map(|row| Some((at(row, 15) % 2000) as f64 / 40.0 - 20.0)).collect();
     let whole: Int64Array = (0..rows).map(|row| Some((at(row, 16) % 5) as i64 - 2)).collect();
     let names: StringArray = (0..rows).map(|row| Some(format!("k{}", at(row, 17) % 4))).collect();
-    let days: Date32Array = (0..rows).map(|row| Some((at(row, 18) % 40_000) as i32 - 8_000)).collect();
+    let days: Date32Array =
+        (0..rows).map(|row| i32::try_from(at(row, 18) % 40_000).ok().map(|day| day - 8_000)).collect();
     let instant = |row: usize| (at(row, 19) % 4_000_000_000) as i64 * 777_777 - 500_000_000_000_000;
     let micro: TimestampMicrosecondArray = (0..rows).map(|row| Some(instant(row))).collect();
     let nano: TimestampNanosecondArray = (0..rows).map(|row| Some(instant(row) * 999)).collect();

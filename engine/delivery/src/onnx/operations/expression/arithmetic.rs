@@ -145,7 +145,7 @@ impl Step<'_> {
             Rounding::Floor => self.node(&Operator::Floor, &[edge]),
             Rounding::Ceiling => self.node(&Operator::Ceil, &[edge]),
             Rounding::Nearest(0) => self.nearest(edge),
-            Rounding::Nearest(places) => self.to_places(edge, places, &x.number.nulls),
+            Rounding::Nearest(places) => self.nearest_to_places(edge, places, &x.number.nulls),
         };
         let bound = Bound::joined([x.number.bound]);
         Ok(Numeric::float(rounded, bound, x.number.nulls))
@@ -165,7 +165,7 @@ impl Step<'_> {
     }
 
     /// Scaled, rounded and scaled back, as ours is.
-    fn to_places(&mut self, x: &Edge, places: i32, nulls: &Nulls) -> Edge {
+    fn nearest_to_places(&mut self, x: &Edge, places: i32, nulls: &Nulls) -> Edge {
         let power = 10_f64.powi(places.abs());
         let (there, back) =
             if places > 0 { (Operator::Mul, Operator::Div) } else { (Operator::Div, Operator::Mul) };

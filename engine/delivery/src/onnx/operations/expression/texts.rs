@@ -22,11 +22,10 @@ impl Step<'_> {
 
     /// Whether two texts are one, of which at least one is among known ones; false where one is null.
     pub(super) fn is_same_text(&mut self, left: &Value, right: &Value) -> Result<Edge> {
-        let (other, known, texts) = match (left, right) {
-            (other, Value::Choice { code, texts }) | (Value::Choice { code, texts }, other) => {
-                (other, code, texts)
-            }
-            _ => return Err(self.refused("compares two columns of text, which ONNX cannot")),
+        let ((other, Value::Choice { code: known, texts }) | (Value::Choice { code: known, texts }, other)) =
+            (left, right)
+        else {
+            return Err(self.refused("compares two columns of text, which ONNX cannot"));
         };
         if texts.is_empty() {
             return Ok(constant(false, self.graph));
