@@ -32,17 +32,7 @@ impl Step<'_> {
                 let bound = Bound::joined([left.number.bound, right.number.bound]);
                 Ok(Numeric::float(edge, bound.after_function(Bound::POWER), nulls))
             }
-            Kernel::Negate => {
-                // 0 − x has no negative zero, which integers have not either.
-                let edge = match left.kind {
-                    Kind::Float => self.node(&Operator::Neg, &[&left.number.edge]),
-                    Kind::Integer | Kind::Decimal => {
-                        let zero = self.graph.number(0.0);
-                        self.node(&Operator::Sub, &[&zero, &left.number.edge])
-                    }
-                };
-                Ok(left.with_edge(edge))
-            }
+            Kernel::Negate => Ok(self.negated(left)),
             Kernel::Absolute => {
                 let edge = self.node(&Operator::Abs, &[&left.number.edge]);
                 Ok(left.with_edge(edge))
@@ -72,6 +62,18 @@ impl Step<'_> {
             }
             _ => Err(self.refused("has a function that has no form in ONNX")),
         }
+    }
+
+    fn negated(&mut self, x: Numeric) -> Term {
+        // 0 − x has no negative zero, which integers have not either.
+        let edge = match x.kind {
+            Kind::Float => self.node(&Operator::Neg, &[&x.number.edge]),
+            Kind::Integer | Kind::Decimal => {
+                let zero = self.graph.number(0.0);
+                self.node(&Operator::Sub, &[&zero, &x.number.edge])
+            }
+        };
+        x.with_edge(edge)
     }
 
     fn join(
