@@ -48,14 +48,13 @@ fn a_step_alone_takes_the_mode_and_writes_the_same_bytes() {
     let _ = train("off", "without").exits(0);
     assert_eq!(record(&place, "without")["left_out"], "`onnx` is `off`");
     assert!(!place.path("without/model.onnx").exists());
-    let expression = "derive: { twice: age * 2 }";
-    let derived =
-        ["transform", "dataset", "--label", "target", "--operation", expression, "--out", "derived"];
-    let _ = place.sluice(&derived).exits(0);
-    let train_derived =
-        ["train", "dataset", "--transform", "derived", "--label", "target", "--alpha", "1", "--out", "none"];
-    let said = place.sluice(&train_derived).exits(0);
-    let _ = said.says(&["note: no ONNX files: `derive` has no form in ONNX"]);
+    let hash = "hash_buckets: { columns: [age], buckets: 4 }";
+    let hashed = ["transform", "dataset", "--label", "target", "--operation", hash, "--out", "hashed"];
+    let _ = place.sluice(&hashed).exits(0);
+    let train_hashed =
+        ["train", "dataset", "--transform", "hashed", "--label", "target", "--alpha", "1", "--out", "none"];
+    let said = place.sluice(&train_hashed).exits(0);
+    let _ = said.says(&["note: no ONNX files: `hash_buckets` has no form in ONNX"]);
     assert!(train("maybe", "unwritten").exits(2).stderr.contains("`onnx` has no choice `maybe`"));
 }
 
@@ -67,16 +66,22 @@ fn what_has_no_form_is_left_out_with_the_reason_or_refused_before_a_row_is_read(
         "inputs: { diabetes: diabetes.csv }",
         &format!("inputs: {{ diabetes: '{}' }}", diabetes("diabetes.csv")),
     );
-    let derived = text.replace("transform:\n", "transform:\n  - derive: { twice: age * 2 }\n");
-    let _ = place.write("possible.yaml", &derived);
+    let hash = "  - hash_buckets: { columns: [age], buckets: 4, as: [hashed] }\n";
+    let hashed = text.replace("transform:\n", &format!("transform:\n{hash}"));
+    let _ = place.write("possible.yaml", &hashed);
     let _ = place.sluice(&["run", "possible.yaml", "--out", "out"]).exits(0);
-    assert_eq!(record(&place, MODEL)["left_out"], "`derive` has no form in ONNX");
+    assert_eq!(record(&place, MODEL)["left_out"], "`hash_buckets` has no form in ONNX");
     assert!(!place.path(MODEL).join("transform.onnx").exists());
+    let _ = place.write("required.yaml", &format!("onnx: required\n{hashed}"));
+    let refused = place.sluice(&["run", "required.yaml", "--out", "other"]).exits(2);
+    assert!(refused.stderr.contains("`hash_buckets` has no form in ONNX"), "{refused:#?}");
+    assert!(!place.path("other").exists());
+    let derived = text.replace("transform:\n", "transform:\n  - derive: { upper: upper('a') || 'b' }\n");
     let _ = place.write("required.yaml", &format!("onnx: required\n{derived}"));
     let refused = place.sluice(&["run", "required.yaml", "--out", "other"]).exits(2);
-    assert!(refused.stderr.contains("`derive` has no form in ONNX"), "{refused:#?}");
-    assert!(!place.path("other").exists());
-    let _ = place.write("required.yaml", &format!("onnx: required\n{text}"));
+    assert!(refused.stderr.contains("`derive` asks for `upper` in `upper`"), "{refused:#?}");
+    let derived = text.replace("transform:\n", "transform:\n  - derive: { twice: age * 2 }\n");
+    let _ = place.write("required.yaml", &format!("onnx: required\n{derived}"));
     let _ = place.sluice(&["run", "required.yaml", "--out", "other"]).exits(0);
     assert_eq!(record(&place, "other/runs/0001/model")["mode"], "required");
 }

@@ -69,10 +69,22 @@ impl Expression {
         &self.columns
     }
 
+    /// The kinds of these columns.
+    #[must_use]
+    pub fn kinds(&self) -> &[ColumnKind] {
+        &self.kinds
+    }
+
     /// What it answers.
     #[must_use]
     pub fn kind(&self) -> &ColumnKind {
         &self.kind
+    }
+
+    /// What it is made of; its columns are those of [`Expression::columns`], by their places.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
     }
 
     /// Whether it can be a rule or a filter: it answers true, false or null.

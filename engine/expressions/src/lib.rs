@@ -17,6 +17,7 @@ mod error;
 mod evaluate;
 mod expression;
 mod kernels;
+mod mentions;
 mod node;
 
 #[cfg(test)]
@@ -25,3 +26,8 @@ mod tests;
 pub use calendar::{Part, offset_seconds};
 pub use error::{ExpressionError, Position};
 pub use expression::Expression;
+pub use mentions::mentions;
+pub use node::{
+    Arithmetic, Comparison, FloatFunction, FloatTest, Interval, Kernel, List, Node, Rounding, Test,
+    TextFunction, TextTest, Unit,
+};

@@ -1,5 +1,5 @@
 //! Graphs, put together operator by operator. Names of tensors are numbered in the order of the calls and
-//! equal constants are one, so the same calls give the same bytes.
+//! equal constants are one, so the same calls give the same bytes. What no output is made of is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ pub const IR_VERSION: i64 = 8;
 const ROWS: &str = "N";
 
 /// A tensor of a graph.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge(String);
 
 /// A graph that is being put together.
@@ -34,6 +34,9 @@ pub struct GraphBuilder {
     taken: BTreeSet<String>,
     constants: BTreeMap<Vec<u8>, Edge>,
     nodes: BTreeMap<Vec<u8>, Edge>,
+    /// What is the same for all rows.
+    fixed: BTreeSet<String>,
+    widest: usize,
     metadata: Vec<(String, String)>,
 }
 
@@ -46,6 +49,8 @@ impl GraphBuilder {
             taken: BTreeSet::new(),
             constants: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            fixed: BTreeSet::new(),
+            widest: 1,
             metadata: Vec::new(),
         }
     }
@@ -62,6 +67,7 @@ impl GraphBuilder {
 
     /// A constant of one row.
     pub fn row(&mut self, values: &Tensor) -> Edge {
+        self.widest = std::cmp::max(self.widest, values.len());
         self.constant(values, &[1, signed(values.len())])
     }
 
@@ -75,6 +81,37 @@ impl GraphBuilder {
         self.row(&Tensor::Double(vec![value]))
     }
 
+    /// A constant of one axis, to be looked up in by [`Operator::Gather`].
+    pub fn table(&mut self, values: &Tensor) -> Edge {
+        self.constant(values, &[signed(values.len())])
+    }
+
+    /// The integer that a constant of one element is.
+    #[must_use]
+    pub fn integer_of(&self, edge: &Edge) -> Option<i64> {
+        let constant = self.graph.initializer.iter().find(|constant| constant.name == edge.0)?;
+        let raw = constant.raw_data.as_ref().filter(|_| constant.data_type == ElementType::Integer.code())?;
+        Some(i64::from_le_bytes(raw.as_slice().try_into().ok()?))
+    }
+
+    /// The columns of the widest tensor: those of the longest constant of one row.
+    #[must_use]
+    pub fn widest(&self) -> usize {
+        self.widest
+    }
+
+    /// Whether a tensor is made of constants alone, so that it has no row for each row of the inputs.
+    #[must_use]
+    pub fn is_fixed(&self, edge: &Edge) -> bool {
+        self.fixed.contains(&edge.0)
+    }
+
+    /// One of the columns of a tensor.
+    pub fn select_column(&mut self, values: &Edge, column: usize) -> Edge {
+        let place = self.table(&Tensor::Integer(vec![signed(column)]));
+        self.node(&Operator::SelectColumn, &[values, &place])
+    }
+
     fn constant(&mut self, values: &Tensor, dims: &[i64]) -> Edge {
         let key = values.to_proto("", dims).encode_to_vec();
         if let Some(edge) = self.constants.get(&key) {
@@ -83,6 +120,7 @@ impl GraphBuilder {
         let edge = self.fresh("constant");
         self.graph.initializer.push(values.to_proto(&edge.0, dims));
         self.constants.insert(key, edge.clone());
+        self.fixed.insert(edge.0.clone());
         edge
     }
 
@@ -94,6 +132,9 @@ impl GraphBuilder {
         }
         let output = self.fresh(operator.name());
         self.push(operator, inputs, &output.0);
+        if inputs.iter().all(|input| self.is_fixed(input)) {
+            self.fixed.insert(output.0.clone());
+        }
         self.nodes.insert(key, output.clone());
         output
     }
@@ -138,9 +179,24 @@ impl GraphBuilder {
         self.taken.contains(name)
     }
 
+    /// Leaves out what no output is made of.
+    fn prune(&mut self) {
+        let mut needed: BTreeSet<String> =
+            self.graph.output.iter().map(|output| output.name.clone()).collect();
+        // Nodes read only what stands before them.
+        for node in self.graph.node.iter().rev() {
+            if node.output.iter().any(|output| needed.contains(output)) {
+                needed.extend(node.input.iter().cloned());
+            }
+        }
+        self.graph.node.retain(|node| node.output.iter().any(|output| needed.contains(output)));
+        self.graph.initializer.retain(|constant| needed.contains(&constant.name));
+    }
+
     /// The file.
     #[must_use]
-    pub fn finish(self) -> Vec<u8> {
+    pub fn finish(mut self) -> Vec<u8> {
+        self.prune();
         let set = |domain: &str, version| OperatorSetIdProto { domain: domain.into(), version };
         ModelProto {
             ir_version: IR_VERSION,

@@ -35,6 +35,8 @@ pub enum Operator {
     Exp,
     /// The next integer down.
     Floor,
+    /// The entries of a table, along its one axis, by their places; −1 is the last.
+    Gather,
     /// a > b.
     Greater,
     /// a ≥ b.
@@ -47,16 +49,24 @@ pub enum Operator {
     Log,
     /// The matrix product.
     MatMul,
+    /// What is left of a divided by b, with the sign of a; of doubles.
+    Mod,
     /// a x b.
     Mul,
     /// −x.
     Neg,
     /// Not.
     Not,
+    /// One of both, or both.
+    Or,
+    /// a to the power of b.
+    Pow,
     /// 1 / x.
     Reciprocal,
     /// The sum over axes, given as an input, that stay as axes of length 1.
     ReduceSum,
+    /// The columns of one place, given as an input.
+    SelectColumn,
     /// The sine.
     Sin,
     /// The square root.
@@ -86,15 +96,19 @@ impl Operator {
             Self::Equal => "Equal",
             Self::Exp => "Exp",
             Self::Floor => "Floor",
+            Self::Gather | Self::SelectColumn => "Gather",
             Self::Greater => "Greater",
             Self::GreaterOrEqual => "GreaterOrEqual",
             Self::Identity => "Identity",
             Self::Less => "Less",
             Self::Log => "Log",
             Self::MatMul => "MatMul",
+            Self::Mod => "Mod",
             Self::Mul => "Mul",
             Self::Neg => "Neg",
             Self::Not => "Not",
+            Self::Or => "Or",
+            Self::Pow => "Pow",
             Self::Reciprocal => "Reciprocal",
             Self::ReduceSum => "ReduceSum",
             Self::Sin => "Sin",
@@ -118,7 +132,9 @@ impl Operator {
         match self {
             Self::Cast(to) => vec![integer("to", i64::from(to.code()))],
             // Columns are the second axis.
-            Self::Concat => vec![integer("axis", 1)],
+            Self::Concat | Self::SelectColumn => vec![integer("axis", 1)],
+            Self::Gather => vec![integer("axis", 0)],
+            Self::Mod => vec![integer("fmod", 1)],
             Self::ReduceSum => vec![integer("keepdims", 1)],
             Self::CategoryMapper { categories } => vec![
                 AttributeProto {

@@ -117,6 +117,42 @@ mod tests {
     }
 
     #[test]
+    fn what_no_output_is_made_of_is_left_out() {
+        let twice = |is_more: bool| {
+            let mut graph = GraphBuilder::new("test");
+            let x = graph.input("x", ElementType::Double, "").unwrap();
+            let two = graph.number(2.0);
+            let twice = graph.node(&Operator::Mul, &[&x, &two]);
+            graph.output("y", &twice, (ElementType::Double, 1), "").unwrap();
+            if is_more {
+                let three = graph.number(3.0);
+                let thrice = graph.node(&Operator::Mul, &[&twice, &three]);
+                let _ = graph.is_nan(&thrice);
+            }
+            graph.finish()
+        };
+        assert_eq!(twice(true), twice(false));
+    }
+
+    #[test]
+    fn tables_are_looked_up_from_both_ends() {
+        let mut graph = GraphBuilder::new("test");
+        let x = graph.input("x", ElementType::Integer, "").unwrap();
+        let table = graph.table(&Tensor::Double(vec![5.0, 7.0, 11.0]));
+        let found = graph.node(&Operator::Gather, &[&table, &x]);
+        let row = graph.row(&Tensor::Double(vec![1.0, 10.0]));
+        let both = graph.node(&Operator::Mul, &[&found, &row]);
+        let last = graph.select_column(&both, 1);
+        let seven = graph.row(&Tensor::Integer(vec![7]));
+        assert!(graph.is_fixed(&seven) && !graph.is_fixed(&last));
+        assert_eq!((graph.integer_of(&seven), graph.integer_of(&last)), (Some(7), None));
+        graph.output("y", &last, (ElementType::Double, 1), "").unwrap();
+        let session = Session::new(&graph.finish()).unwrap();
+        let found = session.run(&[Tensor::Integer(vec![1, -1, 0])]).unwrap();
+        assert_eq!(found[0], [70.0, 110.0, 50.0]);
+    }
+
+    #[test]
     fn what_does_not_fit_is_an_error() {
         let session = Session::new(&doubled()).unwrap();
         let text = Tensor::Text(vec!["a".into()]);

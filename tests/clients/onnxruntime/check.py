@@ -46,7 +46,38 @@ transform:
   - one_hot: {{ columns: [n, u, b, c], as: [level, unsigned, truth, company] }}
   - impute: {{ columns: [c], with: {{ constant: none }}, indicator: true, as: [named] }}
   - one_hot: {{ columns: [named], as: [named level] }}
-  - impute: {{ columns: [u, d], with: mean }}
+  - ordinal: {{ columns: [c, n], unseen: -1, as: [place of c, place of n] }}
+  - frequency: {{ columns: [c, b], as: [share of c, share of b] }}
+  - target_mean: {{ columns: [c, n], as: [mean of c, mean of n] }}
+  - vocabulary: {{ columns: [c], top: 4, as: [token] }}
+  - cross: {{ columns: [c, b, n], max_levels: 2000 }}
+  - standardize: {{ columns: [q], per: [c, b], as: [q by key] }}
+  - scale_to_range: {{ columns: [q], per: [n], clip: true, as: [q in range] }}
+  - impute: {{ columns: [x], with: median, per: [c], as: [x by key] }}
+  - power_transform: {{ columns: [q], as: [power] }}
+  - power_transform: {{ columns: [p], method: box_cox, as: [box] }}
+  - quantile_transform: {{ columns: [q], quantiles: 100, as: [share of rows] }}
+  - quantile_transform: {{ columns: [q], output: normal, as: [normal] }}
+  - scale_to_gaussian: {{ columns: [q], as: [gaussian] }}
+  - bucketize: {{ columns: [q], buckets: 7, interpolate: true, as: [among] }}
+  - polynomial: {{ columns: [p, q], degree: 3 }}
+  - pca: [p, q]
+  - date_parts: {{ columns: [at], parts: [year, month, day, weekday, day_of_year, hour, minute, second, is_weekend] }}
+  - date_parts: {{ columns: [day], parts: [quarter, days_since_epoch] }}
+  - cyclic: {{ columns: [at], part: hour }}
+  - cyclic: {{ columns: [q], period: 7.5 }}
+  - haversine: {{ from: [q, p], to: [48.1, 11.6], as: far }}
+  - derive:
+      big: "CASE WHEN x > 5 AND n < 3 THEN 1 WHEN x IS NULL THEN 2 ELSE 0 END"
+      filled x: "COALESCE(x, q, 3)"
+      is so: "CASE WHEN NOT (x > q OR b) THEN p % 2 ELSE round(q, 1) END"
+      named c: "CASE WHEN c IN ('c1', 'c2') THEN q / p ELSE pow(p, 0.3) END"
+      sum: "COALESCE(n, 0) / 2 + COALESCE(n % 3, 0)"
+      most: "GREATEST(x, q, COALESCE(n, 0))"
+      late: "hour(at) * 60 + minute(at)"
+      size: "CASE WHEN q > 10 THEN 'far' WHEN q > 0 THEN 'near' END"
+  - one_hot: [size]
+  - impute: {{ columns: [u, d, x by key, is so, named c], with: mean }}
 {functions}
   - drop: [named]
 train: {{ ridge: {{ alpha: 1.0 }} }}
@@ -60,6 +91,8 @@ def table(rows, seed, edges):
         return pa.array([None if random.random() < 0.2 else value for value in values], kind)
 
     x = random.normal(0, 30, rows)
+    q = random.normal(0, 20, rows)
+    at = random.integers(-(10**15), 2 * 10**15, rows)
     p = random.uniform(0.001, 20, rows)
     n = random.integers(-6, 7, rows).tolist()
     u = random.integers(0, 9, rows).tolist()
@@ -67,6 +100,8 @@ def table(rows, seed, edges):
     if edges:
         x[: len(edges)] = edges
         p[len(edges) : 2 * len(edges)] = edges
+        q[2 * len(edges) : 3 * len(edges)] = edges
+        at[:3] = [-1, 0, 951_868_799_999_999]
         n[:3], u[:2] = [2**63 - 1, -(2**63), 2**53 + 1], [2**64 - 1, 2**63]
         c[:3] = ["", "unseen", "Ünseen 🚫"]
     return pa.table({
@@ -74,6 +109,8 @@ def table(rows, seed, edges):
         "p": pa.array(p), "n": some(n, pa.int64()), "u": some(u, pa.uint64()),
         "d": some([float(value) for value in random.integers(0, 900, rows)], pa.float64()).cast(pa.decimal128(9, 2)),
         "c": some(c, pa.string()), "b": some((random.random(rows) < 0.4).tolist(), pa.bool_()),
+        "q": pa.array(q), "at": pa.array(at, pa.int64()).cast(pa.timestamp("us")),
+        "day": pa.array(at // 86_400_000_000, pa.int64()).cast(pa.int32()).cast(pa.date32()),
         "y": pa.array(random.normal(2, 1, rows)), "subset": ["eval" if row % 5 == 0 else "train" for row in range(rows)],
     })
 
@@ -85,6 +122,9 @@ def feed(session, described, rows):
         column = rows[entry["column"]]
         if entry.get("is_null_mask"):
             values = np.asarray(column.is_null().to_pylist(), bool)
+        elif "unit" in entry:
+            width = pa.int32() if entry["unit"] == "days" else pa.int64()
+            values = np.asarray(column.cast(width).to_pylist(), np.int64)
         elif entry["elements"] == "string":
             values = np.asarray([value or "" for value in column.to_pylist()], object)
         else:
@@ -123,6 +163,7 @@ def main():
     sluice("run", "pipeline.yaml", "--out", "out")
     package = work / "out/registry/onnx/versions/0001"
     record = json.loads((package / "onnx.json").read_text())["files"]
+    bounds = np.array(record["bounds"])
     sluice("predict", package, "scored.parquet", "--out", "predictions")
     parts = sorted((work / "predictions").glob("*.parquet"))
     expected = pa.concat_tables(map(pq.read_table, parts))["prediction"].to_numpy()
@@ -145,9 +186,21 @@ def main():
     coefficients = np.array([entry["value"] for entry in weights["coefficients"]])
     with np.errstate(all="ignore"):
         size = np.abs(features * coefficients).sum(axis=1) + abs(weights["intercept"])
-    apart = differ(found[:, 0], expected, BOUND * np.where(np.isfinite(size), size, 0))
+        carried = (np.abs(coefficients) * bounds * (1 + np.abs(features))).sum(axis=1)
+    apart = differ(found[:, 0], expected, np.where(np.isfinite(size), BOUND * size + carried, 0))
     assert apart.size == 0, [(row, found[row, 0], expected[row], scored.slice(row, 1).to_pylist()) for row in apart[:5]]
     assert 10 < np.isnan(expected).sum() < 100, "rows with and without a prediction"
+
+    # All features, each within its bound.
+    sluice("transform", "apply", "out/runs/0001/transform", "scored.parquet", "--matrix", "f64", "--to", "npy",
+           "--out", "features")
+    ours = np.load(next((work / "features").glob("*.npy")))
+    assert ours.shape == features.shape
+    with np.errstate(all="ignore"):
+        apart = ~((features == ours) | (np.abs(features - ours) <= bounds * (1 + np.abs(ours)))
+                  | (np.isnan(features) & np.isnan(ours)))
+    assert not apart.any(), [(columns[column], features[row, column], ours[row, column], scored.slice(row, 1).to_pylist())
+                             for row, column in np.argwhere(apart)[:8]]
 
     p = scored["p"].to_numpy()
     for name, function in FUNCTIONS.items():

@@ -18,6 +18,10 @@ impl Bound {
     pub const EXACT: Self = Self(0.0);
     /// Of a function that runtimes compute each in their way.
     pub const FUNCTION: Self = Self(1e-13);
+    /// Of integers and decimals that are joined as doubles: exact up to 2^53, a few last digits beyond.
+    pub const ROUNDED: Self = Self(1e-15);
+    /// Of an exponential of what is a logarithm: the last digit of an exponent of 700 is 1e-13 of the power.
+    pub const POWER: Self = Self(1e-12);
     /// Of the sum of the model, for the sum of the absolute values of what is added.
     pub const SUM: Self = Self(1e-12);
 
@@ -30,6 +34,17 @@ impl Bound {
     /// After a function that is computed with this bound, and that may raise the error of what it reads.
     pub(crate) fn after_function(self, function: Self) -> Self {
         Self(self.0 * 100.0 + function.0)
+    }
+
+    /// Of what is made of several numbers: arithmetic adds no error to exact ones, and may raise that of others.
+    pub(crate) fn joined(bounds: impl IntoIterator<Item = Self>) -> Self {
+        let worst = bounds.into_iter().fold(Self::EXACT, Self::larger);
+        worst.after_function(Self::EXACT)
+    }
+
+    /// The wider of two.
+    pub(crate) fn larger(self, other: Self) -> Self {
+        if other.0 > self.0 { other } else { self }
     }
 
     /// The largest difference that is allowed at `expected`.

@@ -11,6 +11,7 @@ use sluice_transform::Transform;
 use super::bound::Bound;
 use super::inexpressible;
 use super::inputs::Inputs;
+use super::nulls::Masks;
 use super::operations;
 use super::value::Value;
 use crate::package::{PREDICTION, PackageParts};
@@ -24,31 +25,37 @@ pub(crate) struct Export {
     /// What the outputs are called.
     pub(crate) features: String,
     pub(crate) prediction: String,
+    /// The columns of the widest tensor on the way.
+    pub(crate) widest: usize,
     /// By the columns of the design matrix.
     pub(crate) bounds: Vec<Bound>,
 }
 
 impl Export {
     pub(crate) fn new(parts: &PackageParts) -> Result<Self> {
-        let inputs = Inputs::new(parts.transform.input_columns())?;
+        let mut inputs = Inputs::new(parts.transform.input_columns())?;
+        // What must tell NaN from null is known when all is in a graph, inputs are declared before: one for nothing.
+        let (_, _, masks) = features(&parts.transform, &inputs, &mut GraphBuilder::new("masks"))?;
+        inputs.add_masks(&masks.wanted);
         let columns = parts.transform.space().column_names();
         let width = columns.len();
         let mut graph = GraphBuilder::new("transform");
-        let (matrix, bounds) = features(&parts.transform, &inputs, &mut graph)?;
+        let (matrix, bounds, _) = features(&parts.transform, &inputs, &mut graph)?;
         let features_name = free_name(&graph, "features");
         graph.output(&features_name, &matrix, (ElementType::Double, width), "")?;
+        let widest = std::cmp::max(width, graph.widest());
         graph.property("features", &serde_json::Value::from(columns).to_string());
         let transform_file = graph.finish();
 
         let mut graph = GraphBuilder::new("model");
-        let (matrix, _) = features(&parts.transform, &inputs, &mut graph)?;
+        let (matrix, _, _) = features(&parts.transform, &inputs, &mut graph)?;
         let prediction = free_name(&graph, PREDICTION);
         let predicted = linear(&parts.model, &matrix, &mut graph);
         let about = format!("{}; NaN where a feature is missing or not finite", parts.model.label);
         graph.output(&prediction, &predicted, (ElementType::Double, 1), &about)?;
         graph.property("label", &parts.model.label);
         let model_file = graph.finish();
-        Ok(Self { inputs, transform_file, model_file, features: features_name, prediction, bounds })
+        Ok(Self { inputs, transform_file, model_file, features: features_name, prediction, widest, bounds })
     }
 }
 
@@ -61,13 +68,18 @@ fn free_name(graph: &GraphBuilder, name: &str) -> String {
     name
 }
 
-/// The design matrix with the bounds of its columns.
-fn features(transform: &Transform, inputs: &Inputs, graph: &mut GraphBuilder) -> Result<(Edge, Vec<Bound>)> {
-    let mut values: BTreeMap<String, Value> = inputs.declare(graph)?.into_iter().collect();
+/// The design matrix with the bounds of its columns, and the masks that were asked for.
+fn features(
+    transform: &Transform,
+    inputs: &Inputs,
+    graph: &mut GraphBuilder,
+) -> Result<(Edge, Vec<Bound>, Masks)> {
+    let (values, mut masks) = inputs.declare(graph)?;
+    let mut values: BTreeMap<String, Value> = values.into_iter().collect();
     for node in transform.nodes() {
         let read = node.inputs.iter().filter_map(|id| values.get(id).cloned()).collect::<Vec<_>>();
-        let made = operations::export(node, &read, graph)?;
-        values.extend(node.outputs.iter().cloned().zip([made]));
+        let made = operations::export(node, &read, graph, &mut masks)?;
+        values.extend(node.outputs.iter().cloned().zip(made));
     }
     let (mut columns, mut bounds) = (Vec::new(), Vec::new());
     for (name, id) in transform.features() {
@@ -79,14 +91,14 @@ fn features(transform: &Transform, inputs: &Inputs, graph: &mut GraphBuilder) ->
                 bounds.extend(std::iter::repeat_n(Bound::EXACT, *levels));
             }
             other => {
-                let (edge, bound) = other.number(graph).ok_or_else(|| inexpressible(name, "is no number"))?;
-                columns.push(edge);
-                bounds.push(bound);
+                let number = other.number(graph).ok_or_else(|| inexpressible(name, "is no number"))?;
+                columns.push(number.edge);
+                bounds.push(number.bound);
             }
         }
     }
     let columns: Vec<&Edge> = columns.iter().collect();
-    Ok((graph.node(&Operator::Concat, &columns), bounds))
+    Ok((graph.node(&Operator::Concat, &columns), bounds, masks))
 }
 
 /// Features x coefficients + intercept. Σ (x − x) is 0, or NaN where a feature is NaN or infinite: there

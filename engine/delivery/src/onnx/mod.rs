@@ -2,7 +2,8 @@
 //! columns.
 //!
 //! Each column of the data is an input of N rows and one column. A float that is missing is NaN; a column
-//! of another type has a second input, `COLUMN_is_null`. The same operations in the same order and double
+//! of another type has a second input, `COLUMN_is_null`, and so has a float of which an expression asks
+//! whether its NaN is a null. The same operations in the same order and double
 //! precision give the same bits, but for functions that ONNX does not promise to a digit ([`Bound`]).
 //! Every export is run by tract on rows of the data and on edge rows, and is an error where it differs by
 //! more than its bound.
@@ -11,6 +12,7 @@ mod bound;
 mod functions;
 mod graph;
 mod inputs;
+mod nulls;
 mod operations;
 mod rows;
 mod value;
@@ -23,6 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::error::Result;
 use sluice_onnx::{IR_VERSION, ML_OPSET, OPSET};
+use sluice_transform::constants::expression::mentions;
+use sluice_transform::spec::{Derive, Unseen};
 use sluice_transform::{Operation, TransformSpec};
 
 use crate::error::DeliveryError;
@@ -30,8 +34,8 @@ use crate::package::PackageParts;
 use graph::Export;
 
 /// The operations that ONNX can express, by their names in the pipeline file. Whatever is added to the
-/// transform is refused until it stands here and in `operations.rs`.
-const EXPRESSIBLE: [&str; 11] = [
+/// transform is refused until it stands here and in `operations`.
+const EXPRESSIBLE: [&str; 25] = [
     "standardize",
     "scale_to_range",
     "max_abs_scale",
@@ -43,6 +47,46 @@ const EXPRESSIBLE: [&str; 11] = [
     "impute",
     "pass_through",
     "drop",
+    "ordinal",
+    "vocabulary",
+    "cross",
+    "frequency",
+    "target_mean",
+    "power_transform",
+    "quantile_transform",
+    "scale_to_gaussian",
+    "polynomial",
+    "pca",
+    "date_parts",
+    "cyclic",
+    "haversine",
+    "derive",
+];
+
+/// What expressions may ask for that ONNX cannot: patterns and functions of text, and calculating with dates.
+const NO_FUNCTIONS: [&str; 22] = [
+    "like",
+    "ilike",
+    "||",
+    "interval",
+    "regexp_matches",
+    "lower",
+    "upper",
+    "trim",
+    "ltrim",
+    "rtrim",
+    "replace",
+    "substr",
+    "substring",
+    "length",
+    "char_length",
+    "character_length",
+    "octet_length",
+    "starts_with",
+    "ends_with",
+    "contains",
+    "date_diff",
+    "date_trunc",
 ];
 
 /// Whether a model package holds ONNX files.
@@ -123,6 +167,9 @@ pub struct OnnxInput {
     pub column: String,
     /// The type of its tensor.
     pub elements: String,
+    /// What dates and timestamps count since 1970-01-01.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// Whether it says where the column is null.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_null_mask: bool,
@@ -135,13 +182,32 @@ pub(crate) struct OnnxBytes {
     pub(crate) model: Vec<u8>,
 }
 
-/// Whether ONNX can express all operations, before anything is fitted.
+/// Whether ONNX can express all operations, before anything is fitted. What depends on the kinds of columns is known
+/// when the model is packaged.
 ///
 /// # Errors
 /// [`DeliveryError::OnnxInexpressible`] with the first operation that it cannot.
 pub fn check(spec: &TransformSpec) -> std::result::Result<(), DeliveryError> {
-    let refused = spec.0.iter().map(Operation::name).find(|name| !EXPRESSIBLE.contains(name));
-    refused.map_or(Ok(()), |operation| Err(inexpressible(operation, "has no form in ONNX")))
+    let refused = spec.0.iter().find_map(|operation| Some((operation.name(), problem(operation)?)));
+    refused.map_or(Ok(()), |(operation, problem)| Err(inexpressible(operation, problem)))
+}
+
+/// Why an operation with these options has no form in ONNX, if it has none.
+fn problem(operation: &Operation) -> Option<String> {
+    let hashes = |option: &str| Some(format!("with `{option}` hashes text, which has no form in ONNX"));
+    match operation {
+        Operation::Vocabulary(options) if options.oov_buckets > 0 => hashes("oov_buckets"),
+        Operation::Cross(options) if options.buckets.is_some() => hashes("buckets"),
+        Operation::OneHot(options) if options.unseen == Unseen::Error => {
+            Some("with `unseen: error` stops at rows, which ONNX cannot".into())
+        }
+        Operation::Derive(Derive(expressions)) => expressions.iter().find_map(|(name, text)| {
+            let asked = mentions(text).into_iter().find(|asked| NO_FUNCTIONS.contains(&asked.as_str()))?;
+            Some(format!("asks for `{asked}` in `{name}`, which has no form in ONNX"))
+        }),
+        operation if EXPRESSIBLE.contains(&operation.name()) => None,
+        _ => Some("has no form in ONNX".into()),
+    }
 }
 
 /// The files of a package, run on `rows` and on edge rows.

@@ -1,6 +1,7 @@
 //! Runs both files on rows and compares them with ours.
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 
 use sluice_core::batch::Batch;
 use sluice_core::error::{CommonError, Result};
@@ -14,10 +15,10 @@ use super::rows::with_edges;
 use crate::error::DeliveryError;
 use crate::package::PackageParts;
 
-/// Cells of the design matrix that are run at a time; few in tests, so that there are several pieces.
+/// Cells of the widest tensor that are run at a time; few in tests, so that there are several pieces.
 const MAX_CELLS: usize = if cfg!(test) { 1 << 11 } else { 1 << 20 };
 
-/// How many rows both were run on.
+/// How many rows both were run on. Edge rows that our transform stops at are not among them.
 ///
 /// # Errors
 /// [`DeliveryError::OnnxDiffers`] where a file does not do what ours does, and what running it meets.
@@ -29,35 +30,43 @@ pub(crate) fn verify(parts: &PackageParts, export: &Export, rows: &RecordBatch) 
     let trial = Trial {
         parts,
         export,
+        sample: rows.num_rows(),
         transform: Session::new(&export.transform_file)?,
         model: Session::new(&export.model_file)?,
     };
-    // Indicators of many levels are dense in ONNX: a few rows at a time.
-    let rows_at_a_time = std::cmp::max(1, MAX_CELLS / std::cmp::max(1, parts.transform.space().width()));
+    // Indicators of many levels are dense in ONNX, and so is what levels and edges are looked up by: a few rows at a
+    // time.
+    let rows_at_a_time = std::cmp::max(1, MAX_CELLS / std::cmp::max(1, export.widest));
+    let mut verified_rows = 0;
     for first in (0..table.num_rows()).step_by(rows_at_a_time) {
         let rows = std::cmp::min(rows_at_a_time, table.num_rows() - first);
-        trial.run(&table.slice(first, rows), first)?;
+        verified_rows += trial.run(&table.slice(first, rows), first)?;
     }
-    Ok(table.num_rows())
+    Ok(verified_rows)
 }
 
 /// Both files, and what they must do.
 struct Trial<'a> {
     parts: &'a PackageParts,
     export: &'a Export,
+    /// Rows of the data, before the edge rows.
+    sample: usize,
     transform: Session,
     model: Session,
 }
 
 impl Trial<'_> {
-    /// Compares some rows, the first of which is number `first`.
-    fn run(&self, table: &RecordBatch, first: usize) -> Result<()> {
-        let tensors = self.export.inputs.tensors(table)?;
-        let features = self.parts.transform.apply(&Batch::new(table))?;
+    /// Compares some rows, the first of which is number `first`; how many there were.
+    fn run(&self, table: &RecordBatch, first: usize) -> Result<usize> {
+        let (table, numbers, features) = self.answered(table, first)?;
+        if numbers.is_empty() {
+            return Ok(0);
+        }
+        let tensors = self.export.inputs.tensors(&table)?;
         let space = self.parts.transform.space();
         let expected = matrix(&features, space);
         let found = output(self.transform.run(&tensors)?, expected.len())?;
-        self.compare_features(&found, &expected, first)?;
+        self.compare_features(&found, &expected, &numbers)?;
         let predictions = self.parts.model.predict_sound(&features, space);
         let found = output(self.model.run(&tensors)?, table.num_rows())?;
         let width = space.width();
@@ -65,20 +74,41 @@ impl Trial<'_> {
             let prediction = if predictions.is_null(row) { f64::NAN } else { predictions.value(row) };
             let allowed = allowed(self.parts, &expected[row * width..(row + 1) * width], &self.export.bounds);
             if !is_close(*found, prediction, allowed) {
-                return Err(differs("the prediction", first + row, prediction, *found, allowed).into());
+                return Err(differs("the prediction", numbers[row], prediction, *found, allowed).into());
             }
         }
-        Ok(())
+        Ok(numbers.len())
     }
 
-    fn compare_features(&self, found: &[f64], expected: &[f64], first: usize) -> Result<()> {
+    /// Rows without the edge rows that have no features, what number each has, and the features.
+    fn answered(&self, table: &RecordBatch, first: usize) -> Result<(RecordBatch, Vec<usize>, FeatureBatch)> {
+        let mut table = table.clone();
+        let mut numbers: Vec<usize> = (first..first + table.num_rows()).collect();
+        loop {
+            let mut error = match self.parts.transform.apply(&Batch::new(&table)) {
+                Ok(features) => return Ok((table, numbers, features)),
+                Err(error) => error,
+            };
+            let row = error.take_row().and_then(|row| usize::try_from(row).ok());
+            let Some(row) = row.filter(|row| numbers.get(*row).is_some_and(|number| *number >= self.sample))
+            else {
+                return Err(error);
+            };
+            numbers.remove(row);
+            let kept: BooleanArray = (0..table.num_rows()).map(|other| Some(other != row)).collect();
+            table = filter_record_batch(&table, &kept)
+                .map_err(|error| CommonError::Internal(format!("edge rows: {error}")))?;
+        }
+    }
+
+    fn compare_features(&self, found: &[f64], expected: &[f64], numbers: &[usize]) -> Result<()> {
         let bounds = &self.export.bounds;
         for (cell, (found, expected)) in found.iter().zip(expected).enumerate() {
             let (row, column) = (cell / bounds.len(), cell % bounds.len());
             if !bounds[column].allows(*found, *expected) {
                 let name = format!("feature `{}`", self.parts.transform.space().column_names()[column]);
                 let allowed = bounds[column].at(*expected);
-                return Err(differs(&name, first + row, *expected, *found, allowed).into());
+                return Err(differs(&name, numbers[row], *expected, *found, allowed).into());
             }
         }
         Ok(())

@@ -44,10 +44,10 @@ fn onnx_that_is_required_refuses_what_it_cannot_express_by_name() {
     assert_eq!(of(SOUND).unwrap().spec.onnx, OnnxMode::IfPossible);
     assert_eq!(of(&format!("onnx: off{SOUND}")).unwrap().spec.onnx, OnnxMode::Off);
     assert_eq!(of(&format!("onnx: required{SOUND}")).unwrap().spec.onnx, OnnxMode::Required);
-    let derived = SOUND.replace("  - one_hot: [city]", "  - derive: {z: x + 1}");
-    of(&derived).unwrap();
-    let error = of(&format!("onnx: required{derived}")).unwrap_err();
-    assert_eq!(error.to_string(), "`derive` has no form in ONNX");
+    let hashed = SOUND.replace("  - one_hot: [city]", "  - hash_buckets: {columns: [city], buckets: 8}");
+    of(&hashed).unwrap();
+    let error = of(&format!("onnx: required{hashed}")).unwrap_err();
+    assert_eq!(error.to_string(), "`hash_buckets` has no form in ONNX");
     assert_eq!(error.places(), ["`onnx: required`", "`p.yaml`"]);
 }
 

@@ -120,13 +120,16 @@ impl Fitting for CrossFitting {
 /// Combinations of values with their codes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Combinations {
-    by: CombinedBy,
-    output: LevelOutput,
+    /// How a combination has its code.
+    pub by: CombinedBy,
+    /// What comes out.
+    pub output: LevelOutput,
 }
 
+/// How combinations have their codes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum CombinedBy {
+pub enum CombinedBy {
     /// Those seen in training.
     Levels(KeyTable),
     /// So many buckets.

@@ -134,6 +134,12 @@ impl Calendar {
         Ok(Self { offset: offset.ok_or_else(|| graph.unsuitable(input, expected))? })
     }
 
+    /// Seconds east of UTC.
+    #[must_use]
+    pub fn offset_seconds(self) -> i64 {
+        self.offset
+    }
+
     fn moment_of(self, seconds: i64) -> Moment {
         let local = seconds + self.offset;
         Moment { day: local.div_euclid(SECONDS_OF_DAY), second: local.rem_euclid(SECONDS_OF_DAY) }

@@ -85,6 +85,12 @@ impl Derived {
         Ok(Self { text, columns, expression: Box::new(expression) })
     }
 
+    /// The expression, over the columns that the operation reads.
+    #[must_use]
+    pub fn expression(&self) -> &Expression {
+        &self.expression
+    }
+
     /// The text of the expression.
     #[must_use]
     pub fn text(&self) -> &str {

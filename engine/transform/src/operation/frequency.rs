@@ -67,8 +67,10 @@ impl Fitting for FrequencyFitting {
 /// Levels with their shares.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shares {
-    levels: LevelTable,
-    shares: Vec<f64>,
+    /// The levels.
+    pub levels: LevelTable,
+    /// The share of each; 0 is that of everything else.
+    pub shares: Vec<f64>,
 }
 
 impl Shares {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::texts::{Texts, map_keys, push_part};
 
 /// A key: the text of each column.
-pub(crate) type Key = Vec<Option<String>>;
+pub type Key = Vec<Option<String>>;
 
 /// Keys that can be looked up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,7 +45,8 @@ impl PartialEq for KeyTable {
 
 impl KeyTable {
     /// The keys, in the order of their numbers.
-    pub(crate) fn keys(&self) -> &[Key] {
+    #[must_use]
+    pub fn keys(&self) -> &[Key] {
         &self.keys
     }
 

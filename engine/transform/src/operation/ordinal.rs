@@ -103,8 +103,10 @@ pub(crate) fn counted_levels(
 /// Levels with their places.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ordinals {
-    levels: LevelTable,
-    unseen: Option<f64>,
+    /// The levels; the place of each is its number.
+    pub levels: LevelTable,
+    /// What stands for everything else.
+    pub unseen: Option<f64>,
 }
 
 impl Map for Ordinals {

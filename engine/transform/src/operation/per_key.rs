@@ -19,10 +19,12 @@ use crate::value::Value;
 /// Constants by key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PerKey<C> {
-    keys: KeyTable,
-    constants: Vec<C>,
+    /// The keys that were seen.
+    pub keys: KeyTable,
+    /// By the number of the key.
+    pub constants: Vec<C>,
     /// For keys that were not seen.
-    overall: C,
+    pub overall: C,
 }
 
 /// The analyzer of a column per key: reads the first input, the others are the key.

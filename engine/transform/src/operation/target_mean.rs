@@ -163,11 +163,11 @@ fn encoding(smoothing: AutoOr, level: &Moments, overall: &Moments) -> Option<f64
 
 /// What values become.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Means {
+pub struct Means {
     /// Values that were not seen.
-    overall: f64,
+    pub overall: f64,
     /// By the number of their level.
-    levels: Vec<f64>,
+    pub levels: Vec<f64>,
 }
 
 impl Means {
@@ -179,8 +179,10 @@ impl Means {
 /// Means of the label for levels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TargetMeans {
-    levels: KeyTable,
-    all: Means,
+    /// The values that were seen.
+    pub levels: KeyTable,
+    /// Of all training rows.
+    pub all: Means,
     /// Without the rows of each fold.
     out_of_fold: Vec<Means>,
 }

@@ -31,9 +31,9 @@ use tukey::LMoments;
 /// Distinct values up to which the fit is exact.
 const DISTINCT: usize = 8192;
 /// Below this h z² the square root of W(h z²) / h is z, to 1e-14.
-const NEGLIGIBLE: f64 = 1e-14;
+pub const NEGLIGIBLE: f64 = 1e-14;
 /// Steps to Lambert's function: they square the error, and 5 are enough.
-const LAMBERT_STEPS: usize = 6;
+pub const LAMBERT_STEPS: usize = 6;
 
 /// The options of `scale_to_gaussian`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,7 +32,7 @@ const DISTINCT: usize = 8192;
 /// More quantiles than this are refused.
 const MOST_QUANTILES: usize = 100_000;
 /// The normal quantiles at 1e-7 and 1 − 1e-7, as scikit-learn holds the results between them.
-const NORMAL_ENDS: (f64, f64) = (-5.199_337_582_605_575, 5.199_337_582_703_42);
+pub const NORMAL_ENDS: (f64, f64) = (-5.199_337_582_605_575, 5.199_337_582_703_42);
 
 /// How the results are distributed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +157,12 @@ pub struct QuantileTable {
 }
 
 impl QuantileTable {
+    /// The share of a quantile, by its place.
+    #[must_use]
+    pub fn reference(&self, place: usize) -> f64 {
+        References::new(self.quantiles.len()).share(place)
+    }
+
     fn of(&self, x: f64) -> f64 {
         let share = self.share(x);
         match self.output {

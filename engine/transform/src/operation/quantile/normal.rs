@@ -5,10 +5,10 @@
 #![allow(clippy::excessive_precision, reason = "the digits that the paper prints")]
 
 /// Numerator and denominator of a ratio of polynomials, highest power first; the denominator ends with 1.
-type Ratio = ([f64; 8], [f64; 8]);
+pub type Ratio = ([f64; 8], [f64; 8]);
 
 /// For shares within 0.425 of a half.
-const CENTRAL: Ratio = (
+pub const CENTRAL: Ratio = (
     [
         2.509_080_928_730_122_672_7e3,
         3.343_057_558_358_812_810_5e4,
@@ -32,7 +32,7 @@ const CENTRAL: Ratio = (
 );
 
 /// For shares from e^−25 on.
-const MIDDLE: Ratio = (
+pub const MIDDLE: Ratio = (
     [
         7.745_450_142_783_414_076_4e-4,
         2.272_384_498_926_918_458_33e-2,
@@ -56,7 +56,7 @@ const MIDDLE: Ratio = (
 );
 
 /// For smaller shares.
-const FAR: Ratio = (
+pub const FAR: Ratio = (
     [
         2.010_334_399_292_288_132_65e-7,
         2.711_555_568_743_487_578_15e-5,

@@ -303,12 +303,17 @@ pub struct Tokens {
 
 /// Tokens and what comes of the others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct StoredTokens {
-    tokens: Vec<String>,
-    oov_buckets: u32,
-    default: Option<i32>,
-    is_list: bool,
-    output: LevelOutput,
+pub struct StoredTokens {
+    /// The tokens, in the order of their numbers.
+    pub tokens: Vec<String>,
+    /// Buckets for all others.
+    pub oov_buckets: u32,
+    /// The number of all others, where there are no buckets.
+    pub default: Option<i32>,
+    /// Whether lists are read.
+    pub is_list: bool,
+    /// What comes out.
+    pub output: LevelOutput,
 }
 
 impl From<StoredTokens> for Tokens {
@@ -339,6 +344,12 @@ impl Tokens {
     #[must_use]
     pub fn tokens(&self) -> &[String] {
         &self.stored.tokens
+    }
+
+    /// All that it knows.
+    #[must_use]
+    pub fn stored(&self) -> &StoredTokens {
+        &self.stored
     }
 
     fn code(&self, token: Option<&str>) -> Option<u32> {

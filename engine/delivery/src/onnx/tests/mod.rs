@@ -1,8 +1,14 @@
+//! Exports of whole transforms; `operations` and `expressions` go through them one by one.
+
+mod expressions;
+mod operations;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, UInt64Array,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, TimestampNanosecondArray, UInt64Array,
 };
 use serde_json::{Value as Json, json};
 
@@ -41,7 +47,8 @@ const FUNCTIONS: [&str; 18] = [
     "tanh",
 ];
 
-/// Every kind of column that ONNX has, with cells missing; `p` is above 0, `y` the label.
+/// Every kind of column that ONNX has, with cells missing but in `p`, which is above 0, `q`, `m`, `k`, `day`, `at`, `nano`
+/// and in `y`, the label.
 fn table(rows: usize) -> RecordBatch {
     let at = |row: usize, salt: usize| (row + 7).wrapping_mul(2_654_435_761).wrapping_add(salt * 97) >> 3;
     let present = |row: usize, salt: usize| at(row, salt) % 5 != 0;
@@ -63,6 +70,14 @@ fn table(rows: usize) -> RecordBatch {
         (0..rows).map(|row| present(row, 10).then(|| format!("c{}", at(row, 11) % 7))).collect();
     let booleans: BooleanArray =
         (0..rows).map(|row| present(row, 12).then(|| at(row, 13) % 3 == 0)).collect();
+    let signed: Float64Array = (0..rows).map(|row| Some((at(row, 15) % 2000) as f64 / 40.0 - 20.0)).collect();
+    let whole: Int64Array = (0..rows).map(|row| Some((at(row, 16) % 5) as i64 - 2)).collect();
+    let names: StringArray = (0..rows).map(|row| Some(format!("k{}", at(row, 17) % 4))).collect();
+    let days: Date32Array =
+        (0..rows).map(|row| i32::try_from(at(row, 18) % 40_000).ok().map(|day| day - 8_000)).collect();
+    let instant = |row: usize| (at(row, 19) % 4_000_000_000) as i64 * 777_777 - 500_000_000_000_000;
+    let micro: TimestampMicrosecondArray = (0..rows).map(|row| Some(instant(row))).collect();
+    let nano: TimestampNanosecondArray = (0..rows).map(|row| Some(instant(row) * 999)).collect();
     let label: Float64Array = (0..rows).map(|row| Some((at(row, 14) % 100) as f64 / 3.0)).collect();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("x", Arc::new(floats)),
@@ -72,6 +87,12 @@ fn table(rows: usize) -> RecordBatch {
         ("d", Arc::new(decimals.with_precision_and_scale(9, 2).unwrap())),
         ("c", Arc::new(texts)),
         ("b", Arc::new(booleans)),
+        ("q", Arc::new(signed)),
+        ("m", Arc::new(whole)),
+        ("k", Arc::new(names)),
+        ("day", Arc::new(days)),
+        ("at", Arc::new(micro.with_timezone("+05:30"))),
+        ("nano", Arc::new(nano)),
         ("y", Arc::new(label)),
     ];
     let normal = columns.into_iter().map(|(name, array)| (name, normalize(&array).unwrap(), true));
@@ -85,7 +106,8 @@ fn spec(operations: &Json) -> TransformSpec {
 fn parts(table: &RecordBatch, operations: &Json) -> PackageParts {
     let source = MemorySource::new(table, 20);
     let execution = Execution::with_threads(2);
-    let transform = fit(&spec(operations), &source, &Roles::default(), &execution).unwrap();
+    let roles: Roles = serde_json::from_value(json!({ "label": "y" })).unwrap();
+    let transform = fit(&spec(operations), &source, &roles, &execution).unwrap();
     let shared: Arc<dyn BatchTransform> = Arc::new(transform.clone());
     let options: RidgeOptions = serde_json::from_value(json!({ "alpha": 1.0 })).unwrap();
     let model = fit_ridge(&source, &shared, "y", &options, &execution).unwrap();
@@ -115,6 +137,20 @@ fn everything() -> Json {
         json!({ "impute": { "columns": ["u", "d"], "with": "mean" } }),
         json!({ "pass_through": ["p"] }),
         json!({ "drop": ["c filled"] }),
+        json!({ "ordinal": { "columns": ["c"], "unseen": -1.0, "as": ["c place"] } }),
+        json!({ "frequency": { "columns": ["n"], "as": ["n count"] } }),
+        json!({ "target_mean": { "columns": ["c"], "as": ["c mean"] } }),
+        json!({ "vocabulary": { "columns": ["c"], "top": 3, "as": ["c token"] } }),
+        json!({ "cross": { "columns": ["c", "b"] } }),
+        json!({ "power_transform": { "columns": ["q"], "as": ["q power"] } }),
+        json!({ "quantile_transform": { "columns": ["q"], "as": ["q share"] } }),
+        json!({ "scale_to_gaussian": { "columns": ["q"], "as": ["q normal"] } }),
+        json!({ "polynomial": ["p", "q"] }),
+        json!({ "pca": ["p", "q"] }),
+        json!({ "date_parts": { "columns": ["at"], "parts": ["hour"] } }),
+        json!({ "cyclic": { "columns": ["m"], "period": 5 } }),
+        json!({ "haversine": { "from": ["q", "p"], "to": [1.0, 2.0], "as": "far" } }),
+        json!({ "derive": { "z": "p * 2 + q" } }),
     ];
     for function in FUNCTIONS {
         operations.push(json!({ "math": { "columns": ["p"], "function": function, "as": [function] } }));
@@ -132,7 +168,24 @@ fn every_operation_does_in_onnx_what_it_does_here() {
     let again = Export::new(&parts).unwrap();
     assert_eq!((again.transform_file, again.model_file), (export.transform_file, export.model_file));
     let named: Vec<String> = export.inputs.describe().into_iter().map(|input| input.name).collect();
-    let expected = ["x", "p", "n", "n_is_null", "u", "u_is_null", "b", "b_is_null", "c", "c_is_null", "d"];
+    let expected = [
+        "x",
+        "p",
+        "n",
+        "n_is_null",
+        "u",
+        "u_is_null",
+        "b",
+        "b_is_null",
+        "c",
+        "c_is_null",
+        "d",
+        "q",
+        "at",
+        "at_is_null",
+        "m",
+        "m_is_null",
+    ];
     assert_eq!(named, expected);
 }
 
@@ -206,9 +259,29 @@ fn a_file_that_does_something_else_is_found_out() {
 
 #[test]
 fn what_onnx_cannot_express_is_refused_by_name() {
-    let refused =
-        check(&spec(&json!([{ "standardize": ["p"] }, { "derive": { "z": "p + x" } }]))).unwrap_err();
-    assert_eq!(refused.to_string(), "`derive` has no form in ONNX");
+    for (operation, reason) in [
+        (json!({ "hash_buckets": { "columns": ["c"], "buckets": 8 } }), "`hash_buckets` has no form in ONNX"),
+        (json!({ "bag_of_words": ["c"] }), "`bag_of_words` has no form in ONNX"),
+        (
+            json!({ "vocabulary": { "columns": ["c"], "oov_buckets": 2 } }),
+            "`vocabulary` with `oov_buckets` hashes text, which has no form in ONNX",
+        ),
+        (
+            json!({ "cross": { "columns": ["c", "b"], "buckets": 9 } }),
+            "`cross` with `buckets` hashes text, which has no form in ONNX",
+        ),
+        (
+            json!({ "one_hot": { "columns": ["c"], "unseen": "error" } }),
+            "`one_hot` with `unseen: error` stops at rows, which ONNX cannot",
+        ),
+        (
+            json!({ "derive": { "z": "CASE WHEN lower(c) = 'c1' THEN 1 ELSE 0 END" } }),
+            "`derive` asks for `lower` in `z`, which has no form in ONNX",
+        ),
+    ] {
+        let refused = check(&spec(&json!([{ "standardize": ["p"] }, operation]))).unwrap_err();
+        assert_eq!(refused.to_string(), reason);
+    }
     check(&spec(&everything())).unwrap();
     let used: std::collections::BTreeSet<&str> = spec(&everything()).0.iter().map(Operation::name).collect();
     assert_eq!(used, EXPRESSIBLE.into_iter().collect(), "an operation that no test exports");
@@ -221,12 +294,12 @@ fn the_package_says_why_there_is_no_onnx() {
     let publish = |operations: &Json, mode: OnnxMode, name: &str| {
         parts(&table, operations).publish(&table, mode, BTreeMap::new(), &folder.path().join(name))
     };
-    let derived = json!([{ "derive": { "z": "p * 2" } }]);
-    let error = publish(&derived, OnnxMode::Required, "required").unwrap_err();
-    assert_eq!(error.to_string(), "`derive` has no form in ONNX");
+    let hashed = json!([{ "hash_buckets": { "columns": ["c"], "buckets": 8 } }]);
+    let error = publish(&hashed, OnnxMode::Required, "required").unwrap_err();
+    assert_eq!(error.to_string(), "`hash_buckets` has no form in ONNX");
     assert!(!folder.path().join("required").exists());
-    let record = publish(&derived, OnnxMode::IfPossible, "possible").unwrap().onnx().unwrap().unwrap();
-    assert_eq!(record.left_out.as_deref(), Some("`derive` has no form in ONNX"));
+    let record = publish(&hashed, OnnxMode::IfPossible, "possible").unwrap().onnx().unwrap().unwrap();
+    assert_eq!(record.left_out.as_deref(), Some("`hash_buckets` has no form in ONNX"));
     let plain = json!([{ "standardize": ["p"] }]);
     let record = publish(&plain, OnnxMode::Off, "off").unwrap().onnx().unwrap().unwrap();
     assert_eq!((record.files, record.left_out.as_deref()), (None, Some("`onnx` is `off`")));
