@@ -16,7 +16,7 @@ use super::builder::Blueprint;
 use crate::graph::Program;
 use crate::value::Value;
 
-/// Less than this is not put on disk.
+/// Less than this is not put on disk, unless nothing may be kept.
 const LEAST_RUN_BYTES: usize = 1 << 16;
 
 /// An analyzer of a step, before the names of its values are looked up.
@@ -216,7 +216,7 @@ impl Accumulator for Analysis {
         let analyzers = || self.entries.iter().filter_map(|entry| entry.analyzer.as_ref());
         let tables = analyzers().filter(|analyzer| analyzer.sheddable_bytes() > 0).count();
         // Small tables stay: many small runs cost more than they save.
-        let least = std::cmp::max(share / 2 / std::cmp::max(tables, 1), LEAST_RUN_BYTES);
+        let least = std::cmp::max(share / 2 / std::cmp::max(tables, 1), LEAST_RUN_BYTES.min(share));
         let mut analyzers = self.entries.iter_mut().filter_map(|entry| entry.analyzer.as_mut());
         analyzers.try_for_each(|analyzer| analyzer.shed(least, scratch))
     }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::de::{Error as _, Visitor};
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::ser::{Error as _, SerializeSeq as _, SerializeStruct as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -68,7 +68,7 @@ impl<'de> Deserialize<'de> for StoredKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes;
 
-        impl Visitor<'_> for Bytes {
+        impl<'de> Visitor<'de> for Bytes {
             type Value = StoredKey;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,6 +77,15 @@ impl<'de> Deserialize<'de> for StoredKey {
 
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<StoredKey, E> {
                 Ok(StoredKey(bytes.to_vec()))
+            }
+
+            // Of formats that know no bytes.
+            fn visit_seq<A: SeqAccess<'de>>(self, mut bytes: A) -> Result<StoredKey, A::Error> {
+                let mut key = Vec::new();
+                while let Some(byte) = bytes.next_element()? {
+                    key.push(byte);
+                }
+                Ok(StoredKey(key))
             }
         }
 

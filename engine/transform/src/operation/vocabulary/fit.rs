@@ -232,7 +232,7 @@ impl Information {
 
 /// The best of the tokens that are offered; it holds at most twice as many as it keeps, or some thousand.
 #[derive(Debug)]
-struct Best {
+pub(super) struct Best {
     top: usize,
     tokens: Vec<(String, f64)>,
     /// The last of the best so far, where they are as many as are kept: what comes after it need not be held.
@@ -248,11 +248,11 @@ impl Best {
     /// Tokens beyond those that are kept, before the worse are given up.
     const LEAST_SPARE: usize = 4096;
 
-    fn new(top: Option<usize>) -> Self {
+    pub(super) fn new(top: Option<usize>) -> Self {
         Self { top: top.unwrap_or(usize::MAX), tokens: Vec::new(), last: None }
     }
 
-    fn offer(&mut self, token: &str, indicator: f64) {
+    pub(super) fn offer(&mut self, token: &str, indicator: f64) {
         let is_after = |(last, of_last): &(String, f64)| {
             order((last.as_str(), *of_last), (token, indicator)) == Ordering::Less
         };
@@ -276,7 +276,7 @@ impl Best {
     }
 
     /// The best, in order.
-    fn into_tokens(mut self) -> impl Iterator<Item = String> {
+    pub(super) fn into_tokens(mut self) -> impl Iterator<Item = String> {
         self.prune();
         self.tokens.sort_unstable_by(|a, b| order((&a.0, a.1), (&b.0, b.1)));
         self.tokens.into_iter().map(|(token, _)| token)

@@ -5,9 +5,9 @@
 //! Fingerprint64 of the token modulo their number.
 //!
 //! Instead of counting rows, tokens can be weighed by a column, or ordered by what they tell of the label (see
-//! `operation::information`). Counts are exact, in memory up to `max_distinct` tokens. Past that, `scans: N` reads the rows N
-//! times and counts the tokens of one part of N, by hash, each time, keeping what may come into the vocabulary; or
-//! `approximate: N` counts in bounded memory (Misra & Gries): a count is never too high and too low by at most
+//! `operation::information`). Counts are exact, of up to `max_distinct` tokens; what exceeds the limit of memory lies on
+//! disk meanwhile. Without a disk, `scans: N` reads the rows N times and counts the tokens of one part of N, by hash, each
+//! time, keeping what may come into the vocabulary; or `approximate: N` counts in bounded memory (Misra & Gries): a count is never too high and too low by at most
 //! rows / (N + 1) + a few.
 //!
 //! Null and NaN have no token, infinities are never learnt. The empty string is a token like any other, and so are line
