@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sluice_core::{Execution, Result};
 use sluice_core::role::Roles;
 use sluice_core::seam::BatchTransform;
 use sluice_core::spill::Scratch;
+use sluice_core::{Execution, Result};
 use sluice_ingest::Dataset;
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;

@@ -92,13 +92,7 @@ impl Default for Execution {
     /// All cores, no limit of memory, silent.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self {
-            threads,
-            memory: None,
-            scratch: None,
-            cancel: Cancel::default(),
-            progress: Arc::new(Silent),
-        }
+        Self { threads, memory: None, scratch: None, cancel: Cancel::default(), progress: Arc::new(Silent) }
     }
 }
 

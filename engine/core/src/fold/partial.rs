@@ -281,11 +281,7 @@ fn other_source(expected: &Part, found: &Part) -> crate::error::Error {
     FoldError::OtherSource { expected: named(expected), found: named(found) }.into()
 }
 
-fn join<A: Accumulator>(
-    earlier: &mut Option<State<A>>,
-    later: State<A>,
-    room: Option<&Room>,
-) -> Result<()> {
+fn join<A: Accumulator>(earlier: &mut Option<State<A>>, later: State<A>, room: Option<&Room>) -> Result<()> {
     match earlier {
         Some(earlier) => earlier.merge(later, room),
         None => {

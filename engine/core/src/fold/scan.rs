@@ -56,12 +56,7 @@ impl<'a> Scan<'a> {
         Ok(Self { source, inputs, rows, counted })
     }
 
-    fn read<A: Accumulator>(
-        &self,
-        split: &Split,
-        state: &mut State<A>,
-        worker: &Worker<'_>,
-    ) -> Result<()> {
+    fn read<A: Accumulator>(&self, split: &Split, state: &mut State<A>, worker: &Worker<'_>) -> Result<()> {
         let plan = self.source.plan();
         let Worker { execution, task, .. } = *worker;
         let request = self.request(split);

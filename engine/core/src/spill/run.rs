@@ -213,10 +213,7 @@ impl Runs {
     ///
     /// # Errors
     /// [`SpillError`].
-    pub fn bound<S: Serialize + DeserializeOwned>(
-        &mut self,
-        join: impl Fn(&mut S, S) + Copy,
-    ) -> Result<()> {
+    pub fn bound<S: Serialize + DeserializeOwned>(&mut self, join: impl Fn(&mut S, S) + Copy) -> Result<()> {
         let mut level = 0;
         while self.0.len() > MAX_RUNS {
             let (merged, others): (Vec<_>, Vec<_>) = self.0.drain(..).partition(|(of, _)| *of == level);

@@ -48,7 +48,9 @@ impl Diagnostic for SpillError {
         match self {
             Self::Write { held, source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 let held = size(*held);
-                Some(format!("make room for more than {held} there, raise `--memory`, or choose another `--out`"))
+                Some(format!(
+                    "make room for more than {held} there, raise `--memory`, or choose another `--out`"
+                ))
             }
             Self::Write { .. } => {
                 Some("choose a place for `--out` that can be written, or raise `--memory`".into())

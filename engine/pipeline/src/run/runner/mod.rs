@@ -10,9 +10,9 @@ use fs_err as fs;
 
 use sluice_core::error::{CommonError, Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
-use sluice_core::spill::Scratch;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchTransform;
+use sluice_core::spill::Scratch;
 use sluice_delivery::{FileRegistry, ModelPackage};
 use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;

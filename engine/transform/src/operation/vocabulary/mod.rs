@@ -324,7 +324,8 @@ impl From<StoredTokens> for Tokens {
         // A state of 2^32 tokens does not fit a memory.
         for (number, token) in (0_u32..).zip(tokens) {
             let is_token = |other: &u32| tokens[*other as usize] == *token;
-            *index.entry(HASHER.hash_one(token.as_str()), is_token, hash).or_insert(number).into_mut() = number;
+            *index.entry(HASHER.hash_one(token.as_str()), is_token, hash).or_insert(number).into_mut() =
+                number;
         }
         Self { stored, index }
     }
