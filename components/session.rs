@@ -51,7 +51,7 @@ impl Session {
             .threads
             .and_then(|threads| NonZeroUsize::new(usize::from(threads)))
             .unwrap_or(default.threads);
-        Ok(Self { printer, execution: Execution { threads, memory, cancel, progress } })
+        Ok(Self { printer, execution: Execution { threads, memory, scratch: None, cancel, progress } })
     }
 }
 

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sluice_core::Result;
 use sluice_core::role::Roles;
 use sluice_core::seam::BatchTransform;
+use sluice_core::spill::Scratch;
+use sluice_core::{Execution, Result};
 use sluice_ingest::Dataset;
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
@@ -23,7 +24,7 @@ use crate::session::{Exit, Session};
 /// Fit the operations on the training rows of a data set.
 ///
 /// The artifact holds the fitted transform (`transform.json`) and the map from its output columns to the columns of the
-/// data (`columns.json`).
+/// data (`columns.json`). Counts of values that exceed `--memory` lie on disk beside it until the rows are read.
 #[derive(Debug, Args)]
 pub(crate) struct FitArguments {
     /// A data set made by `ingest`.
@@ -99,11 +100,12 @@ pub(super) fn run(arguments: &FitArguments, session: &Session) -> Result<Answer>
         return Err(ArgumentError::new("a data set and a folder are demanded", hint).into());
     };
     let dataset = Dataset::open(folder)?;
+    let execution = session.execution.clone().with_scratch(Scratch::beside(out));
     if arguments.partial {
-        return partial(arguments, &dataset, out, session);
+        return partial(arguments, &dataset, out, (session, &execution));
     }
     let (spec, roles) = arguments.operations.read()?;
-    let (transform, _) = step::transform::fit(&spec, &dataset, &roles, out, &session.execution)?;
+    let (transform, _) = step::transform::fit(&spec, &dataset, &roles, out, &execution)?;
     Ok(answer(&transform, out, session))
 }
 
@@ -124,8 +126,13 @@ pub(super) fn answer(transform: &Transform, out: &Path, session: &Session) -> An
 }
 
 /// The state of a shard.
-fn partial(arguments: &FitArguments, dataset: &Dataset, out: &Path, session: &Session) -> Result<Answer> {
-    let (shard, execution) = (arguments.shard.unwrap_or(Shard::WHOLE), &session.execution);
+fn partial(
+    arguments: &FitArguments,
+    dataset: &Dataset,
+    out: &Path,
+    (session, execution): (&Session, &Execution),
+) -> Result<Answer> {
+    let shard = arguments.shard.unwrap_or(Shard::WHOLE);
     let state = match &arguments.go_on {
         Some(path) => TransformState::open(path)?.go_on(path, dataset, shard, execution)?,
         None => {

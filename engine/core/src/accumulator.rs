@@ -4,6 +4,7 @@ use crate::batch::{Batch, Inputs};
 use crate::error::Result;
 use crate::group::GroupMap;
 use crate::seam::{ColumnRows, CountedColumn};
+use crate::spill::Scratch;
 
 /// What `fold` hands to an accumulator.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +110,16 @@ pub trait Accumulator: Sized + Send {
     fn heaviest(&self) -> Option<Heaviest> {
         None
     }
+
+    /// Puts on disk what can be there, so that about `share` bytes remain. Asked where it holds more; may not change what
+    /// it answers, nor its serialised bytes.
+    ///
+    /// # Errors
+    /// [`SpillError`](crate::spill::SpillError).
+    fn shed(&mut self, share: usize, scratch: &Scratch) -> Result<()> {
+        let _ = (share, scratch);
+        Ok(())
+    }
 }
 
 /// Two accumulators on one scan.
@@ -144,6 +155,11 @@ impl<A: Accumulator, B: Accumulator> Accumulator for (A, B) {
     fn heaviest(&self) -> Option<Heaviest> {
         Heaviest::of(self.0.heaviest(), self.1.heaviest())
     }
+
+    fn shed(&mut self, share: usize, scratch: &Scratch) -> Result<()> {
+        self.0.shed(share, scratch)?;
+        self.1.shed(share, scratch)
+    }
 }
 
 /// Several accumulators of one kind on one scan.
@@ -176,6 +192,11 @@ impl<A: Accumulator> Accumulator for Vec<A> {
 
     fn heaviest(&self) -> Option<Heaviest> {
         self.iter().map(Accumulator::heaviest).fold(None, Heaviest::of)
+    }
+
+    fn shed(&mut self, share: usize, scratch: &Scratch) -> Result<()> {
+        let share = share / std::cmp::max(self.len(), 1);
+        self.iter_mut().try_for_each(|accumulator| accumulator.shed(share, scratch))
     }
 }
 
@@ -216,5 +237,9 @@ impl<A: Accumulator> Accumulator for Option<A> {
 
     fn heaviest(&self) -> Option<Heaviest> {
         self.as_ref().and_then(Accumulator::heaviest)
+    }
+
+    fn shed(&mut self, share: usize, scratch: &Scratch) -> Result<()> {
+        self.as_mut().map_or(Ok(()), |accumulator| accumulator.shed(share, scratch))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use crate::error::{CommonError, Result};
 use crate::memory::MemoryLimit;
 use crate::plan::{Plan, Split};
+use crate::spill::Scratch;
 
 /// How much there is to do, as far as it is known beforehand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct Execution {
     pub threads: NonZeroUsize,
     /// What the states of a scan and the rows in work may take; without it, what they want.
     pub memory: Option<MemoryLimit>,
+    /// Where states put what exceeds the limit of memory; without it, that is an error.
+    pub scratch: Option<Scratch>,
     /// Looked at once per batch.
     pub cancel: Cancel,
     /// Told how far the work is.
@@ -75,11 +78,12 @@ pub struct Execution {
 
 impl std::fmt::Debug for Execution {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { threads, memory, cancel: _, progress: _ } = self;
+        let Self { threads, memory, scratch, cancel: _, progress: _ } = self;
         formatter
             .debug_struct("Execution")
             .field("threads", threads)
             .field("memory", memory)
+            .field("scratch", scratch)
             .finish_non_exhaustive()
     }
 }
@@ -88,7 +92,7 @@ impl Default for Execution {
     /// All cores, no limit of memory, silent.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { threads, memory: None, cancel: Cancel::default(), progress: Arc::new(Silent) }
+        Self { threads, memory: None, scratch: None, cancel: Cancel::default(), progress: Arc::new(Silent) }
     }
 }
 
@@ -103,6 +107,12 @@ impl Execution {
     #[must_use]
     pub fn within(self, memory: MemoryLimit) -> Self {
         Self { memory: Some(memory), ..self }
+    }
+
+    /// The same with a place for what exceeds the limit of memory.
+    #[must_use]
+    pub fn with_scratch(self, scratch: Scratch) -> Self {
+        Self { scratch: Some(scratch), ..self }
     }
 
     /// Tells that `rows` rows of a split are done, from `first_row` on, with their share of its bytes.

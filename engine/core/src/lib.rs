@@ -28,6 +28,7 @@ pub mod plan;
 pub mod role;
 pub mod schema;
 pub mod seam;
+pub mod spill;
 pub mod statistics;
 
 pub use accumulator::{Accumulator, Input};

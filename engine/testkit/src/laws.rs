@@ -3,10 +3,14 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use sluice_core::accumulator::Input;
+use sluice_core::batch::Inputs;
 use sluice_core::execution::Execution;
 use sluice_core::fold::{Partial, fold, fold_splits};
+use sluice_core::group::GroupMap;
 use sluice_core::seam::BatchSource;
-use sluice_core::{Accumulator, MemoryLimit};
+use sluice_core::spill::Scratch;
+use sluice_core::{Accumulator, MemoryLimit, Result};
 
 /// The bytes of the state after the whole source.
 ///
@@ -28,7 +32,7 @@ fn serialized<T: Serialize>(value: &T) -> Vec<u8> {
 
 /// Checks on one source that: threads (1, 2, 7) change nothing; shards (1, 2, 5), each serialised and
 /// restored, merge to the same bytes; an empty state is neutral on both sides; rows add up; a limit of memory changes
-/// nothing, or is an error.
+/// nothing, or is an error; what is put on disk after every batch changes nothing.
 ///
 /// # Panics
 /// When a law is broken, naming it.
@@ -62,6 +66,53 @@ where
     }
     neutral(source, accumulator, &expected);
     within_limits(source, accumulator, &expected);
+    let scratch = Scratch::in_folder(std::env::temp_dir());
+    let shedding = Shedding { accumulator: accumulator.empty(), scratch };
+    for threads in [1, 7] {
+        let bytes = state_bytes(source, &shedding, threads);
+        assert_eq!(bytes, expected, "what is put on disk changes the state");
+    }
+}
+
+/// Keeps nothing in memory that can be on disk.
+struct Shedding<A> {
+    accumulator: A,
+    scratch: Scratch,
+}
+
+impl<A: Serialize> Serialize for Shedding<A> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.accumulator.serialize(serializer)
+    }
+}
+
+impl<A: Accumulator> Accumulator for Shedding<A> {
+    type Output = A::Output;
+
+    fn inputs(&self) -> Inputs {
+        self.accumulator.inputs()
+    }
+
+    fn empty(&self) -> Self {
+        Self { accumulator: self.accumulator.empty(), scratch: self.scratch.clone() }
+    }
+
+    fn update(&mut self, input: Input<'_>) -> Result<()> {
+        self.accumulator.update(input)?;
+        self.accumulator.shed(0, &self.scratch)
+    }
+
+    fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()> {
+        self.accumulator.merge(later.accumulator, groups)
+    }
+
+    fn finish(self) -> A::Output {
+        self.accumulator.finish()
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.accumulator.size_bytes()
+    }
 }
 
 /// The least limits that suffice change nothing; one that nothing fits in is an error.

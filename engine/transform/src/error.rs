@@ -344,9 +344,9 @@ impl TransformError {
                 Some("shorter `ngrams` or `lowercase` make fewer, or count them in `buckets`".into())
             }
             Self::TooManyTerms { .. } => Some("shorter `ngrams` or `lowercase` make fewer".into()),
-            Self::TooManyValues { operation: "vocabulary", .. } => Some(
-                "raise `max_distinct`, divide the tokens among `scans: N`, or count `approximate: N`".into(),
-            ),
+            Self::TooManyValues { operation: "vocabulary", .. } => {
+                Some("keep the first with `top: N`, raise `max_distinct`, or count `approximate: N`".into())
+            }
             Self::TooManyValues { .. } => {
                 Some("take a column of fewer values, or `hash_buckets`, which learns nothing".into())
             }

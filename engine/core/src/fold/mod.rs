@@ -7,9 +7,13 @@
 //! threads nor shards change a bit, and the state of a span is the same bytes in every window that holds it. At most
 //! 2 x threads states are in flight beside ⌈log2 splits⌉ + 1 finished subtrees and the state of the earlier spans; fewer
 //! where a limit of memory says so, and an error where one split with the finished subtrees passes it.
+//!
+//! With a place on disk ([`Execution::scratch`]) states that can put a part of themselves there do so, each as soon as it
+//! passes its share of the limit.
 
 mod error;
 mod partial;
+mod room;
 mod scan;
 mod schedule;
 
@@ -26,7 +30,8 @@ pub use partial::{Part, Partial, State};
 pub use schedule::{Full, Task, in_order, in_order_weighed};
 
 use partial::{InOrder, Tree};
-use scan::Scan;
+use room::Room;
+use scan::{Scan, Worker};
 
 /// Reads the whole source.
 ///
@@ -38,12 +43,13 @@ where
 {
     let scan = Scan::new(source, accumulator.inputs())?;
     let new_state = || empty_state(&scan, accumulator);
-    let mut joined = InOrder::new(source.plan().sections(), new_state());
+    let room = Room::of(execution, source.plan().splits.len());
+    let mut joined = InOrder::new(source.plan().sections(), new_state(), room.clone());
     in_order_weighed(
         &source.plan().splits,
         execution,
         State::size_bytes,
-        |split, task| scan.state_of(split, new_state(), execution, task),
+        |split, task| scan.state_of(split, new_state(), &Worker { execution, task, room: room.as_ref() }),
         |split, state| {
             joined.push(split.number, state)?;
             Ok(joined.size_bytes())
@@ -69,15 +75,17 @@ where
     let new_state = || empty_state(&scan, accumulator);
     let sections = source.plan().sections();
     let mut partial = Partial::new(&sections, new_state);
+    let splits = crate::seam::splits_of(source.plan(), splits);
+    let room = Room::of(execution, splits.len());
     in_order_weighed(
-        crate::seam::splits_of(source.plan(), splits),
+        splits,
         execution,
         State::size_bytes,
-        |split, task| scan.state_of(split, new_state(), execution, task),
+        |split, task| scan.state_of(split, new_state(), &Worker { execution, task, room: room.as_ref() }),
         |split, state| {
             let number = sections.partition_point(|section| section.splits.end <= split.number);
             let index = split.number - sections[number].splits.start;
-            partial.insert(number, Tree { level: 0, index, state })?;
+            partial.insert(number, Tree { level: 0, index, state }, room.as_ref())?;
             Ok(partial.size_bytes())
         },
     )?;

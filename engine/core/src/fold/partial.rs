@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::FoldError;
+use super::room::Room;
 use crate::accumulator::Accumulator;
 use crate::error::{CommonError, Result};
 use crate::group::GroupTables;
@@ -33,11 +34,12 @@ impl<A: Accumulator> State<A> {
         self.groups.size_bytes() + self.accumulator.size_bytes()
     }
 
-    /// Joins the state of later rows.
-    pub(super) fn merge(&mut self, later: Self) -> Result<()> {
+    /// Joins the state of later rows, and puts aside what exceeds the room for it.
+    pub(super) fn merge(&mut self, later: Self, room: Option<&Room>) -> Result<()> {
         let map = self.groups.merge(&later.groups);
         self.rows += later.rows;
-        self.accumulator.merge(later.accumulator, &map)
+        self.accumulator.merge(later.accumulator, &map)?;
+        room.map_or(Ok(()), |room| room.keep(self))
     }
 }
 
@@ -79,7 +81,7 @@ impl<A> Default for Forest<A> {
 
 impl<A: Accumulator> Forest<A> {
     /// Puts a tree in its place and joins siblings. The first split that was there already is the error.
-    fn insert(&mut self, tree: Tree<A>, part: &Part) -> Result<()> {
+    fn insert(&mut self, tree: Tree<A>, part: &Part, room: Option<&Room>) -> Result<()> {
         let range = tree.range();
         let mut at = self.0.partition_point(|other| other.range().start < range.start);
         let before = at.checked_sub(1).map(|before| self.0[before].range().end);
@@ -100,7 +102,7 @@ impl<A: Accumulator> Forest<A> {
             }
             let right = self.0.remove(at + 1);
             let left = &mut self.0[at];
-            left.state.merge(right.state)?;
+            left.state.merge(right.state, room)?;
             left.level += 1;
             left.index /= 2;
         }
@@ -111,11 +113,11 @@ impl<A: Accumulator> Forest<A> {
     }
 
     /// Joins what remains, from the right; nothing of no splits.
-    fn finish(mut self) -> Result<Option<State<A>>> {
+    fn finish(mut self, room: Option<&Room>) -> Result<Option<State<A>>> {
         let Some(last) = self.0.pop() else { return Ok(None) };
         let mut state = last.state;
         while let Some(mut earlier) = self.0.pop() {
-            earlier.state.merge(state)?;
+            earlier.state.merge(state, room)?;
             state = earlier.state;
         }
         Ok(Some(state))
@@ -186,9 +188,9 @@ impl<A: Accumulator> Partial<A> {
         Self { parts: parts.collect() }
     }
 
-    pub(super) fn insert(&mut self, part: usize, tree: Tree<A>) -> Result<()> {
+    pub(super) fn insert(&mut self, part: usize, tree: Tree<A>, room: Option<&Room>) -> Result<()> {
         let PartState { part, forest, .. } = &mut self.parts[part];
-        forest.insert(tree, part)
+        forest.insert(tree, part, room)
     }
 
     /// Bytes that the states hold, capacity included.
@@ -228,7 +230,7 @@ impl<A: Accumulator> Partial<A> {
                 continue;
             }
             for tree in later.forest.0 {
-                self.insert(at, tree)?;
+                self.insert(at, tree, None)?;
             }
         }
         Ok(())
@@ -250,7 +252,7 @@ impl<A: Accumulator> Partial<A> {
                 }
                 .into());
             }
-            join(&mut whole, forest.finish()?.unwrap_or(empty))?;
+            join(&mut whole, forest.finish(None)?.unwrap_or(empty), None)?;
         }
         whole.ok_or_else(|| CommonError::Internal("a state without parts".into()).into())
     }
@@ -279,9 +281,9 @@ fn other_source(expected: &Part, found: &Part) -> crate::error::Error {
     FoldError::OtherSource { expected: named(expected), found: named(found) }.into()
 }
 
-fn join<A: Accumulator>(earlier: &mut Option<State<A>>, later: State<A>) -> Result<()> {
+fn join<A: Accumulator>(earlier: &mut Option<State<A>>, later: State<A>, room: Option<&Room>) -> Result<()> {
     match earlier {
-        Some(earlier) => earlier.merge(later),
+        Some(earlier) => earlier.merge(later, room),
         None => {
             *earlier = Some(later);
             Ok(())
@@ -296,11 +298,12 @@ pub(super) struct InOrder<A> {
     current: usize,
     forest: Forest<A>,
     earlier: Option<State<A>>,
+    room: Option<Room>,
 }
 
 impl<A: Accumulator> InOrder<A> {
-    pub(super) fn new(sections: Vec<Section>, empty: State<A>) -> Self {
-        Self { sections, empty, current: 0, forest: Forest::default(), earlier: None }
+    pub(super) fn new(sections: Vec<Section>, empty: State<A>, room: Option<Room>) -> Self {
+        Self { sections, empty, current: 0, forest: Forest::default(), earlier: None, room }
     }
 
     pub(super) fn push(&mut self, split: u64, state: State<A>) -> Result<()> {
@@ -310,12 +313,14 @@ impl<A: Accumulator> InOrder<A> {
         }
         let section = &self.sections[self.current];
         let part = Part { span: section.span, digest: section.digest.clone(), splits: 0 };
-        self.forest.insert(Tree { level: 0, index: split - section.splits.start, state }, &part)
+        let tree = Tree { level: 0, index: split - section.splits.start, state };
+        self.forest.insert(tree, &part, self.room.as_ref())
     }
 
     fn close(&mut self) -> Result<()> {
-        match std::mem::take(&mut self.forest).finish()? {
-            Some(state) => join(&mut self.earlier, state),
+        let room = self.room.as_ref();
+        match std::mem::take(&mut self.forest).finish(room)? {
+            Some(state) => join(&mut self.earlier, state, room),
             None => Ok(()),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 
+use super::room::Room;
 use super::schedule::{Full, Task};
 use super::{FoldError, State};
 use crate::accumulator::{Accumulator, Input};
@@ -13,6 +14,16 @@ use crate::error::{Error, Result};
 use crate::execution::Execution;
 use crate::plan::Split;
 use crate::seam::{BatchSource, ColumnRows, Delivery, Request};
+
+/// Of columns that come apart, the state is weighed once per so many bytes: each weighing costs each column something.
+const APART_BYTES: usize = 1 << 22;
+
+/// What the work on a split goes by.
+pub(super) struct Worker<'a> {
+    pub(super) execution: &'a Execution,
+    pub(super) task: &'a Task<'a>,
+    pub(super) room: Option<&'a Room>,
+}
 
 /// One pass over a source for a set of inputs.
 pub(super) struct Scan<'a> {
@@ -45,13 +56,9 @@ impl<'a> Scan<'a> {
         Ok(Self { source, inputs, rows, counted })
     }
 
-    fn read<A: Accumulator>(
-        &self,
-        split: &Split,
-        state: &mut State<A>,
-        (execution, task): (&Execution, &Task<'_>),
-    ) -> Result<()> {
+    fn read<A: Accumulator>(&self, split: &Split, state: &mut State<A>, worker: &Worker<'_>) -> Result<()> {
         let plan = self.source.plan();
+        let Worker { execution, task, .. } = *worker;
         let request = self.request(split);
         let name = |index: &usize| plan.columns[*index].name.clone();
         let apart: BTreeSet<String> =
@@ -59,13 +66,14 @@ impl<'a> Scan<'a> {
         let apart = Arc::new(apart);
         let mut first_row = 0;
         let mut seen_apart: BTreeMap<usize, u64> = request.apart.iter().map(|&index| (index, 0)).collect();
+        let mut unweighed = 0;
         let mut sink = |delivery: Delivery| -> Result<()> {
             execution.cancel.check()?;
             match delivery {
                 Delivery::Counted(column) => {
                     self.reconcile(split, column.rows())?;
                     state.accumulator.update(Input::Counted(&column))?;
-                    weigh(task, state, execution, || column.values.get_array_memory_size())
+                    worker.weigh(state, || column.values.get_array_memory_size())
                 }
                 Delivery::Apart { column, values } => {
                     let seen = seen_apart.entry(column).or_default();
@@ -74,7 +82,13 @@ impl<'a> Scan<'a> {
                     let column = &plan.columns[column].name;
                     let rows = ColumnRows { column, split: split.number, first_row, values };
                     let outcome = state.accumulator.update(Input::Apart(&rows));
-                    outcome.map_err(|error| self.locate(error, split, first_row))
+                    outcome.map_err(|error| self.locate(error, split, first_row))?;
+                    unweighed += array_bytes(&rows.values);
+                    if worker.room.is_none() || unweighed < APART_BYTES {
+                        return Ok(());
+                    }
+                    unweighed = 0;
+                    worker.weigh(state, || array_bytes(&rows.values))
                 }
                 Delivery::Rows(record_batch) => {
                     let rows = record_batch.num_rows() as u64;
@@ -84,7 +98,7 @@ impl<'a> Scan<'a> {
                     outcome.map_err(|error| self.locate(error, split, first_row))?;
                     task.advance(execution, plan, split, first_row, rows);
                     first_row += rows;
-                    weigh(task, state, execution, || batch_bytes(&record_batch))
+                    worker.weigh(state, || batch_bytes(&record_batch))
                 }
             }
         };
@@ -123,11 +137,10 @@ impl<'a> Scan<'a> {
         &self,
         split: &Split,
         mut state: State<A>,
-        execution: &Execution,
-        task: &Task<'_>,
+        worker: &Worker<'_>,
     ) -> Result<State<A>> {
-        self.read(split, &mut state, (execution, task))?;
-        weigh(task, &state, execution, || 0)?;
+        self.read(split, &mut state, worker)?;
+        worker.weigh(&mut state, || 0)?;
         Ok(state)
     }
 
@@ -149,28 +162,30 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Tells what a state holds and the rows that were added last, and who holds it where that is too much.
-fn weigh<A: Accumulator>(
-    task: &Task<'_>,
-    state: &State<A>,
-    execution: &Execution,
-    rows: impl Fn() -> usize,
-) -> Result<()> {
-    if execution.memory.is_none() {
-        return Ok(());
-    }
-    task.holds(state.size_bytes() + rows()).map_err(|full| match full {
-        Full::GiveUp => full.into(),
-        Full::Above { own, kept, limit } => {
-            FoldError::Memory { own, kept, limit, heaviest: state.accumulator.heaviest() }.into()
+impl Worker<'_> {
+    /// Lets a state put aside what exceeds its share, then tells what it holds and the rows that were added last, and who
+    /// holds it where that is too much.
+    fn weigh<A: Accumulator>(&self, state: &mut State<A>, rows: impl Fn() -> usize) -> Result<()> {
+        if self.execution.memory.is_none() {
+            return Ok(());
         }
-    })
+        if let Some(room) = self.room {
+            room.keep(state)?;
+        }
+        self.task.holds(state.size_bytes() + rows()).map_err(|full| match full {
+            Full::GiveUp => full.into(),
+            Full::Above { own, kept, limit } => {
+                FoldError::Memory { own, kept, limit, heaviest: state.accumulator.heaviest() }.into()
+            }
+        })
+    }
 }
 
 /// The bytes of the rows of a batch; of a slice, those of its rows alone.
 fn batch_bytes(batch: &RecordBatch) -> usize {
-    let bytes = |array: &ArrayRef| {
-        array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
-    };
-    batch.columns().iter().map(bytes).sum()
+    batch.columns().iter().map(array_bytes).sum()
+}
+
+fn array_bytes(array: &ArrayRef) -> usize {
+    array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
 }

@@ -71,7 +71,7 @@ fn partial(sections: &[Section], range: Range<u64>) -> Partial<Joins> {
         let number = sections.partition_point(|section| section.splits.end <= split);
         let index = split - sections[number].splits.start;
         let name = format!("{}.{index}", sections[number].span.unwrap_or(0));
-        partial.insert(number, Tree { level: 0, index, state: state(&name) }).unwrap();
+        partial.insert(number, Tree { level: 0, index, state: state(&name) }, None).unwrap();
     }
     partial
 }
@@ -294,7 +294,7 @@ proptest! {
             })
             .collect();
         parts.sort_by_key(|part| part.rows().wrapping_mul(order) ^ order.rotate_left(7));
-        let mut in_order = InOrder::new(sections.clone(), state(""));
+        let mut in_order = InOrder::new(sections.clone(), state(""), None);
         for split in 0..total {
             let number = sections.partition_point(|section| section.splits.end <= split);
             let index = split - sections[number].splits.start;

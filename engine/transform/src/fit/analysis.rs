@@ -8,12 +8,16 @@ use sluice_core::accumulator::{Accumulator, Heaviest, Input};
 use sluice_core::batch::{Batch, Delivered, Inputs, RowIdentity};
 use sluice_core::error::Result;
 use sluice_core::group::GroupMap;
+use sluice_core::spill::Scratch;
 
 use super::ValueId;
 use super::analyzer::{Analyze, Analyzer, Rows};
 use super::builder::Blueprint;
 use crate::graph::Program;
 use crate::value::Value;
+
+/// Less than this is not put on disk, unless nothing may be kept.
+const LEAST_RUN_BYTES: usize = 1 << 16;
 
 /// An analyzer of a step, before the names of its values are looked up.
 pub(super) struct Gathering {
@@ -206,5 +210,14 @@ impl Accumulator for Analysis {
             Some(Heaviest { what, bytes, advice: Some("leave it out of the transform".into()) })
         });
         entries.fold(None, Heaviest::of)
+    }
+
+    fn shed(&mut self, share: usize, scratch: &Scratch) -> Result<()> {
+        let analyzers = || self.entries.iter().filter_map(|entry| entry.analyzer.as_ref());
+        let tables = analyzers().filter(|analyzer| analyzer.sheddable_bytes() > 0).count();
+        // Small tables stay: many small runs cost more than they save.
+        let least = std::cmp::max(share / 2 / std::cmp::max(tables, 1), LEAST_RUN_BYTES.min(share));
+        let mut analyzers = self.entries.iter_mut().filter_map(|entry| entry.analyzer.as_mut());
+        analyzers.try_for_each(|analyzer| analyzer.shed(least, scratch))
     }
 }

@@ -165,7 +165,7 @@ impl Fitter {
                 if let (Some(answer), Some(filling)) = (&mut answer, gathering.filled_by)
                     && let Some(Mapper::Impute(fill)) = &self.mappers[filling]
                 {
-                    answer.fill(fill);
+                    answer.fill(fill)?;
                 }
                 answers.extend(answer);
             }

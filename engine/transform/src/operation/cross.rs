@@ -11,7 +11,7 @@ use sluice_core::options::{OptionsError, quoted};
 
 use crate::error::TransformError;
 use crate::fit::Builder;
-use crate::fit::analyzer::{Analyzer, KeyCounts, Keyed, Wanted};
+use crate::fit::analyzer::{Analyzer, KeyCounts, Wanted};
 use crate::operation::bucketize::LevelOutput;
 use crate::operation::hash_buckets::{bucket, bucket_labels, check_buckets, codes};
 use crate::operation::keys::KeyTable;
@@ -95,18 +95,18 @@ struct CrossFitting {
 
 impl Fitting for CrossFitting {
     fn wanted(&self) -> Vec<Wanted> {
-        let analyzer = KeyCounts(Keyed::new(self.limit)).into();
+        let analyzer = KeyCounts::new(self.limit).into();
         vec![Wanted { inputs: (0..self.count).collect(), analyzer }]
     }
 
     fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
         let counts = answers.into_iter().find_map(Analyzer::into_key_counts);
         let column = self.column;
-        let keys: Vec<_> = match counts.map(|counts| counts.0.into_sorted()) {
+        let keys = match counts.map(KeyCounts::into_keys).transpose()? {
             Some(Err(limit)) => {
                 return Err(TransformError::TooManyCombinations { columns: column, limit }.into());
             }
-            Some(Ok(pairs)) => pairs.into_iter().map(|(key, _)| key).collect(),
+            Some(Ok(keys)) => keys,
             None => Vec::new(),
         };
         if keys.is_empty() {

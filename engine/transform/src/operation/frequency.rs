@@ -56,8 +56,9 @@ impl Fitting for FrequencyFitting {
 
     fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
         let counts = answers.into_iter().find_map(Analyzer::into_counts);
-        let rows = counts.as_ref().map_or(0, ValueCounts::num_rows);
-        let (levels, counts) = counted_levels(counts, "frequency", self.column)?;
+        let others = counts.as_ref().map_or(0, ValueCounts::num_others);
+        let (levels, counts) = counted_levels(counts.as_ref(), "frequency", self.column)?;
+        let rows = others + counts.iter().sum::<u64>();
         let shares = counts.into_iter().map(|count| count as f64 / rows as f64).collect();
         let shares = Shares { levels: LevelTable::new(levels), shares };
         Ok(Fitted::Done(Mapper::Frequency(Box::new(shares))))

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::column::{Column, ColumnKind};
 use sluice_core::encoding::canonical_bits;
+use sluice_core::error::{CommonError, Result};
 
 use crate::error::TransformError;
-use crate::fit::analyzer::{Counts, ValueCounts};
+use crate::fit::analyzer::{Counted, ValueCounts};
 use crate::graph::{Cell, CellInputs};
 use crate::operation::Inputs;
 use crate::value::Value;
@@ -30,65 +31,47 @@ pub enum Levels {
 }
 
 impl Levels {
-    /// The values that were counted, sorted.
+    /// The values that were counted, sorted, with how often each occurs; nothing where there are more than are told.
+    ///
+    /// # Errors
+    /// [`TransformError::Kind`] for integers that are none of ours, and what reading the counts meets.
     pub(crate) fn of(
         counts: &ValueCounts,
         operation: &'static str,
         column: &str,
-    ) -> Result<Self, TransformError> {
-        Ok(match counts.counts() {
-            Counts::Text(counts) => {
-                let mut levels: Vec<String> = counts.keys().map(ToString::to_string).collect();
-                levels.sort_unstable();
-                Self::Text(levels)
+    ) -> Result<Option<(Self, Vec<u64>)>> {
+        let (mut levels, mut numbers) = (Self::Text(Vec::new()), Vec::new());
+        let is_whole = counts.each(|value, count| {
+            if numbers.is_empty() {
+                levels = Self::none_of_kind(value);
             }
-            Counts::Integer(counts) => {
-                let mut levels: Vec<i64> = counts.keys().copied().collect();
-                levels.sort_unstable();
-                Self::Integer(levels)
+            numbers.push(count);
+            match (&mut levels, value) {
+                (Self::Text(levels), Counted::Text(text)) => levels.push(text.to_owned()),
+                (Self::Integer(levels), Counted::Integer(value)) => levels.push(value),
+                (Self::Integer(levels), Counted::Unsigned(value)) => {
+                    levels.push(i64::try_from(value).map_err(|_| TransformError::Kind {
+                        operation,
+                        column: column.to_owned(),
+                        found: "unsigned integers past 2^63 - 1".into(),
+                        expected: "integers up to 2^63 - 1",
+                    })?);
+                }
+                (Self::Float(levels), Counted::Float(value)) => levels.push(value),
+                (Self::Boolean(levels), Counted::Boolean(value)) => levels.push(value),
+                _ => return Err(CommonError::Internal("values of one column are of two kinds".into()).into()),
             }
-            Counts::Unsigned(counts) => {
-                let levels: Result<Vec<i64>, _> = counts.keys().map(|value| i64::try_from(*value)).collect();
-                let mut levels = levels.map_err(|_| TransformError::Kind {
-                    operation,
-                    column: column.to_owned(),
-                    found: "unsigned integers past 2^63 - 1".into(),
-                    expected: "integers up to 2^63 - 1",
-                })?;
-                levels.sort_unstable();
-                Self::Integer(levels)
-            }
-            Counts::Float(counts) => {
-                let mut levels: Vec<f64> = counts.keys().map(|bits| f64::from_bits(*bits)).collect();
-                levels.sort_unstable_by(f64::total_cmp);
-                Self::Float(levels)
-            }
-            Counts::Boolean(counts) => Self::Boolean(
-                [false, true].into_iter().filter(|value| counts[usize::from(*value)] > 0).collect(),
-            ),
-        })
+            Ok(())
+        })?;
+        Ok(is_whole.then_some((levels, numbers)))
     }
 
-    /// How often each of them was counted, in order.
-    pub(crate) fn counts(&self, counts: &ValueCounts) -> Vec<u64> {
-        let of = |count: Option<&u64>| count.copied().unwrap_or(0);
-        match (self, counts.counts()) {
-            (Self::Text(levels), Counts::Text(counts)) => {
-                levels.iter().map(|level| of(counts.get(level.as_str()))).collect()
-            }
-            (Self::Integer(levels), Counts::Integer(counts)) => {
-                levels.iter().map(|level| of(counts.get(level))).collect()
-            }
-            (Self::Integer(levels), Counts::Unsigned(counts)) => {
-                levels.iter().map(|level| of(counts.get(&level.cast_unsigned()))).collect()
-            }
-            (Self::Float(levels), Counts::Float(counts)) => {
-                levels.iter().map(|level| of(counts.get(&canonical_bits(*level)))).collect()
-            }
-            (Self::Boolean(levels), Counts::Boolean(counts)) => {
-                levels.iter().map(|level| counts[usize::from(*level)]).collect()
-            }
-            _ => vec![0; self.len()],
+    fn none_of_kind(value: Counted<'_>) -> Self {
+        match value {
+            Counted::Text(_) => Self::Text(Vec::new()),
+            Counted::Integer(_) | Counted::Unsigned(_) => Self::Integer(Vec::new()),
+            Counted::Float(_) => Self::Float(Vec::new()),
+            Counted::Boolean(_) => Self::Boolean(Vec::new()),
         }
     }
 

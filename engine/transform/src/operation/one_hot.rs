@@ -151,23 +151,22 @@ impl Fitting for OneHotFitting {
     fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
         let (column, limit) = (self.column, self.max_levels);
         let counts = answers.into_iter().find_map(Analyzer::into_counts);
-        let (found, levels) = match &counts {
-            Some(counts) if counts.is_complete() => {
-                let mut levels = Levels::of(counts, "one_hot", &column)?;
-                let of_level = levels.counts(counts);
-                let is_kept: Vec<bool> = of_level.iter().map(|count| *count >= self.min_frequency).collect();
+        let counted = counts.as_ref().map(|counts| Levels::of(counts, "one_hot", &column)).transpose()?;
+        let (found, levels) = match (counted, &counts) {
+            (Some(Some((mut levels, numbers))), _) => {
+                let is_kept: Vec<bool> = numbers.iter().map(|count| *count >= self.min_frequency).collect();
                 levels.retain(&is_kept);
                 if self.drop == DropLevel::First {
                     let is_kept: Vec<bool> = (0..levels.len()).map(|level| level > 0).collect();
                     levels.retain(&is_kept);
                 }
-                if levels.len() == 0 && counts.len() > 0 {
+                if levels.len() == 0 && !numbers.is_empty() {
                     return Err(TransformError::NothingKept { operation: "one_hot", column }.into());
                 }
                 (levels.len(), Some(levels))
             }
-            Some(counts) => (counts.len(), None),
-            None => (0, None),
+            (_, Some(counts)) => (counts.limit(), None),
+            (_, None) => (0, None),
         };
         match levels {
             _ if found == 0 => Err(TransformError::NoValues { operation: "one_hot", column }.into()),

@@ -77,7 +77,7 @@ impl Fitting for OrdinalFitting {
 
     fn fit(self: Box<Self>, answers: Vec<Analyzer>) -> Result<Fitted> {
         let counts = answers.into_iter().find_map(Analyzer::into_counts);
-        let (levels, _) = counted_levels(counts, "ordinal", self.column)?;
+        let (levels, _) = counted_levels(counts.as_ref(), "ordinal", self.column)?;
         let ordinals = Ordinals { levels: LevelTable::new(levels), unseen: self.unseen };
         Ok(Fitted::Done(Mapper::Ordinal(Box::new(ordinals))))
     }
@@ -85,19 +85,18 @@ impl Fitting for OrdinalFitting {
 
 /// The levels that were counted with how often each occurs, sorted.
 pub(crate) fn counted_levels(
-    counts: Option<ValueCounts>,
+    counts: Option<&ValueCounts>,
     operation: &'static str,
     column: String,
-) -> Result<(Levels, Vec<u64>), TransformError> {
-    let Some(counts) = counts.filter(|counts| counts.len() > 0) else {
-        return Err(TransformError::NoValues { operation, column });
+) -> Result<(Levels, Vec<u64>)> {
+    let Some(counts) = counts else {
+        return Err(TransformError::NoValues { operation, column }.into());
     };
-    if !counts.is_complete() {
-        return Err(TransformError::TooManyValues { operation, column, limit: counts.len() });
+    match Levels::of(counts, operation, &column)? {
+        None => Err(TransformError::TooManyValues { operation, column, limit: counts.limit() }.into()),
+        Some((levels, _)) if levels.len() == 0 => Err(TransformError::NoValues { operation, column }.into()),
+        Some(counted) => Ok(counted),
     }
-    let levels = Levels::of(&counts, operation, &column)?;
-    let numbers = levels.counts(&counts);
-    Ok((levels, numbers))
 }
 
 /// Levels with their places.

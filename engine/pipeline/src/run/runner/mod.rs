@@ -12,6 +12,7 @@ use sluice_core::error::{CommonError, Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchTransform;
+use sluice_core::spill::Scratch;
 use sluice_delivery::{FileRegistry, ModelPackage};
 use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;
@@ -177,7 +178,8 @@ impl<'a> Runner<'a> {
                 }
                 report.state = StepState::Ran;
                 report.rows = rows;
-                make(&path, &self.options.execution).map_err(|error| {
+                let execution = self.options.execution.clone().with_scratch(Scratch::beside(&path));
+                make(&path, &execution).map_err(|error| {
                     // An evaluation that failed has left its verdict.
                     if path.exists() {
                         let _ = self.link(name, &path);

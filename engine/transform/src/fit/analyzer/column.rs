@@ -203,10 +203,10 @@ impl Analyze for ColumnAnalyzer {
         self.presence.num_absent += rows;
     }
 
-    fn fill(&mut self, fill: &Fill) {
+    fn fill(&mut self, fill: &Fill) -> Result<()> {
         let count = self.presence.num_missing + self.presence.num_nan;
         if count == 0 {
-            return;
+            return Ok(());
         }
         match fill {
             Fill::Number(value) => self.add_counted(&[(*value, count)]),
@@ -218,6 +218,7 @@ impl Analyze for ColumnAnalyzer {
             }
         }
         (self.presence.num_missing, self.presence.num_nan) = (0, 0);
+        Ok(())
     }
 
     fn merge(&mut self, later: Self) -> Result<()> {

@@ -1,148 +1,99 @@
 //! How often each value of a column occurs, exactly. Null, NaN and infinities are counted apart; zeros of both signs
-//! are one value. Past a limit ([`ValueCounts::LIMIT`]) of different values the counting stops: it is then known that there are more.
-
-use std::hash::Hash;
+//! are one value. Past a limit ([`ValueCounts::LIMIT`]) of different values it is only known that there are more.
 
 use arrow::array::{Array, ArrayRef};
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::column::{Column, ColumnKind};
 use sluice_core::encoding::canonical_bits;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::seam::CountedColumn;
+use sluice_core::spill::Scratch;
 
+use super::table::{Keys, Table, text_of};
 use super::{Analyze, Rows};
 use crate::operation::impute::Fill;
 
-/// Counts by value.
-pub(crate) type CountMap<K> = HashMap<K, u64, FixedState>;
-
-/// Counts of values of one kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "StoredCounts", into = "StoredCounts")]
-pub(crate) enum Counts {
-    /// Of text.
-    Text(CountMap<Box<str>>),
-    /// Of signed integers.
-    Integer(CountMap<i64>),
-    /// Of unsigned integers.
-    Unsigned(CountMap<u64>),
-    /// Of finite floats, by their canonical bits.
-    Float(CountMap<u64>),
-    /// Of false and true.
-    Boolean([u64; 2]),
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Kind {
+    Text,
+    Integer,
+    Unsigned,
+    Float,
+    Boolean,
 }
 
-/// The same, sorted.
-#[derive(Serialize, Deserialize)]
-enum StoredCounts {
-    Text(Vec<(Box<str>, u64)>),
-    Integer(Vec<(i64, u64)>),
-    Unsigned(Vec<(u64, u64)>),
-    Float(Vec<(u64, u64)>),
-    Boolean([u64; 2]),
-}
-
-fn sorted<K: Ord>(counts: CountMap<K>) -> Vec<(K, u64)> {
-    let mut pairs: Vec<(K, u64)> = counts.into_iter().collect();
-    pairs.sort_unstable();
-    pairs
-}
-
-fn empty_map<K>() -> CountMap<K> {
-    CountMap::with_hasher(FixedState::with_seed(0))
-}
-
-fn map<K: Eq + Hash>(pairs: Vec<(K, u64)>) -> CountMap<K> {
-    let mut counts = empty_map();
-    counts.extend(pairs);
-    counts
-}
-
-impl From<Counts> for StoredCounts {
-    fn from(counts: Counts) -> Self {
-        match counts {
-            Counts::Text(counts) => Self::Text(sorted(counts)),
-            Counts::Integer(counts) => Self::Integer(sorted(counts)),
-            Counts::Unsigned(counts) => Self::Unsigned(sorted(counts)),
-            Counts::Float(counts) => Self::Float(sorted(counts)),
-            Counts::Boolean(counts) => Self::Boolean(counts),
-        }
-    }
-}
-
-impl From<StoredCounts> for Counts {
-    fn from(counts: StoredCounts) -> Self {
-        match counts {
-            StoredCounts::Text(counts) => Self::Text(map(counts)),
-            StoredCounts::Integer(counts) => Self::Integer(map(counts)),
-            StoredCounts::Unsigned(counts) => Self::Unsigned(map(counts)),
-            StoredCounts::Float(counts) => Self::Float(map(counts)),
-            StoredCounts::Boolean(counts) => Self::Boolean(counts),
-        }
-    }
-}
-
-impl Counts {
-    /// For a column of this kind.
-    fn new(kind: Option<&ColumnKind>) -> Self {
+impl Kind {
+    fn of(kind: Option<&ColumnKind>) -> Self {
         match kind {
-            Some(ColumnKind::Integer) => Self::Integer(empty_map()),
-            Some(ColumnKind::Unsigned) => Self::Unsigned(empty_map()),
-            Some(ColumnKind::Float) => Self::Float(empty_map()),
-            Some(ColumnKind::Boolean) => Self::Boolean([0; 2]),
-            _ => Self::Text(empty_map()),
+            Some(ColumnKind::Integer) => Self::Integer,
+            Some(ColumnKind::Unsigned) => Self::Unsigned,
+            Some(ColumnKind::Float) => Self::Float,
+            Some(ColumnKind::Boolean) => Self::Boolean,
+            _ => Self::Text,
         }
     }
 
-    fn emptied(&self) -> Self {
-        match self {
-            Self::Text(_) => Self::Text(empty_map()),
-            Self::Integer(_) => Self::Integer(empty_map()),
-            Self::Unsigned(_) => Self::Unsigned(empty_map()),
-            Self::Float(_) => Self::Float(empty_map()),
-            Self::Boolean(_) => Self::Boolean([0; 2]),
-        }
+    fn keys(self) -> Keys {
+        if self == Self::Text { Keys::Text } else { Keys::Number }
     }
+}
 
-    fn len(&self) -> usize {
-        match self {
-            Self::Text(counts) => counts.len(),
-            Self::Integer(counts) => counts.len(),
-            Self::Unsigned(counts) | Self::Float(counts) => counts.len(),
-            Self::Boolean(counts) => counts.iter().filter(|count| **count > 0).count(),
+/// A value that was counted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Counted<'a> {
+    /// Text.
+    Text(&'a str),
+    /// A signed integer.
+    Integer(i64),
+    /// An unsigned integer.
+    Unsigned(u64),
+    /// A finite float in canonical form.
+    Float(f64),
+    /// False or true.
+    Boolean(bool),
+}
+
+const SIGN_BIT: u64 = 1 << 63;
+
+/// Eight bytes in the order of the numbers.
+fn integer_key(value: i64) -> [u8; 8] {
+    (value.cast_unsigned() ^ SIGN_BIT).to_be_bytes()
+}
+
+/// Eight bytes in the order of the finite numbers.
+fn float_key(value: f64) -> [u8; 8] {
+    let bits = canonical_bits(value);
+    (if bits & SIGN_BIT == 0 { bits | SIGN_BIT } else { !bits }).to_be_bytes()
+}
+
+impl<'a> Counted<'a> {
+    fn of(kind: Kind, key: &'a [u8]) -> Result<Self> {
+        if kind == Kind::Text {
+            return Ok(Self::Text(text_of(key)?));
         }
-    }
-
-    fn size_bytes(&self) -> usize {
-        match self {
-            Self::Text(counts) => {
-                counts.allocation_size() + counts.keys().map(|key| key.len()).sum::<usize>()
+        let bytes = key.try_into().map_err(|_| CommonError::Internal("a key is no number".into()))?;
+        let bits = u64::from_be_bytes(bytes);
+        Ok(match kind {
+            Kind::Integer => Self::Integer((bits ^ SIGN_BIT).cast_signed()),
+            Kind::Float => {
+                Self::Float(f64::from_bits(if bits & SIGN_BIT == 0 { !bits } else { bits ^ SIGN_BIT }))
             }
-            Self::Integer(counts) => counts.allocation_size(),
-            Self::Unsigned(counts) | Self::Float(counts) => counts.allocation_size(),
-            Self::Boolean(_) => 0,
-        }
+            Kind::Boolean => Self::Boolean(bits > 0),
+            Kind::Unsigned | Kind::Text => Self::Unsigned(bits),
+        })
     }
+}
 
-    /// As counts of floats, for a fractional value among integers.
-    fn into_floats(self) -> Self {
-        let floats = |pairs: Vec<(f64, u64)>| {
-            let mut counts = empty_map();
-            for (value, count) in pairs {
-                *counts.entry(canonical_bits(value)).or_insert(0) += count;
-            }
-            Self::Float(counts)
-        };
+impl std::fmt::Display for Counted<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Integer(counts) => floats(counts.into_iter().map(|(key, n)| (key as f64, n)).collect()),
-            Self::Unsigned(counts) => floats(counts.into_iter().map(|(key, n)| (key as f64, n)).collect()),
-            Self::Boolean([no, yes]) => {
-                floats([(0.0, no), (1.0, yes)].into_iter().filter(|(_, count)| *count > 0).collect())
-            }
-            other => other,
+            Self::Text(text) => formatter.write_str(text),
+            Self::Integer(value) => write!(formatter, "{value}"),
+            Self::Unsigned(value) => write!(formatter, "{value}"),
+            Self::Float(value) => write!(formatter, "{value}"),
+            Self::Boolean(value) => write!(formatter, "{value}"),
         }
     }
 }
@@ -150,76 +101,48 @@ impl Counts {
 /// How often each value occurs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ValueCounts {
-    counts: Counts,
+    kind: Kind,
+    table: Table<u64>,
     /// Null and NaN: what `impute` fills.
     num_missing: u64,
     num_infinite: u64,
     num_absent: u64,
-    limit: usize,
-    overflows: bool,
 }
 
 impl ValueCounts {
-    /// More different values than this are not counted, unless told otherwise.
+    /// More different values than this are not told, unless it is said otherwise.
     pub(crate) const LIMIT: usize = 1 << 20;
 
     /// Nothing yet.
     pub(crate) fn new() -> Self {
         Self {
-            counts: Counts::new(None),
+            kind: Kind::Text,
+            table: Table::new(Keys::Text, Self::LIMIT),
             num_missing: 0,
             num_infinite: 0,
             num_absent: 0,
-            limit: Self::LIMIT,
-            overflows: false,
         }
     }
 
-    /// Counts no more different values than this.
+    /// Tells no more different values than this.
     pub(crate) fn with_limit(self, limit: usize) -> Self {
-        Self { limit, ..self }
+        Self { table: Table::new(self.kind.keys(), limit), ..self }
     }
 
-    /// Rows, whatever they hold.
-    pub(crate) fn num_rows(&self) -> u64 {
-        let counted: u64 = match &self.counts {
-            Counts::Text(counts) => counts.values().sum(),
-            Counts::Integer(counts) => counts.values().sum(),
-            Counts::Unsigned(counts) | Counts::Float(counts) => counts.values().sum(),
-            Counts::Boolean(counts) => counts.iter().sum(),
-        };
-        counted + self.num_missing + self.num_infinite + self.num_absent
+    /// More different values than this are not told.
+    pub(crate) fn limit(&self) -> usize {
+        self.table.limit()
     }
 
-    /// The counts; incomplete past the limit.
-    pub(crate) fn counts(&self) -> &Counts {
-        &self.counts
+    /// Rows without a value that is counted.
+    pub(crate) fn num_others(&self) -> u64 {
+        self.num_missing + self.num_infinite + self.num_absent
     }
 
-    /// Whether all different values are counted.
-    pub(crate) fn is_complete(&self) -> bool {
-        !self.overflows
-    }
-
-    /// How many different values there are; past the limit, more than this.
-    pub(crate) fn len(&self) -> usize {
-        if self.overflows { self.limit } else { self.counts.len() }
-    }
-
-    /// Gives up the counts where there are too many, so that the state does not depend on the order of rows.
-    fn bound(&mut self) {
-        if self.overflows || self.counts.len() > self.limit {
-            self.overflows = true;
-            self.counts = self.counts.emptied();
-        }
-    }
-
-    fn add_text(&mut self, text: &str, count: u64) {
-        let Counts::Text(counts) = &mut self.counts else { return };
-        match counts.get_mut(text) {
-            Some(known) => *known += count,
-            None => drop(counts.insert(text.into(), count)),
-        }
+    /// Hands each value to `visit`, sorted (text by bytes), with how often it occurs. False where there are more than the
+    /// limit; what was handed over until then is to be forgotten.
+    pub(crate) fn each(&self, mut visit: impl FnMut(Counted<'_>, u64) -> Result<()>) -> Result<bool> {
+        self.table.each(|key, count| visit(Counted::of(self.kind, key)?, count))
     }
 
     fn add_float(&mut self, value: f64, count: u64) {
@@ -227,8 +150,14 @@ impl ValueCounts {
             self.num_missing += count;
         } else if value.is_infinite() {
             self.num_infinite += count;
-        } else if let Counts::Float(counts) = &mut self.counts {
-            *counts.entry(canonical_bits(value)).or_insert(0) += count;
+        } else {
+            *self.table.tally(&float_key(value)) += count;
+        }
+    }
+
+    fn add_booleans(&mut self, counts: [u64; 2]) {
+        for (value, count) in (0_u64..).zip(counts).filter(|(_, count)| *count > 0) {
+            *self.table.tally(&value.to_be_bytes()) += count;
         }
     }
 
@@ -240,24 +169,25 @@ impl ValueCounts {
         if let Column::CodedText(codes, texts) = view {
             return self.add_coded(codes, texts, count);
         }
+        let mut booleans = [0; 2];
         for row in 0..values.len() {
             let count = count(row);
             if is_null(row) {
                 self.num_missing += count;
                 continue;
             }
-            match (&view, &mut self.counts) {
-                (Column::Text(texts), Counts::Text(_)) => self.add_text(texts.value(row), count),
-                (Column::Integer(values), Counts::Integer(counts)) => {
-                    *counts.entry(values.value(row)).or_insert(0) += count;
+            match (&view, self.kind) {
+                (Column::Text(texts), Kind::Text) => {
+                    *self.table.tally(texts.value(row).as_bytes()) += count;
                 }
-                (Column::Unsigned(values), Counts::Unsigned(counts)) => {
-                    *counts.entry(values.value(row)).or_insert(0) += count;
+                (Column::Integer(values), Kind::Integer) => {
+                    *self.table.tally(&integer_key(values.value(row))) += count;
                 }
-                (Column::Float(values), Counts::Float(_)) => self.add_float(values.value(row), count),
-                (Column::Boolean(values), Counts::Boolean(counts)) => {
-                    counts[usize::from(values.value(row))] += count;
+                (Column::Unsigned(values), Kind::Unsigned) => {
+                    *self.table.tally(&values.value(row).to_be_bytes()) += count;
                 }
+                (Column::Float(values), Kind::Float) => self.add_float(values.value(row), count),
+                (Column::Boolean(values), Kind::Boolean) => booleans[usize::from(values.value(row))] += count,
                 _ => {
                     return Err(CommonError::ColumnKind {
                         column: name.to_owned(),
@@ -269,7 +199,8 @@ impl ValueCounts {
                 }
             }
         }
-        self.bound();
+        self.add_booleans(booleans);
+        self.table.bound();
         Ok(())
     }
 
@@ -288,21 +219,24 @@ impl ValueCounts {
                 None => self.num_missing += count(row),
             }
         }
-        for (code, count) in by_code.into_iter().enumerate().filter(|(_, count)| *count > 0) {
-            self.add_text(texts.value(code), count);
+        if self.kind == Kind::Text {
+            for (code, count) in by_code.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+                *self.table.tally(texts.value(code).as_bytes()) += count;
+            }
         }
-        self.bound();
+        self.table.bound();
         Ok(())
     }
 }
 
 impl Analyze for ValueCounts {
     fn empty(&self) -> Self {
-        Self { counts: self.counts.emptied(), limit: self.limit, ..Self::new() }
+        Self { kind: self.kind, table: self.table.empty(), ..Self::new() }
     }
 
     fn prepare(&mut self, kind: Option<&ColumnKind>) {
-        self.counts = Counts::new(kind);
+        self.kind = Kind::of(kind);
+        self.table = Table::new(self.kind.keys(), self.table.limit());
     }
 
     fn takes_counted(&self) -> bool {
@@ -322,71 +256,79 @@ impl Analyze for ValueCounts {
         self.num_absent += rows;
     }
 
-    fn fill(&mut self, fill: &Fill) {
+    fn fill(&mut self, fill: &Fill) -> Result<()> {
         let count = std::mem::take(&mut self.num_missing);
-        if count == 0 || self.overflows {
-            return;
+        if count == 0 {
+            return Ok(());
         }
-        match fill {
-            Fill::Text(text) => self.add_text(text, count),
-            Fill::Boolean(value) => {
-                if let Counts::Boolean(counts) = &mut self.counts {
-                    counts[usize::from(*value)] += count;
-                }
+        match (fill, self.kind) {
+            (Fill::Text(text), Kind::Text) => *self.table.tally(text.as_bytes()) += count,
+            (Fill::Boolean(value), Kind::Boolean) => {
+                *self.table.tally(&u64::from(*value).to_be_bytes()) += count;
             }
-            Fill::Number(value) => self.fill_number(*value, count),
+            (Fill::Number(value), _) => self.fill_number(*value, count)?,
+            (Fill::Text(_) | Fill::Boolean(_), _) => {}
         }
-        self.bound();
+        self.table.bound();
+        Ok(())
     }
 
     fn merge(&mut self, later: Self) -> Result<()> {
-        fn join<K: Eq + Hash>(mine: &mut CountMap<K>, later: CountMap<K>) {
-            for (key, count) in later {
-                *mine.entry(key).or_insert(0) += count;
-            }
+        if self.kind != later.kind {
+            return Err(CommonError::Internal("two states count values of other kinds".into()).into());
         }
         self.num_missing += later.num_missing;
         self.num_infinite += later.num_infinite;
         self.num_absent += later.num_absent;
-        self.overflows |= later.overflows;
-        match (&mut self.counts, later.counts) {
-            (Counts::Text(mine), Counts::Text(later)) => join(mine, later),
-            (Counts::Integer(mine), Counts::Integer(later)) => join(mine, later),
-            (Counts::Unsigned(mine), Counts::Unsigned(later))
-            | (Counts::Float(mine), Counts::Float(later)) => {
-                join(mine, later);
-            }
-            (Counts::Boolean(mine), Counts::Boolean(later)) => {
-                mine.iter_mut().zip(later).for_each(|(mine, later)| *mine += later);
-            }
-            _ => return Err(CommonError::Internal("two states count values of other kinds".into()).into()),
-        }
-        self.bound();
-        Ok(())
+        self.table.merge(later.table)
+    }
+
+    fn shed(&mut self, least: usize, scratch: &Scratch) -> Result<()> {
+        self.table.shed(least, scratch)
+    }
+
+    fn sheddable_bytes(&self) -> usize {
+        self.table.size_in_memory()
     }
 
     fn size_bytes(&self) -> usize {
-        self.counts.size_bytes()
+        self.table.size_bytes()
     }
 }
 
 impl ValueCounts {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and inside the range")]
-    fn fill_number(&mut self, value: f64, count: u64) {
+    fn fill_number(&mut self, value: f64, count: u64) -> Result<()> {
         let is_whole = value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0;
-        let fits = match &self.counts {
-            Counts::Integer(_) => is_whole,
-            Counts::Unsigned(_) => is_whole && value >= 0.0,
-            Counts::Text(_) | Counts::Float(_) | Counts::Boolean(_) => false,
-        };
-        match &mut self.counts {
-            Counts::Integer(counts) if fits => *counts.entry(value as i64).or_insert(0) += count,
-            Counts::Unsigned(counts) if fits => *counts.entry(value as u64).or_insert(0) += count,
-            Counts::Text(_) => {}
-            _ => {
-                self.counts = self.counts.clone().into_floats();
+        match self.kind {
+            Kind::Integer if is_whole => *self.table.tally(&integer_key(value as i64)) += count,
+            Kind::Unsigned if is_whole && value >= 0.0 => {
+                *self.table.tally(&(value as u64).to_be_bytes()) += count;
+            }
+            Kind::Text => {}
+            Kind::Integer | Kind::Unsigned | Kind::Float | Kind::Boolean => {
+                self.turn_into_floats()?;
                 self.add_float(value, count);
             }
         }
+        Ok(())
+    }
+
+    /// Counts floats from now on, for a fractional value among integers.
+    fn turn_into_floats(&mut self) -> Result<()> {
+        let kind = std::mem::replace(&mut self.kind, Kind::Float);
+        if kind != Kind::Float {
+            self.table = self.table.map_keys(Keys::Number, |key| {
+                float_key(match Counted::of(kind, key) {
+                    Ok(Counted::Integer(value)) => value as f64,
+                    Ok(Counted::Unsigned(value)) => value as f64,
+                    Ok(Counted::Boolean(value)) => f64::from(u8::from(value)),
+                    // The keys of other kinds are not asked for.
+                    Ok(Counted::Float(value)) => value,
+                    Ok(Counted::Text(_)) | Err(_) => 0.0,
+                })
+            })?;
+        }
+        Ok(())
     }
 }

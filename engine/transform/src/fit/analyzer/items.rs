@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::column::ColumnKind;
 use sluice_core::error::Result;
+use sluice_core::spill::Scratch;
 
 use super::{Analyze, Rows, ValueCounts};
 use crate::operation::lists::Lists;
@@ -47,6 +48,14 @@ impl Analyze for ItemCounts {
 
     fn merge(&mut self, later: Self) -> Result<()> {
         self.0.merge(later.0)
+    }
+
+    fn shed(&mut self, least: usize, scratch: &Scratch) -> Result<()> {
+        self.0.shed(least, scratch)
+    }
+
+    fn sheddable_bytes(&self) -> usize {
+        self.0.sheddable_bytes()
     }
 
     fn size_bytes(&self) -> usize {

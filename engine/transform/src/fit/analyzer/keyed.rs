@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::column::{ColumnKind, numbers};
 use sluice_core::error::Result;
+use sluice_core::spill::Scratch;
 use sluice_summaries::ExactSum;
 
-use super::{Analyze, ColumnAnalyzer, Rows};
+use super::{Analyze, ColumnAnalyzer, Keys, Rows, Table, text_of};
 use crate::operation::keys::Key;
 use crate::operation::texts::{Texts, map_keys, parts, push_part};
 
@@ -217,11 +218,29 @@ impl Analyze for KeyedColumn {
 
 /// How often each key occurs; a row with null or NaN in any part has none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct KeyCounts(pub(crate) Keyed<u64>);
+pub(crate) struct KeyCounts(Table<u64>);
+
+impl KeyCounts {
+    /// Nothing yet; no more keys than `limit` are told.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self(Table::new(Keys::Text, limit))
+    }
+
+    /// The parts of the keys, sorted; what the limit is if there are more.
+    pub(crate) fn into_keys(self) -> Result<Result<Vec<Key>, usize>> {
+        let mut keys: Vec<Key> = Vec::new();
+        let is_whole = self.0.each(|key, _| {
+            keys.push(parts(text_of(key)?));
+            Ok(())
+        })?;
+        keys.sort_unstable();
+        Ok(if is_whole { Ok(keys) } else { Err(self.0.limit()) })
+    }
+}
 
 impl Analyze for KeyCounts {
     fn empty(&self) -> Self {
-        Self(Keyed::new(self.0.limit))
+        Self(self.0.empty())
     }
 
     fn rows(&mut self, rows: &Rows<'_>) -> Result<()> {
@@ -236,8 +255,7 @@ impl Analyze for KeyCounts {
                 push_part(part, &mut key);
             }
             if is_whole {
-                let number = self.0.number(&key, || 0);
-                *self.0.state(number) += 1;
+                *self.0.tally(key.as_bytes()) += 1;
             }
         }
         self.0.bound();
@@ -245,14 +263,19 @@ impl Analyze for KeyCounts {
     }
 
     fn merge(&mut self, later: Self) -> Result<()> {
-        self.0.merge(later.0, |mine, later| {
-            *mine += later;
-            Ok(())
-        })
+        self.0.merge(later.0)
+    }
+
+    fn shed(&mut self, least: usize, scratch: &Scratch) -> Result<()> {
+        self.0.shed(least, scratch)
+    }
+
+    fn sheddable_bytes(&self) -> usize {
+        self.0.size_in_memory()
     }
 
     fn size_bytes(&self) -> usize {
-        self.0.size_bytes(|_| size_of::<u64>())
+        self.0.size_bytes()
     }
 }
 

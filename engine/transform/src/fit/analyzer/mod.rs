@@ -11,17 +11,20 @@ mod keyed;
 mod ordered;
 mod power;
 mod products;
+mod stored_table;
+mod table;
 mod target;
 mod terms;
 mod tokens;
 
 pub(crate) use column::ColumnAnalyzer;
-pub(crate) use counts::{Counts, ValueCounts};
+pub(crate) use counts::{Counted, ValueCounts};
 pub(crate) use items::ItemCounts;
-pub(crate) use keyed::{KeyCounts, Keyed, KeyedColumn, MAX_KEYS};
+pub(crate) use keyed::{KeyCounts, Keyed, KeyedColumn, KeyedSums, MAX_KEYS};
 pub(crate) use ordered::{Knot, OrderedAnalyzer};
 pub(crate) use power::PowerAnalyzer;
 pub(crate) use products::ProductsAnalyzer;
+pub(crate) use table::{Keys, Table, text_of};
 pub(crate) use target::{LevelTarget, TargetMoments};
 pub(crate) use terms::TermCounts;
 pub(crate) use tokens::{TokenCounts, TokenOptions};
@@ -31,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::column::ColumnKind;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::seam::CountedColumn;
+use sluice_core::spill::Scratch;
 
 use crate::operation::impute::Fill;
 use crate::value::Value;
@@ -101,12 +105,24 @@ pub(crate) trait Analyze: Sized {
     }
 
     /// Takes every null and NaN for this value.
-    fn fill(&mut self, fill: &Fill) {
+    fn fill(&mut self, fill: &Fill) -> Result<()> {
         let _ = fill;
+        Ok(())
     }
 
     /// Joins the state of later rows.
     fn merge(&mut self, later: Self) -> Result<()>;
+
+    /// Puts on disk what can be there and takes at least so many bytes.
+    fn shed(&mut self, least: usize, scratch: &Scratch) -> Result<()> {
+        let _ = (least, scratch);
+        Ok(())
+    }
+
+    /// Bytes that [`Analyze::shed`] would put on disk.
+    fn sheddable_bytes(&self) -> usize {
+        0
+    }
 
     /// Bytes held beyond the state itself.
     fn size_bytes(&self) -> usize;
@@ -319,8 +335,16 @@ impl Analyze for Analyzer {
         each!(self, analyzer => analyzer.absent(rows));
     }
 
-    fn fill(&mut self, fill: &Fill) {
-        each!(self, analyzer => analyzer.fill(fill));
+    fn fill(&mut self, fill: &Fill) -> Result<()> {
+        each!(self, analyzer => analyzer.fill(fill))
+    }
+
+    fn shed(&mut self, least: usize, scratch: &Scratch) -> Result<()> {
+        each!(self, analyzer => analyzer.shed(least, scratch))
+    }
+
+    fn sheddable_bytes(&self) -> usize {
+        each!(self, analyzer => analyzer.sheddable_bytes())
     }
 
     fn merge(&mut self, later: Self) -> Result<()> {

@@ -1,86 +1,60 @@
 //! How often each term of a text occurs, and in how many texts, exactly. Null is a text without terms. Past
-//! [`TermCounts::LIMIT`] different terms the counting stops: it is then known that there are more.
+//! [`TermCounts::LIMIT`] different terms it is only known that there are more.
 
 use arrow::array::{Array, ArrayRef};
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::error::{CommonError, Result};
 use sluice_core::seam::CountedColumn;
+use sluice_core::spill::Scratch as Disk;
 
-use super::{Analyze, Rows};
+use super::table::Tally;
+use super::{Analyze, Keys, Rows, Table, text_of};
 use crate::operation::impute::Fill;
 use crate::operation::text::words::{Scratch, Words};
 use crate::operation::text::{Texts, code_of, not_text};
 
-#[derive(Clone, Copy, Debug)]
-struct Tally {
-    occurrences: u64,
-    documents: u64,
+/// How often a term occurs.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct TermTally {
+    pub(crate) occurrences: u64,
+    /// Texts that it is in.
+    pub(crate) documents: u64,
     /// The text that it was last seen in; has no meaning outside of one pass over it.
+    #[serde(skip)]
     last: u64,
+}
+
+impl PartialEq for TermTally {
+    fn eq(&self, other: &Self) -> bool {
+        (self.occurrences, self.documents) == (other.occurrences, other.documents)
+    }
+}
+
+impl Tally for TermTally {
+    fn join(&mut self, other: Self) {
+        self.occurrences += other.occurrences;
+        self.documents += other.documents;
+    }
 }
 
 /// Counts of the terms of texts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(from = "StoredTermCounts", into = "StoredTermCounts")]
 pub(crate) struct TermCounts {
     words: Words,
-    terms: HashMap<Box<str>, Tally, FixedState>,
+    terms: Table<TermTally>,
     num_texts: u64,
     num_missing: u64,
     num_absent: u64,
-    overflows: bool,
     /// The number of the text at hand.
+    #[serde(skip)]
     text: u64,
-}
-
-/// The same, sorted.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct StoredTermCounts {
-    words: Words,
-    /// Each with its occurrences and documents.
-    terms: Vec<(Box<str>, u64, u64)>,
-    num_texts: u64,
-    num_missing: u64,
-    num_absent: u64,
-    overflows: bool,
-}
-
-impl From<TermCounts> for StoredTermCounts {
-    fn from(counts: TermCounts) -> Self {
-        let terms = counts.terms.into_iter();
-        let mut terms: Vec<_> =
-            terms.map(|(term, tally)| (term, tally.occurrences, tally.documents)).collect();
-        terms.sort_unstable();
-        Self {
-            words: counts.words,
-            terms,
-            num_texts: counts.num_texts,
-            num_missing: counts.num_missing,
-            num_absent: counts.num_absent,
-            overflows: counts.overflows,
-        }
-    }
-}
-
-impl From<StoredTermCounts> for TermCounts {
-    fn from(stored: StoredTermCounts) -> Self {
-        let mut counts = Self::new(stored.words);
-        let tally = |(term, occurrences, documents)| (term, Tally { occurrences, documents, last: 0 });
-        counts.terms.extend(stored.terms.into_iter().map(tally));
-        counts.num_texts = stored.num_texts;
-        counts.num_missing = stored.num_missing;
-        counts.num_absent = stored.num_absent;
-        counts.overflows = stored.overflows;
-        counts
-    }
 }
 
 impl PartialEq for TermCounts {
     fn eq(&self, other: &Self) -> bool {
-        StoredTermCounts::from(self.clone()) == StoredTermCounts::from(other.clone())
+        let numbers = |counts: &Self| (counts.num_texts, counts.num_missing, counts.num_absent);
+        (&self.words, &self.terms, numbers(self)) == (&other.words, &other.terms, numbers(other))
     }
 }
 
@@ -92,18 +66,12 @@ impl TermCounts {
     pub(crate) fn new(words: Words) -> Self {
         Self {
             words,
-            terms: HashMap::with_hasher(FixedState::with_seed(0)),
+            terms: Table::new(Keys::Text, Self::LIMIT),
             num_texts: 0,
             num_missing: 0,
             num_absent: 0,
-            overflows: false,
             text: 0,
         }
-    }
-
-    /// Whether all terms are counted.
-    pub(crate) fn is_complete(&self) -> bool {
-        !self.overflows
     }
 
     /// Texts, null ones too.
@@ -111,41 +79,30 @@ impl TermCounts {
         self.num_texts + self.num_missing
     }
 
-    /// The terms that occur at least so often, in no order, with their occurrences and the texts that they
-    /// are in.
-    pub(crate) fn terms_of(&self, min_frequency: u64) -> Vec<(&str, u64, u64)> {
-        let terms = self.terms.iter().filter(|(_, tally)| tally.occurrences >= min_frequency);
-        terms.map(|(term, tally)| (term.as_ref(), tally.occurrences, tally.documents)).collect()
-    }
-
-    /// Gives up the counts where there are too many, so that the state does not depend on the order of rows.
-    fn bound(&mut self) {
-        if self.overflows || self.terms.len() > Self::LIMIT {
-            self.overflows = true;
-            self.terms = HashMap::with_hasher(FixedState::with_seed(0));
-        }
+    /// Hands each term with its counts to `visit`, in the order of the bytes. False where there are more than
+    /// [`TermCounts::LIMIT`]; what was handed over until then is to be forgotten.
+    pub(crate) fn each(&self, mut visit: impl FnMut(&str, TermTally)) -> Result<bool> {
+        self.terms.each(|term, tally| {
+            visit(text_of(term)?, tally);
+            Ok(())
+        })
     }
 
     /// Adds a text that occurs so many times.
     fn add_text(&mut self, text: &str, times: u64, scratch: &mut Scratch) {
         self.num_texts += times;
-        if self.overflows || times == 0 {
+        if times == 0 {
             return;
         }
         self.text += 1;
         let (terms, number) = (&mut self.terms, self.text);
-        self.words.each_term(text, scratch, |term| match terms.get_mut(term) {
-            Some(tally) => {
-                tally.occurrences += times;
-                tally.documents += if tally.last == number { 0 } else { times };
-                tally.last = number;
-            }
-            None => {
-                let tally = Tally { occurrences: times, documents: times, last: number };
-                terms.insert(term.into(), tally);
-            }
+        self.words.each_term(text, scratch, |term| {
+            let tally = terms.tally(term.as_bytes());
+            tally.occurrences += times;
+            tally.documents += if tally.last == number { 0 } else { times };
+            tally.last = number;
         });
-        self.bound();
+        self.terms.bound();
     }
 
     fn add(&mut self, name: &str, values: &ArrayRef, count: impl Fn(usize) -> u64) -> Result<()> {
@@ -199,11 +156,12 @@ impl Analyze for TermCounts {
         self.num_absent += rows;
     }
 
-    fn fill(&mut self, fill: &Fill) {
+    fn fill(&mut self, fill: &Fill) -> Result<()> {
         if let Fill::Text(text) = fill {
             let missing = std::mem::take(&mut self.num_missing);
             self.add_text(text, missing, &mut Scratch::default());
         }
+        Ok(())
     }
 
     fn merge(&mut self, later: Self) -> Result<()> {
@@ -214,17 +172,20 @@ impl Analyze for TermCounts {
         self.num_texts += later.num_texts;
         self.num_missing += later.num_missing;
         self.num_absent += later.num_absent;
-        self.overflows |= later.overflows;
-        for (term, tally) in later.terms {
-            let mine = self.terms.entry(term).or_insert(Tally { occurrences: 0, documents: 0, last: 0 });
-            mine.occurrences += tally.occurrences;
-            mine.documents += tally.documents;
-        }
-        self.bound();
-        Ok(())
+        // Neither's texts are at hand any more.
+        self.text = std::cmp::max(self.text, later.text);
+        self.terms.merge(later.terms)
+    }
+
+    fn shed(&mut self, least: usize, scratch: &Disk) -> Result<()> {
+        self.terms.shed(least, scratch)
+    }
+
+    fn sheddable_bytes(&self) -> usize {
+        self.terms.size_in_memory()
     }
 
     fn size_bytes(&self) -> usize {
-        self.terms.allocation_size() + self.terms.keys().map(|term| term.len()).sum::<usize>()
+        self.terms.size_bytes()
     }
 }

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use sluice_core::column::numbers;
 use sluice_core::error::{Error, Result};
 use sluice_core::seam::CountedColumn;
+use sluice_core::spill::Scratch;
 use sluice_summaries::{ExactSum, Frequencies};
 
 use super::keyed::KeyedSums;
-use super::{Analyze, Keyed, Rows};
+use super::{Analyze, Keyed, Keys, Rows, Table};
 use crate::error::TransformError;
 use crate::operation::hash_buckets::bucket;
 use crate::operation::texts::{Texts, Tokens, push_part};
@@ -46,7 +47,7 @@ impl TokenOptions {
 pub(crate) struct TokenCounts {
     options: TokenOptions,
     /// By token, or by token and label.
-    pub(crate) tokens: KeyedSums,
+    pub(crate) tokens: Table<ExactSum>,
     /// By label: all rows.
     pub(crate) classes: KeyedSums,
     pub(crate) approximate: Option<Frequencies>,
@@ -57,7 +58,7 @@ impl TokenCounts {
     pub(crate) fn new(options: TokenOptions) -> Self {
         Self {
             options,
-            tokens: Keyed::new(options.limit),
+            tokens: Table::new(Keys::Text, options.limit),
             classes: Keyed::new(MAX_CLASSES),
             approximate: options.approximate.map(Frequencies::with_capacity),
         }
@@ -108,7 +109,7 @@ impl TokenCounts {
                     push_part(Some(token), &mut key);
                     key.push_str(&class);
                     if !of_row.contains(&key) {
-                        self.tokens.add(&key, weight);
+                        self.tokens.tally(key.as_bytes()).add(weight);
                         of_row.push(key.clone());
                     }
                 }
@@ -130,7 +131,7 @@ impl TokenCounts {
                     None => {
                         key.clear();
                         push_part(Some(token), &mut key);
-                        self.tokens.add(&key, weight);
+                        self.tokens.tally(key.as_bytes()).add(weight);
                     }
                 }
             }
@@ -175,8 +176,7 @@ impl Analyze for TokenCounts {
                 None => {
                     key.clear();
                     push_part(Some(token), &mut key);
-                    let number = self.tokens.number(&key, ExactSum::default);
-                    self.tokens.state(number).add_counted(1.0, *count);
+                    self.tokens.tally(key.as_bytes()).add_counted(1.0, *count);
                 }
             }
         }
@@ -185,7 +185,7 @@ impl Analyze for TokenCounts {
     }
 
     fn merge(&mut self, later: Self) -> Result<()> {
-        self.tokens.merge_sums(later.tokens)?;
+        self.tokens.merge(later.tokens)?;
         self.classes.merge_sums(later.classes)?;
         if let (Some(mine), Some(later)) = (&mut self.approximate, later.approximate) {
             mine.merge(later);
@@ -193,9 +193,17 @@ impl Analyze for TokenCounts {
         Ok(())
     }
 
+    fn shed(&mut self, least: usize, scratch: &Scratch) -> Result<()> {
+        self.tokens.shed(least, scratch)
+    }
+
+    fn sheddable_bytes(&self) -> usize {
+        self.tokens.size_in_memory()
+    }
+
     fn size_bytes(&self) -> usize {
         let of = |_: &ExactSum| size_of::<ExactSum>();
-        self.tokens.size_bytes(of)
+        self.tokens.size_bytes()
             + self.classes.size_bytes(of)
             + self.approximate.as_ref().map_or(0, Frequencies::size_bytes)
     }

@@ -96,15 +96,16 @@ impl Fitting for MultiHotFitting {
         let (operation, column, limit) = ("multi_hot", self.column, self.max_levels);
         let no_values = || TransformError::NoValues { operation, column: column.clone() };
         let counts = answers.into_iter().find_map(Analyzer::into_items).ok_or_else(no_values)?;
-        let found = counts.len();
-        if found == 0 {
-            return Err(no_values().into());
+        match Levels::of(&counts, operation, &column)? {
+            Some((levels, _)) if levels.len() == 0 => Err(no_values().into()),
+            Some((levels, _)) if levels.len() <= limit => {
+                Ok(Fitted::Done(Mapper::MultiHot(Indicators(LevelTable::new(levels)))))
+            }
+            counted => {
+                let found = counted.map_or(counts.limit(), |(levels, _)| levels.len());
+                Err(TransformError::TooManyLevels { column, found, limit }.into())
+            }
         }
-        if found > limit || !counts.is_complete() {
-            return Err(TransformError::TooManyLevels { column, found, limit }.into());
-        }
-        let levels = Levels::of(&counts, operation, &column)?;
-        Ok(Fitted::Done(Mapper::MultiHot(Indicators(LevelTable::new(levels)))))
     }
 }
 

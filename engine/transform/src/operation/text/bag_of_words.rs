@@ -301,13 +301,18 @@ impl Fitting for TermsFitting {
         let Some(counts) = answers.into_iter().find_map(Analyzer::into_terms) else {
             return Err(TransformError::NoValues { operation, column }.into());
         };
-        if !counts.is_complete() {
+        let Selection { top, min_frequency } = self.selection;
+        let mut terms: Vec<(String, u64, u64)> = Vec::new();
+        let is_whole = counts.each(|term, tally| {
+            if tally.occurrences >= min_frequency {
+                terms.push((term.to_owned(), tally.occurrences, tally.documents));
+            }
+        })?;
+        if !is_whole {
             let limit = TermCounts::LIMIT;
             return Err(TransformError::TooManyTerms { operation, column, limit }.into());
         }
-        let Selection { top, min_frequency } = self.selection;
-        let mut terms = counts.terms_of(min_frequency);
-        terms.sort_unstable_by(|one, other| (other.1, other.0).cmp(&(one.1, one.0)));
+        terms.sort_unstable_by(|one, other| (other.1, &other.0).cmp(&(one.1, &one.0)));
         terms.truncate(top.unwrap_or(usize::MAX));
         if terms.is_empty() {
             return Err(TransformError::NoTerms { operation, column, min_frequency }.into());
@@ -328,7 +333,7 @@ impl Fitting for TermsFitting {
             Weigh::Frequency { smooth, norm: RowNorm::None } => Weighting::Frequency(factors(smooth)),
             Weigh::Frequency { smooth, norm: RowNorm::L2 } => Weighting::UnitFrequency(factors(smooth)),
         };
-        let vocabulary = TermSpace::Vocabulary(terms.iter().map(|(term, _, _)| (*term).to_owned()).collect());
+        let vocabulary = TermSpace::Vocabulary(terms.iter().map(|(term, _, _)| term.clone()).collect());
         let table = TermTable::new(self.words, vocabulary, weighting);
         Ok(Fitted::Done(match self.weigh {
             Weigh::Frequency { .. } => Mapper::TfIdf(table),

@@ -5,21 +5,22 @@
 //! Fingerprint64 of the token modulo their number.
 //!
 //! Instead of counting rows, tokens can be weighed by a column, or ordered by what they tell of the label (see
-//! `operation::information`). Counts are exact, in memory up to `max_distinct` tokens. Past that, `scans: N` reads the rows N
-//! times and counts the tokens of one part of N, by hash, each time, keeping what may come into the vocabulary; or
-//! `approximate: N` counts in bounded memory (Misra & Gries): a count is never too high and too low by at most
+//! `operation::information`). Counts are exact, of up to `max_distinct` tokens; what exceeds the limit of memory lies on
+//! disk meanwhile. Without a disk, `scans: N` reads the rows N times and counts the tokens of one part of N, by hash, each
+//! time, keeping what may come into the vocabulary; or `approximate: N` counts in bounded memory (Misra & Gries): a count is never too high and too low by at most
 //! rows / (N + 1) + a few.
 //!
 //! Null and NaN have no token, infinities are never learnt. The empty string is a token like any other, and so are line
 //! breaks, which TFT's text files cannot hold. A list of numbers comes of a list (`output: number`; without default and
 //! buckets, unknown tokens are null), how often each token is in the list as sparse terms (`output: levels`).
 
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, Int64Array, ListArray};
 use arrow::datatypes::{DataType, Field};
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::column::{Column, ColumnKind};
@@ -110,9 +111,9 @@ pub struct Vocabulary {
     /// The number of all other tokens, where there are no buckets for them; null without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<i32>,
-    /// More different tokens than this, counted in one scan, are an error.
-    #[serde(default = "default_max_distinct")]
-    pub max_distinct: usize,
+    /// More different tokens than this, counted in one scan, are an error; 2^20 without `top`, any number with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_distinct: Option<usize>,
     /// Scans among which the tokens are divided.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub scans: u32,
@@ -142,10 +143,6 @@ fn is_one(count: &u32) -> bool {
     *count == 1
 }
 
-fn default_max_distinct() -> usize {
-    MAX_KEYS
-}
-
 impl OfColumns for Vocabulary {
     fn of_columns(columns: Vec<String>) -> Self {
         Self {
@@ -159,7 +156,7 @@ impl OfColumns for Vocabulary {
             reserved: Vec::new(),
             oov_buckets: 0,
             default: None,
-            max_distinct: default_max_distinct(),
+            max_distinct: None,
             scans: one(),
             approximate: None,
             output: LevelOutput::default(),
@@ -175,6 +172,11 @@ fn out_of_range(name: &str, value: impl ToString, range: &str) -> OptionsError {
 impl Vocabulary {
     fn is_labelled(&self) -> bool {
         self.by != VocabularyBy::Frequency
+    }
+
+    /// How many different tokens are counted. What is fitted is in memory, so without `top` they are bounded.
+    fn limit(&self) -> usize {
+        self.max_distinct.unwrap_or(if self.top.is_some() { usize::MAX } else { MAX_KEYS })
     }
 
     /// Options that say nothing beside others, or say it twice.
@@ -224,7 +226,7 @@ impl Plan for Vocabulary {
             return Err(out_of_range("vocabulary.min_diff_from_average", number, "0 or more, or `auto`"));
         }
         let sizes =
-            [("top", self.top), ("approximate", self.approximate), ("max_distinct", Some(self.max_distinct))];
+            [("top", self.top), ("approximate", self.approximate), ("max_distinct", self.max_distinct)];
         if !(1..=MAX_SCANS).contains(&self.scans) {
             return Err(out_of_range("vocabulary.scans", self.scans, "from 1 to 1000"));
         }
@@ -298,7 +300,7 @@ fn has_text(kind: &ColumnKind) -> bool {
 #[serde(from = "StoredTokens", into = "StoredTokens")]
 pub struct Tokens {
     stored: StoredTokens,
-    index: HashMap<String, u32, FixedState>,
+    index: HashTable<u32>,
 }
 
 /// Tokens and what comes of the others.
@@ -316,12 +318,19 @@ pub struct StoredTokens {
     pub output: LevelOutput,
 }
 
+/// The order of the index does not show.
+const HASHER: FixedState = FixedState::with_seed(0);
+
 impl From<StoredTokens> for Tokens {
     fn from(stored: StoredTokens) -> Self {
-        let mut index = HashMap::with_hasher(FixedState::with_seed(0));
-        for (number, token) in stored.tokens.iter().enumerate() {
-            // A state of 2^32 tokens does not fit a memory.
-            index.insert(token.clone(), u32::try_from(number).unwrap_or(u32::MAX));
+        let tokens = &stored.tokens;
+        let hash = |number: &u32| HASHER.hash_one(tokens[*number as usize].as_str());
+        let mut index = HashTable::with_capacity(tokens.len());
+        // A state of 2^32 tokens does not fit a memory.
+        for (number, token) in (0_u32..).zip(tokens) {
+            let is_token = |other: &u32| tokens[*other as usize] == *token;
+            *index.entry(HASHER.hash_one(token.as_str()), is_token, hash).or_insert(number).into_mut() =
+                number;
         }
         Self { stored, index }
     }
@@ -354,7 +363,8 @@ impl Tokens {
 
     fn code(&self, token: Option<&str>) -> Option<u32> {
         let token = token?;
-        self.index.get(token).copied().or_else(|| {
+        let is_token = |number: &u32| self.stored.tokens[*number as usize] == token;
+        self.index.find(HASHER.hash_one(token), is_token).copied().or_else(|| {
             let buckets = self.stored.oov_buckets;
             // As above.
             let size = u32::try_from(self.stored.tokens.len()).unwrap_or(u32::MAX);

@@ -1,6 +1,8 @@
 use serde_json::{Value as Json, json};
 
 use sluice_core::batch::Batch;
+use sluice_core::spill::Scratch;
+use sluice_core::{Execution, MemoryLimit};
 
 use super::*;
 use crate::Transform;
@@ -195,4 +197,79 @@ fn too_many_tokens_are_refused_or_counted_about() {
     check_laws(&rows, &about);
     let exact = json!([{ "vocabulary": { "columns": ["c"], "approximate": 5000, "top": 3 } }]);
     assert_eq!(tokens(&fitted(&rows, &exact).unwrap()).tokens(), ["most", "t998", "t997"]);
+}
+
+/// 100,000 tokens: those that end in 0 in three rows, those that end in 1 in two, the others in one, in an order that has
+/// nothing to do with them, split in parts of 5,000 rows.
+fn many_tokens() -> sluice_testkit::MemorySource {
+    let rows_of = |token: u64| match token % 10 {
+        0 => 3,
+        1 => 2,
+        _ => 1,
+    };
+    let repeated = |token: u64| vec![token; rows_of(token)];
+    let mut rows: Vec<u64> = (0..100_000).flat_map(repeated).collect();
+    rows.sort_unstable_by_key(|token| token.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17));
+    let texts: Vec<String> = rows.iter().map(|token| format!("token {token:05}")).collect();
+    let column: arrow::array::ArrayRef = Arc::new(arrow::array::StringArray::from(texts));
+    sluice_testkit::MemorySource::new(&crate::testing::table(vec![("c", column)]), 5000).with_batch_rows(1000)
+}
+
+#[test]
+fn tokens_beyond_the_memory_are_counted_on_disk() {
+    let source = many_tokens();
+    let roles = sluice_core::role::Roles::default();
+    let within = |threads| Execution::with_threads(threads).within(MemoryLimit::bytes(4_000_000));
+    let folder = std::env::temp_dir();
+    // In two scans tokens are added up as weights are, which takes more memory.
+    for scans in [1, 2] {
+        let options = json!({ "columns": ["c"], "top": 15_001, "min_frequency": 2, "scans": scans });
+        let spec = crate::testing::spec(&json!([{ "vocabulary": options }]));
+        let fit = |execution: &Execution| crate::fit(&spec, &source, &roles, execution);
+        let expected = fit(&Execution::with_threads(2)).unwrap();
+        let tokens = tokens(&expected).tokens();
+        assert_eq!(tokens.len(), 15_001);
+        let ranked = [0, 9_999, 10_000, 14_999, 15_000].map(|rank| tokens[rank].as_str());
+        assert_eq!(ranked, ["token 99990", "token 00000", "token 99991", "token 50001", "token 49991"]);
+        for threads in [1, 4] {
+            let scratch = Scratch::in_folder(&folder);
+            let spilled = fit(&within(threads).with_scratch(scratch.clone())).unwrap();
+            let text = |transform| serde_json::to_string(transform).unwrap();
+            assert!(text(&spilled) == text(&expected), "{threads} threads");
+            assert_eq!(scratch.held(), 0, "what was put aside is given back");
+        }
+    }
+}
+
+#[test]
+fn without_a_place_on_disk_the_memory_bounds_the_tokens() {
+    let (source, roles) = (many_tokens(), sluice_core::role::Roles::default());
+    let spec = crate::testing::spec(&json!([{ "vocabulary": { "columns": ["c"], "top": 3 } }]));
+    let execution = Execution::with_threads(2).within(MemoryLimit::bytes(4_000_000));
+    let error = crate::fit(&spec, &source, &roles, &execution).unwrap_err();
+    assert!(error.to_string().contains("the memory limit is 4 MB"), "{error}");
+    let file = sluice_testkit::datasets::repository().join("Cargo.toml");
+    let nowhere = Scratch::in_folder(file.join("scratch"));
+    let error = crate::fit(&spec, &source, &roles, &execution.with_scratch(nowhere)).unwrap_err();
+    assert!(error.to_string().contains("Cargo.toml/scratch"), "{error}");
+    assert!(error.hint().unwrap().contains("--memory"), "{error}");
+}
+
+#[test]
+fn the_best_are_kept_however_many_are_offered() {
+    let mut state = 1_u64;
+    let mut offered: Vec<(String, f64)> = Vec::new();
+    for number in 0..40_000 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        offered.push((format!("{number}"), (state >> 60) as f64));
+    }
+    for top in [1, 7, 5000, 39_999, 50_000] {
+        let mut best = fit::Best::new(Some(top));
+        offered.iter().for_each(|(token, indicator)| best.offer(token, *indicator));
+        let mut expected = offered.clone();
+        expected.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| b.0.cmp(&a.0)));
+        expected.truncate(top);
+        let found: Vec<String> = best.into_tokens().collect();
+        assert!(found.iter().eq(expected.iter().map(|(token, _)| token)), "{top}");
+    }
 }
