@@ -17,6 +17,7 @@ use sluice_transform::{Operation, Transform, TransformSpec};
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, parse_shard};
 use crate::failure::ArgumentError;
+use crate::kept::KeepStateArgument;
 use crate::pipeline_argument::PipelineArgument;
 use crate::session::{Exit, Session};
 
@@ -40,6 +41,8 @@ pub(crate) struct FitArguments {
     /// Write the state of what was read to `--out` instead of a transform, for `sluice transform merge`.
     #[arg(long)]
     partial: bool,
+    #[command(flatten)]
+    kept: KeepStateArgument,
     /// Go on from the state that `sluice transform merge` left because another scan is needed; with `--partial`.
     #[arg(
         id = "go_on",
@@ -102,8 +105,11 @@ pub(super) fn run(arguments: &FitArguments, session: &Session) -> Result<Answer>
     if arguments.partial {
         return partial(arguments, &dataset, out, session);
     }
+    let states = arguments.kept.folder(Some(out))?;
     let (spec, roles) = arguments.operations.read()?;
-    let (transform, _) = step::transform::fit(&spec, &dataset, &roles, out, &session.execution)?;
+    let fit = step::transform::fit(&spec, &dataset, &roles, states, &session.execution)?;
+    arguments.kept.tell(&fit.reading, session);
+    let (transform, _) = step::transform::publish(fit.transform, &dataset, out)?;
     Ok(answer(&transform, out, session))
 }
 

@@ -9,9 +9,11 @@
 //! where a limit of memory says so, and an error where one split with the finished subtrees passes it.
 
 mod error;
+mod kept;
 mod partial;
 mod scan;
 mod schedule;
+mod shared;
 
 use std::ops::Range;
 
@@ -22,6 +24,7 @@ use crate::group::GroupTables;
 use crate::seam::BatchSource;
 
 pub use error::FoldError;
+pub use kept::{Missing, PartStates, fold_kept};
 pub use partial::{Part, Partial, State};
 pub use schedule::{Full, Task, in_order, in_order_weighed};
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::error::{Diagnostic, ErrorKind, Result};
 use sluice_core::execution::Execution;
+use sluice_core::fold::{Missing, fold_kept};
 use sluice_core::plan::{PlanOptions, PlannedColumn};
 use sluice_core::role::Roles;
 use sluice_core::seam::{BatchSource as _, BatchTransform as _};
@@ -18,7 +19,9 @@ use sluice_transform::{Fitter, PlannedFeature, PlannedScan, Transform, Transform
 use crate::check::planned_columns;
 use crate::spec::PipelineFile;
 use crate::step::apply::{column_map, output_schema};
+use crate::step::kept_states::Reading;
 use crate::step::schema::SCHEMA_FILE;
+use crate::step::transform_state::KeptAnalyses;
 use crate::step::{TRAIN, made_from};
 
 /// The artifact's kind.
@@ -29,23 +32,49 @@ const FILE: &str = "transform.json";
 /// The map from output columns to the columns of the data.
 const COLUMNS_FILE: &str = "columns.json";
 
-/// Fits a transform on the training rows and writes it.
+/// A transform, and what fitting it has read.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// The transform.
+    pub transform: Transform,
+    /// What was read in the first scan; a transform of several scans reads every row in the later ones.
+    pub reading: Reading,
+}
+
+/// Fits a transform on the training rows. With a folder of states, spans whose state is kept there are not read in the
+/// first scan, and the states of the others are kept there; the transform is the same bytes.
 ///
 /// # Errors
-/// What fitting and writing meet.
+/// What fitting meets; `StateError` for a folder that is something else, and what keeping states meets.
 pub fn fit(
     spec: &TransformSpec,
     dataset: &Dataset,
     roles: &Roles,
-    target: &Path,
+    states: Option<&Path>,
     execution: &Execution,
-) -> Result<(Transform, Artifact)> {
+) -> Result<Fit> {
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
     check_rows(dataset, &source)?;
-    let mut fitter = Fitter::new(spec, &source.plan().columns, roles)?;
+    let plan = source.plan();
+    let mut fitter = Fitter::new(spec, &plan.columns, roles)?;
     check_leaks(&fitter, dataset, roles)?;
+    let mut reading = Reading::default();
+    match (states, fitter.next_scan()?) {
+        (Some(folder), Some(analysis)) => {
+            let mut kept = KeptAnalyses::new(folder, dataset, (spec, roles), plan)?;
+            let missing = kept.kept.missing(plan);
+            reading.add(&missing);
+            reading.set_aside(&kept.kept);
+            execution.progress.begin("transform", missing.extent(plan));
+            let state = fold_kept(&source, &analysis, &missing, &mut kept, execution)?;
+            execution.progress.end();
+            fitter.absorb(state.accumulator)?;
+        }
+        (_, Some(_)) => reading.add(&Missing::new(plan, |_| false)),
+        (_, None) => {}
+    }
     fitter.scan(&source, execution)?;
-    publish(fitter.finish()?, dataset, target)
+    Ok(Fit { transform: fitter.finish()?, reading })
 }
 
 /// Refuses a data set without training rows, from which nothing can be learned.
