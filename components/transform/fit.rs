@@ -24,7 +24,7 @@ use crate::session::{Exit, Session};
 /// Fit the operations on the training rows of a data set.
 ///
 /// The artifact holds the fitted transform (`transform.json`) and the map from its output columns to the columns of the
-/// data (`columns.json`).
+/// data (`columns.json`), and the schema of what comes out (`schema.pbtxt`).
 #[derive(Debug, Args)]
 pub(crate) struct FitArguments {
     /// A data set made by `ingest`.
@@ -43,6 +43,10 @@ pub(crate) struct FitArguments {
     partial: bool,
     #[command(flatten)]
     kept: KeepStateArgument,
+    /// Also write the statistics of what comes out of the training rows, as `sluice statistics` writes them; takes one more
+    /// scan.
+    #[arg(long, conflicts_with = "partial")]
+    output_statistics: bool,
     /// Go on from the state that `sluice transform merge` left because another scan is needed; with `--partial`.
     #[arg(
         id = "go_on",
@@ -109,7 +113,13 @@ pub(super) fn run(arguments: &FitArguments, session: &Session) -> Result<Answer>
     let (spec, roles) = arguments.operations.read()?;
     let fit = step::transform::fit(&spec, &dataset, &roles, states, &session.execution)?;
     arguments.kept.tell(&fit.reading, session);
-    let (transform, _) = step::transform::publish(fit.transform, &dataset, out)?;
+    let transform = fit.transform;
+    let statistics = arguments.output_statistics;
+    let statistics = statistics
+        .then(|| step::transform::output_statistics(&transform, &dataset, &session.execution))
+        .transpose()?;
+    let digest = dataset.artifact().digest();
+    let (transform, _) = step::transform::publish_of(transform, digest, statistics.as_ref(), out)?;
     Ok(answer(&transform, out, session))
 }
 

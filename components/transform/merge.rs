@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &MergeArguments, session: &Session) -> Result<Answe
     let out = &arguments.out.out;
     match TransformState::merge(&arguments.states)?.end()? {
         Round::Fitted { transform, data } => {
-            let (transform, _) = publish_of(*transform, &data, out)?;
+            let (transform, _) = publish_of(*transform, &data, None, out)?;
             Ok(fit::answer(&transform, out, session))
         }
         Round::Next(state) => {

@@ -111,6 +111,12 @@ impl StatisticsRecord {
     /// What writing meets.
     pub fn publish(&self, source_digest: &str, target: &Path) -> Result<Artifact> {
         let mut draft = Draft::new(target)?;
+        self.write(&mut draft)?;
+        draft.publish(STATISTICS_KIND, STATISTICS_VERSION, made_from([("data", source_digest)]))
+    }
+
+    /// Writes the files of the artifact to one that also holds other things.
+    pub(super) fn write(&self, draft: &mut Draft) -> Result<()> {
         draft.write_json(FILE, self)?;
         for subset in &self.subsets {
             let name = match self.subsets.len() {
@@ -119,8 +125,7 @@ impl StatisticsRecord {
             };
             draft.write_bytes(&name, &write_statistics(std::slice::from_ref(subset)))?;
         }
-        draft.write_bytes(PAGE, self.page().as_bytes())?;
-        draft.publish(STATISTICS_KIND, STATISTICS_VERSION, made_from([("data", source_digest)]))
+        draft.write_bytes(PAGE, self.page().as_bytes())
     }
 
     /// The page for people; the others are compared with the training rows.

@@ -11,16 +11,19 @@ use sluice_core::fold::{Missing, fold_kept};
 use sluice_core::plan::{PlanOptions, PlannedColumn};
 use sluice_core::role::Roles;
 use sluice_core::seam::{BatchSource as _, BatchTransform as _};
+use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::{Dataset, IngestError};
 use sluice_quality::schema::{read_schema, write_schema};
+use sluice_quality::statistics::{StatisticsOptions, compute_with};
 use sluice_source::FileSource;
-use sluice_transform::{Fitter, PlannedFeature, PlannedScan, Transform, TransformSpec};
+use sluice_transform::{Fitter, OfTrainingRows, PlannedFeature, PlannedScan, Transform, TransformSpec};
 
 use crate::check::planned_columns;
 use crate::spec::PipelineFile;
-use crate::step::apply::{column_map, output_schema};
+use crate::step::apply::{FeatureSource, column_map, output_schema};
 use crate::step::kept_states::Reading;
 use crate::step::schema::SCHEMA_FILE;
+use crate::step::statistics::{StatisticsRecord, spans_of};
 use crate::step::transform_state::KeptAnalyses;
 use crate::step::{TRAIN, made_from};
 
@@ -113,23 +116,51 @@ pub(super) fn check_leaks(fitter: &Fitter, dataset: &Dataset, roles: &Roles) -> 
 /// # Errors
 /// What writing meets.
 pub fn publish(transform: Transform, dataset: &Dataset, target: &Path) -> Result<(Transform, Artifact)> {
-    publish_of(transform, dataset.artifact().digest(), target)
+    publish_of(transform, dataset.artifact().digest(), None, target)
 }
 
-/// As [`publish`], of a data set with this digest.
+/// As [`publish`], of a data set with this digest, with the statistics of what comes out if they were computed.
 ///
 /// # Errors
 /// What writing meets.
-pub fn publish_of(transform: Transform, dataset: &str, target: &Path) -> Result<(Transform, Artifact)> {
+pub fn publish_of(
+    transform: Transform,
+    dataset: &str,
+    statistics: Option<&StatisticsRecord>,
+    target: &Path,
+) -> Result<(Transform, Artifact)> {
     let mut draft = Draft::new(target)?;
     draft.write_json(FILE, &transform)?;
     draft.write_json(COLUMNS_FILE, &column_map(transform.space()))?;
     let mut schema = read_schema("", SCHEMA_FILE)?;
     schema.replace(output_schema(transform.space()));
     draft.write_bytes(SCHEMA_FILE, write_schema(&schema).as_bytes())?;
+    if let Some(statistics) = statistics {
+        statistics.write(&mut draft)?;
+    }
     let made_from = made_from([("dataset", dataset)]);
     let artifact = draft.publish(TRANSFORM_KIND, TRANSFORM_VERSION, made_from)?;
     Ok((transform, artifact))
+}
+
+/// The statistics of what comes out of the training rows: of the table that `apply` writes for them, codes of levels
+/// counted as the categories that they are. Takes one more scan.
+///
+/// # Errors
+/// What reading and applying meet.
+pub fn output_statistics(
+    transform: &Transform,
+    dataset: &Dataset,
+    execution: &Execution,
+) -> Result<StatisticsRecord> {
+    let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
+    // Its own training rows must not see what it learnt of their labels.
+    let applied = OfTrainingRows::of(transform);
+    let features = FeatureSource::new(applied.as_ref(), &source)?;
+    let schema = output_schema(transform.space());
+    let options = StatisticsOptions::default().with_schema(&schema, &features.plan().columns);
+    let statistics = compute_with(&options, TRAIN, &features, execution)?;
+    Ok(StatisticsRecord { subsets: vec![DatasetStatistics { spans: spans_of(dataset), ..statistics }] })
 }
 
 /// Opens a fitted transform.
