@@ -88,6 +88,10 @@ pub(crate) struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rows_total: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) spans_read: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) spans_reused: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bytes_total: Option<u64>,

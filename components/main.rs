@@ -13,6 +13,7 @@ mod evaluate;
 mod executor;
 mod failure;
 mod ingest;
+mod kept;
 mod log;
 mod panics;
 mod pipeline_argument;

@@ -10,6 +10,7 @@ mod conformance;
 mod container;
 mod features;
 mod full_disk;
+mod kept_states;
 mod memory;
 mod one_scan;
 mod onnx;

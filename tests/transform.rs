@@ -400,3 +400,45 @@ fn a_row_that_a_transform_refuses_is_named_by_file_and_row() {
     let apply = place.sluice(&["transform", "apply", "transform", "new.csv", "--out", "out"]);
     place.assert_failure(&apply, 2, &["`new.csv`", "row 70001", "column `x`", "`3`"]);
 }
+
+#[test]
+fn what_came_out_is_described_as_statistics_describe_the_table() {
+    let place = Place::new();
+    trips(&place, 4_000);
+    let fit = |arguments: &[&str]| {
+        let mut all = vec!["transform", "fit", "data", "--label", "miles"];
+        for operation in [
+            "target_mean: {columns: [company], folds: 3, as: [mean miles]}",
+            "bag_of_words: {columns: [company], as: [words]}",
+            "impute: {columns: [fare], with: mean}",
+            "one_hot: [paid]",
+        ] {
+            all.extend(["--operation", operation]);
+        }
+        place.sluice(&[&all[..], arguments].concat()).exits(0);
+    };
+    fit(&["--out", "plain"]);
+    fit(&["--out", "transform", "--output-statistics", "--threads", "3"]);
+    let described = place.json("transform/statistics.json")["subsets"][0].clone();
+    assert_eq!((&described["name"], described["num_rows"].as_u64()), (&json!("train"), Some(3_197)));
+    apply(&place, "features", &[]);
+    let table = ["statistics", "features/part-00000.parquet", "--schema", "transform/schema.pbtxt"];
+    let table = place.sluice(&[&table[..], &["--json"]].concat()).exits(0).json()["subsets"][0].clone();
+    assert_eq!(described["columns"], table["columns"]);
+    let columns: Vec<&str> = described["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|column| column["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(columns, ["mean miles", "words.terms", "words.numbers", "fare", "paid"]);
+    let validate = ["validate", "transform/statistics.binpb", "--schema", "transform/schema.pbtxt"];
+    place.sluice(&validate).exits(0).says(&["ACCEPTED  0 errors, 0 warnings"]);
+    // The rest of the artifact is the same.
+    for name in ["transform.json", "columns.json", "schema.pbtxt"] {
+        let read = |folder: &str| fs_err::read(place.path(folder).join(name)).unwrap();
+        assert!(read("plain") == read("transform"), "{name}");
+    }
+    assert!(!place.path("plain/statistics.json").exists());
+    place.is_tidy();
+}

@@ -116,7 +116,12 @@ pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Answer>
         dry_run: arguments.dry_run,
         execution: session.execution.clone(),
     };
-    let report = run_pipeline(&file, &options, &mut |step| printer.event(&event(step), &line(step)))?;
+    let report = run_pipeline(&file, &options, &mut |step| {
+        for problem in &step.unusable_states {
+            printer.note(&format!("a state is made again: {problem}"));
+        }
+        printer.event(&event(step), &line(step));
+    })?;
     printer.result(&report, || text(&report, session));
     Ok(answer(&report))
 }
@@ -154,6 +159,8 @@ fn event(step: &StepReport) -> Event<'_> {
         state: serde_json::to_value(step.state).ok(),
         reason: Some(step.reason.as_str()).filter(|reason| !reason.is_empty()),
         rows: (step.rows > 0).then_some(step.rows),
+        spans_read: step.spans.map(|spans| spans.read),
+        spans_reused: step.spans.map(|spans| spans.reused),
         seconds: (!planned).then_some(step.duration.as_secs_f64()),
         ..Event::default()
     }
@@ -162,7 +169,13 @@ fn event(step: &StepReport) -> Event<'_> {
 /// What a step did, in one line.
 fn line(step: &StepReport) -> String {
     let (time, speed, told) = match step.state {
-        StepState::Ran => (duration(step.duration), rate(step.rows, step.duration), step.summary.clone()),
+        StepState::Ran => {
+            let mut told = step.summary.clone();
+            if let Some(spans) = step.spans {
+                told.push_str(&format!("; {} spans read, {} reused", spans.read, spans.reused));
+            }
+            (duration(step.duration), rate(step.rows, step.duration), told)
+        }
         StepState::Cached => ("cached".into(), String::new(), step.summary.clone()),
         StepState::WouldRun => ("would run".into(), String::new(), step.reason.clone()),
     };

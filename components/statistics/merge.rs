@@ -9,7 +9,7 @@ use sluice_pipeline::step::statistics::StatisticsRecord;
 
 use crate::answer::Answer;
 use crate::arguments::parse_shard;
-use crate::failure::ArgumentError;
+use crate::kept::{KeepStateArgument, apart};
 use crate::session::{Exit, Session};
 
 /// What can be done with states.
@@ -26,13 +26,13 @@ pub(crate) enum StatisticsAction {
 /// Arguments of `sluice statistics merge`.
 #[derive(Debug, Args)]
 pub(crate) struct MergeArguments {
-    /// The folders of states that `--partial` or `--keep-state` wrote.
+    /// States that `--partial` wrote, and folders of states that `--keep-state` wrote.
     #[arg(value_name = "STATE", required = true)]
     states: Vec<PathBuf>,
     /// The folder of the artifact; without, the statistics are only printed.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Also keep the merged state in this folder.
+    /// Also write the merged state to this folder.
     #[arg(long, value_name = "FOLDER")]
     keep_state: Option<PathBuf>,
 }
@@ -44,11 +44,10 @@ pub(crate) struct StateArguments {
     #[arg(long, value_name = "I/N", requires = "partial", value_parser = parse_shard)]
     pub(crate) shard: Option<Shard>,
     /// Write the state of what was read to `--out` instead of statistics, for `sluice statistics merge`.
-    #[arg(long, requires = "out", conflicts_with = "keep_state")]
+    #[arg(long, requires = "out")]
     pub(crate) partial: bool,
-    /// Also keep the state of every span in this folder, for `sluice statistics merge`.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) keep_state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) kept: KeepStateArgument,
 }
 
 impl StateArguments {
@@ -56,21 +55,11 @@ impl StateArguments {
     pub(crate) fn shard(&self) -> Shard {
         self.shard.unwrap_or(Shard::WHOLE)
     }
-
-    /// Whether a state is wanted.
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.partial || self.keep_state.is_some()
-    }
 }
 
 /// Merges; answers the statistics and the digest of what they were made from.
 pub(crate) fn merged(arguments: &MergeArguments) -> Result<(StatisticsRecord, String)> {
-    if let Some(folder) = &arguments.keep_state
-        && arguments.out.as_ref() == Some(folder)
-    {
-        let message = format!("`{}` cannot hold both the statistics and the state", folder.display());
-        return Err(ArgumentError::new(message, "give `--out` and `--keep-state` different folders").into());
-    }
+    apart(arguments.out.as_deref(), arguments.keep_state.as_deref())?;
     let state = StatisticsState::merge(&arguments.states)?;
     if let Some(folder) = &arguments.keep_state {
         state.publish(folder)?;

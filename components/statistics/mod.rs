@@ -10,8 +10,9 @@ use sluice_core::seam::BatchSource;
 use sluice_core::{Diagnostic, Result};
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::schema;
-use sluice_pipeline::step::state::StatisticsState;
+use sluice_pipeline::step::state::{Shard, StatisticsState};
 use sluice_pipeline::step::statistics::{StatisticsRecord, of_dataset, of_source};
+use sluice_pipeline::step::together::{Beside, together_kept};
 use sluice_quality::statistics::{CrossSpec, MAX_SLICES, SliceSpec, StatisticsError, StatisticsOptions};
 use sluice_report::rows;
 
@@ -50,6 +51,7 @@ Examples:
   sluice statistics dataset --subset train --columns fare,tips --slice \"company='Taxi, Inc.'\" --json
   sluice statistics dataset --schema schema.pbtxt --out statistics
   sluice statistics trips.parquet --label tips --cross fare,trip_miles --json
+  sluice statistics dataset --keep-state states --out statistics
   sluice statistics trips.parquet --shard 2/5 --partial --out part-2
   sluice statistics merge part-1 part-2 part-3 part-4 part-5 --out statistics";
 
@@ -170,28 +172,32 @@ pub(crate) fn run(arguments: &StatisticsArguments, session: &Session) -> Result<
             (arguments.options(&files.plan().columns)?, digest, Data::Files(Box::new(files)))
         }
     };
-    if states.is_wanted() {
+    let (out, shard) = (arguments.out.as_deref(), states.shard());
+    if let (true, Some(out)) = (states.partial, out) {
         let state = match &data {
             Data::Dataset(dataset) => {
-                StatisticsState::of_dataset(dataset, subset, &options, states.shard(), execution)?
+                StatisticsState::of_dataset(dataset, subset, &options, shard, execution)?
             }
-            Data::Files(files) => {
-                StatisticsState::of_source(files.as_ref(), &options, states.shard(), execution)?
-            }
+            Data::Files(files) => StatisticsState::of_source(files.as_ref(), &options, shard, execution)?,
         };
-        if let (true, Some(out)) = (states.partial, &arguments.out) {
-            return merge::published(&state, out, session);
-        }
-        if let Some(folder) = &states.keep_state {
-            state.publish(folder)?;
-        }
-        return answer(&state.finish()?.0, &digest, arguments.out.as_deref(), session);
+        return merge::published(&state, out, session);
     }
-    let record = match &data {
-        Data::Dataset(dataset) => of_dataset(dataset, subset, &options, execution)?,
-        Data::Files(files) => of_source(files.as_ref(), &options, execution)?,
+    let record = match (&data, states.kept.folder(out)?) {
+        (Data::Dataset(dataset), Some(folder)) => {
+            let beside = Beside::default();
+            let together = together_kept((dataset, subset), &options, beside, folder, execution)?;
+            states.kept.tell(&together.reading, session);
+            together.statistics
+        }
+        (Data::Dataset(dataset), None) => of_dataset(dataset, subset, &options, execution)?,
+        (Data::Files(files), Some(folder)) => {
+            let state = StatisticsState::of_source(files.as_ref(), &options, Shard::WHOLE, execution)?;
+            state.keep(folder)?;
+            state.finish()?.0
+        }
+        (Data::Files(files), None) => of_source(files.as_ref(), &options, execution)?,
     };
-    answer(&record, &digest, arguments.out.as_deref(), session)
+    answer(&record, &digest, out, session)
 }
 
 fn answer(record: &StatisticsRecord, digest: &str, out: Option<&Path>, session: &Session) -> Result<Answer> {

@@ -18,13 +18,15 @@ use sluice_transform::{Operation, Transform, TransformSpec};
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, parse_shard};
 use crate::failure::ArgumentError;
+use crate::kept::KeepStateArgument;
 use crate::pipeline_argument::PipelineArgument;
 use crate::session::{Exit, Session};
 
 /// Fit the operations on the training rows of a data set.
 ///
 /// The artifact holds the fitted transform (`transform.json`) and the map from its output columns to the columns of the
-/// data (`columns.json`). Counts of values that exceed `--memory` lie on disk beside it until the rows are read.
+/// data (`columns.json`), and the schema of what comes out (`schema.pbtxt`). Counts of values that exceed `--memory` lie on
+/// disk beside it until the rows are read.
 #[derive(Debug, Args)]
 pub(crate) struct FitArguments {
     /// A data set made by `ingest`.
@@ -41,6 +43,12 @@ pub(crate) struct FitArguments {
     /// Write the state of what was read to `--out` instead of a transform, for `sluice transform merge`.
     #[arg(long)]
     partial: bool,
+    #[command(flatten)]
+    kept: KeepStateArgument,
+    /// Also write the statistics of what comes out of the training rows, as `sluice statistics` writes them; takes one more
+    /// scan.
+    #[arg(long, conflicts_with = "partial")]
+    output_statistics: bool,
     /// Go on from the state that `sluice transform merge` left because another scan is needed; with `--partial`.
     #[arg(
         id = "go_on",
@@ -104,8 +112,17 @@ pub(super) fn run(arguments: &FitArguments, session: &Session) -> Result<Answer>
     if arguments.partial {
         return partial(arguments, &dataset, out, (session, &execution));
     }
+    let states = arguments.kept.folder(Some(out))?;
     let (spec, roles) = arguments.operations.read()?;
-    let (transform, _) = step::transform::fit(&spec, &dataset, &roles, out, &execution)?;
+    let fit = step::transform::fit(&spec, &dataset, &roles, states, &execution)?;
+    arguments.kept.tell(&fit.reading, session);
+    let transform = fit.transform;
+    let statistics = arguments.output_statistics;
+    let statistics = statistics
+        .then(|| step::transform::output_statistics(&transform, &dataset, &execution))
+        .transpose()?;
+    let digest = dataset.artifact().digest();
+    let (transform, _) = step::transform::publish_of(transform, digest, statistics.as_ref(), out)?;
     Ok(answer(&transform, out, session))
 }
 

@@ -21,7 +21,7 @@ use super::fit;
 /// operations, roles, columns or scans, the same rows twice and a missing shard are errors.
 #[derive(Debug, Args)]
 pub(crate) struct MergeArguments {
-    /// The folders of states that `--partial` wrote.
+    /// States that `--partial` wrote, and folders of states that `transform fit --keep-state` wrote.
     #[arg(value_name = "STATE", required = true)]
     states: Vec<PathBuf>,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &MergeArguments, session: &Session) -> Result<Answe
     let out = &arguments.out.out;
     match TransformState::merge(&arguments.states)?.end()? {
         Round::Fitted { transform, data } => {
-            let (transform, _) = publish_of(*transform, &data, out)?;
+            let (transform, _) = publish_of(*transform, &data, None, out)?;
             Ok(fit::answer(&transform, out, session))
         }
         Round::Next(state) => {

@@ -34,7 +34,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     ],
     demands: &[],
     // States are for those who spread the work themselves.
-    omits: &["shard", "partial", "go_on"],
+    omits: &["shard", "partial", "go_on", "keep_state"],
     on_error: None,
 };
 
@@ -48,6 +48,7 @@ Examples:
   sluice transform apply transform dataset --subset train --keep tips --matrix f32 --out features
   sluice transform plan --pipeline pipeline.yaml
   sluice transform suggest statistics --label tips --out transform.yaml
+  sluice transform fit dataset --pipeline pipeline.yaml --keep-state states --out transform
   sluice transform fit dataset --pipeline pipeline.yaml --shard 2/5 --partial --out part-2
   sluice transform merge part-1 part-2 part-3 part-4 part-5 --out transform
 

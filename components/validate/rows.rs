@@ -10,9 +10,8 @@ use sluice_core::error::CommonError;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchSource;
 use sluice_pipeline::spec::from_yaml;
-use sluice_pipeline::step::statistics::{
-    Beside, StatisticsRecord, Together, together, together_of_source, with_schema,
-};
+use sluice_pipeline::step::statistics::{StatisticsRecord, with_schema};
+use sluice_pipeline::step::together::{Beside, Together, together, together_of_source};
 use sluice_pipeline::step::validate::{Rows, RowsError, ValidationRecord};
 use sluice_quality::QualityError;
 use sluice_quality::rules::{RowChecks, RowCounts, Rule, UniqueKey};

@@ -103,6 +103,13 @@ impl Dataset {
         &self.record
     }
 
+    /// The digest of the rows of a subset in a span, or of all its rows in a data set without spans, as the manifest has it.
+    #[must_use]
+    pub fn rows_digest(&self, subset: &str, span: Option<u64>) -> Option<&str> {
+        let file = self.artifact.manifest().files.get(&file_of(subset, span))?;
+        Some(&file.sha256)
+    }
+
     /// The rows of a subset, as a source.
     ///
     /// # Errors

@@ -12,10 +12,12 @@
 //! passes its share of the limit.
 
 mod error;
+mod kept;
 mod partial;
 mod room;
 mod scan;
 mod schedule;
+mod shared;
 
 use std::ops::Range;
 
@@ -26,6 +28,7 @@ use crate::group::GroupTables;
 use crate::seam::BatchSource;
 
 pub use error::FoldError;
+pub use kept::{Missing, PartStates, fold_kept};
 pub use partial::{Part, Partial, State};
 pub use schedule::{Full, Task, in_order, in_order_weighed};
 

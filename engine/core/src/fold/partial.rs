@@ -71,7 +71,7 @@ impl<A> Tree<A> {
 
 /// The complete subtrees of a span, by their place.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Forest<A>(Vec<Tree<A>>);
+pub(super) struct Forest<A>(pub(super) Vec<Tree<A>>);
 
 impl<A> Default for Forest<A> {
     fn default() -> Self {
@@ -148,6 +148,23 @@ pub struct Part {
     pub splits: u64,
 }
 
+impl Part {
+    /// The part that a section of a plan is.
+    #[must_use]
+    pub fn of(section: &Section) -> Self {
+        Self {
+            span: section.span,
+            digest: section.digest.clone(),
+            splits: section.splits.end - section.splits.start,
+        }
+    }
+
+    /// Span and digest, for messages.
+    pub(super) fn named(&self) -> String {
+        format!("{self} ({})", self.digest.get(..12).unwrap_or(&self.digest))
+    }
+}
+
 impl std::fmt::Display for Part {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.span {
@@ -161,27 +178,35 @@ impl std::fmt::Display for Part {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Partial<A> {
     /// Ascending in their spans.
-    parts: Vec<PartState<A>>,
+    pub(super) parts: Vec<PartState<A>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct PartState<A> {
-    part: Part,
+pub(super) struct PartState<A> {
+    pub(super) part: Part,
     /// What the span's state is before its first row: a span without rows still has columns.
-    empty: State<A>,
-    forest: Forest<A>,
+    pub(super) empty: State<A>,
+    pub(super) forest: Forest<A>,
+}
+
+impl<A> Partial<A> {
+    /// The window, in order: the spans of all sources that it was made from, or the one source.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().map(|state| &state.part)
+    }
+
+    /// Rows read.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.parts.iter().flat_map(|state| &state.forest.0).map(|tree| tree.state.rows).sum()
+    }
 }
 
 impl<A: Accumulator> Partial<A> {
     /// No splits yet.
     pub(super) fn new(sections: &[Section], empty: impl Fn() -> State<A>) -> Self {
-        let part = |section: &Section| Part {
-            span: section.span,
-            digest: section.digest.clone(),
-            splits: section.splits.end - section.splits.start,
-        };
         let parts = sections.iter().map(|section| PartState {
-            part: part(section),
+            part: Part::of(section),
             empty: empty(),
             forest: Forest::default(),
         });
@@ -197,17 +222,6 @@ impl<A: Accumulator> Partial<A> {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         self.parts.iter().map(|part| part.forest.size_bytes()).sum()
-    }
-
-    /// The window, in order: the spans of all sources that it was made from, or the one source.
-    pub fn parts(&self) -> impl Iterator<Item = &Part> {
-        self.parts.iter().map(|state| &state.part)
-    }
-
-    /// Rows read.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.parts.iter().flat_map(|state| &state.forest.0).map(|tree| tree.state.rows).sum()
     }
 
     /// Joins another state of the same window or of other spans; which of the two comes first does not matter.
@@ -277,11 +291,14 @@ impl<A: Accumulator> Partial<A> {
 }
 
 fn other_source(expected: &Part, found: &Part) -> crate::error::Error {
-    let named = |part: &Part| format!("{part} ({})", part.digest.get(..12).unwrap_or(&part.digest));
-    FoldError::OtherSource { expected: named(expected), found: named(found) }.into()
+    FoldError::OtherSource { expected: expected.named(), found: found.named() }.into()
 }
 
-fn join<A: Accumulator>(earlier: &mut Option<State<A>>, later: State<A>, room: Option<&Room>) -> Result<()> {
+pub(super) fn join<A: Accumulator>(
+    earlier: &mut Option<State<A>>,
+    later: State<A>,
+    room: Option<&Room>,
+) -> Result<()> {
     match earlier {
         Some(earlier) => earlier.merge(later, room),
         None => {
@@ -345,7 +362,7 @@ struct Header {
 
 const MAGIC: &str = "sluice-state";
 
-impl<A: Accumulator + Serialize> Partial<A> {
+impl<A: Serialize> Partial<A> {
     /// The bytes in which a partial state travels.
     ///
     /// # Errors

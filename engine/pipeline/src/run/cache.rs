@@ -6,63 +6,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use serde::Serialize;
 use serde_json::Value;
 
-use sluice_core::artifact::{EngineRecord, hex_digest, sweep_drafts};
-use sluice_core::error::{CommonError, Result};
+use sluice_core::artifact::sweep_drafts;
 
 use super::earlier::numbers;
 use super::step_name::StepName;
-
-/// What a step depends on, by name. Equal parts give equal bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct KeyParts(BTreeMap<String, String>);
-
-impl KeyParts {
-    /// The engine itself: another version or processor level may round otherwise.
-    pub(super) fn new() -> Self {
-        let engine = EngineRecord::current();
-        Self::default().with("engine", format!("{} {}", engine.version, engine.cpu_level))
-    }
-
-    /// Adds the digest of an input.
-    pub(super) fn with(mut self, name: &str, digest: impl Into<String>) -> Self {
-        self.0.insert(name.into(), digest.into());
-        self
-    }
-
-    /// Adds options.
-    pub(super) fn with_options<T: Serialize>(self, name: &str, options: &T) -> Result<Self> {
-        let bytes = serde_json::to_vec(options).map_err(|error| CommonError::Internal(error.to_string()))?;
-        Ok(self.with(name, hex_digest(&bytes)))
-    }
-
-    /// The key: the first 32 hex digits of the SHA-256 of the parts.
-    pub(super) fn key(&self) -> Result<String> {
-        let bytes = serde_json::to_vec(&self.0).map_err(|error| CommonError::Internal(error.to_string()))?;
-        Ok(hex_digest(&bytes)[..32].to_owned())
-    }
-
-    pub(super) fn to_json(&self) -> Value {
-        serde_json::to_value(&self.0).unwrap_or_default()
-    }
-
-    /// What differs from the parts of an earlier run, in words.
-    pub(super) fn changes_since(&self, earlier: &Self) -> String {
-        let changed: Vec<&str> = self
-            .0
-            .iter()
-            .filter(|(name, digest)| earlier.0.get(*name) != Some(*digest))
-            .map(|(name, _)| name.as_str())
-            .chain(earlier.0.keys().filter(|name| !self.0.contains_key(*name)).map(String::as_str))
-            .collect();
-        match changed.as_slice() {
-            [] => "its artifact is gone".into(),
-            names => format!("changed: {}", names.join(", ")),
-        }
-    }
-}
+use crate::key::KeyParts;
+use crate::step::state::STATE_KIND;
+use crate::step::transform_state::TRANSFORM_STATE_KIND;
 
 /// The artifacts of all runs, by step and key.
 #[derive(Clone, Debug)]
@@ -77,9 +29,15 @@ impl Store {
 
     /// Removes what killed runs have left of artifacts, whatever their keys; runs at work keep theirs.
     pub(super) fn sweep(&self) {
-        for step in StepName::ALL {
-            sweep_drafts(&self.root.join(step.folder().unwrap_or(step.name())));
+        let steps = StepName::ALL.into_iter().map(|step| step.folder().unwrap_or(step.name()));
+        for folder in steps.chain([STATE_KIND, TRANSFORM_STATE_KIND]) {
+            sweep_drafts(&self.root.join(folder));
         }
+    }
+
+    /// Where the artifacts are, by kind.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Where the artifact of a step with this key is, or will be.
@@ -108,24 +66,8 @@ fn parts_of(record: &Path) -> Option<BTreeMap<StepName, KeyParts>> {
                 let name: StepName = serde_json::from_value(step.get("name")?.clone()).ok()?;
                 let parts: BTreeMap<String, String> =
                     serde_json::from_value(step.get("made_from")?.clone()).ok()?;
-                Some((name, KeyParts(parts)))
+                Some((name, KeyParts::from(parts)))
             })
             .collect(),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_is_named() {
-        let parts = KeyParts::default().with("dataset", "a").with("options", "x");
-        let other = KeyParts::default().with("dataset", "a").with("options", "y");
-        assert_ne!(parts.key().unwrap(), other.key().unwrap());
-        assert_eq!(parts.key().unwrap(), parts.clone().key().unwrap());
-        assert_eq!(other.changes_since(&parts), "changed: options");
-        assert_eq!(parts.changes_since(&parts), "its artifact is gone");
-        assert_eq!(parts.changes_since(&KeyParts::default().with("dataset", "a")), "changed: options");
-    }
 }

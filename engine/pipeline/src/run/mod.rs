@@ -23,6 +23,7 @@ use sluice_delivery::Pushed;
 use sluice_evaluation::Evaluation;
 
 use crate::spec::PipelineFile;
+use crate::step::kept_states::SpanCounts;
 use crate::step::validate::ValidationRecord;
 
 pub use step_name::StepName;
@@ -83,6 +84,12 @@ pub struct StepReport {
     pub summary: String,
     /// Rows that it read; 0 when it did not run.
     pub rows: u64,
+    /// Of data with spans, how many were read, and of how many the state of an earlier run was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spans: Option<SpanCounts>,
+    /// States of spans that were there but could not be used, and why; their rows were read again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unusable_states: Vec<String>,
     /// How long it took.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub duration: Duration,

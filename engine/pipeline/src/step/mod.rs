@@ -4,12 +4,14 @@
 pub mod apply;
 pub mod evaluate;
 pub mod ingest;
+pub mod kept_states;
 pub mod predict;
 pub mod push;
 pub mod schema;
 pub mod state;
 pub mod statistics;
 mod statistics_files;
+pub mod together;
 pub mod train;
 pub mod transform;
 pub mod transform_state;

@@ -14,13 +14,14 @@ use sluice_core::artifact::{Artifact, Draft, EngineRecord};
 use sluice_core::column::ColumnKind;
 use sluice_core::error::{Diagnostic, ErrorKind, Result};
 use sluice_core::execution::Execution;
-use sluice_core::fold::{Partial, fold_splits};
+use sluice_core::fold::{Part, Partial, fold_splits};
 use sluice_core::plan::{Plan, PlanOptions, PlannedColumn};
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::Dataset;
 use sluice_quality::statistics::{Statistics, StatisticsOptions, finish};
 
+use super::kept_states::{Kept, check_folder, states_in};
 use super::statistics::{StatisticsRecord, spans_of};
 use crate::step::made_from;
 
@@ -75,6 +76,18 @@ pub enum StateError {
         /// What it holds here.
         found: ColumnKind,
     },
+    /// A state that lies where that of other rows or options belongs.
+    #[error("`{path}` is not the state that its name says")]
+    Moved {
+        /// The state.
+        path: String,
+    },
+    /// An artifact where a folder of states is wanted.
+    #[error("`{path}` is an artifact, not a folder of states")]
+    NotAFolderOfStates {
+        /// The artifact.
+        path: String,
+    },
     /// Nothing to merge.
     #[error("there is no state to merge")]
     Nothing,
@@ -92,6 +105,8 @@ impl Diagnostic for StateError {
                 Self::OtherOptions { .. } => "make all states with the same options",
                 Self::OtherEngine { .. } => "make all states with this version",
                 Self::OtherColumn { .. } => "write the column with one type, or leave it out with `exclude`",
+                Self::Moved { .. } => "remove it; it is made again",
+                Self::NotAFolderOfStates { .. } => "name a folder that holds nothing else, or a new one",
                 Self::Nothing => "name the folders of the states",
             }
             .into(),
@@ -233,6 +248,15 @@ impl StatisticsState {
         draft.publish(STATE_KIND, STATE_VERSION, made_from([("data", &self.data_digest())]))
     }
 
+    /// Writes the artifact to where a folder of states has that of a whole source.
+    ///
+    /// # Errors
+    /// [`StateError::NotAFolderOfStates`], and what writing meets.
+    pub fn keep(&self, folder: &Path) -> Result<Artifact> {
+        check_folder(folder)?;
+        self.publish(&folder.join(STATE_KIND).join(format!("all-{}", self.data_digest())))
+    }
+
     /// Opens the artifact.
     ///
     /// # Errors
@@ -255,14 +279,14 @@ impl StatisticsState {
         Ok(Self { record, partials })
     }
 
-    /// Opens and merges the states in these folders, in any order.
+    /// Opens and merges the states in these folders, in any order; of a folder that `--keep-state` wrote, all.
     ///
     /// # Errors
     /// [`StateError`] and `FoldError` where they do not fit together, and what opening meets.
     pub fn merge(folders: &[impl AsRef<Path>]) -> Result<Self> {
         let mut whole: Option<(String, Self)> = None;
-        for folder in folders {
-            let (path, state) = (folder.as_ref().display().to_string(), Self::open(folder.as_ref())?);
+        for folder in states_in(folders, STATE_KIND)? {
+            let (path, state) = (folder.display().to_string(), Self::open(&folder)?);
             match &mut whole {
                 None => whole = Some((path, state)),
                 Some((first, whole)) => whole.join(first, state, &path)?,
@@ -335,6 +359,53 @@ impl StatisticsState {
 
     fn data_digest(&self) -> String {
         self.record.data.join("+")
+    }
+}
+
+/// The states of statistics of one subset, kept span by span.
+#[derive(Debug)]
+pub(super) struct KeptStatistics<'a> {
+    pub(super) kept: Kept<'a>,
+    options: &'a StatisticsOptions,
+    columns: Vec<PlannedColumn>,
+}
+
+impl<'a> KeptStatistics<'a> {
+    /// Those in `folder` of statistics with these options.
+    pub(super) fn new(
+        folder: &Path,
+        (dataset, subset): (&'a Dataset, &'a str),
+        options: &'a StatisticsOptions,
+        plan: &Plan,
+    ) -> Result<Self> {
+        let kind = (STATE_KIND, STATE_VERSION);
+        let kept = Kept::new(folder, kind, (dataset, subset), &(options, &plan.columns))?;
+        Ok(Self { kept, options, columns: plan.columns.clone() })
+    }
+
+    /// The state of a part.
+    pub(super) fn take(&self, part: &Part) -> Result<Partial<Statistics>> {
+        let place = self.kept.place(part)?;
+        let mut state = StatisticsState::open(place.path())?;
+        let moved = || StateError::Moved { path: place.path().display().to_string() };
+        Ok(state.partials.remove(self.kept.subset()).ok_or_else(moved)?)
+    }
+
+    /// Keeps the state of a part, which may be borrowed from that of a shared scan.
+    pub(super) fn keep<S: Serialize>(&self, state: &Partial<S>) -> Result<()> {
+        let Some(part) = state.parts().next() else { return Ok(()) };
+        let place = self.kept.place(part)?;
+        let subset = SubsetRecord { columns: self.columns.clone(), num_rows: state.rows() };
+        let record = StateRecord {
+            options: self.options.clone(),
+            data: vec![place.rows.clone()],
+            spans: part.span.into_iter().collect(),
+            subsets: BTreeMap::from([(self.kept.subset().to_owned(), subset)]),
+        };
+        place.publish(&self.kept, |draft| {
+            draft.write_json(FILE, &record)?;
+            draft.write_bytes(&file_of(self.kept.subset()), &state.to_bytes(STATE_KIND, STATE_VERSION)?)
+        })
     }
 }
 

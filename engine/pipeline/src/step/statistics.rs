@@ -1,26 +1,20 @@
 //! Statistics: what is in each subset.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use sluice_core::Accumulator;
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
-use sluice_core::fold::{State, fold};
 use sluice_core::plan::PlanOptions;
-use sluice_core::role::Roles;
 use sluice_core::schema::Schema;
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::Dataset;
-use sluice_quality::rules::{RowChecks, RowCounts};
-use sluice_quality::statistics::{Statistics, StatisticsOptions, compute_with, finish};
+use sluice_quality::statistics::{StatisticsOptions, compute_with};
 use sluice_quality::tfdv::write_statistics;
 use sluice_report::html::{StatisticsPageOptions, statistics_page};
-use sluice_transform::{Fitter, Transform, TransformSpec};
 
 use crate::step::{TRAIN, made_from, statistics_files};
 
@@ -82,109 +76,6 @@ pub(super) fn spans_of(dataset: &Dataset) -> Vec<u64> {
     dataset.record().spans.iter().map(|span| span.span).collect()
 }
 
-/// What shares the scan of statistics.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Beside<'a> {
-    /// A transform that is fitted on the training rows, and what columns are for.
-    pub transform: Option<(&'a TransformSpec, &'a Roles)>,
-    /// Rules and keys that are counted in the rows of every subset, and the columns shown with examples.
-    pub rows: Option<(&'a RowChecks, &'a [String])>,
-}
-
-impl Beside<'_> {
-    /// Whether anything does.
-    #[must_use]
-    pub fn is_some(&self) -> bool {
-        self.transform.is_some() || self.rows.is_some()
-    }
-}
-
-/// What one scan of a data set answered.
-#[derive(Debug, Default)]
-pub struct Together {
-    /// The statistics.
-    pub statistics: StatisticsRecord,
-    /// The fitted transform, where it was asked for.
-    pub transform: Option<Transform>,
-    /// What was counted for rules and keys in each subset, where they were asked for.
-    pub rows: BTreeMap<String, RowCounts>,
-}
-
-/// The statistics of every subset, with what shares their scan: the rows are read once for all of it, and again only
-/// where operations of the transform need constants of others first. The results are those of the steps alone, bit by
-/// bit.
-///
-/// # Errors
-/// What reading, fitting and evaluating meet; which of the steps it concerns, only running them alone tells.
-pub fn together(
-    dataset: &Dataset,
-    options: &StatisticsOptions,
-    beside: Beside<'_>,
-    execution: &Execution,
-) -> Result<Together> {
-    let mut together = Together::default();
-    for name in dataset.record().subsets.keys() {
-        let source = dataset.subset(name, PlanOptions::default(), execution)?;
-        let transform = beside.transform.filter(|_| name == TRAIN);
-        together.add(name, &source, options, Beside { transform, ..beside }, execution)?;
-    }
-    for subset in &mut together.statistics.subsets {
-        subset.spans = spans_of(dataset);
-    }
-    Ok(together)
-}
-
-/// As [`together`], of a source that is not shared out: one subset, `all`.
-///
-/// # Errors
-/// As [`together`].
-pub fn together_of_source(
-    source: &dyn BatchSource,
-    options: &StatisticsOptions,
-    beside: Beside<'_>,
-    execution: &Execution,
-) -> Result<Together> {
-    let mut together = Together::default();
-    together.add("all", source, options, beside, execution)?;
-    Ok(together)
-}
-
-impl Together {
-    /// Reads a subset once.
-    fn add(
-        &mut self,
-        name: &str,
-        source: &dyn BatchSource,
-        options: &StatisticsOptions,
-        beside: Beside<'_>,
-        execution: &Execution,
-    ) -> Result<()> {
-        let plan = source.plan();
-        let statistics = Statistics::new(options, &plan.columns)?.for_plan(plan);
-        let fitter =
-            beside.transform.map(|(spec, roles)| Fitter::new(spec, &plan.columns, roles)).transpose()?;
-        let analysis = fitter.as_ref().map(Fitter::next_scan).transpose()?.flatten();
-        let scan = beside.rows.map(|(checks, key)| checks.scan(plan, key));
-        let all = (statistics, (analysis, scan.transpose()?));
-        let also = [(beside.transform.is_some(), ", transform"), (beside.rows.is_some(), ", rules")];
-        let also: String = also.into_iter().filter_map(|(is_there, what)| is_there.then_some(what)).collect();
-        execution.progress.begin(&format!("statistics of {name}{also}"), plan.extent());
-        let State { groups, rows, accumulator } = fold(source, &all, execution)?;
-        execution.progress.end();
-        let (statistics, (analysis, scan)) = accumulator;
-        self.statistics.subsets.push(finish(name, State { groups, rows, accumulator: statistics }));
-        if let Some(mut fitter) = fitter {
-            analysis.map_or(Ok(()), |analysis| fitter.absorb(analysis))?;
-            fitter.scan(source, execution)?;
-            self.transform = Some(fitter.finish()?);
-        }
-        if let Some(scan) = scan {
-            self.rows.insert(name.to_owned(), scan.finish());
-        }
-        Ok(())
-    }
-}
-
 /// The statistics of a source that is not shared out: one subset, `all`.
 ///
 /// # Errors
@@ -220,6 +111,12 @@ impl StatisticsRecord {
     /// What writing meets.
     pub fn publish(&self, source_digest: &str, target: &Path) -> Result<Artifact> {
         let mut draft = Draft::new(target)?;
+        self.write(&mut draft)?;
+        draft.publish(STATISTICS_KIND, STATISTICS_VERSION, made_from([("data", source_digest)]))
+    }
+
+    /// Writes the files of the artifact to one that also holds other things.
+    pub(super) fn write(&self, draft: &mut Draft) -> Result<()> {
         draft.write_json(FILE, self)?;
         for subset in &self.subsets {
             let name = match self.subsets.len() {
@@ -228,8 +125,7 @@ impl StatisticsRecord {
             };
             draft.write_bytes(&name, &write_statistics(std::slice::from_ref(subset)))?;
         }
-        draft.write_bytes(PAGE, self.page().as_bytes())?;
-        draft.publish(STATISTICS_KIND, STATISTICS_VERSION, made_from([("data", source_digest)]))
+        draft.write_bytes(PAGE, self.page().as_bytes())
     }
 
     /// The page for people; the others are compared with the training rows.

@@ -7,18 +7,24 @@ use serde::Serialize;
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::error::{Diagnostic, ErrorKind, Result};
 use sluice_core::execution::Execution;
+use sluice_core::fold::{Missing, fold_kept};
 use sluice_core::plan::{PlanOptions, PlannedColumn};
 use sluice_core::role::Roles;
 use sluice_core::seam::{BatchSource as _, BatchTransform as _};
+use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::{Dataset, IngestError};
 use sluice_quality::schema::{read_schema, write_schema};
+use sluice_quality::statistics::{StatisticsOptions, compute_with};
 use sluice_source::FileSource;
-use sluice_transform::{Fitter, PlannedFeature, PlannedScan, Transform, TransformSpec};
+use sluice_transform::{Fitter, OfTrainingRows, PlannedFeature, PlannedScan, Transform, TransformSpec};
 
 use crate::check::planned_columns;
 use crate::spec::PipelineFile;
-use crate::step::apply::{column_map, output_schema};
+use crate::step::apply::{FeatureSource, column_map, output_schema};
+use crate::step::kept_states::Reading;
 use crate::step::schema::SCHEMA_FILE;
+use crate::step::statistics::{StatisticsRecord, spans_of};
+use crate::step::transform_state::KeptAnalyses;
 use crate::step::{TRAIN, made_from};
 
 /// The artifact's kind.
@@ -29,23 +35,49 @@ const FILE: &str = "transform.json";
 /// The map from output columns to the columns of the data.
 const COLUMNS_FILE: &str = "columns.json";
 
-/// Fits a transform on the training rows and writes it.
+/// A transform, and what fitting it has read.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// The transform.
+    pub transform: Transform,
+    /// What was read in the first scan; a transform of several scans reads every row in the later ones.
+    pub reading: Reading,
+}
+
+/// Fits a transform on the training rows. With a folder of states, spans whose state is kept there are not read in the
+/// first scan, and the states of the others are kept there; the transform is the same bytes.
 ///
 /// # Errors
-/// What fitting and writing meet.
+/// What fitting meets; `StateError` for a folder that is something else, and what keeping states meets.
 pub fn fit(
     spec: &TransformSpec,
     dataset: &Dataset,
     roles: &Roles,
-    target: &Path,
+    states: Option<&Path>,
     execution: &Execution,
-) -> Result<(Transform, Artifact)> {
+) -> Result<Fit> {
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
     check_rows(dataset, &source)?;
-    let mut fitter = Fitter::new(spec, &source.plan().columns, roles)?;
+    let plan = source.plan();
+    let mut fitter = Fitter::new(spec, &plan.columns, roles)?;
     check_leaks(&fitter, dataset, roles)?;
+    let mut reading = Reading::default();
+    match (states, fitter.next_scan()?) {
+        (Some(folder), Some(analysis)) => {
+            let mut kept = KeptAnalyses::new(folder, dataset, (spec, roles), plan)?;
+            let missing = kept.kept.missing(plan);
+            reading.add(&missing);
+            reading.set_aside(&kept.kept);
+            execution.progress.begin("transform", missing.extent(plan));
+            let state = fold_kept(&source, &analysis, &missing, &mut kept, execution)?;
+            execution.progress.end();
+            fitter.absorb(state.accumulator)?;
+        }
+        (_, Some(_)) => reading.add(&Missing::new(plan, |_| false)),
+        (_, None) => {}
+    }
     fitter.scan(&source, execution)?;
-    publish(fitter.finish()?, dataset, target)
+    Ok(Fit { transform: fitter.finish()?, reading })
 }
 
 /// Refuses a data set without training rows, from which nothing can be learned.
@@ -84,23 +116,51 @@ pub(super) fn check_leaks(fitter: &Fitter, dataset: &Dataset, roles: &Roles) -> 
 /// # Errors
 /// What writing meets.
 pub fn publish(transform: Transform, dataset: &Dataset, target: &Path) -> Result<(Transform, Artifact)> {
-    publish_of(transform, dataset.artifact().digest(), target)
+    publish_of(transform, dataset.artifact().digest(), None, target)
 }
 
-/// As [`publish`], of a data set with this digest.
+/// As [`publish`], of a data set with this digest, with the statistics of what comes out if they were computed.
 ///
 /// # Errors
 /// What writing meets.
-pub fn publish_of(transform: Transform, dataset: &str, target: &Path) -> Result<(Transform, Artifact)> {
+pub fn publish_of(
+    transform: Transform,
+    dataset: &str,
+    statistics: Option<&StatisticsRecord>,
+    target: &Path,
+) -> Result<(Transform, Artifact)> {
     let mut draft = Draft::new(target)?;
     draft.write_json(FILE, &transform)?;
     draft.write_json(COLUMNS_FILE, &column_map(transform.space()))?;
     let mut schema = read_schema("", SCHEMA_FILE)?;
     schema.replace(output_schema(transform.space()));
     draft.write_bytes(SCHEMA_FILE, write_schema(&schema).as_bytes())?;
+    if let Some(statistics) = statistics {
+        statistics.write(&mut draft)?;
+    }
     let made_from = made_from([("dataset", dataset)]);
     let artifact = draft.publish(TRANSFORM_KIND, TRANSFORM_VERSION, made_from)?;
     Ok((transform, artifact))
+}
+
+/// The statistics of what comes out of the training rows: of the table that `apply` writes for them, codes of levels
+/// counted as the categories that they are. Takes one more scan.
+///
+/// # Errors
+/// What reading and applying meet.
+pub fn output_statistics(
+    transform: &Transform,
+    dataset: &Dataset,
+    execution: &Execution,
+) -> Result<StatisticsRecord> {
+    let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
+    // Its own training rows must not see what it learnt of their labels.
+    let applied = OfTrainingRows::of(transform);
+    let features = FeatureSource::new(applied.as_ref(), &source)?;
+    let schema = output_schema(transform.space());
+    let options = StatisticsOptions::default().with_schema(&schema, &features.plan().columns);
+    let statistics = compute_with(&options, TRAIN, &features, execution)?;
+    Ok(StatisticsRecord { subsets: vec![DatasetStatistics { spans: spans_of(dataset), ..statistics }] })
 }
 
 /// Opens a fitted transform.

@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use sluice_core::artifact::{Artifact, Draft, EngineRecord};
 use sluice_core::error::{CommonError, Diagnostic, ErrorKind, Result};
 use sluice_core::execution::Execution;
-use sluice_core::fold::{Part, Partial, fold_splits};
-use sluice_core::plan::{PlanOptions, PlannedColumn};
+use sluice_core::fold::{Part, PartStates, Partial, fold_splits};
+use sluice_core::plan::{Plan, PlanOptions, PlannedColumn};
 use sluice_core::role::Roles;
 use sluice_core::seam::BatchSource as _;
 use sluice_ingest::Dataset;
 use sluice_transform::{Analysis, Fitter, Transform, TransformSpec};
 
+use super::kept_states::{Kept, states_in};
 use super::state::{Shard, StateError};
 use super::transform::{check_leaks, check_rows};
 use crate::step::{TRAIN, made_from};
@@ -286,14 +287,14 @@ impl TransformState {
         Ok(state)
     }
 
-    /// Opens and merges the states in these folders, in any order.
+    /// Opens and merges the states in these folders, in any order; of a folder that `--keep-state` wrote, all.
     ///
     /// # Errors
     /// [`TransformStateError`] and `FoldError` where they do not fit together, and what opening meets.
     pub fn merge(folders: &[impl AsRef<Path>]) -> Result<Self> {
         let mut whole: Option<(String, Self)> = None;
-        for folder in folders {
-            let (path, state) = (folder.as_ref().display().to_string(), Self::open(folder.as_ref())?);
+        for folder in states_in(folders, TRANSFORM_STATE_KIND)? {
+            let (path, state) = (folder.display().to_string(), Self::open(&folder)?);
             match &mut whole {
                 None => whole = Some((path, state)),
                 Some((first, whole)) => whole.join(first, state, path)?,
@@ -358,11 +359,71 @@ impl TransformState {
     }
 }
 
+/// The states of the first scan of a fit, kept span by span. What later scans gather hangs on the rows of all spans, so
+/// that a window that moves cannot use it.
+#[derive(Debug)]
+pub(super) struct KeptAnalyses<'a> {
+    pub(super) kept: Kept<'a>,
+    record: StateRecord,
+}
+
+impl<'a> KeptAnalyses<'a> {
+    /// Those in `folder` of a fit of these operations.
+    pub(super) fn new(
+        folder: &Path,
+        dataset: &'a Dataset,
+        (spec, roles): (&TransformSpec, &Roles),
+        plan: &Plan,
+    ) -> Result<Self> {
+        let record = StateRecord {
+            transform: spec.clone(),
+            roles: roles.clone(),
+            columns: plan.columns.clone(),
+            data: Vec::new(),
+            finished_scans: 0,
+            has_partial: true,
+            num_rows: 0,
+        };
+        let kind = (TRANSFORM_STATE_KIND, TRANSFORM_STATE_VERSION);
+        let kept = Kept::new(folder, kind, (dataset, TRAIN), &(spec, roles, &plan.columns))?;
+        Ok(Self { kept, record })
+    }
+
+    /// The state of a part.
+    pub(super) fn take(&self, part: &Part) -> Result<Partial<Analysis>> {
+        let place = self.kept.place(part)?;
+        let moved = || StateError::Moved { path: place.path().display().to_string() };
+        Ok(TransformState::open(place.path())?.partial.ok_or_else(moved)?)
+    }
+
+    /// Keeps the state of a part, which may be borrowed from that of a shared scan.
+    pub(super) fn keep<A: Serialize>(&self, state: &Partial<A>) -> Result<()> {
+        let Some(part) = state.parts().next() else { return Ok(()) };
+        let place = self.kept.place(part)?;
+        let (data, num_rows) = (vec![place.rows.clone()], state.rows());
+        let record = StateRecord { data, num_rows, ..self.record.clone() };
+        place.publish(&self.kept, |draft| {
+            draft.write_json(FILE, &record)?;
+            draft.write_bytes(&file_of(1), &bytes_of(state)?)
+        })
+    }
+}
+
+impl PartStates<Analysis> for KeptAnalyses<'_> {
+    fn take(&mut self, part: &Part) -> Result<Partial<Analysis>> {
+        KeptAnalyses::take(self, part)
+    }
+
+    fn keep(&mut self, state: &Partial<Analysis>) -> Result<()> {
+        KeptAnalyses::keep(self, state)
+    }
+}
+
 fn read(bytes: &[u8]) -> Result<Partial<Analysis>> {
     Partial::from_bytes(bytes, TRANSFORM_STATE_KIND, TRANSFORM_STATE_VERSION)
 }
 
-fn bytes_of(partial: &Partial<Analysis>) -> Result<Vec<u8>, CommonError> {
+fn bytes_of<A: Serialize>(partial: &Partial<A>) -> Result<Vec<u8>, CommonError> {
     let bytes = partial.to_bytes(TRANSFORM_STATE_KIND, TRANSFORM_STATE_VERSION);
     bytes.map_err(|error| CommonError::Internal(error.to_string()))
 }

@@ -1,5 +1,6 @@
 //! The steps that judge the data: statistics, schema, validation.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -13,13 +14,15 @@ use sluice_ingest::Dataset;
 use sluice_quality::schema::SchemaFile;
 use sluice_quality::statistics::StatisticsOptions;
 
-use super::super::cache::KeyParts;
 use super::super::earlier::{Previous, latest_accepted};
 use super::super::step_name::StepName;
 use super::{Runner, Work};
+use crate::key::KeyParts;
 use crate::spec::PreviousSpec;
 use crate::step;
-use crate::step::statistics::{Beside, StatisticsRecord};
+use crate::step::kept_states::Reading;
+use crate::step::statistics::StatisticsRecord;
+use crate::step::together::{Beside, together, together_kept};
 use crate::step::validate::{Others, Rows, ValidationRecord};
 
 impl<'a> Runner<'a> {
@@ -45,7 +48,6 @@ impl<'a> Runner<'a> {
         let validation = self.step(Work {
             name: StepName::Validate,
             parts,
-            rows: if rows.is_empty() || shared { 0 } else { dataset.record().subsets.values().sum() },
             open: ValidationRecord::open,
             make: |target: &Path, execution: &Execution| {
                 let others = Others {
@@ -62,6 +64,10 @@ impl<'a> Runner<'a> {
                 let junit = validation.junit(&schema, options, &others);
                 validation.publish(&schema, &junit, &made_of, target)?;
                 Ok(validation)
+            },
+            reading: || {
+                let reads = !rows.is_empty() && !shared;
+                Reading::of_rows(if reads { dataset.record().subsets.values().sum() } else { 0 })
             },
             summary: |validation: &ValidationRecord| {
                 let found = match validation.counts() {
@@ -170,27 +176,28 @@ impl<'a> Runner<'a> {
             beside.rows = is_missing.then_some((checks, roles.key.as_slice()));
         }
         let (mut fitted, mut counted) = (None, BTreeMap::new());
+        let (states, reading) = (self.states(dataset), RefCell::default());
+        let read = |beside: Beside<'_>, execution: &Execution| match &states {
+            Some(states) => together_kept((dataset, None), &options, beside, states, execution),
+            None => together(dataset, &options, beside, execution),
+        };
         let statistics = self.step(Work {
             name: StepName::Statistics,
             parts,
-            rows: dataset.record().subsets.values().sum(),
             open: StatisticsRecord::open_artifact,
             make: |target: &Path, execution: &Execution| {
-                let statistics = match step::statistics::together(dataset, &options, beside, execution) {
-                    Ok(together) => {
-                        (fitted, counted) = (together.transform, together.rows);
-                        together.statistics
-                    }
+                let together = match read(beside, execution) {
                     Err(error) if matches!(error.kind(), ErrorKind::Interrupted(_)) => return Err(error),
                     // What is wrong with the rules or the transform is said when their turn comes.
-                    Err(_) if beside.is_some() => {
-                        step::statistics::of_dataset(dataset, None, &options, execution)?
-                    }
-                    Err(error) => return Err(error),
+                    Err(_) if beside.is_some() => read(Beside::default(), execution)?,
+                    outcome => outcome?,
                 };
-                let artifact = statistics.publish(dataset_digest, target)?;
-                Ok((statistics, artifact))
+                (fitted, counted) = (together.transform, together.rows);
+                reading.replace(together.reading);
+                let artifact = together.statistics.publish(dataset_digest, target)?;
+                Ok((together.statistics, artifact))
             },
+            reading: || reading.take(),
             summary: |(statistics, _): &(StatisticsRecord, _)| {
                 let columns = statistics.subsets.first().map_or(0, |subset| subset.columns.len());
                 format!("{columns} columns of {} subsets", statistics.subsets.len())
@@ -233,7 +240,6 @@ impl<'a> Runner<'a> {
         self.step(Work {
             name: StepName::Schema,
             parts,
-            rows: 0,
             open: |path: &Path| {
                 let (schema, artifact) = step::schema::open(path)?;
                 Ok((schema, artifact.digest().to_owned()))
@@ -251,6 +257,7 @@ impl<'a> Runner<'a> {
                 let artifact = step::schema::publish(&schema, (origin.0, &origin.1), target)?;
                 Ok((schema, artifact.digest().to_owned()))
             },
+            reading: Reading::default,
             summary: |(schema, _): &(SchemaFile, String)| {
                 let origin = match &given {
                     Some((_, path)) => format!("read from `{path}`"),

@@ -2,6 +2,7 @@
 
 mod judge;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,13 +21,16 @@ use sluice_quality::rules::RowCounts;
 use sluice_report::{count, significant};
 use sluice_transform::Transform;
 
-use super::cache::{KeyParts, Store, latest_parts};
+use super::cache::{Store, latest_parts};
 use super::step_name::StepName;
 use super::{RunOptions, RunReport, StepReport, StepState};
+use crate::key::KeyParts;
 use crate::spec::{BaselineSpec, PipelineFile};
 use crate::step;
 use crate::step::evaluate::Evaluated;
+use crate::step::kept_states::Reading;
 use crate::step::train::TrainInputs;
+use crate::step::transform::Fit;
 
 pub(super) struct Runner<'a> {
     file: &'a PipelineFile,
@@ -35,7 +39,7 @@ pub(super) struct Runner<'a> {
     store: Store,
     earlier: BTreeMap<StepName, KeyParts>,
     /// The transform that was fitted in the scan of the statistics, until its step comes.
-    fitted: Option<Transform>,
+    fitted: Option<Fit>,
     /// What was counted for rules and keys in that scan, by subset, until validation comes.
     counted: BTreeMap<String, RowCounts>,
     /// The number of this run; none in a dry run.
@@ -46,13 +50,13 @@ pub(super) struct Runner<'a> {
 }
 
 /// How a step is found, made and told.
-struct Work<O, M, S> {
+struct Work<O, M, R, S> {
     name: StepName,
     parts: KeyParts,
-    /// Rows that making it reads.
-    rows: u64,
     open: O,
     make: M,
+    /// What making it has read.
+    reading: R,
     summary: S,
 }
 
@@ -126,6 +130,11 @@ impl<'a> Runner<'a> {
             .with_options("options", &(&spec.transform, &spec.data.roles))
     }
 
+    /// Where the states of spans are kept; data without spans have one state, which is as good as the artifact.
+    fn states(&self, dataset: &Dataset) -> Option<PathBuf> {
+        (!dataset.record().spans.is_empty()).then(|| self.store.root().to_owned())
+    }
+
     /// Why a step whose artifact is not there (or not wanted) runs.
     fn reason(&self, name: StepName, parts: &KeyParts) -> String {
         if self.is_forced(name) {
@@ -143,10 +152,11 @@ impl<'a> Runner<'a> {
         work: Work<
             impl FnOnce(&Path) -> Result<T>,
             impl FnOnce(&Path, &Execution) -> Result<T>,
+            impl FnOnce() -> Reading,
             impl FnOnce(&T) -> String,
         >,
     ) -> Result<Option<T>> {
-        let Work { name, parts, rows, open, make, summary } = work;
+        let Work { name, parts, open, make, reading, summary } = work;
         self.options.execution.cancel.check()?;
         let started = self.begin(name);
         let path = self.store.path(name, &parts.key()?);
@@ -158,8 +168,10 @@ impl<'a> Runner<'a> {
             reason: String::new(),
             summary: String::new(),
             rows: 0,
+            spans: None,
             duration: Duration::ZERO,
             artifact: Some(path.clone()),
+            unusable_states: Vec::new(),
             made_from: parts.to_json(),
         };
         let value = match found {
@@ -177,15 +189,18 @@ impl<'a> Runner<'a> {
                     return Ok(None);
                 }
                 report.state = StepState::Ran;
-                report.rows = rows;
                 let execution = self.options.execution.clone().with_scratch(Scratch::beside(&path));
-                make(&path, &execution).map_err(|error| {
+                let made = make(&path, &execution).map_err(|error| {
                     // An evaluation that failed has left its verdict.
                     if path.exists() {
                         let _ = self.link(name, &path);
                     }
                     at_step(error)
-                })?
+                })?;
+                let reading = reading();
+                (report.rows, report.spans, report.unusable_states) =
+                    (reading.rows, reading.spans(), reading.unusable);
+                made
             }
         };
         self.link(name, &path)?;
@@ -227,8 +242,10 @@ impl<'a> Runner<'a> {
                 reason: format!("after `{stopped}`, if nothing is turned down"),
                 summary: String::new(),
                 rows: 0,
+                spans: None,
                 duration: Duration::ZERO,
                 artifact: None,
+                unusable_states: Vec::new(),
                 made_from: serde_json::Value::Null,
             });
         }
@@ -279,12 +296,13 @@ impl<'a> Runner<'a> {
                 }
             }
         }
+        let rows = opened.rows();
         self.step(Work {
             name: StepName::Ingest,
             parts,
-            rows: opened.rows(),
             open: Dataset::open,
             make: |target: &Path, execution: &Execution| opened.ingest(&options, target, execution),
+            reading: || Reading::of_rows(rows),
             summary: dataset_summary,
         })
     }
@@ -297,21 +315,25 @@ impl<'a> Runner<'a> {
         let parts = self.transform_parts(dataset)?;
         let fitted = self.fitted.take();
         let shared = fitted.is_some();
+        let (states, reading) = (self.states(dataset), RefCell::default());
         let transform = self.step(Work {
             name: StepName::Transform,
             parts,
-            rows: if shared { 0 } else { rows },
             open: step::transform::open,
             make: |target: &Path, execution: &Execution| {
                 let (spec, roles) = (&spec.transform, &spec.data.roles);
-                match fitted {
-                    Some(transform) => {
+                let fit = match fitted {
+                    Some(mut fit) => {
                         step::transform::check_lineage(spec, dataset, roles, execution)?;
-                        step::transform::publish(transform, dataset, target)
+                        fit.reading.rows = 0;
+                        fit
                     }
-                    None => step::transform::fit(spec, dataset, roles, target, execution),
-                }
+                    None => step::transform::fit(spec, dataset, roles, states.as_deref(), execution)?,
+                };
+                reading.replace(fit.reading);
+                step::transform::publish(fit.transform, dataset, target)
             },
+            reading: || reading.take(),
             summary: |(transform, _): &(Transform, _)| {
                 let space = transform.space();
                 let summary = format!("{} features in {} columns", space.features.len(), space.width());
@@ -326,7 +348,6 @@ impl<'a> Runner<'a> {
         self.step(Work {
             name: StepName::Train,
             parts,
-            rows,
             open: ModelPackage::open,
             make: |target: &Path, execution: &Execution| {
                 let inputs = TrainInputs {
@@ -337,6 +358,7 @@ impl<'a> Runner<'a> {
                 };
                 step::train::train(&spec.train, dataset, inputs, target, execution)
             },
+            reading: || Reading::of_rows(rows),
             summary: train_summary,
         })
     }
@@ -358,7 +380,6 @@ impl<'a> Runner<'a> {
         let evaluated = self.step(Work {
             name: StepName::Evaluate,
             parts,
-            rows: dataset.record().subsets.get(step::EVAL).copied().unwrap_or(0),
             open: step::evaluate::open,
             make: |target: &Path, execution: &Execution| {
                 let source = dataset.subset(step::EVAL, PlanOptions::default(), execution)?;
@@ -372,6 +393,7 @@ impl<'a> Runner<'a> {
                     execution,
                 )
             },
+            reading: || Reading::of_rows(dataset.record().subsets.get(step::EVAL).copied().unwrap_or(0)),
             summary: |evaluated: &Evaluated| match evaluated.evaluation.slices.len() - 1 {
                 0 => compared,
                 slices => format!("{compared}, {slices} slices"),
@@ -403,8 +425,10 @@ impl<'a> Runner<'a> {
             reason: String::new(),
             summary: String::new(),
             rows: 0,
+            spans: None,
             duration: Duration::ZERO,
             artifact: None,
+            unusable_states: Vec::new(),
             made_from: serde_json::Value::Null,
         };
         if !self.options.dry_run {

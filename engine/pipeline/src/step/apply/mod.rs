@@ -4,6 +4,7 @@
 
 mod columns;
 mod matrix;
+mod source;
 mod table;
 
 use std::path::Path;
@@ -26,6 +27,7 @@ use sluice_core::fold::{Task, in_order_weighed};
 use sluice_core::options::OptionsError;
 use sluice_core::plan::Split;
 use sluice_core::seam::{BatchSource, BatchTransform, Delivery, Request};
+pub(crate) use source::FeatureSource;
 use table::{TableEncoder, TableWriter};
 
 /// The artifact's kind.
