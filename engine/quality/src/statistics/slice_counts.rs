@@ -100,8 +100,7 @@ impl<K> SliceRows<'_, K> {
         let (num_slices, null) = (self.num_slices, column.by_rank.len());
         // One place more for what is in no slice, which saves a branch per row.
         let (stride, places) = (num_slices + 1, places + null + 1);
-        let place =
-            |slice: u32, code: u32| null.min(code as usize) * stride + num_slices.min(slice as usize);
+        let place = |slice: u32, code: u32| null.min(code as usize) * stride + num_slices.min(slice as usize);
         table.clear();
         // Small counts have two tables, in turn: adding to a place that was just written waits for that.
         let is_small = places <= SMALL_TABLE / 2;

@@ -164,10 +164,14 @@ impl Joint {
             self.axis.bins(&self.column, values)?.into_iter().zip(label.iter().copied()).collect();
         // Sorted first, so that each cell is looked up once.
         pairs.sort_unstable();
+        let cells = self.cells.len();
         for equal in pairs.chunk_by(|a, b| a == b) {
             *self.cells.entry(equal[0]).or_insert(0) += equal.len() as u64;
         }
-        self.make_room();
+        // What has no new cell has no new value that could need room.
+        if self.cells.len() > cells {
+            self.make_room();
+        }
         if let (name, Some(label)) = of {
             let purpose = "a correlation with the label";
             let (x, y) = (numbers(&self.column, values, purpose)?, numbers(name, label, purpose)?);
