@@ -310,6 +310,8 @@ fn sparse_and_weighted_features_are_counted_and_judged() {
     };
     let expected = [
         "sparse sparse-missing-index",
+        // No row has as many positions as weights: one of the least difference, one of the greatest.
+        "sparse sparse-length-mismatch",
         "sparse sparse-length-mismatch",
         "scored weighted-missing-weight",
         "scored weighted-missing-value",

@@ -54,7 +54,7 @@ fn list(name: &str) -> ColumnStatistics {
 }
 
 fn terms() -> ComposedStatistics {
-    let of_index = |count| CustomStatistic::Counts(vec![("term_index".into(), count)]);
+    let of_index = |count| CustomStatistic::Counts(vec![("position".into(), count)]);
     let figures = [
         ("missing_value", CustomStatistic::Number(17.0)),
         ("missing_index", of_index(23.0)),
@@ -164,7 +164,7 @@ fn all_that_is_known_stands_in_the_page() {
         "payment = <bdi>Cash</bdi>",
         "payment = <i class=\"nil\">missing</i>",
         "70% missing (700 rows)",
-        "<td class=\"n\">17</td><td><bdi>term_index</bdi></td><td class=\"n\">23</td>",
+        "<td class=\"n\">17</td><td><bdi>position</bdi></td><td class=\"n\">23</td>",
         "<td class=\"n\">\u{2212}29 to 31</td>",
         // Of the slice.
         "<td class=\"n\">7% <small>0.125 bits</small></td>",
