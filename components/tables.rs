@@ -112,7 +112,7 @@ fn composed(statistics: &DatasetStatistics) -> String {
     if statistics.composed.is_empty() {
         return String::new();
     }
-    let titles = ["feature", ">without values", "with", ">without", ">fewest beside values", ">most"];
+    let titles = ["feature", ">without values", "with", ">without", ">length less values"];
     let mut table = Table::new(&titles);
     for feature in &statistics.composed {
         for partner in feature.partners() {
@@ -122,8 +122,11 @@ fn composed(statistics: &DatasetStatistics) -> String {
                 significant(feature.num_missing_values()),
                 partner.name.to_owned(),
                 significant(partner.num_missing),
-                format!("{least:+}"),
-                format!("{greatest:+}"),
+                if least < greatest {
+                    format!("{} to {}", significant(least), significant(greatest))
+                } else {
+                    significant(least)
+                },
             ]);
         }
     }

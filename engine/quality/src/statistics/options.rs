@@ -221,7 +221,9 @@ impl Diagnostic for StatisticsError {
                 "correct the row, give rows that should not count the weight 0, or leave the weight out".into()
             }
             Self::ComposedApart { .. } => {
-                "values and weights are compared row by row: correct the paths in the schema, or leave the feature out".into()
+                "values and weights are compared row by row: correct the paths in the schema, or leave the feature \
+                 out"
+                    .into()
             }
             Self::NoColumns => "leave one of them out".into(),
         })

@@ -82,6 +82,12 @@ fn by_column<'a>(figures: &'a Figures, name: &str) -> Vec<(&'a str, f64)> {
     }
 }
 
+/// "1 row lacks the values `v`".
+fn lacking(count: f64, what: &str, column: &str) -> String {
+    let (rows, lack) = if count > 1.0 { ("rows", "lack") } else { ("row", "lacks") };
+    format!("{} {rows} {lack} the {what} `{column}`", general(count))
+}
+
 /// A finding on a composed feature, which TFDV answers by deprecating it.
 fn broken(
     kind: &'static str,
@@ -103,13 +109,13 @@ fn broken(
 fn check_sparse(feature: &SparseFeature, figures: &Figures, findings: &mut Vec<Finding>) {
     let (kind, name) = ("sparse_feature", feature.name.as_str());
     if let Some(count) = number(figures, "missing_value") {
-        let observed = format!("{} rows lack the values `{}`", general(count), feature.value_column);
+        let observed = lacking(count, "values", &feature.value_column);
         let tfdv = format!("Found {} examples missing value feature", general(count));
         let told = ("values wherever there are positions", observed);
         findings.push(broken(kind, name, FindingCode::SparseMissingValue, told, tfdv));
     }
     for (index, count) in by_column(figures, "missing_index") {
-        let observed = format!("{} rows lack the positions `{index}`", general(count));
+        let observed = lacking(count, "positions", index);
         let tfdv = format!("Found {} examples missing index feature: {index}", general(count));
         let told = ("positions wherever there are values", observed);
         findings.push(broken(kind, name, FindingCode::SparseMissingIndex, told, tfdv));
@@ -133,14 +139,13 @@ fn check_sparse(feature: &SparseFeature, figures: &Figures, findings: &mut Vec<F
 fn check_weighted(feature: &WeightedFeature, figures: &Figures, findings: &mut Vec<Finding>) {
     let (kind, name) = ("weighted_feature", feature.name.as_str());
     if let Some(count) = number(figures, "missing_weight") {
-        let observed =
-            format!("{} rows lack the weights `{}`", general(count), feature.weight_path.join("."));
+        let observed = lacking(count, "weights", &feature.weight_path.join("."));
         let tfdv = format!("Found {} examples missing weight feature.", general(count));
         let told = ("weights wherever there are values", observed);
         findings.push(broken(kind, name, FindingCode::WeightedMissingWeight, told, tfdv));
     }
     if let Some(count) = number(figures, "missing_value") {
-        let observed = format!("{} rows lack the values `{}`", general(count), feature.value_path.join("."));
+        let observed = lacking(count, "values", &feature.value_path.join("."));
         let tfdv = format!("Found {} examples missing value feature.", general(count));
         let told = ("values wherever there are weights", observed);
         findings.push(broken(kind, name, FindingCode::WeightedMissingValue, told, tfdv));

@@ -183,7 +183,8 @@ proptest! {
         split_rows in 1_u64..60,
     ) {
         let (values, others): (Vec<Option<usize>>, Vec<Option<usize>>) = rows.into_iter().unzip();
-        let table = RecordBatch::try_from_iter([("v", numbers(&values)), ("i", numbers(&others)), ("terms", texts(&others))]).unwrap();
+        let columns = [("v", numbers(&values)), ("i", numbers(&others)), ("terms", texts(&others))];
+        let table = RecordBatch::try_from_iter(columns).unwrap();
         let source = MemorySource::new(&table, split_rows).with_batch_rows(16);
         laws::check(&source, &ComposedFeatures::new(&features(SCHEMA), &source.plan().columns));
     }

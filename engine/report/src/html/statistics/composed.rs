@@ -50,5 +50,5 @@ pub(super) fn section(body: &mut String, view: &View<'_>) {
 /// `0`, or `−1 to 2`.
 fn differences(partner: PartnerStatistics<'_>) -> String {
     let (least, greatest) = partner.differences;
-    if least == greatest { figure(least) } else { format!("{} to {}", figure(least), figure(greatest)) }
+    if least < greatest { format!("{} to {}", figure(least), figure(greatest)) } else { figure(least) }
 }

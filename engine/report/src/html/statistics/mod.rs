@@ -1,8 +1,8 @@
 //! The page of statistics: what a data set holds, or how several differ, worst first.
 //!
 //! From the top: the data sets, what to look at in words with figures, one line per column, the slices, the
-//! features of several columns, the pairs of columns, then every column in detail. The first data set is the one that the others are compared
-//! with. The order is that of [`trouble`]; the fields of a struct stay below it.
+//! features of several columns, the pairs of columns, then every column in detail. The first data set is the one that
+//! the others are compared with. The order is that of [`trouble`]; the fields of a struct stay below it.
 //!
 //! The size is bounded by [`StatisticsPageOptions`]; what is left out is said in the page.
 

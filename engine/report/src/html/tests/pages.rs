@@ -53,6 +53,12 @@ fn list(name: &str) -> ColumnStatistics {
     }
 }
 
+/// What a column tells about the tips, in bits and as a share.
+fn told(adjusted_mutual_information: f64, normalized_mutual_information: f64) -> Association {
+    let (label, num_rows, correlation) = ("tips".into(), 321, Some(0.72));
+    Association { label, num_rows, adjusted_mutual_information, normalized_mutual_information, correlation }
+}
+
 fn terms() -> ComposedStatistics {
     let of_index = |count| CustomStatistic::Counts(vec![("position".into(), count)]);
     let figures = [
@@ -67,13 +73,7 @@ fn terms() -> ComposedStatistics {
 
 fn everything() -> DatasetStatistics {
     let mut fare = numbers("fare", 1000, 0.0, 50.0);
-    fare.association = Some(Association {
-        label: "tips".into(),
-        num_rows: 1000,
-        adjusted_mutual_information: 0.83,
-        normalized_mutual_information: 0.31,
-        correlation: Some(0.72),
-    });
+    fare.association = Some(told(0.83, 0.31));
     let numeric = WeightedNumericStatistics {
         mean: 27.125,
         standard_deviation: 9.5,
@@ -104,13 +104,7 @@ fn everything() -> DatasetStatistics {
     maker.path = vec!["car".into(), "maker".into()];
     let columns = vec![fare, users, times("start"), list("stops"), car, maker];
     let mut cash = data_set("payment_Cash", vec![numbers("fare", 321, 0.0, 20.0)]);
-    cash.columns[0].association = Some(Association {
-        label: "tips".into(),
-        num_rows: 321,
-        adjusted_mutual_information: 0.125,
-        normalized_mutual_information: 0.07,
-        correlation: None,
-    });
+    cash.columns[0].association = Some(told(0.125, 0.07));
     cash.conditions = vec![SliceCondition { column: "payment".into(), value: Some("Cash".into()) }];
     let mut unknown = data_set("payment_null", vec![numbers("fare", 12, 0.0, 20.0)]);
     unknown.conditions = vec![SliceCondition { column: "payment".into(), value: None }];
