@@ -23,6 +23,7 @@ pub(crate) fn statistics(record: &StatisticsRecord) -> String {
     for subset in &record.subsets {
         text.push_str(&format!("{}: {}{}\n", subset.name, rows(subset.num_rows), weight(subset)));
         text.push_str(&columns(subset));
+        text.push_str(&composed(subset));
         if subset.slices.is_empty() {
             continue;
         }
@@ -32,6 +33,7 @@ pub(crate) fn statistics(record: &StatisticsRecord) -> String {
                 let title = format!("{}, slice {}", subset.name, slice.name);
                 text.push_str(&format!("\n{title}: {}{}\n", rows(slice.num_rows), weight(slice)));
                 text.push_str(&columns(slice));
+                text.push_str(&composed(slice));
             }
         }
     }
@@ -103,6 +105,32 @@ fn columns(statistics: &DatasetStatistics) -> String {
         table.push(cells);
     }
     table.to_text()
+}
+
+/// A line per column of positions, or of weights, of the features that consist of several columns.
+fn composed(statistics: &DatasetStatistics) -> String {
+    if statistics.composed.is_empty() {
+        return String::new();
+    }
+    let titles = ["feature", ">without values", "with", ">without", ">length less values"];
+    let mut table = Table::new(&titles);
+    for feature in &statistics.composed {
+        for partner in feature.partners() {
+            let (least, greatest) = partner.differences;
+            table.push([
+                feature.name.clone(),
+                significant(feature.num_missing_values()),
+                partner.name.to_owned(),
+                significant(partner.num_missing),
+                if least < greatest {
+                    format!("{} to {}", significant(least), significant(greatest))
+                } else {
+                    significant(least)
+                },
+            ]);
+        }
+    }
+    format!("\n{}", table.to_text())
 }
 
 fn top(column: &ColumnStatistics) -> String {

@@ -251,3 +251,110 @@ fn a_generated_table_is_described_like_its_files() {
     assert_eq!(table.json(), files.json());
     assert_eq!(table.json()["subsets"][0]["num_rows"], 2000);
 }
+
+const TERMS: &str = "
+    feature { name: \"terms\" type: BYTES } feature { name: \"weights\" type: FLOAT } feature { name: \"kind\" type: BYTES }
+    weighted_feature { name: \"scored\" feature { step: \"terms\" } weight_feature { step: \"weights\" } }
+    sparse_feature { name: \"sparse\" value_feature { name: \"weights\" } index_feature { name: \"positions\" } }";
+
+/// Rows with lists of terms and weights that do not always fit together.
+fn terms() -> Place {
+    let place = Place::new();
+    let rows = [
+        r#"{"terms": ["a", "b"], "weights": [1.5, 2.5], "kind": "good"}"#,
+        r#"{"terms": ["a"], "weights": [0.5], "kind": "good"}"#,
+        r#"{"terms": ["c", "d", "e"], "kind": "bad"}"#,
+        r#"{"weights": [2.5], "kind": "bad"}"#,
+        r#"{"kind": "bad"}"#,
+    ];
+    place.write("rows.jsonl", &rows.join("\n"));
+    place.write("s.pbtxt", TERMS);
+    place
+}
+
+#[test]
+fn sparse_and_weighted_features_are_counted_and_judged() {
+    let place = terms();
+    let arguments = ["statistics", "rows.jsonl", "--schema", "s.pbtxt", "--slice", "kind"];
+    let outcome = place.sluice(&[&arguments[..], &["--out", "statistics"]].concat()).exits(0);
+    assert!(outcome.stdout.contains("scored"), "{outcome:#?}");
+    let json = place.sluice(&[&arguments[..], &["--json"]].concat()).json();
+    let whole = &json["subsets"][0];
+    let number = |value: f64| serde_json::json!({ "number": value });
+    let scored = |statistics: &Value, missing: f64, less: f64, more: f64| {
+        let expected = serde_json::json!({
+            "missing_value": number(missing), "missing_weight": number(missing),
+            "min_weight_length_diff": number(less), "max_weight_length_diff": number(more),
+        });
+        let feature = statistics["composed"].as_array().unwrap().iter().find(|one| one["name"] == "scored");
+        assert_eq!(feature.unwrap()["custom"], expected);
+    };
+    scored(whole, 1.0, -3.0, 1.0);
+    let slices = whole["slices"].as_array().unwrap();
+    assert_eq!((&slices[0]["name"], &slices[1]["name"]), (&"kind_bad".into(), &"kind_good".into()));
+    scored(&slices[0], 1.0, -3.0, 1.0);
+    scored(&slices[1], 0.0, 0.0, 0.0);
+    let page = std::fs::read_to_string(place.path("statistics/statistics.html")).unwrap();
+    assert!(page.contains("Sparse and weighted features") && page.contains("<bdi>scored</bdi>"));
+
+    // The artifact, its file for TFDV, and the rows themselves are judged alike.
+    let codes = |arguments: &[&str]| -> Vec<String> {
+        let json = place
+            .sluice(&[&["validate", "--schema", "s.pbtxt", "--json"], arguments].concat())
+            .exits(1)
+            .json();
+        let findings = json["subsets"][0]["findings"].as_array().unwrap().iter();
+        findings
+            .map(|one| format!("{} {}", one["column"].as_str().unwrap(), one["code"].as_str().unwrap()))
+            .collect()
+    };
+    let expected = [
+        "sparse sparse-missing-index",
+        // No row has as many positions as weights: one of the least difference, one of the greatest.
+        "sparse sparse-length-mismatch",
+        "sparse sparse-length-mismatch",
+        "scored weighted-missing-weight",
+        "scored weighted-missing-value",
+        "scored weighted-length-mismatch",
+    ];
+    assert_eq!(codes(&["statistics"]), expected);
+    assert_eq!(codes(&["statistics/statistics.binpb"]), expected);
+    assert_eq!(codes(&["--data", "rows.jsonl"]), expected);
+    // A column of the schema is no column of the data because of its name.
+    let schema = place.sluice(&["schema", "statistics/statistics.binpb", "--out", "inferred"]).exits(0);
+    assert!(
+        !std::fs::read_to_string(place.path("inferred/schema.pbtxt")).unwrap().contains("scored"),
+        "{schema:?}"
+    );
+}
+
+#[test]
+fn states_know_the_composed_features_of_their_schema() {
+    let place = terms();
+    let part = |index: &str, schema: &str| {
+        let out = format!("part-{index}");
+        let shard = format!("{index}/2");
+        let schema = ["--schema", schema];
+        let arguments = ["statistics", "rows.jsonl", "--partial", "--shard", &shard, "--out", &out];
+        place.sluice(&[&arguments[..], &schema[..]].concat()).exits(0);
+    };
+    part("1", "s.pbtxt");
+    part("2", "s.pbtxt");
+    place.sluice(&["statistics", "merge", "part-2", "part-1", "--out", "merged"]).exits(0);
+    place.sluice(&["statistics", "rows.jsonl", "--schema", "s.pbtxt", "--out", "alone"]).exits(0);
+    crate::support::assert_same_files(&place.path("alone"), &place.path("merged"));
+    place.write("other.pbtxt", "feature { name: \"terms\" type: BYTES }");
+    std::fs::remove_dir_all(place.path("part-2")).unwrap();
+    part("2", "other.pbtxt");
+    let outcome = place.sluice(&["statistics", "merge", "part-1", "part-2"]);
+    place.assert_failure(&outcome, 2, &["`part-2` was made with other options than `part-1`"]);
+    let apart = "weighted_feature { name: \"f\" feature { step: \"terms\" } weight_feature { step: \"s\" step: \"w\" } }";
+    place.write("apart.pbtxt", apart);
+    let outcome = place.sluice(&["statistics", "rows.jsonl", "--schema", "apart.pbtxt", "--out", "none"]);
+    place.assert_failure(
+        &outcome,
+        2,
+        &["feature `f` of the schema: `terms` and `s.w` are not in the same struct"],
+    );
+    assert!(!place.path("none").exists());
+}

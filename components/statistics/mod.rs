@@ -97,13 +97,15 @@ pub(crate) struct StatisticsArguments {
     #[arg(long, value_name = "N", default_value_t = MAX_SLICES, value_parser = clap::value_parser!(u64).range(1..))]
     max_slices: u64,
     /// A schema, as a file in TFDV's text format or an artifact: the values of integers that it calls categorical are
-    /// counted as those of text are.
+    /// counted as those of text are, and its sparse and weighted features are counted.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// How much every other column tells about this one: mutual information, correlation, lift.
+    /// How much every other column tells about this one, in all rows and in each slice: mutual information,
+    /// correlation, lift.
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
-    /// How a pair of numeric columns varies together, or `all` pairs. May be given several times.
+    /// How a pair of numeric columns varies together, or `all` pairs, in all rows and in each slice. May be given several
+    /// times.
     #[arg(long, value_name = "A,B")]
     cross: Vec<CrossSpec>,
     #[command(flatten)]
@@ -142,10 +144,10 @@ impl StatisticsArguments {
             crosses: self.cross.clone(),
             ..StatisticsOptions::default()
         };
-        Ok(match &self.schema {
+        match &self.schema {
             Some(path) => options.with_schema(schema::read(path)?.schema(), columns),
-            None => options,
-        })
+            None => Ok(options),
+        }
     }
 }
 

@@ -165,7 +165,7 @@ impl RowData {
             }
             Some(Data::Files(files)) => {
                 self.check("all", session, |_| Ok(()))?;
-                let options = options.with_schema(schema.schema(), &files.plan().columns);
+                let options = options.with_schema(schema.schema(), &files.plan().columns)?;
                 together_of_source(files.as_ref(), &options, beside, execution)?
             }
             None => return Err(CommonError::Internal("there are no rows to compute from".into()).into()),

@@ -281,8 +281,8 @@ fn key_part(array: &ArrayRef, row: usize) -> KeyPart {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GroupTables(Vec<GroupTable>);
 
-/// For two joined states: the new numbers of the later state's groups.
-#[derive(Clone, Debug)]
+/// For two joined states: the new numbers of the later state's groups. The default is that of states without groups.
+#[derive(Clone, Debug, Default)]
 pub struct GroupMap(Vec<(Grouping, usize, Vec<u32>)>);
 
 impl GroupTables {

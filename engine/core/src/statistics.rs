@@ -28,6 +28,9 @@ pub struct DatasetStatistics {
     pub weight: Option<DatasetWeight>,
     /// One per column, in the order of the source. The fields of a struct follow it, each with its path.
     pub columns: Vec<ColumnStatistics>,
+    /// The sparse and weighted features of a schema, in its order, where one was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub composed: Vec<ComposedStatistics>,
     /// Pairs of columns, where they were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub crosses: Vec<CrossStatistics>,
@@ -80,6 +83,83 @@ impl DatasetStatistics {
     #[must_use]
     pub fn at(&self, steps: &[String]) -> Option<&ColumnStatistics> {
         self.columns.iter().find(|column| column.steps() == steps)
+    }
+
+    /// How the columns of a sparse or weighted feature fit together. Of one with the name of a column, other programs
+    /// keep that with the column.
+    #[must_use]
+    pub fn composed(&self, name: &str) -> Option<&BTreeMap<String, CustomStatistic>> {
+        let of_features = self.composed.iter().find(|feature| feature.name == name);
+        let of_columns = || self.column(name).map(|column| &column.custom);
+        of_features.map(|feature| &feature.custom).or_else(of_columns)
+    }
+}
+
+/// How the columns of a sparse or weighted feature of a schema fit together, under TFDV's names: `missing_value`,
+/// `missing_index`, `min_length_diff` and `max_length_diff` of values with positions, `missing_value`,
+/// `missing_weight`, `min_weight_length_diff` and `max_weight_length_diff` of values with weights.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ComposedStatistics {
+    /// The feature.
+    pub name: String,
+    /// Its figures by name; of positions one per column of positions.
+    pub custom: BTreeMap<String, CustomStatistic>,
+}
+
+/// How what goes with the values of a composed feature fits them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PartnerStatistics<'a> {
+    /// The column of positions; of weights `weights`.
+    pub name: &'a str,
+    /// Rows that lack it although the feature has others.
+    pub num_missing: f64,
+    /// The least and the greatest number by which it has more than there are values in a row.
+    pub differences: (f64, f64),
+}
+
+impl ComposedStatistics {
+    /// Rows that lack the values although they have positions or weights.
+    #[must_use]
+    pub fn num_missing_values(&self) -> f64 {
+        self.number("missing_value")
+    }
+
+    /// The columns of positions, or the weights.
+    #[must_use]
+    pub fn partners<'a>(&'a self) -> Vec<PartnerStatistics<'a>> {
+        if let Some(CustomStatistic::Counts(missing)) = self.custom.get("missing_index") {
+            let differences =
+                |name: &str| (self.labelled("min_length_diff", name), self.labelled("max_length_diff", name));
+            let partner = |(name, num_missing): &'a (String, f64)| PartnerStatistics {
+                name,
+                num_missing: *num_missing,
+                differences: differences(name),
+            };
+            return missing.iter().map(partner).collect();
+        }
+        let differences = (self.number("min_weight_length_diff"), self.number("max_weight_length_diff"));
+        let has_weights = self.custom.contains_key("missing_weight");
+        let num_missing = self.number("missing_weight");
+        has_weights
+            .then_some(PartnerStatistics { name: "weights", num_missing, differences })
+            .into_iter()
+            .collect()
+    }
+
+    fn number(&self, name: &str) -> f64 {
+        match self.custom.get(name) {
+            Some(CustomStatistic::Number(number)) => *number,
+            _ => 0.0,
+        }
+    }
+
+    fn labelled(&self, name: &str, label: &str) -> f64 {
+        match self.custom.get(name) {
+            Some(CustomStatistic::Counts(counts)) => {
+                counts.iter().find(|(mine, _)| mine == label).map_or(0.0, |(_, count)| *count)
+            }
+            _ => 0.0,
+        }
     }
 }
 

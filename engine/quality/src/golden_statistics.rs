@@ -8,12 +8,14 @@ use arrow::array::{
 };
 use serde_json::Value;
 use sluice_core::execution::Execution;
-use sluice_core::statistics::{Bucket, ColumnStatistics};
+use sluice_core::seam::BatchSource;
+use sluice_core::statistics::{Bucket, ColumnStatistics, CustomStatistic};
 use sluice_summaries::Ranks;
 use sluice_testkit::datasets::external;
 use sluice_testkit::{MemorySource, assert_relative};
 
-use crate::statistics::{compute, equal_width, pooled};
+use crate::schema::read_schema;
+use crate::statistics::{StatisticsOptions, compute, compute_with, equal_width, pooled};
 
 /// TFDV's eps: by which share of the values its counts may be off.
 const EPSILON: f64 = 0.01;
@@ -68,9 +70,7 @@ fn check(case: &Value) -> Result<(), &'static str> {
         "cross_feature" => Err("`statistics::crosses`"),
         "bin_array" => Err("lift of numeric columns, which is not computed"),
         "partial_copresence_counts" => Err("a step within lift, whose result is checked"),
-        "weighted_feature_stats" => {
-            Err("pairs of columns by a schema's `weighted_feature` are judged, not computed")
-        }
+        "weighted_feature_stats" => weighted_feature(case),
         "slice_rows" => Err("`statistics::options_tests`"),
         op => panic!("{} {op} is neither checked nor listed", case["id"]),
     }
@@ -225,6 +225,25 @@ fn cases_of_tfdv_agree() {
         }
     }
     assert!(checked >= 12, "only {checked} cases were checked");
+}
+
+fn weighted_feature(case: &Value) -> Result<(), &'static str> {
+    let rows = |name: &str| -> Option<Vec<&Value>> { Some(case["input"][name].as_array()?.iter().collect()) };
+    let columns = [
+        rows("value").map(|rows| ("value", list_of_texts(&rows))),
+        rows("weight").map(|rows| ("weight", list_of_numbers(&rows))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns.into_iter().flatten()).unwrap();
+    let schema = "weighted_feature { name: 'f' feature { step: 'value' } weight_feature { step: 'weight' } }";
+    let schema = read_schema(schema, "schema.pbtxt").unwrap();
+    let source = MemorySource::new(&batch, 1);
+    let options = StatisticsOptions::default().with_schema(schema.schema(), &source.plan().columns).unwrap();
+    let found = compute_with(&options, "all", &source, &Execution::with_threads(2)).unwrap();
+    let figures = found.composed("f").unwrap();
+    for (name, wanted) in case["expect"].as_object().unwrap() {
+        assert_eq!(figures[name], CustomStatistic::Number(number(wanted)), "{name} in {case}");
+    }
+    Ok(())
 }
 
 /// A column of the taxi table as numbers or text; an empty cell is null.

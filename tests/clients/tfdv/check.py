@@ -2,7 +2,8 @@
 
 Tables (Chicago taxi trips and Adult where SLUICE_DATASETS has them, and two made here with lists, structs, NaN and
 infinities): our statistics are loaded by TFDV and compared with its own, figure by figure, whole, weighted and by
-slices; the schema that it infers from them is compared with ours; it validates them with our schema, and draws them.
+slices, on one more table also sparse and weighted features and lift; the schema that it infers from them is compared
+with ours; it validates them with our schema, and draws them.
 Then tables with one fault each, and halves of the real ones: what we find in statistics that TFDV wrote, in every form
 it writes, is what TFDV finds, and it finds the same in ours. The last lines are a table of how far they agree.
 
@@ -11,6 +12,7 @@ TFDV reads Parquet's columns as lists of one value (its CSV reader cuts floats t
 
 import sys
 
+import composed
 import figures
 import tables
 import validation
@@ -24,6 +26,7 @@ for name, table in compared.items():
     validation.compare_schemas(name, ours, folder, agreement)
 figures.compare_weighted(compared, agreement)
 figures.compare_slices(compared, agreement)
+composed.compare_composed(agreement)
 validation.compare_halves(compared, agreement)
 validation.check_faults(agreement)
 

@@ -36,6 +36,8 @@ BOUNDS = {
     "weighted std_dev": 1e-9,
     "weighted median": 2 * EPSILON,
     "weighted top values": 1e-9,
+    # Products and quotients of counts in another order.
+    "lift": 1e-12,
 }
 COUNTS = ["num_non_missing", "num_missing", "min_num_values", "max_num_values", "tot_num_values"]
 

@@ -19,7 +19,7 @@ use sluice_core::plan::{Plan, PlanOptions, PlannedColumn};
 use sluice_core::seam::BatchSource;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::Dataset;
-use sluice_quality::statistics::{Statistics, StatisticsOptions, finish};
+use sluice_quality::statistics::{ComposedFeature, Statistics, StatisticsOptions, finish};
 
 use super::kept_states::{Kept, check_folder, states_in};
 use super::statistics::{StatisticsRecord, spans_of};
@@ -28,7 +28,7 @@ use crate::step::made_from;
 /// The artifact's kind.
 pub const STATE_KIND: &str = "statistics-state";
 /// The version of its format.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;
 const FILE: &str = "state.json";
 
 /// States that do not fit together.
@@ -155,6 +155,9 @@ pub struct StatisticsState {
 #[serde(deny_unknown_fields)]
 struct StateRecord {
     options: StatisticsOptions,
+    /// What the options have from a schema.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    composed: Vec<ComposedFeature>,
     /// The digest of the data set or plan; of merged states all of them, in order.
     data: Vec<String>,
     /// The spans of the data sets, ascending.
@@ -208,7 +211,9 @@ impl StatisticsState {
 
     fn new(options: &StatisticsOptions, data: &str, spans: Vec<u64>) -> Self {
         let (options, data, subsets) = (options.clone(), vec![data.to_owned()], BTreeMap::new());
-        Self { record: StateRecord { options, data, spans, subsets }, partials: BTreeMap::new() }
+        let composed = options.composed.clone();
+        let record = StateRecord { options, composed, data, spans, subsets };
+        Self { record, partials: BTreeMap::new() }
     }
 
     fn add(
@@ -301,7 +306,8 @@ impl StatisticsState {
     }
 
     fn join(&mut self, first: &str, other: Self, path: &str) -> Result<()> {
-        if self.record.options != other.record.options {
+        let asked = |record: &StateRecord| (record.options.clone(), record.composed.clone());
+        if asked(&self.record) != asked(&other.record) {
             return Err(StateError::OtherOptions { first: first.into(), path: path.into() }.into());
         }
         for (subset, theirs) in other.record.subsets {
@@ -379,7 +385,8 @@ impl<'a> KeptStatistics<'a> {
         plan: &Plan,
     ) -> Result<Self> {
         let kind = (STATE_KIND, STATE_VERSION);
-        let kept = Kept::new(folder, kind, (dataset, subset), &(options, &plan.columns))?;
+        let asked = (options, &options.composed, &plan.columns);
+        let kept = Kept::new(folder, kind, (dataset, subset), &asked)?;
         Ok(Self { kept, options, columns: plan.columns.clone() })
     }
 
@@ -398,6 +405,7 @@ impl<'a> KeptStatistics<'a> {
         let subset = SubsetRecord { columns: self.columns.clone(), num_rows: state.rows() };
         let record = StateRecord {
             options: self.options.clone(),
+            composed: self.options.composed.clone(),
             data: vec![place.rows.clone()],
             spans: part.span.into_iter().collect(),
             subsets: BTreeMap::from([(self.kept.subset().to_owned(), subset)]),

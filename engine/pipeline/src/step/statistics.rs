@@ -88,10 +88,10 @@ pub fn of_source(
     Ok(StatisticsRecord { subsets: vec![compute_with(options, "all", source, execution)?] })
 }
 
-/// The options with what a schema says of columns: integers that are names.
+/// The options with what a schema says of columns: integers that are names, and columns that belong together.
 ///
 /// # Errors
-/// What reading the header of the data meets.
+/// What reading the header of the data meets; `StatisticsError` where columns of the schema do not go together.
 pub fn with_schema(
     options: StatisticsOptions,
     schema: &Schema,
@@ -100,7 +100,7 @@ pub fn with_schema(
 ) -> Result<StatisticsOptions> {
     let Some(first) = dataset.record().subsets.keys().next() else { return Ok(options) };
     let source = dataset.subset(first, PlanOptions::default(), execution)?;
-    Ok(options.with_schema(schema, &source.plan().columns))
+    options.with_schema(schema, &source.plan().columns)
 }
 
 impl StatisticsRecord {

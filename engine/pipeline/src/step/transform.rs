@@ -158,7 +158,7 @@ pub fn output_statistics(
     let applied = OfTrainingRows::of(transform);
     let features = FeatureSource::new(applied.as_ref(), &source)?;
     let schema = output_schema(transform.space());
-    let options = StatisticsOptions::default().with_schema(&schema, &features.plan().columns);
+    let options = StatisticsOptions::default().with_schema(&schema, &features.plan().columns)?;
     let statistics = compute_with(&options, TRAIN, &features, execution)?;
     Ok(StatisticsRecord { subsets: vec![DatasetStatistics { spans: spans_of(dataset), ..statistics }] })
 }

@@ -56,9 +56,21 @@ pub(crate) fn rules(schema: &DynamicMessage) -> Vec<String> {
         let names = set_fields(&feature).into_iter();
         let open = names.filter(|field| !FEATURE_FIELDS.contains(&field.as_str()));
         rules.extend(open.map(|field| format!("feature `{name}`: {field}")));
+        sparse_in(&feature, &name, &mut rules);
     }
     rules.extend(set_fields(schema).into_iter().filter(|field| !SCHEMA_FIELDS.contains(&field.as_str())));
     rules
+}
+
+/// Sparse features within structs are neither counted nor judged.
+fn sparse_in(feature: &DynamicMessage, path: &str, rules: &mut Vec<String>) {
+    let Some(fields) = feature.message("struct_domain") else { return };
+    if !fields.messages("sparse_feature").is_empty() {
+        rules.push(format!("feature `{path}`: struct_domain.sparse_feature"));
+    }
+    for field in fields.messages("feature") {
+        sparse_in(&field, &format!("{path}.{}", field.text("name").unwrap_or_default()), rules);
+    }
 }
 
 /// Fields that this version has no definition of, each with the messages around it.
@@ -106,11 +118,16 @@ mod tests {
     fn only_what_is_not_looked_at_is_named() {
         let text = "feature { name: 'a' type: INT value_count { min: 2 } presence { min_count: 1 } }
             feature { name: 'b' drift_comparator { } not_in_environment: 'SERVING' group_presence { } }
+            feature { name: 's' struct_domain { feature { name: 'x' struct_domain { sparse_feature { name: 'y' } } } } }
             feature { name: 'c' type: BYTES image_domain { max_image_byte_size: 3 } }
             dataset_constraints { min_examples_count: 3 num_examples_drift_comparator { } }
             default_environment: 'SERVING'";
         let rules = read_schema(text, "schema.pbtxt").unwrap().unchecked_rules();
-        let wanted = ["feature `b`: group_presence", "feature `c`: image_domain"];
+        let wanted = [
+            "feature `b`: group_presence",
+            "feature `s.x`: struct_domain.sparse_feature",
+            "feature `c`: image_domain",
+        ];
         assert_eq!(rules, wanted);
     }
 }

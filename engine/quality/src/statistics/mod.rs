@@ -1,16 +1,18 @@
 //! Statistics of a data set in one pass: [`Statistics`] is one [`ColumnProfile`] per column, and what the
 //! [`StatisticsOptions`] ask for beyond that.
 //!
-//! A part that looks at several columns is one more field of [`Statistics`], an accumulator of its own, built in
-//! [`Statistics::new`]; every method takes the fields apart, so that the compiler names each place where the new one
-//! is missing.
+//! A part that looks at several columns is one more field of [`relations::Relations`], an accumulator of its own, which
+//! the whole and every slice has; every method takes the fields apart, so that the compiler names each place where the
+//! new one is missing.
 
 mod association;
 mod categories;
+mod composed;
 mod crosses;
 mod few_values;
 mod options;
 mod profile;
+mod relations;
 mod row_filter;
 mod rows;
 mod slice_counts;
@@ -35,6 +37,7 @@ use sluice_summaries::ColumnSummary;
 
 pub use association::{ColumnAssociation, LabelAssociation};
 pub use categories::Categories;
+pub use composed::{ComposedFeature, ComposedKind};
 pub use crosses::{CrossFeatures, MAX_CROSS_COLUMNS};
 pub use options::{CrossSpec, MAX_SLICES, StatisticsError, StatisticsOptions};
 pub use profile::ColumnProfile;
@@ -53,33 +56,19 @@ pub struct Statistics {
     num_rows: u64,
     whole: RowStatistics,
     sliced: Vec<Sliced>,
-    association: Option<LabelAssociation>,
-    crosses: Option<CrossFeatures>,
 }
 
 impl Statistics {
     /// The accumulator of these statistics over a source with these columns.
     ///
     /// # Errors
-    /// As [`StatisticsOptions::check_columns`].
+    /// As [`StatisticsOptions::check_columns`]; a label that can be none, and too many pairs.
     pub fn new(options: &StatisticsOptions, columns: &[PlannedColumn]) -> Result<Self> {
         options.check_columns(columns)?;
-        let whole = RowStatistics::new(options, columns);
+        let whole = RowStatistics::new(options, columns)?;
         let sliced = |spec| Sliced::new(spec, options.max_slices, whole.empty(), columns);
-        let described = || columns.iter().filter(|column| options.describes(&column.name));
-        let of_label = |label: &String| {
-            let is_read = |column: &&PlannedColumn| column.name == *label || options.describes(&column.name);
-            let read: Vec<PlannedColumn> = columns.iter().filter(is_read).cloned().collect();
-            LabelAssociation::new(label, &read)
-        };
-        let has_crosses = !options.crosses.is_empty();
-        Ok(Self {
-            num_rows: 0,
-            association: options.label.as_ref().map(of_label).transpose()?,
-            crosses: has_crosses.then(|| CrossFeatures::new(&options.crosses, described())).transpose()?,
-            sliced: options.slices.iter().map(sliced).collect::<Result<_>>()?,
-            whole,
-        })
+        let sliced = options.slices.iter().map(sliced).collect::<Result<_>>()?;
+        Ok(Self { num_rows: 0, whole, sliced })
     }
 
     /// The same for the rows of a plan: quantiles of a large table look at a sample of its values. Where spans are
@@ -87,15 +76,9 @@ impl Statistics {
     #[must_use]
     pub fn for_plan(self, plan: &Plan) -> Self {
         let rows = if plan.spans.is_empty() { plan.rows() } else { 0 };
-        let Self { num_rows, whole, sliced, association, crosses } = self;
-        Self {
-            num_rows,
-            whole: whole.with_table_rows(rows),
-            // Their rows come gathered, so that a place in the table says nothing of them.
-            sliced,
-            association,
-            crosses,
-        }
+        let Self { num_rows, whole, sliced } = self;
+        // Rows of slices come gathered, so that a place in the table says nothing of them.
+        Self { num_rows, whole: whole.with_table_rows(rows), sliced }
     }
 }
 
@@ -103,7 +86,7 @@ impl Accumulator for Statistics {
     type Output = DatasetStatistics;
 
     fn inputs(&self) -> Inputs {
-        let Self { num_rows: _, whole, sliced, association, crosses } = self;
+        let Self { num_rows: _, whole, sliced } = self;
         let mut inputs = whole.columns().fold(Inputs::default(), Inputs::with_counted);
         if let Some(weight) = whole.weight_column() {
             inputs = whole.columns().fold(inputs.with_column(weight), Inputs::with_column);
@@ -114,22 +97,17 @@ impl Accumulator for Statistics {
             let with = if whole.weight_column().is_some() { Inputs::with_column } else { Inputs::with_coded };
             inputs = slices.described().fold(inputs, with);
         }
-        inputs.union(association.inputs()).union(crosses.inputs())
+        // Slices relate the same columns.
+        inputs.union(whole.related())
     }
 
     fn empty(&self) -> Self {
-        let Self { num_rows: _, whole, sliced, association, crosses } = self;
-        Self {
-            num_rows: 0,
-            whole: whole.empty(),
-            sliced: sliced.iter().map(Sliced::empty).collect(),
-            association: association.empty(),
-            crosses: crosses.empty(),
-        }
+        let Self { num_rows: _, whole, sliced } = self;
+        Self { num_rows: 0, whole: whole.empty(), sliced: sliced.iter().map(Sliced::empty).collect() }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
-        let Self { num_rows, whole, sliced, association, crosses } = self;
+        let Self { num_rows, whole, sliced } = self;
         let batch = match input {
             Input::Counted(counted) => {
                 let of = if sliced.is_empty() { Ranked::of_numbers } else { Ranked::of };
@@ -145,34 +123,22 @@ impl Accumulator for Statistics {
             None => None,
         };
         *num_rows += batch.rows() as u64;
-        association.update(input)?;
-        crosses.update(input)?;
         whole.batch(batch, weights.as_deref())?;
         sliced.iter_mut().try_for_each(|slices| slices.rows(batch, weights.as_deref()))
     }
 
     /// Columns are joined by name: the rows of a part that has no such column count as absent.
-    fn merge(&mut self, later: Self, groups: &GroupMap) -> Result<()> {
-        let Self { num_rows, whole, sliced, association, crosses } = self;
-        association.merge(later.association, groups)?;
-        crosses.merge(later.crosses, groups)?;
-        whole.merge(later.whole, (*num_rows, later.num_rows));
+    fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {
+        let Self { num_rows, whole, sliced } = self;
+        whole.merge(later.whole, (*num_rows, later.num_rows))?;
         *num_rows += later.num_rows;
         sliced.iter_mut().zip(later.sliced).try_for_each(|(mine, theirs)| mine.merge(theirs))
     }
 
     /// Without the number of rows and the name, which [`finish`] knows.
     fn finish(self) -> DatasetStatistics {
-        let Self { num_rows: _, whole, sliced, association, crosses } = self;
+        let Self { num_rows: _, whole, sliced } = self;
         let mut statistics = whole.finish();
-        for found in association.finish().unwrap_or_default() {
-            let mut columns = statistics.columns.iter_mut().filter(|column| column.path.is_empty());
-            if let Some(column) = columns.find(|column| column.name == found.column) {
-                column.association = Some(found.association);
-                column.custom.extend(found.lift);
-            }
-        }
-        statistics.crosses = crosses.finish().unwrap_or_default();
         for slices in sliced {
             let (slicing, found) = slices.finish();
             statistics.slicings.push(slicing);
@@ -187,21 +153,13 @@ impl Accumulator for Statistics {
     }
 
     fn size_bytes(&self) -> usize {
-        let Self { num_rows: _, whole, sliced, association, crosses } = self;
-        let together = association.size_bytes() + crosses.size_bytes();
-        whole.size_bytes() + sliced.iter().map(Sliced::size_bytes).sum::<usize>() + together
+        let Self { num_rows: _, whole, sliced } = self;
+        whole.size_bytes() + sliced.iter().map(Sliced::size_bytes).sum::<usize>()
     }
 
     fn heaviest(&self) -> Option<Heaviest> {
-        let Self { num_rows: _, whole, sliced, association, crosses } = self;
-        let part = |what: &str, bytes: usize, option: &str| {
-            let advice = Some(format!("leave out `{option}`"));
-            (bytes > 0).then(|| Heaviest { what: what.into(), bytes, advice })
-        };
-        let label = part("the association with the label", association.size_bytes(), "--label");
-        let crosses = part("the crosses", crosses.size_bytes(), "--cross");
-        let slices = sliced.iter().map(Sliced::heaviest);
-        [label, crosses].into_iter().chain(slices).fold(whole.heaviest(), Heaviest::of)
+        let Self { num_rows: _, whole, sliced } = self;
+        sliced.iter().map(Sliced::heaviest).fold(whole.heaviest(), Heaviest::of)
     }
 }
 

@@ -11,6 +11,7 @@ use sluice_core::options::OptionsError;
 use sluice_core::plan::PlannedColumn;
 use sluice_core::schema::{Domain, FeatureType, Schema};
 
+use super::composed::ComposedFeature;
 use super::slice_spec::SliceSpec;
 
 /// Slices of one entry of `slices` unless told otherwise.
@@ -36,6 +37,9 @@ pub struct StatisticsOptions {
     pub crosses: Vec<CrossSpec>,
     /// Integers that are names, not quantities: their values are counted as those of text are.
     pub categories: Vec<String>,
+    /// The sparse and weighted features of the schema; nobody names them but [`StatisticsOptions::with_schema`].
+    #[serde(skip)]
+    pub composed: Vec<ComposedFeature>,
 }
 
 impl Default for StatisticsOptions {
@@ -49,6 +53,7 @@ impl Default for StatisticsOptions {
             label: None,
             crosses: Vec::new(),
             categories: Vec::new(),
+            composed: Vec::new(),
         }
     }
 }
@@ -164,6 +169,16 @@ pub enum StatisticsError {
         /// What it holds.
         found: String,
     },
+    /// A sparse or weighted feature whose columns have no rows in common.
+    #[error("feature `{feature}` of the schema: `{value}` and `{partner}` are not in the same struct")]
+    ComposedApart {
+        /// The feature.
+        feature: String,
+        /// Its values.
+        value: String,
+        /// What goes with them.
+        partner: String,
+    },
     /// Every column was left out.
     #[error("`columns` and `exclude` leave no column to describe")]
     NoColumns,
@@ -177,6 +192,7 @@ impl Diagnostic for StatisticsError {
             | Self::SliceKind { .. }
             | Self::SliceValue { .. }
             | Self::TooManySlices { .. }
+            | Self::ComposedApart { .. }
             | Self::NoColumns => ErrorKind::Usage,
         }
     }
@@ -203,6 +219,11 @@ impl Diagnostic for StatisticsError {
             Self::SliceKeyTooLong { .. } => "slice by a column of short values".into(),
             Self::WeightMalformed { .. } => {
                 "correct the row, give rows that should not count the weight 0, or leave the weight out".into()
+            }
+            Self::ComposedApart { .. } => {
+                "values and weights are compared row by row: correct the paths in the schema, or leave the feature \
+                 out"
+                    .into()
             }
             Self::NoColumns => "leave one of them out".into(),
         })
@@ -284,10 +305,13 @@ impl StatisticsOptions {
             && !self.exclude.iter().any(|mine| mine == name)
     }
 
-    /// Adds the integers that the schema calls categorical, or true and false, to the categories: those among
-    /// `columns` that do hold integers, as TFDV has it.
-    #[must_use]
-    pub fn with_schema(mut self, schema: &Schema, columns: &[PlannedColumn]) -> Self {
+    /// Adds what the schema asks for: to the categories the integers that it calls categorical, or true and false,
+    /// those among `columns` that do hold integers, as TFDV has it; and its sparse and weighted features.
+    ///
+    /// # Errors
+    /// [`StatisticsError::ComposedApart`].
+    pub fn with_schema(mut self, schema: &Schema, columns: &[PlannedColumn]) -> Result<Self> {
+        self.composed = ComposedFeature::of_schema(schema)?;
         for feature in &schema.features {
             let is_category = match &feature.domain {
                 Some(Domain::Int { is_categorical, .. }) => *is_categorical,
@@ -301,7 +325,7 @@ impl StatisticsOptions {
                 self.categories.push(feature.name.clone());
             }
         }
-        self
+        Ok(self)
     }
 }
 

@@ -14,7 +14,8 @@ use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 use sluice_testkit::datasets::external;
 use sluice_testkit::{MemorySource, laws};
 
-use super::{Statistics, StatisticsOptions, compute_with};
+use super::{ComposedFeature, Statistics, StatisticsOptions, compute_with};
+use crate::schema::read_schema;
 
 fn table(rows: usize) -> RecordBatch {
     let x: Float64Array = (0..rows)
@@ -70,6 +71,14 @@ fn assert_bits(found: &[f64], wanted: &[f64]) {
     assert_eq!(bits(found), bits(wanted), "{found:?} is not {wanted:?}");
 }
 
+/// The columns of a sparse feature, one of them absent, and of a weighted one.
+fn composed() -> Vec<ComposedFeature> {
+    let schema = "sparse_feature { name: 's' value_feature { name: 'tags' } index_feature { name: 'zone' }
+            index_feature { name: 'nowhere' } }
+        weighted_feature { name: 'f' feature { step: 'tags' } weight_feature { step: 'x' } }";
+    ComposedFeature::of_schema(read_schema(schema, "schema.pbtxt").unwrap().schema()).unwrap()
+}
+
 #[test]
 fn weights_and_slices_keep_the_laws() {
     for (rows, split_rows) in [(0, 10), (1, 10), (997, 50), (3000, 700)] {
@@ -85,11 +94,63 @@ fn weights_and_slices_keep_the_laws() {
         ] {
             let mut options = options(weight, &slices);
             options.categories = vec!["zone".into()];
+            options.label = (rows != 3000).then(|| "zone".into());
+            options.crosses = vec!["x,w".parse().unwrap()];
+            options.composed = composed();
             for source in [source(false), source(true)] {
                 laws::check(&source, &Statistics::new(&options, &source.plan().columns).unwrap());
             }
         }
     }
+}
+
+/// Association, crosses and composed features of a slice are those of its rows alone.
+#[test]
+fn columns_of_a_slice_are_related_as_those_of_its_rows_alone() {
+    let batch = table(2003);
+    let asked = |slices: &[&str]| StatisticsOptions {
+        label: Some("coded".into()),
+        crosses: vec!["x,w".parse().unwrap(), "zone,x".parse().unwrap()],
+        composed: composed(),
+        ..options(None, slices)
+    };
+    let found = statistics(&batch, &asked(&["name", "x > 20", "zone=990"])).unwrap();
+    let kinds: Vec<&str> = found.slices.iter().map(|slice| slice.conditions[0].column.as_str()).collect();
+    assert_eq!(kinds, ["name", "name", "name", "name", "name", "x > 20", "zone"]);
+    let (mut told, mut figures) = (0, std::collections::BTreeSet::new());
+    for slice in &found.slices {
+        let condition = &slice.conditions[0];
+        let is_member = |row: usize| match condition.column.as_str() {
+            "name" => {
+                let names = batch.column_by_name("name").unwrap().as_string_view();
+                names.is_valid(row) && Some(names.value(row)) == condition.value.as_deref()
+            }
+            "zone" => false,
+            _ => {
+                let x = batch.column_by_name("x").unwrap().as_primitive::<Float64Type>();
+                x.is_valid(row) && x.value(row) > 20.0
+            }
+        };
+        let rows: arrow::array::UInt32Array =
+            (0..2003).filter(|row| is_member(*row)).map(|row| u32::try_from(row).unwrap()).collect();
+        let alone = arrow::compute::take_record_batch(&batch, &rows).unwrap();
+        let alone = statistics(&alone, &asked(&[])).unwrap();
+        assert_eq!((slice.num_rows, &slice.composed), (alone.num_rows, &alone.composed), "{}", slice.name);
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-12 * (a.abs() + b.abs());
+        for (mine, theirs) in slice.crosses.iter().zip(&alone.crosses) {
+            assert_eq!((&mine.x, &mine.y, mine.num_rows), (&theirs.x, &theirs.y, theirs.num_rows));
+            assert!(close(mine.covariance, theirs.covariance), "{}: {mine:?} {theirs:?}", slice.name);
+        }
+        for (mine, theirs) in slice.columns.iter().zip(&alone.columns) {
+            assert_eq!(mine.association, theirs.association, "{} {}", slice.name, mine.name);
+            assert_eq!(mine.custom, theirs.custom, "{} {}", slice.name, mine.name);
+            told += usize::from(mine.association.is_some());
+        }
+        figures.insert(format!("{:?}", slice.composed));
+    }
+    // Each slice has figures of its own, the empty one too.
+    assert_eq!((told, found.crosses.len()), (7 * 4, 2));
+    assert!(figures.len() > 2, "{figures:?}");
 }
 
 /// What the statistics of a slice must equal: those of its rows alone.

@@ -1,12 +1,13 @@
-//! The statistics of some of the rows, column by column: what each slice keeps.
+//! The statistics of some of the rows, column by column and of columns together: what each slice keeps.
 
 use arrow::array::ArrayRef;
 use serde::{Deserialize, Serialize};
 
-use sluice_core::accumulator::Heaviest;
-use sluice_core::batch::{Batch, Delivered};
+use sluice_core::accumulator::{Accumulator, Heaviest, Input};
+use sluice_core::batch::{Batch, Delivered, Inputs};
 use sluice_core::column::ColumnKind;
 use sluice_core::error::Result;
+use sluice_core::group::GroupMap;
 use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::{ColumnRows, CountedColumn};
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics, DatasetWeight};
@@ -15,6 +16,7 @@ use sluice_summaries::{ColumnSummary, ExactSum};
 use super::categories::Categories;
 use super::options::StatisticsOptions;
 use super::profile::{ColumnProfile, Prepared, Ranked};
+use super::relations::Relations;
 use super::weighted::WeightedColumn;
 use super::{finished, show_categories};
 
@@ -23,6 +25,7 @@ use super::{finished, show_categories};
 pub(super) struct RowStatistics {
     columns: Vec<RowColumn>,
     weight: Option<(String, ExactSum)>,
+    relations: Relations,
     /// Where what comes next apart from the other columns probably belongs.
     #[serde(skip)]
     next_apart: usize,
@@ -77,7 +80,11 @@ impl RowColumn {
 
 impl RowStatistics {
     /// No rows yet; the options were checked.
-    pub(super) fn new(options: &StatisticsOptions, columns: &[PlannedColumn]) -> Self {
+    ///
+    /// # Errors
+    /// As [`Relations::new`].
+    pub(super) fn new(options: &StatisticsOptions, columns: &[PlannedColumn]) -> Result<Self> {
+        let relations = Relations::new(options, columns)?;
         let described = columns.iter().filter(|column| options.describes(&column.name));
         let column = |column: &PlannedColumn| {
             let is_category = options.categories.contains(&column.name);
@@ -90,7 +97,7 @@ impl RowStatistics {
             }
         };
         let weight = options.weight.clone().map(|weight| (weight, ExactSum::new()));
-        Self { columns: described.map(column).collect(), weight, next_apart: 0 }
+        Ok(Self { columns: described.map(column).collect(), weight, relations, next_apart: 0 })
     }
 
     /// Tells how many rows there are in all, by which quantiles sample.
@@ -106,6 +113,7 @@ impl RowStatistics {
         Self {
             columns: self.columns.iter().map(RowColumn::empty).collect(),
             weight: self.weight.as_ref().map(|(weight, _)| (weight.clone(), ExactSum::new())),
+            relations: self.relations.empty(),
             next_apart: 0,
         }
     }
@@ -113,6 +121,16 @@ impl RowStatistics {
     /// The names of the columns.
     pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// What is read for columns together.
+    pub(super) fn related(&self) -> Inputs {
+        self.relations.inputs()
+    }
+
+    /// Adds rows to what is known of columns together; once, beside the columns.
+    pub(super) fn relate(&mut self, batch: &Batch) -> Result<()> {
+        self.relations.update(Input::Rows(batch))
     }
 
     /// The name of a column by its place.
@@ -135,6 +153,7 @@ impl RowStatistics {
     /// Adds the rows of a batch. Columns that come as counted views are met by [`RowStatistics::view`].
     pub(super) fn batch(&mut self, batch: &Batch, weights: Option<&[f64]>) -> Result<()> {
         self.weights(weights);
+        self.relate(batch)?;
         self.begin(batch);
         for index in 0..self.columns.len() {
             let name = &self.columns[index].name;
@@ -226,7 +245,12 @@ impl RowStatistics {
 
     /// Joins the statistics of later rows; `rows` is how many rows each of the two stands for. A column that only one of
     /// the two has was absent in all rows of the other; one that only the later has comes after those that were there.
-    pub(super) fn merge(&mut self, later: Self, rows: (u64, u64)) {
+    ///
+    /// # Errors
+    /// As [`Relations`] has it.
+    pub(super) fn merge(&mut self, later: Self, rows: (u64, u64)) -> Result<()> {
+        // Nothing here has groups.
+        self.relations.merge(later.relations, &GroupMap::default())?;
         let weight_of = |state: &Option<(String, ExactSum)>| state.as_ref().map(|(_, sum)| *sum);
         let (weight, later_weight) = (weight_of(&self.weight), weight_of(&later.weight));
         let mut theirs: Vec<Option<RowColumn>> = later.columns.into_iter().map(Some).collect();
@@ -249,9 +273,10 @@ impl RowStatistics {
         if let (Some((_, mine)), Some((_, theirs))) = (&mut self.weight, later.weight) {
             mine.merge(theirs);
         }
+        Ok(())
     }
 
-    /// The statistics of the columns and the sum of the weights.
+    /// The statistics of the columns, what is known of them together, and the sum of the weights.
     pub(super) fn finish(self) -> DatasetStatistics {
         let mut columns: Vec<ColumnStatistics> = Vec::new();
         for RowColumn { name, profile, categories, weighted } in self.columns {
@@ -265,22 +290,26 @@ impl RowStatistics {
             }
         }
         let weight = self.weight.map(|(column, sum)| DatasetWeight { column, sum: sum.to_f64() });
-        DatasetStatistics { columns, weight, ..DatasetStatistics::default() }
+        let mut statistics = DatasetStatistics { columns, weight, ..DatasetStatistics::default() };
+        self.relations.finish().show(&mut statistics);
+        statistics
     }
 
     /// Bytes held, capacity included.
     pub(super) fn size_bytes(&self) -> usize {
         let columns = self.columns.iter().map(RowColumn::held_bytes).sum::<usize>();
-        size_of::<Self>() + self.columns.capacity() * size_of::<RowColumn>() + columns
+        let relations = self.relations.size_bytes();
+        size_of::<Self>() + self.columns.capacity() * size_of::<RowColumn>() + columns + relations
     }
 
-    /// The column that holds the most.
+    /// The column, or what is kept of columns together, that holds the most.
     pub(super) fn heaviest(&self) -> Option<Heaviest> {
         let heaviest = |column: &RowColumn| Heaviest {
             what: format!("column `{}`", column.name),
             bytes: column.held_bytes(),
             advice: Some(format!("leave the column out with `--exclude {}`", column.name)),
         };
-        self.columns.iter().max_by_key(|column| column.held_bytes()).map(heaviest)
+        let column = self.columns.iter().max_by_key(|column| column.held_bytes()).map(heaviest);
+        Heaviest::of(column, self.relations.heaviest())
     }
 }

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringViewArray, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch, StringViewArray, UInt32Array};
 use arrow::compute::take;
 use serde::{Deserialize, Serialize};
 
@@ -168,6 +168,7 @@ impl Sliced {
             slice.weights(weights.as_deref().map(|weights| &weights[order.range(number)]));
         }
         let mut scratch = Vec::new();
+        order.relate(batch, &self.empty, &mut slices)?;
         for (index, name) in &now {
             order.add(*index, name, (batch, &keys), weights.as_deref(), &mut slices, &mut scratch)?;
         }
@@ -242,19 +243,19 @@ impl Sliced {
         if !self.empty.columns().eq(later.empty.columns()) {
             // Parts with other columns: every slice of both has the columns of both, in one order.
             let none = later.empty.clone();
-            self.empty.merge(none.empty(), (0, 0));
+            self.empty.merge(none.empty(), (0, 0))?;
             for slice in self.slices.values_mut() {
-                slice.statistics.merge(none.empty(), (slice.num_rows, 0));
+                slice.statistics.merge(none.empty(), (slice.num_rows, 0))?;
             }
             for slice in later.slices.values_mut() {
                 let statistics = std::mem::replace(&mut slice.statistics, self.empty.empty());
-                slice.statistics.merge(statistics, (0, slice.num_rows));
+                slice.statistics.merge(statistics, (0, slice.num_rows))?;
             }
         }
         for (key, slice) in later.slices {
             match self.slices.get_mut(&key) {
                 Some(mine) => {
-                    mine.statistics.merge(slice.statistics, (mine.num_rows, slice.num_rows));
+                    mine.statistics.merge(slice.statistics, (mine.num_rows, slice.num_rows))?;
                     mine.num_rows += slice.num_rows;
                 }
                 None => {
@@ -386,6 +387,24 @@ impl Order {
 
     fn range(&self, number: usize) -> std::ops::Range<usize> {
         self.starts[number]..self.starts[number + 1]
+    }
+
+    /// Adds the rows to what the slices know of columns together.
+    fn relate(&self, batch: &Batch, empty: &RowStatistics, slices: &mut [&mut RowStatistics]) -> Result<()> {
+        let names = empty.related().columns.into_keys();
+        let there = names.filter_map(|name| Some((batch.column(&name)?, name)));
+        let columns: Vec<(String, ArrayRef)> =
+            there.map(|(array, name)| Ok((name, take_rows(array, &self.rows)?))).collect::<Result<_>>()?;
+        if columns.is_empty() {
+            return Ok(());
+        }
+        let gathered = RecordBatch::try_from_iter(columns)
+            .map_err(|error| CommonError::Internal(format!("cannot gather slices: {error}")))?;
+        for (number, slice) in slices.iter_mut().enumerate() {
+            let range = self.range(number);
+            slice.relate(&Batch::new(&gathered.slice(range.start, range.len())))?;
+        }
+        Ok(())
     }
 
     /// Adds one column to the slices.

@@ -8,9 +8,9 @@ use prost_reflect::DynamicMessage;
 use prost_reflect::prost::Message as _;
 use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{
-    Association, Bucket, ColumnStatistics, CrossStatistics, CustomStatistic, DatasetStatistics,
-    DatasetWeight, Distinct, Histogram, Histograms, Level, NumericStatistics, Presence, Quantiles,
-    TextStatistics, TimeBucket, TimeStatistics, TopValues, Valency, WeightedNumericStatistics,
+    Association, Bucket, ColumnStatistics, ComposedStatistics, CrossStatistics, CustomStatistic,
+    DatasetStatistics, DatasetWeight, Distinct, Histogram, Histograms, Level, NumericStatistics, Presence,
+    Quantiles, TextStatistics, TimeBucket, TimeStatistics, TopValues, Valency, WeightedNumericStatistics,
     WeightedStatistics,
 };
 use sluice_core::{Diagnostic, ErrorKind};
@@ -171,6 +171,30 @@ fn nested() -> Vec<ColumnStatistics> {
 }
 
 /// Statistics of every sort.
+fn terms() -> ComposedStatistics {
+    let of_index = |count| CustomStatistic::Counts(vec![("i".into(), count), ("j".into(), 0.0)]);
+    let figures = [
+        ("missing_value", CustomStatistic::Number(2.0)),
+        ("missing_index", of_index(1.0)),
+        ("min_length_diff", of_index(-3.0)),
+        ("max_length_diff", of_index(0.0)),
+    ];
+    let custom = figures.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect();
+    ComposedStatistics { name: "terms".into(), custom }
+}
+
+/// A feature of the name of a column is kept with the column, as TFDV joins features of one path.
+#[test]
+fn composed_features_and_columns_of_one_name_are_one_feature() {
+    let ComposedStatistics { custom, .. } = terms();
+    let composed = vec![ComposedStatistics { name: "word".into(), custom }];
+    let statistics = DatasetStatistics { composed, ..dataset(vec![column("word", ColumnKind::Integer, 10)]) };
+    let read = read_statistics(&write_statistics(&[statistics]), "statistics.binpb").unwrap().remove(0);
+    assert_eq!((read.columns.len(), read.composed.len()), (1, 0));
+    let figure = &read.composed("word").unwrap()["missing_value"];
+    assert_eq!(figure, &CustomStatistic::Number(2.0));
+}
+
 fn everything() -> DatasetStatistics {
     let mut columns = vec![floats(), integers(), words(), days()];
     columns.extend(nested());
@@ -194,6 +218,7 @@ fn everything() -> DatasetStatistics {
     DatasetStatistics {
         weight: Some(DatasetWeight { column: "fare".into(), sum: 6.0 }),
         crosses: crosses.into(),
+        composed: vec![terms()],
         ..dataset(columns)
     }
 }

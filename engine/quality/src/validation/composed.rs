@@ -1,11 +1,11 @@
 //! Sparse and weighted features: values with their positions or weights in other columns. TFDV counts what does
-//! not fit together as custom statistics of a column by the name of the feature; where they are missing, nothing
-//! is checked.
+//! not fit together, and so do we where statistics were computed with the schema; where they were not, nothing is
+//! checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_core::schema::{Schema, SparseFeature, WeightedFeature};
-use sluice_core::statistics::{ColumnStatistics, CustomStatistic, DatasetStatistics};
+use sluice_core::statistics::{CustomStatistic, DatasetStatistics};
 
 use super::code::FindingCode;
 use super::finding::{Finding, Words};
@@ -23,16 +23,16 @@ pub(crate) fn check(statistics: &DatasetStatistics, schema: &Schema, findings: &
             // Named once, below.
         } else if plain.contains(name) {
             findings.push(collision(name, FindingCode::SparseNameCollision, "sparse"));
-        } else if let Some(column) = statistics.column(name) {
-            check_sparse(feature, column, findings);
+        } else if let Some(figures) = statistics.composed(name) {
+            check_sparse(feature, figures, findings);
         }
     }
     for feature in live_weighted(schema) {
         let name = feature.name.as_str();
         if plain.contains(name) || sparse.contains(name) {
             findings.push(collision(name, FindingCode::WeightedNameCollision, "weighted"));
-        } else if let Some(column) = statistics.column(name) {
-            check_weighted(feature, column, findings);
+        } else if let Some(figures) = statistics.composed(name) {
+            check_weighted(feature, figures, findings);
         }
     }
 }
@@ -58,25 +58,34 @@ fn collision(name: &str, code: FindingCode, kind: &str) -> Finding {
     Finding::column(code, name, words).saying(tfdv)
 }
 
+/// What was counted of a feature, by name.
+type Figures = BTreeMap<String, CustomStatistic>;
+
 const DEPRECATE: &str = "lifecycle_stage: DEPRECATED";
 
 /// One number, where the statistics have it and it is not 0.
-fn number(column: &ColumnStatistics, name: &str) -> Option<f64> {
-    match column.custom.get(name)? {
+fn number(figures: &Figures, name: &str) -> Option<f64> {
+    match figures.get(name)? {
         CustomStatistic::Number(value) => Some(*value).filter(|value| value.abs() > 0.0),
         _ => None,
     }
 }
 
 /// The numbers by column that are not 0.
-fn by_column<'a>(column: &'a ColumnStatistics, name: &str) -> Vec<(&'a str, f64)> {
-    match column.custom.get(name) {
+fn by_column<'a>(figures: &'a Figures, name: &str) -> Vec<(&'a str, f64)> {
+    match figures.get(name) {
         Some(CustomStatistic::Counts(counts)) => {
             let counts = counts.iter().map(|(label, count)| (label.as_str(), *count));
             counts.filter(|(_, count)| count.abs() > 0.0).collect()
         }
         _ => Vec::new(),
     }
+}
+
+/// "1 row lacks the values `v`".
+fn lacking(count: f64, what: &str, column: &str) -> String {
+    let (rows, lack) = if count > 1.0 { ("rows", "lack") } else { ("row", "lacks") };
+    format!("{} {rows} {lack} the {what} `{column}`", general(count))
 }
 
 /// A finding on a composed feature, which TFDV answers by deprecating it.
@@ -97,22 +106,22 @@ fn broken(
     Finding::column(code, name, words).saying(tfdv)
 }
 
-fn check_sparse(feature: &SparseFeature, column: &ColumnStatistics, findings: &mut Vec<Finding>) {
+fn check_sparse(feature: &SparseFeature, figures: &Figures, findings: &mut Vec<Finding>) {
     let (kind, name) = ("sparse_feature", feature.name.as_str());
-    if let Some(count) = number(column, "missing_value") {
-        let observed = format!("{} rows lack the values `{}`", general(count), feature.value_column);
+    if let Some(count) = number(figures, "missing_value") {
+        let observed = lacking(count, "values", &feature.value_column);
         let tfdv = format!("Found {} examples missing value feature", general(count));
         let told = ("values wherever there are positions", observed);
         findings.push(broken(kind, name, FindingCode::SparseMissingValue, told, tfdv));
     }
-    for (index, count) in by_column(column, "missing_index") {
-        let observed = format!("{} rows lack the positions `{index}`", general(count));
+    for (index, count) in by_column(figures, "missing_index") {
+        let observed = lacking(count, "positions", index);
         let tfdv = format!("Found {} examples missing index feature: {index}", general(count));
         let told = ("positions wherever there are values", observed);
         findings.push(broken(kind, name, FindingCode::SparseMissingIndex, told, tfdv));
     }
     for statistic in ["max_length_diff", "min_length_diff"] {
-        for (index, difference) in by_column(column, statistic) {
+        for (index, difference) in by_column(figures, statistic) {
             let amount = general(difference.abs());
             // Positions less values.
             let side = if difference > 0.0 { "more" } else { "fewer" };
@@ -127,23 +136,22 @@ fn check_sparse(feature: &SparseFeature, column: &ColumnStatistics, findings: &m
     }
 }
 
-fn check_weighted(feature: &WeightedFeature, column: &ColumnStatistics, findings: &mut Vec<Finding>) {
+fn check_weighted(feature: &WeightedFeature, figures: &Figures, findings: &mut Vec<Finding>) {
     let (kind, name) = ("weighted_feature", feature.name.as_str());
-    if let Some(count) = number(column, "missing_weight") {
-        let observed =
-            format!("{} rows lack the weights `{}`", general(count), feature.weight_path.join("."));
+    if let Some(count) = number(figures, "missing_weight") {
+        let observed = lacking(count, "weights", &feature.weight_path.join("."));
         let tfdv = format!("Found {} examples missing weight feature.", general(count));
         let told = ("weights wherever there are values", observed);
         findings.push(broken(kind, name, FindingCode::WeightedMissingWeight, told, tfdv));
     }
-    if let Some(count) = number(column, "missing_value") {
-        let observed = format!("{} rows lack the values `{}`", general(count), feature.value_path.join("."));
+    if let Some(count) = number(figures, "missing_value") {
+        let observed = lacking(count, "values", &feature.value_path.join("."));
         let tfdv = format!("Found {} examples missing value feature.", general(count));
         let told = ("values wherever there are weights", observed);
         findings.push(broken(kind, name, FindingCode::WeightedMissingValue, told, tfdv));
     }
-    let least = number(column, "min_weight_length_diff");
-    let most = number(column, "max_weight_length_diff");
+    let least = number(figures, "min_weight_length_diff");
+    let most = number(figures, "max_weight_length_diff");
     if least.is_some() || most.is_some() {
         let (least, most) = (general(least.unwrap_or(0.0)), general(most.unwrap_or(0.0)));
         let observed = format!("rows have {least} to {most} more weights than values");

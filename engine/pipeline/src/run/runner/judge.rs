@@ -166,7 +166,10 @@ impl<'a> Runner<'a> {
         let file = self.file;
         let dataset_digest = dataset.artifact().digest();
         let options = self.statistics_options(dataset)?;
-        let parts = KeyParts::new().with("dataset", dataset_digest).with_options("options", &options)?;
+        let parts = KeyParts::new()
+            .with("dataset", dataset_digest)
+            .with_options("options", &options)?
+            .with_options("composed", &options.composed)?;
         let (spec, roles, checks) = (&file.spec.transform, &file.spec.data.roles, &file.spec.validate.rows);
         let mut beside = Beside::default();
         if self.is_missing(StepName::Statistics, &parts)? {

@@ -10,7 +10,7 @@ mod relax;
 mod repair;
 mod suggestion;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_core::schema::{Domain, Feature, Lifecycle, Schema};
 use sluice_core::statistics::{ColumnStatistics, CustomStatistic, DatasetStatistics};
@@ -46,6 +46,9 @@ pub fn update_schema(file: &mut SchemaFile, statistics: &DatasetStatistics, opti
         if !is_below_idle && !update.column(column) {
             idle.insert(column.steps());
         }
+    }
+    for feature in &statistics.composed {
+        let _ = update.composed(&feature.name, &feature.custom);
     }
     update.deprecate_missing(statistics);
     let schema = update.schema;
@@ -83,7 +86,7 @@ impl Update {
     fn column(&mut self, column: &ColumnStatistics) -> bool {
         let view = self.view(column);
         if let [name] = column.steps()
-            && let Some(is_live) = self.composed(name, column)
+            && let Some(is_live) = self.composed(name, &column.custom)
         {
             return is_live;
         }
@@ -131,7 +134,7 @@ impl Update {
 
     /// Sparse and weighted features: the answer is whether the columns below are to be looked at; none where `name`
     /// is neither.
-    fn composed(&mut self, name: &str, column: &ColumnStatistics) -> Option<bool> {
+    fn composed(&mut self, name: &str, figures: &BTreeMap<String, CustomStatistic>) -> Option<bool> {
         let is_named = |known: &str| known == name;
         let feature = self.schema.features.iter_mut().find(|feature| is_named(&feature.name));
         if let Some(weighted) = self.schema.weighted_features.iter_mut().find(|one| is_named(&one.name)) {
@@ -140,8 +143,8 @@ impl Update {
                 weighted.lifecycle = Lifecycle::Deprecated;
                 feature.into_iter().for_each(|feature| feature.lifecycle = Lifecycle::Deprecated);
                 sparse.into_iter().for_each(|sparse| sparse.lifecycle = Lifecycle::Deprecated);
-            } else if has_count(column, &["missing_value", "missing_weight"])
-                || has_count(column, &["min_weight_length_diff", "max_weight_length_diff"])
+            } else if has_count(figures, &["missing_value", "missing_weight"])
+                || has_count(figures, &["min_weight_length_diff", "max_weight_length_diff"])
             {
                 weighted.lifecycle = Lifecycle::Deprecated;
             }
@@ -154,8 +157,10 @@ impl Update {
         if let Some(feature) = feature.filter(|feature| feature.is_live()) {
             feature.lifecycle = Lifecycle::Deprecated;
             sparse.lifecycle = Lifecycle::Deprecated;
-        } else if has_count(column, &["missing_value", "missing_index", "min_length_diff", "max_length_diff"])
-        {
+        } else if has_count(
+            figures,
+            &["missing_value", "missing_index", "min_length_diff", "max_length_diff"],
+        ) {
             sparse.lifecycle = Lifecycle::Deprecated;
         }
         Some(true)
@@ -180,8 +185,8 @@ fn deprecate_missing(features: &mut [Feature], above: &[String], known: &BTreeSe
 }
 
 /// Whether one of these custom statistics counts something.
-fn has_count(column: &ColumnStatistics, names: &[&str]) -> bool {
-    names.iter().filter_map(|name| column.custom.get(*name)).any(|statistic| match statistic {
+fn has_count(figures: &BTreeMap<String, CustomStatistic>, names: &[&str]) -> bool {
+    names.iter().filter_map(|name| figures.get(*name)).any(|statistic| match statistic {
         CustomStatistic::Number(number) => *number != 0.0,
         CustomStatistic::Counts(counts) => counts.iter().any(|(_, count)| *count != 0.0),
         CustomStatistic::Text(_) | CustomStatistic::Histogram(_) => false,

@@ -69,17 +69,8 @@ fn places(axis: &Axis, counts: &BTreeMap<Bin, u64>) -> BTreeMap<Bin, usize> {
     places
 }
 
-/// Rows by the place of the column.
-fn column_counts(joint: &Joint) -> BTreeMap<Bin, u64> {
-    let mut counts = BTreeMap::new();
-    for (&(x, _), count) in &joint.cells {
-        *counts.entry(x).or_insert(0) += count;
-    }
-    counts
-}
-
 fn association(label: &str, joint: &Joint, label_places: &BTreeMap<Bin, usize>) -> Association {
-    let column_places = places(&joint.axis, &column_counts(joint));
+    let column_places = places(&joint.axis, &joint.counts());
     let place = |places: &BTreeMap<Bin, usize>, bin: &Bin| places.get(bin).copied().unwrap_or(0);
     let table = Contingency::new(
         joint.cells.iter().map(|((x, y), count)| (place(&column_places, x), place(label_places, y), *count)),
@@ -115,7 +106,7 @@ fn lift(joint: &Joint, classes: &[(Bin, u64, String)]) -> Vec<(String, CustomSta
         return Vec::new();
     }
     let n: u64 = joint.cells.values().sum();
-    let counts = column_counts(joint);
+    let counts = joint.counts();
     let values: Vec<(Bin, u64, String)> =
         counts.iter().filter_map(|(bin, count)| Some((*bin, *count, joint.axis.text(*bin)?))).collect();
     let of_class = |(y, y_count, name): &(Bin, u64, String)| {

@@ -131,11 +131,21 @@ impl LabelAssociation {
 }
 
 fn renamed<K: Ord + Copy>(counts: &BTreeMap<K, u64>, rename: impl Fn(K) -> K) -> BTreeMap<K, u64> {
-    let mut renamed = BTreeMap::new();
+    let mut renamed: Vec<(K, u64)> = counts.iter().map(|(key, count)| (rename(*key), *count)).collect();
+    renamed.sort_unstable_by_key(|(key, _)| *key);
+    summed(renamed.into_iter())
+}
+
+/// The counts of keys that ascend, as a map that is built at once.
+fn summed<K: Ord>(counts: impl Iterator<Item = (K, u64)>) -> BTreeMap<K, u64> {
+    let mut sums: Vec<(K, u64)> = Vec::with_capacity(counts.size_hint().0);
     for (key, count) in counts {
-        *renamed.entry(rename(*key)).or_insert(0) += count;
+        match sums.last_mut() {
+            Some((last, sum)) if *last == key => *sum += count,
+            _ => sums.push((key, count)),
+        }
     }
-    renamed
+    sums.into_iter().collect()
 }
 
 impl Joint {
@@ -164,10 +174,14 @@ impl Joint {
             self.axis.bins(&self.column, values)?.into_iter().zip(label.iter().copied()).collect();
         // Sorted first, so that each cell is looked up once.
         pairs.sort_unstable();
+        let cells = self.cells.len();
         for equal in pairs.chunk_by(|a, b| a == b) {
             *self.cells.entry(equal[0]).or_insert(0) += equal.len() as u64;
         }
-        self.make_room();
+        // What has no new cell has no new value that could need room.
+        if self.cells.len() > cells {
+            self.make_room();
+        }
         if let (name, Some(label)) = of {
             let purpose = "a correlation with the label";
             let (x, y) = (numbers(&self.column, values, purpose)?, numbers(name, label, purpose)?);
@@ -179,12 +193,13 @@ impl Joint {
         Ok(())
     }
 
+    /// Rows by the place of the column.
+    fn counts(&self) -> BTreeMap<Bin, u64> {
+        summed(self.cells.iter().map(|((x, _), count)| (*x, *count)))
+    }
+
     fn make_room(&mut self) {
-        let mut counts = BTreeMap::new();
-        for (&(x, _), count) in &self.cells {
-            *counts.entry(x).or_insert(0) += count;
-        }
-        let change = self.axis.make_room(&counts);
+        let change = self.axis.make_room(&self.counts());
         self.change(&change);
     }
 

@@ -35,7 +35,7 @@ impl Lists {
         for level in &mut self.levels {
             let lists = current.as_list_opt::<i32>();
             let lists = lists.ok_or_else(|| internal(format!("{} is no list", current.data_type())))?;
-            let lengths: Vec<Option<u64>> = (0..lists.len()).map(|index| length(lists, index)).collect();
+            let lengths = lengths_of(lists);
             note(level, &lengths);
             per_row = Some(match per_row {
                 None => lengths.iter().flatten().copied().collect(),
@@ -81,8 +81,14 @@ impl Lists {
     }
 }
 
-fn length(lists: &ListArray, index: usize) -> Option<u64> {
-    (!lists.is_null(index)).then(|| u64::try_from(lists.value_length(index)).unwrap_or(0))
+fn lengths_of(lists: &ListArray) -> Vec<Option<u64>> {
+    let length = |index| u64::try_from(lists.value_length(index)).unwrap_or(0);
+    (0..lists.len()).map(|index| (!lists.is_null(index)).then(|| length(index))).collect()
+}
+
+/// What the lists of a column hold, in order.
+pub(in crate::statistics) fn list_elements(lists: &ListArray) -> Result<ArrayRef> {
+    elements(lists, &lengths_of(lists))
 }
 
 fn note(level: &mut Level, lengths: &[Option<u64>]) {

@@ -31,6 +31,7 @@ use sluice_core::statistics::{
 };
 use sluice_summaries::{ColumnSummary, Distinct, hash_bytes};
 
+pub(super) use self::lists::list_elements;
 pub(super) use self::prepared::{Prepared, Ranked};
 
 use self::lists::Lists;
@@ -184,7 +185,7 @@ impl ColumnProfile {
     }
 }
 
-fn internal(error: impl ToString) -> sluice_core::Error {
+pub(super) fn internal(error: impl ToString) -> sluice_core::Error {
     CommonError::Internal(error.to_string()).into()
 }
 

@@ -9,8 +9,8 @@ mod strings;
 
 use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{
-    Association, ColumnStatistics, CrossStatistics, CustomStatistic, DatasetStatistics, DatasetWeight, Level,
-    Presence, Valency, WeightedStatistics,
+    Association, ColumnStatistics, ComposedStatistics, CrossStatistics, CustomStatistic, DatasetStatistics,
+    DatasetWeight, Level, Presence, Valency, WeightedStatistics,
 };
 
 use super::custom::{Customs, plain};
@@ -74,7 +74,13 @@ fn dataset(message: Dataset) -> DatasetStatistics {
     let mut weight = (message.weighted_num_examples > 0.0)
         .then(|| DatasetWeight { column: String::new(), sum: message.weighted_num_examples });
     let mut columns = Vec::with_capacity(message.features.len());
+    let mut composed = Vec::new();
     for feature in message.features {
+        if let ([name], true) = (steps(&feature).as_slice(), is_composed(&feature)) {
+            let custom = Customs::of_messages(feature.custom_stats).into_rest();
+            composed.push(ComposedStatistics { name: name.clone(), custom });
+            continue;
+        }
         let (column, is_weight) = column(feature, message.num_examples);
         if let Some(weight) = weight.as_mut().filter(|_| is_weight) {
             weight.column.clone_from(&column.name);
@@ -89,10 +95,19 @@ fn dataset(message: Dataset) -> DatasetStatistics {
         spans: Vec::new(),
         weight,
         columns,
+        composed,
         crosses: message.cross_features.into_iter().filter_map(cross).collect(),
         slicings: Vec::new(),
         slices: Vec::new(),
     }
+}
+
+/// A feature with figures but no statistics of values is none of the columns.
+fn is_composed(feature: &Feature) -> bool {
+    let Feature { num_stats, string_stats, bytes_stats, struct_stats, custom_stats, .. } = feature;
+    let has_values =
+        num_stats.is_some() || string_stats.is_some() || bytes_stats.is_some() || struct_stats.is_some();
+    !has_values && !custom_stats.is_empty()
 }
 
 fn cross(message: Cross) -> Option<CrossStatistics> {

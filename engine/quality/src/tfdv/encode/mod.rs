@@ -4,8 +4,8 @@ mod numeric;
 mod strings;
 
 use sluice_core::statistics::{
-    Association, ColumnStatistics, CrossStatistics, CustomStatistic, DatasetStatistics, Valency,
-    WeightedStatistics,
+    Association, ColumnStatistics, ComposedStatistics, CrossStatistics, CustomStatistic, DatasetStatistics,
+    Valency, WeightedStatistics,
 };
 
 use super::custom::{Customs, buckets};
@@ -41,10 +41,12 @@ fn dataset(statistics: &DatasetStatistics, name: &str) -> Dataset {
         let is_weight = weight.is_some_and(|weight| column.path.is_empty() && column.name == weight.column);
         feature(column, is_weight)
     });
+    let mut features: Vec<Feature> = features.collect();
+    statistics.composed.iter().for_each(|composed| put_composed(composed, &mut features));
     Dataset {
         name: name.to_owned(),
         num_examples: statistics.num_rows,
-        features: features.collect(),
+        features,
         weighted_num_examples: weight.map_or(0.0, |weight| weight.sum),
         cross_features: statistics.crosses.iter().map(|pair| cross(pair, statistics)).collect(),
     }
@@ -105,6 +107,16 @@ fn feature(column: &ColumnStatistics, is_weight: bool) -> Feature {
     }
     feature.custom_stats = customs.into_messages();
     feature
+}
+
+/// A feature without statistics of its own; with those of the column that has its name, if there is one.
+fn put_composed(composed: &ComposedStatistics, features: &mut Vec<Feature>) {
+    let path = Path { step: vec![composed.name.clone()] };
+    let custom_stats = Customs::of(&composed.custom).into_messages();
+    match features.iter_mut().find(|feature| feature.path.as_ref() == Some(&path)) {
+        Some(feature) => feature.custom_stats.extend(custom_stats),
+        None => features.push(Feature { path: Some(path), custom_stats, ..Feature::default() }),
+    }
 }
 
 fn derived_source(column: &ColumnStatistics) -> Option<DerivedSource> {

@@ -266,21 +266,19 @@ fn lists(lines: &mut Vec<Line>, columns: &Columns<'_>) {
 }
 
 fn association(lines: &mut Vec<Line>, columns: &Columns<'_>) {
-    let told = |value: fn(&Association) -> Option<String>| {
+    let of_label = |value: fn(&Association) -> Option<String>| {
         move |column: &ColumnStatistics| column.association.as_ref().and_then(value)
     };
     let label = columns.iter().find_map(|(_, it)| it.association.as_ref()).map(|it| name(&it.label));
     let label = label.unwrap_or_default();
-    line(
-        lines,
-        columns,
-        &format!("tells about {label}"),
-        told(|it| {
-            let bits = figure(it.adjusted_mutual_information);
-            Some(format!("{} <small>{bits} bits</small>", percent(it.normalized_mutual_information)))
-        }),
-    );
-    line(lines, columns, &format!("correlation with {label}"), told(|it| it.correlation.map(figure)));
+    line(lines, columns, &format!("tells about {label}"), of_label(|it| Some(told(it))));
+    line(lines, columns, &format!("correlation with {label}"), of_label(|it| it.correlation.map(figure)));
+}
+
+/// How much a column tells about the label.
+pub(super) fn told(association: &Association) -> String {
+    let bits = figure(association.adjusted_mutual_information);
+    format!("{} <small>{bits} bits</small>", percent(association.normalized_mutual_information))
 }
 
 /// What few readers need, folded away.

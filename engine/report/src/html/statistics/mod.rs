@@ -1,12 +1,13 @@
 //! The page of statistics: what a data set holds, or how several differ, worst first.
 //!
 //! From the top: the data sets, what to look at in words with figures, one line per column, the slices, the
-//! pairs of columns, then every column in detail. The first data set is the one that the others are compared
-//! with. The order is that of [`trouble`]; the fields of a struct stay below it.
+//! features of several columns, the pairs of columns, then every column in detail. The first data set is the one that
+//! the others are compared with. The order is that of [`trouble`]; the fields of a struct stay below it.
 //!
 //! The size is bounded by [`StatisticsPageOptions`]; what is left out is said in the page.
 
 mod chart;
+mod composed;
 mod detail;
 mod difference;
 mod look;
@@ -183,6 +184,7 @@ pub fn statistics_page(title: &str, sets: &[&DatasetStatistics], options: &Stati
     overview::controls(&mut body, &view);
     overview::table(&mut body, &view);
     slices::section(&mut body, &view);
+    composed::section(&mut body, &view);
     overview::pairs(&mut body, &view);
     put!(body, "<section id=\"details\"><h2>Columns in detail</h2>");
     for row in view.detailed().iter().enumerate() {

@@ -2,10 +2,10 @@
 
 use sluice_core::statistics::DatasetStatistics;
 
-use crate::html::escape::{NAME, escape, nothing, value};
+use crate::html::escape::{NAME, escape, name, nothing, value};
 use crate::html::figures::{counted, percent, share};
 use crate::html::put;
-use crate::html::statistics::{Row, View, chart, overview, set_name, values};
+use crate::html::statistics::{Row, View, chart, detail, overview, set_name, values};
 
 /// Lines of slices on a page, all columns together; many columns show fewer slices.
 const MAX_LINES: usize = 1500;
@@ -86,6 +86,7 @@ pub(super) fn section(body: &mut String, view: &View<'_>) {
 pub(super) fn of_column(body: &mut String, view: &View<'_>, row: &Row<'_>) {
     let limit = per_column(view);
     let columns: Vec<_> = row.present().collect();
+    let known = columns.iter().find_map(|(_, column)| column.association.as_ref()).map(|it| name(&it.label));
     let mut lines = String::new();
     let mut count = 0;
     for (index, set) in view.sets.iter().enumerate() {
@@ -100,11 +101,13 @@ pub(super) fn of_column(body: &mut String, view: &View<'_>, row: &Row<'_>) {
             } else {
                 String::new()
             };
+            let told = column.association.as_ref().map_or_else(String::new, detail::told);
+            let told = known.as_ref().map_or_else(String::new, |_| format!("<td class=\"n\">{told}</td>"));
             put!(
                 lines,
                 "<tr><th scope=\"row\">{named}</th>{key}<td class=\"sp\">{}</td><td \
                  class=\"pr\">{}<small>{}</small></td>\
-                 <td>{}</td><td class=\"n\">{}</td></tr>",
+                 <td>{}</td>{told}<td class=\"n\">{}</td></tr>",
                 chart.unwrap_or_default(),
                 overview::presence_bar(&column.presence, column.num_values()),
                 percent(column.presence.fraction_present()),
@@ -117,13 +120,15 @@ pub(super) fn of_column(body: &mut String, view: &View<'_>, row: &Row<'_>) {
         return;
     }
     let key = if view.is_compared() { "<th scope=\"col\">Data set</th>" } else { "" };
+    let told = known
+        .map_or_else(String::new, |label| format!("<th scope=\"col\" class=\"n\">Tells about {label}</th>"));
     put!(
         body,
         "<details class=\"slices\"><summary>By slice ({count})</summary><div class=\"scroll\"><table \
          class=\"plain\"><thead>\
          <tr><th scope=\"col\">Slice</th>{key}<th scope=\"col\">Distribution</th><th \
          scope=\"col\">Present</th><th \
-         scope=\"col\">Mean ± deviation, most frequent, range</th><th scope=\"col\" \
+         scope=\"col\">Mean ± deviation, most frequent, range</th>{told}<th scope=\"col\" \
          class=\"n\">Rows</th></tr></thead>\
          <tbody>{lines}</tbody></table></div></details>"
     );

@@ -2,9 +2,9 @@
 
 use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{
-    Association, ColumnStatistics, CrossStatistics, CustomStatistic, DatasetStatistics, DatasetWeight,
-    Distinct, Level, SliceCondition, TimeBucket, TimeStatistics, Valency, WeightedNumericStatistics,
-    WeightedStatistics,
+    Association, ColumnStatistics, ComposedStatistics, CrossStatistics, CustomStatistic, DatasetStatistics,
+    DatasetWeight, Distinct, Level, SliceCondition, TimeBucket, TimeStatistics, Valency,
+    WeightedNumericStatistics, WeightedStatistics,
 };
 
 use crate::html::tests::checker::check;
@@ -53,15 +53,27 @@ fn list(name: &str) -> ColumnStatistics {
     }
 }
 
+/// What a column tells about the tips, in bits and as a share.
+fn told(adjusted_mutual_information: f64, normalized_mutual_information: f64) -> Association {
+    let (label, num_rows, correlation) = ("tips".into(), 321, Some(0.72));
+    Association { label, num_rows, adjusted_mutual_information, normalized_mutual_information, correlation }
+}
+
+fn terms() -> ComposedStatistics {
+    let of_index = |count| CustomStatistic::Counts(vec![("position".into(), count)]);
+    let figures = [
+        ("missing_value", CustomStatistic::Number(17.0)),
+        ("missing_index", of_index(23.0)),
+        ("min_length_diff", of_index(-29.0)),
+        ("max_length_diff", of_index(31.0)),
+    ];
+    let custom = figures.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect();
+    ComposedStatistics { name: "terms".into(), custom }
+}
+
 fn everything() -> DatasetStatistics {
     let mut fare = numbers("fare", 1000, 0.0, 50.0);
-    fare.association = Some(Association {
-        label: "tips".into(),
-        num_rows: 1000,
-        adjusted_mutual_information: 0.83,
-        normalized_mutual_information: 0.31,
-        correlation: Some(0.72),
-    });
+    fare.association = Some(told(0.83, 0.31));
     let numeric = WeightedNumericStatistics {
         mean: 27.125,
         standard_deviation: 9.5,
@@ -92,6 +104,7 @@ fn everything() -> DatasetStatistics {
     maker.path = vec!["car".into(), "maker".into()];
     let columns = vec![fare, users, times("start"), list("stops"), car, maker];
     let mut cash = data_set("payment_Cash", vec![numbers("fare", 321, 0.0, 20.0)]);
+    cash.columns[0].association = Some(told(0.125, 0.07));
     cash.conditions = vec![SliceCondition { column: "payment".into(), value: Some("Cash".into()) }];
     let mut unknown = data_set("payment_null", vec![numbers("fare", 12, 0.0, 20.0)]);
     unknown.conditions = vec![SliceCondition { column: "payment".into(), value: None }];
@@ -104,6 +117,7 @@ fn everything() -> DatasetStatistics {
             covariance: 12.5,
             correlation: Some(-0.875),
         }],
+        composed: vec![terms()],
         slices: vec![unknown, cash],
         ..data_set("train", columns)
     }
@@ -144,6 +158,10 @@ fn all_that_is_known_stands_in_the_page() {
         "payment = <bdi>Cash</bdi>",
         "payment = <i class=\"nil\">missing</i>",
         "70% missing (700 rows)",
+        "<td class=\"n\">17</td><td><bdi>position</bdi></td><td class=\"n\">23</td>",
+        "<td class=\"n\">\u{2212}29 to 31</td>",
+        // Of the slice.
+        "<td class=\"n\">7% <small>0.125 bits</small></td>",
     ] {
         assert!(html.contains(words), "no `{words}`");
     }
