@@ -27,7 +27,7 @@ use crate::step::{TRAIN, made_from};
 /// The artifact's kind.
 pub const TRANSFORM_STATE_KIND: &str = "transform-state";
 /// The version of its format.
-pub const TRANSFORM_STATE_VERSION: u32 = 1;
+pub const TRANSFORM_STATE_VERSION: u32 = 2;
 const FILE: &str = "state.json";
 
 /// States of transforms that do not fit together.
