@@ -398,7 +398,7 @@ fn a_row_that_a_transform_refuses_is_named_by_file_and_row() {
     let rows: String = (0..70_000).map(|_| "1,1\n").collect();
     place.write("new.csv", &format!("x,y\n{rows}3,1\n"));
     let apply = place.sluice(&["transform", "apply", "transform", "new.csv", "--out", "out"]);
-    place.assert_failure(&apply, 2, &["`new.csv`", "row 70001", "column `x`", "`3`"]);
+    place.assert_failure(&apply, 4, &["`new.csv`", "row 70001", "column `x`", "`3`"]);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! The laws of a table of counts: what is on disk counts as what is held.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
