@@ -1,7 +1,7 @@
 //! Statistics of a data set in one pass: [`Statistics`] is one [`ColumnProfile`] per column, and what the
 //! [`StatisticsOptions`] ask for beyond that.
 //!
-//! A part that looks at several columns is one more field of [`relations::Relations`], an accumulator of its own, which
+//! A part that looks at several columns is one more field of `relations::Relations`, an accumulator of its own, which
 //! the whole and every slice has; every method takes the fields apart, so that the compiler names each place where the
 //! new one is missing.
 
