@@ -12,6 +12,11 @@ pub(crate) fn counted(value: u64) -> String {
     count(value).replace(' ', THIN)
 }
 
+/// A count of rows: `1 row`, `2 000 rows`.
+pub(crate) fn counted_rows(value: u64) -> String {
+    format!("{} {}", counted(value), if value == 1 { "row" } else { "rows" })
+}
+
 /// A measured value in at most six digits, thousands grouped: `12 345.6`, `1.2e-9`.
 pub(crate) fn figure(value: f64) -> String {
     let text = significant(value);

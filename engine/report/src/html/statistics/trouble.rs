@@ -26,7 +26,7 @@ use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics, Distinct, Quantiles};
 
 use crate::html::escape::{VALUE, escape};
-use crate::html::figures::{counted, figure, percent, share};
+use crate::html::figures::{counted, counted_rows, figure, percent, share};
 use crate::html::put;
 use crate::html::statistics::{difference, set_name};
 
@@ -116,13 +116,13 @@ fn of_one(column: &ColumnStatistics, place: &str, found: &mut Vec<Trouble>) {
     let presence = &column.presence;
     let nothing = presence.num_missing + presence.num_absent;
     if presence.num_rows > 0 && nothing == presence.num_rows {
-        let words = format!("no value in {} rows{place}", counted(presence.num_rows));
+        let words = format!("no value in {}{place}", counted_rows(presence.num_rows));
         found.push(trouble(1.0, "no value", words));
         return;
     }
     if nothing > 0 {
         let missing = share(nothing, presence.num_rows);
-        let words = format!("{} missing{place} ({} rows)", percent(missing), counted(nothing));
+        let words = format!("{} missing{place} ({})", percent(missing), counted_rows(nothing));
         found.push(trouble(missing.clamp(0.02, 1.0), "missing", words));
     }
     let values = column.num_values();
