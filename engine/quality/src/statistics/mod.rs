@@ -110,8 +110,7 @@ impl Accumulator for Statistics {
         let Self { num_rows, whole, sliced } = self;
         let batch = match input {
             Input::Counted(counted) => {
-                let of = if sliced.is_empty() { Ranked::of_numbers } else { Ranked::of };
-                let ranked = of(&counted.values);
+                let ranked = if sliced.is_empty() { None } else { Ranked::of(&counted.values) };
                 whole.view(counted, ranked.as_ref())?;
                 return sliced.iter_mut().try_for_each(|slices| slices.coded(counted, ranked.as_ref()));
             }

@@ -34,6 +34,8 @@ use sluice_summaries::{ColumnSummary, Distinct, hash_bytes};
 pub(super) use self::lists::list_elements;
 pub(super) use self::prepared::{Prepared, Ranked};
 
+use self::prepared::keys_with_counts;
+
 use self::lists::Lists;
 use self::numbers::{Numbers, Sampling, Scale};
 use self::texts::Texts;
@@ -250,19 +252,20 @@ impl ColumnSummary for ColumnProfile {
     }
 
     fn counted(&mut self, column: &CountedColumn) -> Result<()> {
-        if let Some(ranked) = Ranked::of_numbers(&column.values) {
-            self.prepared(&ranked.values, &ranked.counts(&column.counts), column.nulls);
-            return Ok(());
-        }
         self.presence.num_missing += column.nulls;
         self.presence.num_rows += column.rows();
         match &mut self.values {
+            Values::Numbers(numbers) => match keys_with_counts(column, &mut self.presence) {
+                Some(pairs) => numbers.ascending(&pairs),
+                // No source counts booleans or decimals.
+                None => return Err(internal(format!("`{}` was counted, but is no number", column.column))),
+            },
+            Values::Times(times) => match keys_with_counts(column, &mut self.presence) {
+                Some(pairs) => times.ascending(&pairs),
+                None => return Err(internal(format!("`{}` was counted, but is no time", column.column))),
+            },
             Values::Texts(texts) => texts.counted(column, &mut self.presence),
             Values::Nothing => {}
-            // No source counts booleans or decimals.
-            Values::Numbers(_) | Values::Times(_) => {
-                return Err(internal(format!("`{}` was counted, but is no number", column.column)));
-            }
         }
         Ok(())
     }

@@ -452,7 +452,7 @@ fn hash_unsigned(key: i64) -> u64 {
 
 /// Whether a value is finite; counts it if not.
 #[inline]
-fn count_odd(value: f64, count: u64, presence: &mut Presence) -> bool {
+pub(super) fn count_odd(value: f64, count: u64, presence: &mut Presence) -> bool {
     if value.is_finite() {
         return true;
     }

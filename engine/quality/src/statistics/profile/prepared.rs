@@ -6,7 +6,11 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef};
 
 use sluice_core::column::Column;
+use sluice_core::seam::CountedColumn;
+use sluice_core::statistics::Presence;
 use sluice_summaries::{hash_bytes, key_of_f64, key_of_u64, sort_by_key};
+
+use super::numbers::count_odd;
 
 /// Ranks of what is no finite number, after those of the numbers.
 const ODD: usize = 3;
@@ -39,8 +43,7 @@ impl Ranked {
         Self::of_numbers(values)
     }
 
-    /// The same of numbers, dates and instants alone, which cost no more than to count them.
-    pub(in crate::statistics) fn of_numbers(values: &ArrayRef) -> Option<Self> {
+    fn of_numbers(values: &ArrayRef) -> Option<Self> {
         u32::try_from(values.len() + ODD).ok()?;
         Some(match Column::view(values) {
             Column::Integer(values) => Self::of_keys(values.values().iter().copied()),
@@ -109,6 +112,34 @@ impl Prepared {
         }
         (pairs, odd)
     }
+}
+
+/// The order keys of the values of a counted column with their counts, ascending, and what is no finite number counted:
+/// what [`Ranked`] gives where nobody asks for codes, in less memory. `None` of what is no number, date or instant.
+pub(super) fn keys_with_counts(column: &CountedColumn, presence: &mut Presence) -> Option<Vec<(i64, u64)>> {
+    let counts = column.counts.iter().copied();
+    let mut pairs: Vec<(i64, u64)> = match Column::view(&column.values) {
+        Column::Integer(values) => values.values().iter().copied().zip(counts).collect(),
+        Column::Unsigned(values) => {
+            values.values().iter().map(|value| key_of_u64(*value)).zip(counts).collect()
+        }
+        Column::Date(values) => values.values().iter().map(|day| i64::from(*day)).zip(counts).collect(),
+        Column::TimestampMicrosecond(values) => values.values().iter().copied().zip(counts).collect(),
+        Column::TimestampNanosecond(values) => values.values().iter().copied().zip(counts).collect(),
+        Column::Float(values) => {
+            let pairs = values.values().iter().copied().zip(counts);
+            let finite = pairs.filter(|(value, count)| count_odd(*value, *count, presence));
+            finite.map(|(value, count)| (key_of_f64(value), count)).collect()
+        }
+        _ => return None,
+    };
+    sort_by_key(&mut pairs, |pair| pair.0);
+    pairs.dedup_by(|later, first| {
+        let is_same = later.0 == first.0;
+        first.1 += if is_same { later.1 } else { 0 };
+        is_same
+    });
+    Some(pairs)
 }
 
 /// The distinct keys ascending, and each code with the place of its key among them.
