@@ -106,28 +106,20 @@ impl<K> SliceRows<'_, K> {
         let is_small = places <= SMALL_TABLE / 2;
         table.resize(if is_small { 2 * places } else { places }, 0);
         let (even, odd) = table.split_at_mut(places);
-        let mut codes = column.codes;
-        for part in self.parts {
-            let (now, later) = codes.split_at(part.rows().min(codes.len()));
-            codes = later;
-            match part.single() {
-                Some(slices) if is_small => {
-                    let ((slices, last_slice), (now, last)) = (slices.as_chunks::<2>(), now.as_chunks::<2>());
-                    for (slices, codes) in slices.iter().zip(now) {
-                        even[place(slices[0], codes[0])] += 1;
-                        odd[place(slices[1], codes[1])] += 1;
-                    }
-                    last_slice.iter().zip(last).for_each(|(slice, code)| even[place(*slice, *code)] += 1);
+        if is_small && self.parts.iter().all(|part| part.single().is_some()) {
+            let mut codes = column.codes;
+            for slices in self.parts.iter().filter_map(RowKeys::single) {
+                let (now, later) = codes.split_at(slices.len().min(codes.len()));
+                codes = later;
+                let ((slices, last_slice), (now, last)) = (slices.as_chunks::<2>(), now.as_chunks::<2>());
+                for (slices, codes) in slices.iter().zip(now) {
+                    even[place(slices[0], codes[0])] += 1;
+                    odd[place(slices[1], codes[1])] += 1;
                 }
-                Some(slices) => {
-                    slices.iter().zip(now).for_each(|(slice, code)| even[place(*slice, *code)] += 1);
-                }
-                None => {
-                    for (row, code) in now.iter().enumerate() {
-                        part.of(row).iter().for_each(|slice| even[place(*slice, *code)] += 1);
-                    }
-                }
+                last_slice.iter().zip(last).for_each(|(slice, code)| even[place(*slice, *code)] += 1);
             }
+        } else {
+            self.each(column, |slice, code| even[code * stride + slice] += 1);
         }
         even.iter_mut().zip(odd).for_each(|(even, odd)| *even += *odd);
         let mut found = vec![SliceCounts::default(); num_slices];

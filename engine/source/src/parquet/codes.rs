@@ -49,7 +49,7 @@ pub(super) fn list_codes(
         add(counts, 0, values)?;
         return repeat(codes, 0, values);
     }
-    let mut tables = Tables::new();
+    let mut tables = (width <= NARROW).then(Tables::new);
     let mut is_known = true;
     for_each_run(bytes, width, values, |run| match run {
         Run::Repeated { code, times } => {
@@ -64,10 +64,9 @@ pub(super) fn list_codes(
             unpack(bytes, width, values, |group| {
                 group.iter().zip(&mut places).for_each(|(code, place)| *place = *code);
             })?;
-            if width > NARROW {
-                is_known &= count_checked(listed, counts);
-            } else {
-                tables.count(listed);
+            match &mut tables {
+                Some(tables) => tables.count(listed),
+                None => is_known &= count_checked(listed, counts),
             }
             Ok(())
         }
@@ -75,7 +74,7 @@ pub(super) fn list_codes(
     if !is_known {
         return Err(BEYOND);
     }
-    tables.settle(width, counts)
+    tables.map_or(Ok(()), |tables| tables.settle(width, counts))
 }
 
 const BEYOND: &str = "a code beyond the dictionary";
@@ -114,7 +113,7 @@ impl Tables {
     }
 
     fn settle(&self, width: u8, counts: &mut [u64]) -> Result<(), &'static str> {
-        for code in 0..1_u32 << width.min(NARROW) {
+        for code in 0..1_u32 << width {
             let times: u64 = self.0.iter().map(|table| u64::from(table[code as usize])).sum();
             if times > 0 {
                 add(counts, code, times)?;

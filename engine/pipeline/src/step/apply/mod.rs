@@ -15,9 +15,6 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use crate::step::made_from;
-pub use columns::{FeatureOutput, OutputColumn, column_map, output_schema};
-use matrix::{MatrixEncoder, MatrixWriter};
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::batch::Batch;
 use sluice_core::error::{CommonError, Result};
@@ -27,8 +24,13 @@ use sluice_core::fold::{Task, in_order_weighed};
 use sluice_core::options::OptionsError;
 use sluice_core::plan::Split;
 use sluice_core::seam::{BatchSource, BatchTransform, Delivery, Request};
-pub(crate) use source::FeatureSource;
+
+use crate::step::made_from;
+use matrix::{MatrixEncoder, MatrixWriter};
 use table::{TableEncoder, TableWriter};
+
+pub use columns::{FeatureOutput, OutputColumn, column_map, output_schema};
+pub(crate) use source::FeatureSource;
 
 /// The artifact's kind.
 pub const FEATURES_KIND: &str = "features";

@@ -45,43 +45,19 @@ impl Ranked {
 
     fn of_numbers(values: &ArrayRef) -> Option<Self> {
         u32::try_from(values.len() + ODD).ok()?;
-        Some(match Column::view(values) {
-            Column::Integer(values) => Self::of_keys(values.values().iter().copied()),
-            Column::Unsigned(values) => Self::of_keys(values.values().iter().map(|value| key_of_u64(*value))),
-            Column::Date(values) => Self::of_keys(values.values().iter().map(|day| i64::from(*day))),
-            Column::TimestampMicrosecond(values) => Self::of_keys(values.values().iter().copied()),
-            Column::TimestampNanosecond(values) => Self::of_keys(values.values().iter().copied()),
-            Column::Float(values) => Self::of_floats(values.values()),
-            Column::Null(_)
-            | Column::Boolean(_)
-            | Column::Decimal(_)
-            | Column::Text(_)
-            | Column::CodedText(..)
-            | Column::Binary(_)
-            | Column::Other(_) => return None,
-        })
-    }
-
-    fn of_keys(keys: impl Iterator<Item = i64>) -> Self {
-        let (keys, by_rank) = ranked((0..).zip(keys).map(|(code, key)| (key, code)).collect());
-        Self { values: Prepared::Numbers(keys), by_rank }
-    }
-
-    fn of_floats(values: &[f64]) -> Self {
         let mut finite: Vec<(i64, u32)> = Vec::with_capacity(values.len());
         let mut odd: Vec<(u32, u32)> = Vec::new();
-        for (code, value) in (0..).zip(values) {
-            if value.is_finite() {
-                finite.push((key_of_f64(*value), code));
-            } else {
-                odd.push((if value.is_nan() { 0 } else { 1 + u32::from(*value < 0.0) }, code));
+        each_key(values, |code, key| match key {
+            Ok(key) => finite.push((key, code)),
+            Err(value) => {
+                odd.push((if value.is_nan() { 0 } else { 1 + u32::from(value < 0.0) }, code));
             }
-        }
+        })?;
         odd.sort_unstable();
         let (keys, mut by_rank) = ranked(finite);
         let after = by_rank.last().map_or(0, |(rank, _)| rank + 1);
         by_rank.extend(odd.into_iter().map(|(which, code)| (after + which, code)));
-        Self { values: Prepared::Numbers(keys), by_rank }
+        Some(Self { values: Prepared::Numbers(keys), by_rank })
     }
 
     /// The ranks with their counts, given by code; ascending.
@@ -114,25 +90,45 @@ impl Prepared {
     }
 }
 
+/// Hands each value of numbers, dates or instants to `visit`, with its place: its order key, or the float itself where it
+/// is not finite. `None` of what is something else.
+fn each_key(values: &ArrayRef, mut visit: impl FnMut(u32, Result<i64, f64>)) -> Option<()> {
+    let mut keys = |keys: &mut dyn Iterator<Item = i64>| {
+        (0..).zip(keys).for_each(|(place, key)| visit(place, Ok(key)));
+    };
+    match Column::view(values) {
+        Column::Integer(values) => keys(&mut values.values().iter().copied()),
+        Column::Unsigned(values) => keys(&mut values.values().iter().map(|value| key_of_u64(*value))),
+        Column::Date(values) => keys(&mut values.values().iter().map(|day| i64::from(*day))),
+        Column::TimestampMicrosecond(values) => keys(&mut values.values().iter().copied()),
+        Column::TimestampNanosecond(values) => keys(&mut values.values().iter().copied()),
+        Column::Float(values) => (0..).zip(values.values()).for_each(|(place, value)| {
+            visit(place, if value.is_finite() { Ok(key_of_f64(*value)) } else { Err(*value) });
+        }),
+        Column::Null(_)
+        | Column::Boolean(_)
+        | Column::Decimal(_)
+        | Column::Text(_)
+        | Column::CodedText(..)
+        | Column::Binary(_)
+        | Column::Other(_) => return None,
+    }
+    Some(())
+}
+
 /// The order keys of the values of a counted column with their counts, ascending, and what is no finite number counted:
 /// what [`Ranked`] gives where nobody asks for codes, in less memory. `None` of what is no number, date or instant.
 pub(super) fn keys_with_counts(column: &CountedColumn, presence: &mut Presence) -> Option<Vec<(i64, u64)>> {
-    let counts = column.counts.iter().copied();
-    let mut pairs: Vec<(i64, u64)> = match Column::view(&column.values) {
-        Column::Integer(values) => values.values().iter().copied().zip(counts).collect(),
-        Column::Unsigned(values) => {
-            values.values().iter().map(|value| key_of_u64(*value)).zip(counts).collect()
+    let mut pairs: Vec<(i64, u64)> = Vec::with_capacity(column.counts.len());
+    each_key(&column.values, |place, key| {
+        let count = column.counts.get(place as usize).copied().unwrap_or_default();
+        match key {
+            Ok(key) => pairs.push((key, count)),
+            Err(value) => {
+                count_odd(value, count, presence);
+            }
         }
-        Column::Date(values) => values.values().iter().map(|day| i64::from(*day)).zip(counts).collect(),
-        Column::TimestampMicrosecond(values) => values.values().iter().copied().zip(counts).collect(),
-        Column::TimestampNanosecond(values) => values.values().iter().copied().zip(counts).collect(),
-        Column::Float(values) => {
-            let pairs = values.values().iter().copied().zip(counts);
-            let finite = pairs.filter(|(value, count)| count_odd(*value, *count, presence));
-            finite.map(|(value, count)| (key_of_f64(value), count)).collect()
-        }
-        _ => return None,
-    };
+    })?;
     sort_by_key(&mut pairs, |pair| pair.0);
     pairs.dedup_by(|later, first| {
         let is_same = later.0 == first.0;
