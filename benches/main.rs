@@ -35,7 +35,7 @@ use sluice_evaluation::{Baseline, EvaluateOptions, evaluate};
 use sluice_source::{SourceOptions, open};
 use sluice_testkit::MemorySource;
 use sluice_training::design::Design;
-use sluice_training::{RidgeOptions, fit_ridge};
+use sluice_training::{RidgeOptions, TrainingColumns, TrainingData, fit_ridge};
 use sluice_transform::{Operation, Transform, TransformSpec, fit};
 
 fn main() {
@@ -148,7 +148,9 @@ fn ridge(criterion: &mut Criterion) {
     let execution = Execution::default();
     let source = in_memory(&data::regression(ROWS, COLUMNS));
     let transform: Arc<dyn BatchTransform> = Arc::new(pass_through(&source, COLUMNS));
-    let design = Design::blocked(&source, &transform, "y").unwrap();
+    let columns = TrainingColumns::from("y");
+    let data = TrainingData { source: &source, transform: &transform, columns: &columns };
+    let design = Design::blocked(data, 1).unwrap();
     group(criterion, "ridge_design", ROWS).bench_function(format!("{ROWS}x{COLUMNS}/0"), |bencher| {
         bencher.iter(|| fold(&source, &design, &execution).unwrap().rows);
     });
@@ -156,9 +158,9 @@ fn ridge(criterion: &mut Criterion) {
 
 fn model(source: &dyn BatchSource, transform: &Transform, alpha: f64, folder: &Path) -> Arc<dyn Predictor> {
     let shared: Arc<dyn BatchTransform> = Arc::new(transform.clone());
-    let fitted =
-        fit_ridge(source, &shared, "y", &RidgeOptions { alpha: alpha.into() }, &Execution::default())
-            .unwrap();
+    let columns = TrainingColumns::from("y");
+    let data = TrainingData { source, transform: &shared, columns: &columns };
+    let fitted = fit_ridge(data, &RidgeOptions::from(alpha), &Execution::default()).unwrap();
     let columns: Vec<usize> = (0..transform.space().width()).collect();
     let examples = source.head(&columns, 5).unwrap().remove(0);
     let parts = PackageParts { transform: transform.clone(), model: fitted };

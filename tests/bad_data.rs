@@ -137,7 +137,7 @@ fn a_constant_column_is_harmless_also_as_a_feature() {
         assert!(outcome.stderr.contains("coefficients determined"), "{outcome:#?}");
     }
     let model = place.json("out/runs/0001/model/model.json");
-    let constant = &model["coefficients"][1];
+    let constant = &model["outputs"][0]["coefficients"][1];
     assert_eq!((&constant["column"], constant["value"].as_f64()), (&"c".into(), Some(0.0)), "{model:#}");
 }
 

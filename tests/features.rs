@@ -94,7 +94,7 @@ fn what_the_label_is_made_of_is_found_again() {
     };
     let _ = pipeline.run(&place).exits(0);
     let model = place.json("out/runs/0001/model/model.json");
-    let coefficients = model["coefficients"].as_array().unwrap();
+    let coefficients = model["outputs"][0]["coefficients"].as_array().unwrap();
     let of = |name: &str| {
         let found = coefficients.iter().find(|coefficient| coefficient["column"] == name);
         found.unwrap_or_else(|| panic!("no column `{name}` in {model}"))["value"].as_f64().unwrap()

@@ -20,7 +20,7 @@ use sluice_quality::statistics::{Statistics, StatisticsOptions};
 use sluice_source::{FileSource, SourceOptions, open};
 use sluice_testkit::laws::check;
 use sluice_training::design::Design;
-use sluice_training::{RidgeOptions, fit_ridge};
+use sluice_training::{RidgeOptions, TrainingColumns, TrainingData, fit_ridge};
 use sluice_transform::{Transform, TransformSpec};
 
 use crate::support::{Place, diabetes};
@@ -71,7 +71,9 @@ fn package(
     let transform = fitted(source, spec, label);
     let shared: Arc<dyn BatchTransform> = Arc::new(transform.clone());
     let execution = Execution::default();
-    let model = fit_ridge(source, &shared, label, &RidgeOptions { alpha: alpha.into() }, &execution).unwrap();
+    let columns = TrainingColumns::from(label);
+    let data = TrainingData { source, transform: &shared, columns: &columns };
+    let model = fit_ridge(data, &RidgeOptions::from(alpha), &execution).unwrap();
     let columns: Vec<usize> = (0..source.plan().columns.len())
         .filter(|index| shared.inputs().contains(&source.plan().columns[*index].name))
         .collect();
@@ -98,9 +100,11 @@ fn design_matrices_whole_and_blocked() {
     let place = Place::new();
     for (source, spec, label) in sources(&place) {
         let transform: Arc<dyn BatchTransform> = Arc::new(fitted(&source, &spec, label));
-        check(&source, &Design::new(&source, &transform, label).unwrap());
-        check(&source, &Design::blocked(&source, &transform, label).unwrap());
-        check(&source, &Design::exact(&transform, label));
+        let columns = TrainingColumns::from(label);
+        let data = TrainingData { source: &source, transform: &transform, columns: &columns };
+        check(&source, &Design::new(data, 1).unwrap());
+        check(&source, &Design::blocked(data, 1).unwrap());
+        check(&source, &Design::exact(data, 1));
     }
 }
 

@@ -16,3 +16,24 @@ pub fn fold_of(hash: u64, folds: u32) -> u32 {
     // Below `folds`, because the position is below 2^64.
     u32::try_from((u128::from(position) * u128::from(folds)) >> 64).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::fold_of;
+
+    #[test]
+    fn folds_are_frozen() {
+        // By Python's `xxhash`: `xxh3_64_intdigest(hash.to_bytes(8, "little"), seed=FOLD_SEED) * folds >> 64`.
+        let expected = [
+            (0, [0, 1, 2, 13]),
+            (1, [0, 0, 0, 4]),
+            (2, [1, 4, 8, 44]),
+            (12_345, [1, 4, 8, 41]),
+            (u64::MAX, [0, 0, 1, 6]),
+        ];
+        for (hash, folds) in expected {
+            assert_eq!([2, 5, 10, 50].map(|count| fold_of(hash, count)), folds, "{hash}");
+        }
+        assert!((0..10_000).all(|hash| fold_of(hash, 7) < 7));
+    }
+}

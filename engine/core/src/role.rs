@@ -34,6 +34,9 @@ pub struct Roles {
     /// The column that the model predicts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The column that says how much a row counts when a model is fitted; all alike without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
     /// The columns that identify a row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key: Vec<String>,
@@ -54,6 +57,8 @@ impl Roles {
     pub fn of(&self, column: &str) -> Option<Role> {
         if self.label.as_deref() == Some(column) {
             Some(Role::Label)
+        } else if self.weight.as_deref() == Some(column) {
+            Some(Role::Weight)
         } else if self.key.iter().any(|key| key == column) {
             Some(Role::Key)
         } else if self.time.as_deref() == Some(column) {
@@ -80,7 +85,13 @@ impl Roles {
 
     /// Every column that was given a role.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.label.iter().chain(&self.key).chain(&self.time).chain(&self.ignored).map(String::as_str)
+        self.label
+            .iter()
+            .chain(&self.weight)
+            .chain(&self.key)
+            .chain(&self.time)
+            .chain(&self.ignored)
+            .map(String::as_str)
     }
 }
 

@@ -208,7 +208,7 @@ pub trait BatchTransform: Send + Sync {
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch>;
 }
 
-/// A model together with its transform. Its one feature is the prediction.
+/// A model together with its transform. Its features are its predictions, that of the label first.
 pub trait Predictor: BatchTransform {
     /// What identifies the model: the digest of its package.
     fn digest(&self) -> &str;

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Float64Array, RecordBatch};
 use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::batch::Batch;
-use sluice_core::error::{ErrorKind, Result};
+use sluice_core::error::{CommonError, ErrorKind, Result};
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
 use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::{BatchTransform, Predictor};
-use sluice_training::LinearModel;
+use sluice_training::{LinearModel, Output};
 use sluice_transform::Transform;
 
 use crate::error::DeliveryError;
@@ -23,7 +23,7 @@ use crate::onnx::{self, OnnxBytes, OnnxMode, OnnxRecord};
 /// The artifact's kind.
 pub const MODEL_KIND: &str = "model";
 /// The version of its format.
-pub const MODEL_VERSION: u32 = 2;
+pub const MODEL_VERSION: u32 = 3;
 
 const TRANSFORM_FILE: &str = "transform.json";
 const WEIGHTS_FILE: &str = "model.json";
@@ -51,8 +51,8 @@ pub struct Signature {
     pub inputs: Vec<PlannedColumn>,
     /// What it predicts.
     pub label: String,
-    /// The column that predictions are called.
-    pub output: String,
+    /// The columns that predictions are called, that of the label first.
+    pub outputs: Vec<String>,
 }
 
 /// What a package is put together from.
@@ -77,13 +77,22 @@ impl PackageParts {
         Signature {
             inputs: self.transform.input_columns().to_vec(),
             label: self.model.label.clone(),
-            output: PREDICTION.into(),
+            outputs: self.outputs(),
         }
     }
 
-    fn predict(&self, batch: &Batch) -> Result<arrow::array::Float64Array> {
+    fn predict(&self, batch: &Batch) -> Result<Vec<Float64Array>> {
         let features = self.transform.apply(batch)?;
         self.model.predict(&features, self.transform.space())
+    }
+
+    /// The columns of the predictions, the label's first.
+    fn outputs(&self) -> Vec<String> {
+        let name = |(index, output): (usize, &Output)| match index {
+            0 => PREDICTION.to_owned(),
+            _ => format!("{PREDICTION}_{}", output.target),
+        };
+        self.model.outputs.iter().enumerate().map(name).collect()
     }
 
     /// Writes the package to `target`; `rows` are some training rows, of which the first become its
@@ -101,7 +110,9 @@ impl PackageParts {
         let examples = &rows.slice(0, std::cmp::min(EXAMPLE_ROWS, rows.num_rows()));
         let (record, files) = self.onnx(rows, onnx)?;
         let predictions = self.predict(&Batch::new(examples))?;
-        let examples = Examples::take(self.transform.input_columns(), examples, &predictions)?;
+        let of_label =
+            predictions.first().ok_or_else(|| CommonError::Internal("a model without predictions".into()))?;
+        let examples = Examples::take(self.transform.input_columns(), examples, of_label)?;
         let mut draft = Draft::new(target)?;
         draft.write_json(TRANSFORM_FILE, &self.transform)?;
         draft.write_json(WEIGHTS_FILE, &self.model)?;
@@ -136,13 +147,9 @@ impl PackageParts {
 
 impl ModelPackage {
     fn new(artifact: Artifact, parts: PackageParts) -> Self {
-        let space = FeatureSpace {
-            features: vec![FeatureSpec {
-                name: PREDICTION.into(),
-                kind: FeatureKind::Number,
-                sources: parts.transform.inputs(),
-            }],
-        };
+        let sources = parts.transform.inputs();
+        let feature = |name| FeatureSpec { name, kind: FeatureKind::Number, sources: sources.clone() };
+        let space = FeatureSpace { features: parts.outputs().into_iter().map(feature).collect() };
         Self { artifact, parts, space }
     }
 
@@ -159,15 +166,16 @@ impl ModelPackage {
         let examples: Examples = artifact.read_json(EXAMPLES_FILE)?;
         let path = || folder.display().to_string();
         let malformed = |row: usize| DeliveryError::ExampleMalformed { path: path(), row: row + 1 };
-        if parts.model.coefficients.len() != parts.transform.space().width() {
+        if !parts.model.is_sound(parts.transform.space().width()) {
             return Err(malformed(0).into());
         }
         let table = examples.table(parts.transform.input_columns()).map_err(malformed)?;
         let predictions = parts.predict(&Batch::new(&table))?;
-        if predictions.len() != examples.predictions.len() {
+        let of_label = predictions.first().ok_or_else(|| malformed(0))?;
+        if of_label.len() != examples.predictions.len() {
             return Err(malformed(0).into());
         }
-        for (row, (&found, &expected)) in predictions.values().iter().zip(&examples.predictions).enumerate() {
+        for (row, (&found, &expected)) in of_label.values().iter().zip(&examples.predictions).enumerate() {
             if !((found - expected).abs() <= EXAMPLE_TOLERANCE * (1.0 + expected.abs())) {
                 return Err(
                     DeliveryError::ExampleDiffers { path: path(), row: row + 1, expected, found }.into()
@@ -210,11 +218,11 @@ impl ModelPackage {
         if has_record { self.artifact.read_json(ONNX_RECORD_FILE).map(Some) } else { Ok(None) }
     }
 
-    /// The predictions of a batch, null in rows in which a feature is null, NaN or infinite.
+    /// The predictions of a batch, a column for each output, null in rows in which a feature is null, NaN or infinite.
     ///
     /// # Errors
     /// When a column is missing or of another type than in training.
-    pub fn predict_sound(&self, batch: &Batch) -> Result<arrow::array::Float64Array> {
+    pub fn predict_sound(&self, batch: &Batch) -> Result<Vec<Float64Array>> {
         let features = self.parts.transform.apply(batch)?;
         Ok(self.parts.model.predict_sound(&features, self.parts.transform.space()))
     }
@@ -231,7 +239,8 @@ impl BatchTransform for ModelPackage {
 
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
         let predictions = self.parts.predict(batch)?;
-        Ok(FeatureBatch { rows: predictions.len(), columns: vec![FeatureColumn::Numbers(predictions)] })
+        let columns = predictions.into_iter().map(FeatureColumn::Numbers).collect();
+        Ok(FeatureBatch { rows: batch.rows(), columns })
     }
 }
 

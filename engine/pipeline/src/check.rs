@@ -138,7 +138,8 @@ fn check_expressions(
 /// Every column that the roles name, with the role's key.
 fn named(roles: &Roles) -> impl Iterator<Item = (&'static str, &String)> {
     let of = |role: &'static str| move |column| (role, column);
-    let single = roles.label.iter().map(of("label")).chain(roles.time.iter().map(of("time")));
+    let single = [("label", &roles.label), ("weight", &roles.weight), ("time", &roles.time)];
+    let single = single.into_iter().flat_map(move |(role, column)| column.iter().map(of(role)));
     let lists = [("key", &roles.key), ("ignored", &roles.ignored), ("allow", &roles.allow)];
     single.chain(lists.into_iter().flat_map(move |(role, columns)| columns.iter().map(of(role))))
 }

@@ -84,6 +84,12 @@ pub enum SolveError {
         /// The penalty.
         alpha: f64,
     },
+    /// An iteration did not come to an end.
+    #[error("no convergence after {steps} steps")]
+    NotConverged {
+        /// Steps that were made.
+        steps: usize,
+    },
     /// The intercept is outside the range of `f64`.
     #[error("the intercept is outside the range of numbers")]
     InterceptNotFinite,
@@ -139,6 +145,20 @@ pub enum TrainingError {
         /// `null`, `NaN` or `infinite`.
         found: &'static str,
     },
+    /// A weight that does not weigh.
+    #[error("weight `{weight}` is {found}")]
+    WeightOutOfRange {
+        /// The column of the weights.
+        weight: String,
+        /// `null`, `NaN`, `infinite` or `negative`.
+        found: &'static str,
+    },
+    /// No row has a weight above 0.
+    #[error("weight `{weight}` is 0 in all training rows, so there is nothing to learn from")]
+    NoWeight {
+        /// The column of the weights.
+        weight: String,
+    },
     /// The label does not vary.
     #[error("label `{label}` is {value} in all {rows} training rows, so there is nothing to learn")]
     LabelConstant {
@@ -150,7 +170,7 @@ pub enum TrainingError {
         rows: u64,
     },
     /// The features make a design matrix that is too wide to be squared.
-    #[error("the features make {columns} columns, a ridge regression takes up to {limit}")]
+    #[error("the features make {columns} columns, a linear model takes up to {limit}")]
     TooManyColumns {
         /// How many columns there are.
         columns: usize,
@@ -171,7 +191,7 @@ pub enum TrainingError {
         rows: u64,
     },
     /// The linear system could not be solved; `features` name its columns.
-    #[error("the ridge regression has no solution in numbers{}", at_feature(.features, .source))]
+    #[error("the regression has no solution in numbers{}", at_feature(.features, .source))]
     Solve {
         /// The columns of the design matrix.
         features: Vec<String>,
@@ -214,6 +234,10 @@ impl sluice_core::Diagnostic for TrainingError {
             Self::LabelNotANumber { .. } => {
                 Some("leave rows without a label out of the data; a model can neither learn from them nor be judged".into())
             }
+            Self::WeightOutOfRange { .. } => {
+                Some("a weight is a finite number of at least 0; rows of weight 0 take no part".into())
+            }
+            Self::NoWeight { .. } => Some("check that `roles.weight` names the right column".into()),
             Self::LabelConstant { .. } => Some("check that `label` names the right column".into()),
             Self::TooManyColumns { .. } => Some(
                 "give fewer terms or levels a column: `top` or `buckets` of a text, `max_levels` of a category".into(),

@@ -1,17 +1,24 @@
-//! Fits models. By now: ridge regression from one scan, its penalty given or chosen by cross-validation.
+//! Fits models: so far the linear ones that one scan of the data determines.
 //!
-//! [`design`] gathers what the solver needs of the transformed rows, [`folds`] the same fold by fold, [`solve`]
-//! solves, [`linear`] is the fitted model. To add a model: its options with their ranges, an accumulator or a
-//! use of [`design`], a fitted type that predicts from a `FeatureBatch`, and reference values from another
-//! implementation.
+//! - [`data`] says what a fit reads, [`spec`] which model is wanted; [`fit`] fits it;
+//! - [`model`] is the fitted model, which predicts from a `FeatureBatch`;
+//! - [`design`] gathers what the solvers need of the transformed rows, together or fold by fold;
+//! - [`solve`] solves, pure and free of Arrow;
+//! - [`ridge`] joins them to a family of models.
+//!
+//! To add a model: its options with their ranges and a line in [`ModelSpec`], an accumulator or a use of
+//! [`design`], and reference values from another implementation.
 
+pub mod data;
 pub mod design;
 pub mod error;
-pub mod folds;
-pub mod linear;
+pub mod model;
 pub mod ridge;
 pub mod solve;
+pub mod spec;
 
+pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
-pub use linear::LinearModel;
-pub use ridge::{CrossValidation, FitInputs, Penalty, PenaltySearch, RidgeOptions, fit_ridge};
+pub use model::{Coefficient, LinearModel, Link, Output};
+pub use ridge::{CrossValidation, Penalty, PenaltySearch, RidgeOptions, fit_ridge};
+pub use spec::{ModelSpec, fit};

@@ -104,9 +104,10 @@ fn features(
 /// Features x coefficients + intercept. Σ (x − x) is 0, or NaN where a feature is NaN or infinite: there
 /// is no prediction then, as in `sluice predict`.
 fn linear(model: &LinearModel, features: &Edge, graph: &mut GraphBuilder) -> Edge {
-    let coefficients = model.coefficients.iter().map(|coefficient| coefficient.value).collect();
+    let output = model.label_output();
+    let coefficients = output.coefficients.iter().map(|coefficient| coefficient.value).collect();
     let coefficients = graph.column(&Tensor::Double(coefficients));
-    let intercept = graph.number(model.intercept);
+    let intercept = graph.number(output.intercept);
     let product = graph.node(&Operator::MatMul, &[features, &coefficients]);
     let sum = graph.node(&Operator::Add, &[&product, &intercept]);
     let nothing = graph.node(&Operator::Sub, &[features, features]);

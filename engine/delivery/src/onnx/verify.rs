@@ -68,6 +68,8 @@ impl Trial<'_> {
         let found = output(self.transform.run(&tensors)?, expected.len())?;
         self.compare_features(&found, &expected, &numbers)?;
         let predictions = self.parts.model.predict_sound(&features, space);
+        let predictions =
+            predictions.first().ok_or_else(|| CommonError::Internal("a model without predictions".into()))?;
         let found = output(self.model.run(&tensors)?, table.num_rows())?;
         let width = space.width();
         for (row, found) in found.iter().enumerate() {
@@ -125,9 +127,10 @@ fn output(outputs: Vec<Vec<f64>>, cells: usize) -> Result<Vec<f64>> {
 
 /// The sum is added up in another order, so what matters is the size of what is added.
 fn allowed(parts: &PackageParts, features: &[f64], bounds: &[Bound]) -> f64 {
-    let mut size = parts.model.intercept.abs();
+    let output = parts.model.label_output();
+    let mut size = output.intercept.abs();
     let mut carried = 0.0;
-    for ((coefficient, feature), bound) in parts.model.coefficients.iter().zip(features).zip(bounds) {
+    for ((coefficient, feature), bound) in output.coefficients.iter().zip(features).zip(bounds) {
         size += (coefficient.value * feature).abs();
         carried += coefficient.value.abs() * bound.at(*feature);
     }

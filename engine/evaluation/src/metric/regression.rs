@@ -199,10 +199,10 @@ fn check_slices(grouping: &Grouping, slices: usize) -> Result<()> {
     Ok(())
 }
 
-/// The one number per row that a model gives.
+/// The number per row that a model gives for its label, which comes first.
 fn prediction<'a>(batch: &'a Batch, model: &'static str) -> Result<&'a Float64Array> {
     match batch.features(model)?.columns.as_slice() {
-        [FeatureColumn::Numbers(values)] if values.len() == batch.rows() => Ok(values),
+        [FeatureColumn::Numbers(values), ..] if values.len() == batch.rows() => Ok(values),
         _ => Err(EvaluationError::NotOneNumber { model }.into()),
     }
 }

@@ -17,7 +17,7 @@ use sluice_quality::rules::{RowChecks, Rule, UniqueKey};
 use sluice_quality::statistics::StatisticsOptions;
 use sluice_quality::validation::{FindingCode, NewColumns, SeverityOverride, ValidateOptions};
 use sluice_source::{CsvOptions, Format, SourceOptions};
-use sluice_training::RidgeOptions;
+use sluice_training::ModelSpec;
 use sluice_transform::TransformSpec;
 
 use crate::step;
@@ -46,7 +46,7 @@ pub struct PipelineSpec {
     /// The features.
     pub transform: TransformSpec,
     /// The model.
-    pub train: TrainSpec,
+    pub train: ModelSpec,
     /// Whether the model package also holds transform and model as ONNX.
     #[serde(default)]
     pub onnx: OnnxMode,
@@ -87,14 +87,6 @@ pub struct DataSpec {
     pub roles: Roles,
     /// How rows are shared out between training and evaluation.
     pub subsets: SubsetOptions,
-}
-
-/// The model; exactly one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrainSpec {
-    /// Ridge regression.
-    Ridge(RidgeOptions),
 }
 
 /// How data are checked.
@@ -309,9 +301,7 @@ impl PipelineFile {
             onnx::check(&spec.transform)
                 .map_err(|error| sluice_core::Error::from(error).in_place("`onnx: required`"))?;
         }
-        match &spec.train {
-            TrainSpec::Ridge(options) => options.check()?,
-        }
+        spec.train.check()?;
         spec.evaluate.options.check()?;
         Ok(())
     }

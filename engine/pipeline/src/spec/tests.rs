@@ -72,8 +72,8 @@ fn slips_of_the_hand_are_named_with_their_place() {
         of_alpha("{grid: [1], fold: 3}"),
         "`p.yaml`: unknown key `fold` (at `train.ridge.alpha.fold`) / did you mean `folds`?"
     );
-    let read = |alpha: &str| from_yaml::<TrainSpec>(&format!("ridge: {{alpha: {alpha}}}"), "p.yaml").unwrap();
-    let TrainSpec::Ridge(options) = read("{log_grid: [1e-4, 1e4, 33]}");
+    let read = |alpha: &str| from_yaml::<ModelSpec>(&format!("ridge: {{alpha: {alpha}}}"), "p.yaml").unwrap();
+    let ModelSpec::Ridge(options) = read("{log_grid: [1e-4, 1e4, 33]}");
     let expected = r#"{"alpha":{"log_grid":[0.0001,10000.0,33],"folds":5}}"#;
     assert_eq!(serde_json::to_string(&options).unwrap(), expected);
     assert!(of_alpha("{folds: 3}").contains("needs either `grid` or `log_grid`, but has neither"));

@@ -14,7 +14,7 @@ use sluice_core::batch::Batch;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::{Execution, Extent};
 use sluice_core::fold::{Task, in_order_weighed};
-use sluice_core::options::OptionsError;
+use sluice_core::options::{OptionsError, quoted};
 use sluice_core::plan::Split;
 use sluice_core::seam::{BatchSource, BatchTransform, Delivery, Request};
 use sluice_delivery::ModelPackage;
@@ -36,7 +36,7 @@ pub struct PredictionsRecord {
     pub rows: u64,
     /// Rows among them whose prediction is null, because a feature is null, NaN or infinite.
     pub rows_without_prediction: u64,
-    /// The columns written: those passed through, then the prediction.
+    /// The columns written: those passed through, then the predictions.
     pub columns: Vec<String>,
 }
 
@@ -92,14 +92,17 @@ impl Layout {
         for column in inputs.iter().chain(keep) {
             plan.require(column, &source.name())?;
         }
-        let output = model.signature().output;
+        let outputs = model.signature().outputs;
         let mut fields = Vec::new();
         for (index, name) in keep.iter().enumerate() {
-            if *name == output || keep[..index].contains(name) {
+            if outputs.contains(name) || keep[..index].contains(name) {
                 return Err(OptionsError::Conflict {
                     name: "keep".into(),
                     problem: format!("names `{name}`, which would be written twice"),
-                    hint: Some(format!("name each column once; `{output}` is the column of the predictions")),
+                    hint: Some(format!(
+                        "name each column once; predictions are in {}",
+                        quoted(outputs.iter().map(String::as_str))
+                    )),
                 }
                 .into());
             }
@@ -114,7 +117,7 @@ impl Layout {
                 })?;
             fields.push(Field::new(name, data_type, true));
         }
-        fields.push(Field::new(output, DataType::Float64, true));
+        fields.extend(outputs.iter().map(|output| Field::new(output, DataType::Float64, true)));
         let wanted = |name: &String| inputs.contains(name) || keep.contains(name);
         let rows = (0..plan.columns.len()).filter(|index| wanted(&plan.columns[*index].name)).collect();
         Ok(Self {
@@ -139,13 +142,14 @@ impl Layout {
             let predictions = model
                 .predict_sound(&batch)
                 .map_err(|error| source.plan().located(error, &source.name(), split.number, first_row))?;
-            without += predictions.null_count() as u64;
+            // A row without one prediction has none.
+            without += predictions.first().map_or(0, Array::null_count) as u64;
             let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
             for (name, field) in self.keep.iter().zip(self.schema.fields()) {
                 let arrow = |error: arrow::error::ArrowError| CommonError::Internal(error.to_string());
                 columns.push(cast(batch.require(name)?, field.data_type()).map_err(arrow)?);
             }
-            columns.push(Arc::new(predictions));
+            columns.extend(predictions.into_iter().map(|values| Arc::new(values) as ArrayRef));
             let scored = RecordBatch::try_new(Arc::clone(&self.schema), columns)
                 .map_err(|error| CommonError::Internal(error.to_string()))?;
             let rows = batch.rows() as u64;

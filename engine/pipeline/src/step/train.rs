@@ -9,14 +9,14 @@ use sluice_core::batch::RowIdentity;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
+use sluice_core::role::Roles;
 use sluice_core::seam::{BatchSource, BatchTransform};
 use sluice_delivery::onnx::OnnxMode;
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_ingest::Dataset;
-use sluice_training::{FitInputs, fit_ridge};
+use sluice_training::{ModelSpec, TrainingColumns, TrainingData, fit};
 use sluice_transform::{OfTrainingRows, Transform};
 
-use crate::spec::TrainSpec;
 use crate::step::{TRAIN, made_from};
 
 /// Rows that the package is tried on: the first are its examples, all go through its ONNX files.
@@ -27,10 +27,8 @@ const SAMPLE_ROWS: usize = 100;
 pub struct TrainInputs<'a> {
     /// The fitted transform and its artifact.
     pub transform: (&'a Transform, &'a Artifact),
-    /// The column to predict.
-    pub label: &'a str,
-    /// The columns that identify a row: rows of one key stay in one fold.
-    pub key: &'a [String],
+    /// What columns are for: rows of one key stay in one fold.
+    pub roles: &'a Roles,
     /// Whether the package holds ONNX files.
     pub onnx: OnnxMode,
 }
@@ -40,24 +38,31 @@ pub struct TrainInputs<'a> {
 /// # Errors
 /// What fitting and writing meet.
 pub fn train(
-    spec: &TrainSpec,
+    spec: &ModelSpec,
     dataset: &Dataset,
     inputs: TrainInputs<'_>,
     target: &Path,
     execution: &Execution,
 ) -> Result<ModelPackage> {
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
-    let TrainInputs { transform: (transform, transform_artifact), label, key, onnx } = inputs;
-    check_label(&source, label)?;
+    let TrainInputs { transform: (transform, transform_artifact), roles, onnx } = inputs;
+    let columns = TrainingColumns {
+        label: roles.label.clone().unwrap_or_default(),
+        further_labels: spec.targets().to_vec(),
+        weight: roles.weight.clone(),
+        identity: Some(RowIdentity::choose(&roles.key, &source.plan().column_names())),
+    };
+    for (column, role) in columns
+        .labels()
+        .map(|label| (label, "label"))
+        .chain(columns.weight.iter().map(|weight| (weight.as_str(), "weight")))
+    {
+        check_column(&source, column, role)?;
+    }
     // The rows of training are those of the transform: what it learnt of their labels they must not see.
     let shared = OfTrainingRows::of(transform);
-    let model = match spec {
-        TrainSpec::Ridge(options) => {
-            let identity = RowIdentity::choose(key, &source.plan().column_names());
-            let inputs = FitInputs { label, identity: Some(&identity) };
-            fit_ridge(&source, &shared, inputs, options, execution)?
-        }
-    };
+    let data = TrainingData { source: &source, transform: &shared, columns: &columns };
+    let model = fit(spec, data, execution)?;
     let parts = PackageParts { transform: transform.clone(), model };
     let rows = sample(&source, transform)?;
     let made_from =
@@ -65,15 +70,15 @@ pub fn train(
     parts.publish(&rows, onnx, made_from, target)
 }
 
-fn check_label(source: &dyn BatchSource, label: &str) -> Result<()> {
-    if source.plan().column(label).is_some() {
+fn check_column(source: &dyn BatchSource, column: &str, role: &str) -> Result<()> {
+    if source.plan().column(column).is_some() {
         return Ok(());
     }
     let mut available = source.plan().column_names();
     available.retain(|name| !name.starts_with(sluice_core::RESERVED_PREFIX));
     Err(CommonError::ColumnMissing {
-        column: label.into(),
-        place: "the data, but it is the label".into(),
+        column: column.into(),
+        place: format!("the data, but it is the {role}"),
         available,
     }
     .into())

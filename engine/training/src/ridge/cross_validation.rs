@@ -6,16 +6,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use sluice_core::batch::RowIdentity;
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
-use sluice_core::fold::{fold, in_order};
+use sluice_core::fold::in_order;
 
-use super::{Data, PenaltySearch, Solved, check_label, check_normal, is_trusted, solve_whole};
-use crate::design::{Design, Gathered, exact_sums, join, normal_of};
+use super::{Penalty, is_trusted};
+use crate::data::TrainingData;
+use crate::design::rows::Block;
+use crate::design::{WholeRows, exact_sums, join};
 use crate::error::{SolveError, TrainingError};
-use crate::folds::{FoldedDesign, FoldsGathered};
 use crate::solve::{Normal, ridge, ridge_coefficients};
 
 /// How a penalty was chosen.
@@ -48,82 +48,38 @@ pub struct AlphaScore {
     pub per_fold: Vec<f64>,
 }
 
-/// Chooses the penalty and fits it on all rows.
-pub(super) fn solve(
-    data: Data<'_>,
-    search: &PenaltySearch,
-    identity: &RowIdentity,
-    design: Design,
-    execution: &Execution,
-) -> Result<(Solved, CrossValidation)> {
-    let width = design.width();
-    let alphas = search.alphas();
-    let design = FoldedDesign::new(design, identity, search.folds);
-    execution.progress.begin("train", data.source.plan().extent());
-    match fold(data.source, &design, execution)?.accumulator.gathered() {
-        FoldsGathered::Whole { rows, fold_of_row } => {
-            let labels: Vec<f64> = rows.chunks_exact(width + 1).map(|row| row[width]).collect();
-            check_label(&labels, data.label)?;
-            let sums = sums_of_rows(&rows, &fold_of_row, width, search.folds, execution)?;
-            let folds = Folds { data, alphas: &alphas, sums: complete(sums)? };
-            let record = folds.record(&folds.errors(execution)?);
-            // From the rows in their own order: the same bits as with this penalty given.
-            Ok((solve_whole(data, &rows, width, record.chosen)?, record))
-        }
-        FoldsGathered::Summed(sums) => {
-            let is_exact = sums.iter().all(|sums| matches!(sums, Gathered::Exact(_)));
-            let sums = complete(sums.into_iter().map(normal).collect())?;
-            let folds = Folds { data, alphas: &alphas, sums };
-            let all = folds.joined(None)?;
-            check_normal(&all, data.label)?;
-            if !is_exact && !folds.are_trusted(execution)? {
-                return solve(data, search, identity, Design::exact(data.transform, data.label), execution);
-            }
-            let record = folds.record(&folds.errors(execution)?);
-            let solution = ridge(&all, record.chosen).map_err(|error| data.failed(error))?;
-            let method = if is_exact { "exact" } else { "blocked" };
-            Ok((Solved { solution, label_mean: all.label_mean.to_f64(), method }, record))
-        }
-    }
-}
-
-/// The centred problem of one fold; none without rows.
-fn normal(gathered: Gathered) -> Option<Normal> {
-    match gathered {
-        Gathered::Blocked(gram) => normal_of(&gram),
-        Gathered::Exact(normal) => normal,
-        // Rows kept whole come in one piece.
-        Gathered::Whole(_) => None,
-    }
-}
-
-/// The centred problem of each fold, from all rows.
-fn sums_of_rows(
-    rows: &[f64],
+/// The centred problem of each fold, from all rows of `columns` features and labels.
+pub(super) fn sums_of_rows(
+    rows: &WholeRows,
     fold_of_row: &[u32],
-    width: usize,
+    columns: usize,
     folds: u32,
     execution: &Execution,
 ) -> Result<Vec<Option<Normal>>> {
     let numbers: Vec<u32> = (0..folds).collect();
+    let all = Block { rows: &rows.cells, weights: rows.weights.as_deref() };
     let sums_of = |number: &u32| {
-        let mut own = Vec::new();
-        for (row, _) in
-            rows.chunks_exact(width + 1).zip(fold_of_row).filter(|(_, fold_of_row)| *fold_of_row == number)
-        {
-            own.extend_from_slice(row);
+        let mut own = WholeRows::default();
+        for (row, _) in fold_of_row.iter().enumerate().filter(|(_, fold_of_row)| *fold_of_row == number) {
+            own.push(all.row(row, columns));
         }
-        if own.is_empty() { Ok(None) } else { exact_sums(&own, width).map(Some) }
+        if own.cells.is_empty() {
+            return Ok(None);
+        }
+        exact_sums(Block { rows: &own.cells, weights: own.weights.as_deref() }, columns).map(Some)
     };
     in_parallel(&numbers, execution, sums_of)
 }
 
 /// The folds, each of which must have rows.
-fn complete(sums: Vec<Option<Normal>>) -> Result<Vec<Normal>, TrainingError> {
+pub(super) fn complete(
+    sums: Vec<Option<Normal>>,
+    data: TrainingData<'_>,
+) -> Result<Vec<Normal>, TrainingError> {
     let folds = u32::try_from(sums.len()).unwrap_or(u32::MAX);
     let rows = sums.iter().flatten().map(|normal| normal.rows).sum();
     if rows == 0 {
-        return Err(TrainingError::NoRows);
+        return Err(data.no_rows());
     }
     let complete =
         (1..).zip(sums).map(|(fold, normal)| normal.ok_or(TrainingError::FoldEmpty { fold, folds, rows }));
@@ -144,16 +100,37 @@ fn in_parallel<I: Sync, T: Send>(
     Ok(results)
 }
 
-/// The sums of each fold and the penalties to try.
-struct Folds<'a> {
-    data: Data<'a>,
-    alphas: &'a [f64],
+/// The sums of each fold for one label, and the penalties to try.
+pub(super) struct Folds<'a> {
+    data: TrainingData<'a>,
+    /// Ascending; at least one.
+    alphas: Vec<f64>,
     sums: Vec<Normal>,
 }
 
-impl Folds<'_> {
+impl<'a> Folds<'a> {
+    /// Of the sums over all labels, what concerns one of them.
+    pub(super) fn new(
+        data: TrainingData<'a>,
+        penalty: &Penalty,
+        sums: &[Normal],
+        (width, target): (usize, usize),
+    ) -> Self {
+        let sums = sums.iter().map(|sums| sums.clone().target(width, target)).collect();
+        Self { data, alphas: penalty.alphas(), sums }
+    }
+
+    /// The penalty with the least error, and how it was chosen where there was a choice.
+    pub(super) fn choose(&self, execution: &Execution) -> Result<(f64, Option<CrossValidation>)> {
+        if self.sums.len() == 1 {
+            return Ok((self.alphas[0], None));
+        }
+        let record = self.record(&self.errors(execution)?);
+        Ok((record.chosen, Some(record)))
+    }
+
     /// The sums of all folds but one, joined in order.
-    fn joined(&self, left_out: Option<usize>) -> Result<Normal> {
+    pub(super) fn joined(&self, left_out: Option<usize>) -> Result<Normal> {
         let mut joined = None;
         for (fold, sums) in self.sums.iter().enumerate() {
             if Some(fold) != left_out {
@@ -172,12 +149,15 @@ impl Folds<'_> {
         in_parallel(&folds, execution, |fold| work(*fold))
     }
 
-    /// Whether the sums are exact enough for the smallest penalty, hence for all.
-    fn are_trusted(&self, execution: &Execution) -> Result<bool> {
+    /// Whether the sums are exact enough for the smallest penalty, hence for all; `all` are those of all folds.
+    pub(super) fn are_trusted(&self, all: &Normal, execution: &Execution) -> Result<bool> {
         let least = self.alphas[0];
         let is_trusted = |training: &Normal| ridge(training, least).is_ok_and(|found| is_trusted(&found));
+        if self.sums.len() == 1 {
+            return Ok(is_trusted(all));
+        }
         let trusted = self.for_each_fold(execution, |fold| Ok(is_trusted(&self.joined(Some(fold))?)))?;
-        Ok(trusted.into_iter().all(|trusted| trusted) && is_trusted(&self.joined(None)?))
+        Ok(trusted.into_iter().all(|trusted| trusted) && is_trusted(all))
     }
 
     /// The sums of squared errors: for each fold, those of each penalty fitted on the other folds.

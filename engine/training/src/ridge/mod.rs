@@ -10,21 +10,21 @@
 mod cross_validation;
 mod penalty;
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use sluice_core::batch::RowIdentity;
-use sluice_core::error::Result;
+use sluice_core::accumulator::Accumulator as _;
+use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_core::fold::fold;
 use sluice_core::options::OptionsError;
-use sluice_core::seam::{BatchSource, BatchTransform};
 
-use crate::design::{Design, Gathered, normal_of, split_label};
-use crate::error::{SolveError, TrainingError};
-use crate::linear::{Coefficient, LinearModel};
-use crate::solve::{Normal, RidgeSolution, Rows, ridge, ridge_rows};
+use crate::data::TrainingData;
+use crate::design::{Design, Gathered, Sums, WholeRows};
+use crate::error::TrainingError;
+use crate::model::{Coefficient, LinearModel, Link, Output};
+use crate::solve::{Normal, PreparedRows, RidgeSolution, ridge};
+
+use cross_validation::{Folds, complete, sums_of_rows};
 
 pub use cross_validation::{AlphaScore, CrossValidation};
 pub use penalty::{Grid, Penalty, PenaltySearch};
@@ -38,6 +38,21 @@ const TRUSTED_CONDITION: f64 = 1e6;
 pub struct RidgeOptions {
     /// The penalty, or a grid to choose it from.
     pub alpha: Penalty,
+    /// Columns that the same features predict beside the label, each by an equation of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+}
+
+impl From<f64> for RidgeOptions {
+    fn from(alpha: f64) -> Self {
+        Self { alpha: alpha.into(), targets: Vec::new() }
+    }
+}
+
+impl From<Penalty> for RidgeOptions {
+    fn from(alpha: Penalty) -> Self {
+        Self { alpha, targets: Vec::new() }
+    }
 }
 
 impl RidgeOptions {
@@ -48,105 +63,117 @@ impl RidgeOptions {
     }
 }
 
-/// What a fit reads beside the features.
-#[derive(Clone, Copy, Debug)]
-pub struct FitInputs<'a> {
-    /// The column to predict.
-    pub label: &'a str,
-    /// What decides the fold of a row in a cross-validation. Without: the stored row hash if the source has
-    /// one, else all its columns.
-    pub identity: Option<&'a RowIdentity>,
-}
-
-impl<'a> From<&'a str> for FitInputs<'a> {
-    fn from(label: &'a str) -> Self {
-        Self { label, identity: None }
-    }
-}
-
-/// Fits a ridge regression of the label on the outputs of `transform`.
+/// Fits a ridge regression of each label on the outputs of the transform.
 ///
 /// # Errors
 /// [`TrainingError`] for what the data make impossible, with file and row where there is one.
-pub fn fit_ridge<'a>(
-    source: &dyn BatchSource,
-    transform: &Arc<dyn BatchTransform>,
-    inputs: impl Into<FitInputs<'a>>,
+pub fn fit_ridge(
+    data: TrainingData<'_>,
     options: &RidgeOptions,
     execution: &Execution,
 ) -> Result<LinearModel> {
     options.check()?;
-    let FitInputs { label, identity } = inputs.into();
-    let data = Data { source, transform, label };
-    let design = Design::new(source, transform, label)?;
-    let (solved, cross_validation) = match &options.alpha {
-        Penalty::Fixed(alpha) => (solve(data, *alpha, design, execution)?, None),
-        Penalty::Searched(search) => {
-            let identity =
-                identity.cloned().unwrap_or_else(|| RowIdentity::choose(&[], &source.plan().column_names()));
-            let (solved, record) = cross_validation::solve(data, search, &identity, design, execution)?;
-            (solved, Some(record))
-        }
-    };
+    let fitted = solve(data, &options.alpha, Design::new(data, options.alpha.folds())?, execution)?;
     execution.progress.end();
-    Ok(model(solved, cross_validation, data))
+    model(fitted, data)
 }
 
-/// What is fitted on what.
-#[derive(Clone, Copy)]
-struct Data<'a> {
-    source: &'a dyn BatchSource,
-    transform: &'a Arc<dyn BatchTransform>,
-    label: &'a str,
+/// What came of the rows.
+#[derive(Debug)]
+struct Fitted {
+    /// How they were read.
+    method: &'static str,
+    /// One for each label.
+    targets: Vec<Solved>,
 }
 
-impl Data<'_> {
-    fn failed(&self, source: SolveError) -> TrainingError {
-        TrainingError::Solve { features: self.transform.space().column_names(), source }
-    }
-}
-
+/// The model of one label.
+#[derive(Debug)]
 struct Solved {
     solution: RidgeSolution,
     label_mean: f64,
-    method: &'static str,
+    cross_validation: Option<CrossValidation>,
 }
 
-fn solve(data: Data<'_>, alpha: f64, design: Design, execution: &Execution) -> Result<Solved> {
+fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &Execution) -> Result<Fitted> {
     let width = design.width();
     // An ill-conditioned matrix takes one more scan, which is a phase of its own.
     execution.progress.begin("train", data.source.plan().extent());
-    match fold(data.source, &design, execution)?.accumulator.gathered() {
-        Gathered::Whole(rows) => solve_whole(data, &rows, width, alpha),
-        Gathered::Blocked(gram) => {
-            let normal = normal_of(&gram).ok_or(TrainingError::NoRows)?;
-            check_normal(&normal, data.label)?;
-            match ridge(&normal, alpha) {
-                Ok(solution) if is_trusted(&solution) => {
-                    Ok(Solved { solution, label_mean: normal.label_mean.to_f64(), method: "blocked" })
-                }
-                // Columns that look dependent in f64 may be told apart in double-double.
-                _ => solve(data, alpha, Design::exact(data.transform, data.label), execution),
-            }
+    match fold(data.source, &design, execution)?.accumulator.finish() {
+        Gathered::Whole { rows, fold_of_row } => {
+            let targets = each_target(data, |target| {
+                let rows = (&rows, fold_of_row.as_slice());
+                solve_whole(data, penalty, rows, (width, target), execution)
+            })?;
+            Ok(Fitted { method: "whole", targets })
         }
-        Gathered::Exact(normal) => {
-            let normal = normal.ok_or(TrainingError::NoRows)?;
-            check_normal(&normal, data.label)?;
-            let solution = ridge(&normal, alpha).map_err(|error| data.failed(error))?;
-            Ok(Solved { solution, label_mean: normal.label_mean.to_f64(), method: "exact" })
+        Gathered::Summed(sums) => {
+            let is_exact = sums.iter().all(Sums::is_exact);
+            let sums = complete(sums.into_iter().map(Sums::normal).collect(), data)?;
+            let solved = each_target(data, |target| {
+                let folds = Folds::new(data, penalty, &sums, (width, target));
+                solve_sums(data, &folds, label(data, target), is_exact, execution)
+            })?;
+            match solved.into_iter().collect::<Option<Vec<_>>>() {
+                Some(targets) => Ok(Fitted { method: if is_exact { "exact" } else { "blocked" }, targets }),
+                // Columns that look dependent in f64 may be told apart in double-double.
+                None => solve(data, penalty, Design::exact(data, penalty.folds()), execution),
+            }
         }
     }
 }
 
-/// Solves from row-major rows, the label last.
-fn solve_whole(data: Data<'_>, rows: &[f64], width: usize, alpha: f64) -> Result<Solved> {
-    let (values, labels) = split_label(rows, width);
-    check_label(&labels, data.label)?;
-    let rows = Rows { features: width, values: &values, label: &labels, weights: None, intercept: true };
-    let solution = ridge_rows(rows, alpha).map_err(|error| data.failed(error))?;
-    let mut moments = sluice_summaries::Moments::default();
-    moments.update(&labels);
-    Ok(Solved { solution, label_mean: moments.mean().unwrap_or(0.0), method: "whole" })
+/// Solves one label from sums; none where they are not exact enough.
+fn solve_sums(
+    data: TrainingData<'_>,
+    folds: &Folds<'_>,
+    label: &str,
+    is_exact: bool,
+    execution: &Execution,
+) -> Result<Option<Solved>> {
+    let all = folds.joined(None)?;
+    check_normal(&all, label)?;
+    if !is_exact && !folds.are_trusted(&all, execution)? {
+        return Ok(None);
+    }
+    let (alpha, cross_validation) = folds.choose(execution)?;
+    let solution = ridge(&all, alpha).map_err(|error| data.failed(error))?;
+    Ok(Some(Solved { solution, label_mean: all.label_mean.to_f64(), cross_validation }))
+}
+
+/// Does `work` for the number of each label.
+fn each_target<T>(data: TrainingData<'_>, work: impl FnMut(usize) -> Result<T>) -> Result<Vec<T>> {
+    (0..data.columns.labels().count()).map(work).collect()
+}
+
+/// The name of a label.
+fn label(data: TrainingData<'_>, target: usize) -> &str {
+    data.columns.labels().nth(target).unwrap_or_default()
+}
+
+/// Solves one label from rows kept whole, with the fold of each where there are several.
+fn solve_whole(
+    data: TrainingData<'_>,
+    penalty: &Penalty,
+    (rows, fold_of_row): (&WholeRows, &[u32]),
+    (width, target): (usize, usize),
+    execution: &Execution,
+) -> Result<Solved> {
+    let labels = data.columns.labels().count();
+    let own = rows.target(width, labels, target);
+    check_label(data, &own.label, label(data, target))?;
+    let (alpha, cross_validation) = match penalty {
+        Penalty::Fixed(alpha) => (*alpha, None),
+        Penalty::Searched(search) => {
+            let sums = sums_of_rows(rows, fold_of_row, width + labels, search.folds, execution)?;
+            Folds::new(data, penalty, &complete(sums, data)?, (width, target)).choose(execution)?
+        }
+    };
+    // From the rows in their own order: the same bits whether this penalty was chosen or given.
+    let prepared = PreparedRows::new(own.rows(true)).map_err(|error| data.failed(error))?;
+    let solution = prepared.ridge(alpha).map_err(|error| data.failed(error))?;
+    let label_mean = prepared.normal().label_mean.to_f64();
+    Ok(Solved { solution, label_mean, cross_validation })
 }
 
 /// Whether the blocked Gram matrix was exact enough for this solution.
@@ -155,8 +182,8 @@ fn is_trusted(solution: &RidgeSolution) -> bool {
     diagnostics.condition.sqrt() <= TRUSTED_CONDITION && diagnostics.aliased.is_empty()
 }
 
-fn check_label(labels: &[f64], label: &str) -> Result<(), TrainingError> {
-    let Some(first) = labels.first() else { return Err(TrainingError::NoRows) };
+fn check_label(data: TrainingData<'_>, labels: &[f64], label: &str) -> Result<(), TrainingError> {
+    let Some(first) = labels.first() else { return Err(data.no_rows()) };
     if labels.iter().all(|value| value.to_bits() == first.to_bits()) {
         return Err(TrainingError::LabelConstant {
             label: label.into(),
@@ -175,23 +202,31 @@ fn check_normal(normal: &Normal, label: &str) -> Result<(), TrainingError> {
     Err(TrainingError::LabelConstant { label: label.into(), value, rows: normal.rows })
 }
 
-fn model(solved: Solved, cross_validation: Option<CrossValidation>, data: Data<'_>) -> LinearModel {
-    let Solved { solution, label_mean, method } = solved;
+fn model(fitted: Fitted, data: TrainingData<'_>) -> Result<LinearModel> {
+    let Fitted { method, targets } = fitted;
     let names = data.transform.space().column_names();
-    LinearModel {
+    let first = targets.first().ok_or_else(|| CommonError::Internal("a model without a label".into()))?;
+    let (label_mean, rows) = (first.label_mean, first.solution.diagnostics.rows);
+    let outputs = data.columns.labels().zip(targets).map(|(target, solved)| {
+        let Solved { solution, cross_validation, .. } = solved;
+        Output {
+            target: target.into(),
+            alpha: solution.diagnostics.alpha,
+            intercept: solution.intercept,
+            coefficients: Coefficient::named(&names, &solution.coefficients),
+            diagnostics: solution.diagnostics,
+            cross_validation,
+        }
+    });
+    Ok(LinearModel {
         family: "ridge".into(),
-        label: data.label.into(),
+        label: data.columns.label.clone(),
         label_mean,
-        intercept: solution.intercept,
-        coefficients: names
-            .into_iter()
-            .zip(solution.coefficients)
-            .map(|(column, value)| Coefficient { column, value })
-            .collect(),
+        link: Link::Identity,
         method: method.into(),
-        diagnostics: solution.diagnostics,
-        cross_validation,
-    }
+        rows,
+        outputs: outputs.collect(),
+    })
 }
 
 #[cfg(test)]

@@ -112,6 +112,26 @@ impl Penalty {
     }
 }
 
+impl Penalty {
+    /// The folds that the rows are gathered in: 1 where the penalty is given.
+    #[must_use]
+    pub fn folds(&self) -> u32 {
+        match self {
+            Self::Fixed(_) => 1,
+            Self::Searched(search) => search.folds,
+        }
+    }
+
+    /// The penalties to try, ascending, each once.
+    #[must_use]
+    pub fn alphas(&self) -> Vec<f64> {
+        match self {
+            Self::Fixed(alpha) => vec![*alpha],
+            Self::Searched(search) => search.alphas(),
+        }
+    }
+}
+
 impl PenaltySearch {
     /// Folds unless told otherwise.
     pub const DEFAULT_FOLDS: u32 = 5;
@@ -249,7 +269,7 @@ mod tests {
             ),
         ] {
             let options = read(json).unwrap();
-            assert_eq!(options, RidgeOptions { alpha });
+            assert_eq!(options, RidgeOptions::from(alpha));
             assert_eq!(serde_json::to_string(&options).unwrap(), again);
         }
     }

@@ -6,15 +6,25 @@ use sluice_core::execution::Execution;
 use sluice_core::features::{
     FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec, SparseRows,
 };
+use sluice_core::folds::{FOLD_SEED, fold_of};
 use sluice_core::seam::BatchTransform;
 use sluice_testkit::{MemorySource, assert_relative, laws, log_relative_error};
 
 use super::{
-    CrossValidation, Data, FitInputs, Grid, LinearModel, Penalty, PenaltySearch, RidgeOptions, Solved,
-    cross_validation, fit_ridge, solve,
+    CrossValidation, Fitted, Grid, LinearModel, Penalty, PenaltySearch, RidgeOptions, Solved, fit_ridge,
+    solve,
 };
+use crate::data::{TrainingColumns, TrainingData};
 use crate::design::Design;
-use crate::folds::{FoldedDesign, fold_of};
+
+/// What is fitted: the label of `source` by the features of `transform`.
+fn data<'a>(
+    source: &'a MemorySource,
+    transform: &'a Arc<dyn BatchTransform>,
+    columns: &'a TrainingColumns,
+) -> TrainingData<'a> {
+    TrainingData { source, transform, columns }
+}
 
 /// Hands columns through as they are; a column named `code` holds codes of three levels.
 struct Plain(FeatureSpace);
@@ -95,8 +105,11 @@ fn diabetes_agrees_with_scikit_learn_and_with_fifty_digits() {
     let source = MemorySource::new(&diabetes(), 50);
     let transform = Plain::shared(&FEATURES);
     for fit in golden["fits"].as_array().unwrap() {
-        let options = RidgeOptions { alpha: fit["alpha"].as_f64().unwrap().into() };
-        let model = fit_ridge(&source, &transform, "target", &options, &Execution::with_threads(2)).unwrap();
+        let options = RidgeOptions::from(fit["alpha"].as_f64().unwrap());
+        let columns = TrainingColumns::from("target");
+        let data = data(&source, &transform, &columns);
+        let model = fit_ridge(data, &options, &Execution::with_threads(2)).unwrap();
+        let model = model.label_output();
         for (reference, tolerance) in [("sklearn", 1e-10), ("exact", 1e-15)] {
             assert_relative(model.intercept, fit[reference]["intercept"].as_f64().unwrap(), tolerance);
             let expected = fit[reference]["coefficients"].as_array().unwrap();
@@ -119,19 +132,27 @@ fn skewed(rows: usize) -> RecordBatch {
     table(vec![("x", x), ("z", z), ("code", code), ("y", y)])
 }
 
+/// The model of the one label.
+fn only(mut fitted: Fitted) -> Solved {
+    assert_eq!(fitted.targets.len(), 1);
+    fitted.targets.remove(0)
+}
+
 #[test]
 fn the_three_ways_agree() {
     let source = MemorySource::new(&skewed(3000), 400).with_batch_rows(256);
     let transform = Plain::shared(&["x", "z", "code"]);
     let execution = Execution::with_threads(2);
-    let data = Data { source: &source, transform: &transform, label: "y" };
-    let solved = |design: Design| solve(data, 0.25, design, &execution).unwrap();
-    let whole = solved(Design::new(&source, &transform, "y").unwrap());
-    assert_eq!(whole.method, "whole");
-    let blocked = solved(Design::blocked(&source, &transform, "y").unwrap());
-    assert_eq!(blocked.method, "blocked");
-    let exact = solved(Design::exact(&transform, "y"));
-    assert_eq!(exact.method, "exact");
+    let columns = TrainingColumns::from("y");
+    let data = data(&source, &transform, &columns);
+    let solved = |design: Design, method: &str| {
+        let fitted = solve(data, &0.25.into(), design, &execution).unwrap();
+        assert_eq!(fitted.method, method);
+        only(fitted)
+    };
+    let whole = solved(Design::new(data, 1).unwrap(), "whole");
+    let blocked = solved(Design::blocked(data, 1).unwrap(), "blocked");
+    let exact = solved(Design::exact(data, 1), "exact");
     for index in 0..5 {
         let expected = whole.solution.coefficients[index];
         assert_relative(exact.solution.coefficients[index], expected, 1e-14);
@@ -146,9 +167,14 @@ fn the_three_ways_agree() {
 fn gathering_keeps_the_laws() {
     let source = MemorySource::new(&skewed(700), 33).with_batch_rows(16);
     let transform = Plain::shared(&["x", "z", "code"]);
-    laws::check(&source, &Design::new(&source, &transform, "y").unwrap());
-    laws::check(&source, &Design::blocked(&source, &transform, "y").unwrap());
-    laws::check(&source, &Design::exact(&transform, "y"));
+    let weighted = TrainingColumns { weight: Some("code".into()), ..TrainingColumns::from("y") };
+    let several = TrainingColumns { further_labels: vec!["z".into()], ..TrainingColumns::from("y") };
+    for columns in [TrainingColumns::from("y"), weighted, several] {
+        let data = data(&source, &transform, &columns);
+        laws::check(&source, &Design::new(data, 1).unwrap());
+        laws::check(&source, &Design::blocked(data, 1).unwrap());
+        laws::check(&source, &Design::exact(data, 1));
+    }
 }
 
 #[test]
@@ -160,12 +186,12 @@ fn ill_conditioned_columns_get_a_second_scan() {
     let source = MemorySource::new(&table(vec![("x", x), ("near", near), ("y", y)]), 100);
     let transform = Plain::shared(&["x", "near"]);
     let execution = Execution::with_threads(2);
-    let data = Data { source: &source, transform: &transform, label: "y" };
-    let blocked = Design::blocked(&source, &transform, "y").unwrap();
-    let found = solve(data, 0.0, blocked, &execution).unwrap();
+    let columns = TrainingColumns::from("y");
+    let data = data(&source, &transform, &columns);
+    let found = solve(data, &0.0.into(), Design::blocked(data, 1).unwrap(), &execution).unwrap();
     assert_eq!(found.method, "exact");
-    let whole = Design::new(&source, &transform, "y").unwrap();
-    let expected = solve(data, 0.0, whole, &execution).unwrap();
+    let found = only(found);
+    let expected = only(solve(data, &0.0.into(), Design::new(data, 1).unwrap(), &execution).unwrap());
     for (found, expected) in found.solution.coefficients.iter().zip(&expected.solution.coefficients) {
         assert!(log_relative_error(*found, *expected) > 9.0, "{found} {expected}");
     }
@@ -176,8 +202,10 @@ fn bad_rows_are_named() {
     let transform = Plain::shared(&["x"]);
     let message = |x: Vec<f64>, y: Vec<f64>| {
         let source = MemorySource::new(&table(vec![("x", x), ("y", y)]), 2);
-        let options = RidgeOptions { alpha: 1.0.into() };
-        let error = fit_ridge(&source, &transform, "y", &options, &Execution::with_threads(2)).unwrap_err();
+        let options = RidgeOptions::from(1.0);
+        let columns = TrainingColumns::from("y");
+        let data = data(&source, &transform, &columns);
+        let error = fit_ridge(data, &options, &Execution::with_threads(2)).unwrap_err();
         format!("{error} {:?} {}", error.places(), error.kind().exit_code())
     };
     let y = vec![1.0, 2.0, 3.0, 4.0];
@@ -188,8 +216,8 @@ fn bad_rows_are_named() {
     let constant = message(vec![1.0, 2.0, 3.0, 5.0], vec![7.5; 4]);
     assert!(constant.starts_with("label `y` is 7.5 in all 4 training rows"), "{constant}");
     assert!(message(vec![], vec![]).starts_with("there are no training rows"));
-    assert!(RidgeOptions { alpha: (-1.0).into() }.check().is_err());
-    assert!(RidgeOptions { alpha: f64::NAN.into() }.check().is_err());
+    assert!(RidgeOptions::from(-1.0).check().is_err());
+    assert!(RidgeOptions::from(f64::NAN).check().is_err());
 }
 
 /// The table with a stored row hash: the position.
@@ -210,9 +238,10 @@ fn searched(alphas: &[f64], folds: u32) -> PenaltySearch {
 }
 
 fn fit(source: &MemorySource, features: &[&str], label: &str, alpha: Penalty, threads: usize) -> LinearModel {
-    let inputs = FitInputs { label, identity: Some(&RowIdentity::Stored) };
+    let columns = TrainingColumns { identity: Some(RowIdentity::Stored), ..TrainingColumns::from(label) };
+    let transform = Plain::shared(features);
     let execution = Execution::with_threads(threads);
-    fit_ridge(source, &Plain::shared(features), inputs, &RidgeOptions { alpha }, &execution).unwrap()
+    fit_ridge(data(source, &transform, &columns), &RidgeOptions::from(alpha), &execution).unwrap()
 }
 
 fn floats(value: &serde_json::Value) -> Vec<f64> {
@@ -223,7 +252,7 @@ fn floats(value: &serde_json::Value) -> Vec<f64> {
 fn cross_validation_agrees_with_scikit_learn() {
     let path = sluice_testkit::datasets::repository().join("datasets/diabetes/expected/ridge_cv.json");
     let golden: serde_json::Value = serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap();
-    assert_eq!(golden["fold_seed"], crate::folds::FOLD_SEED);
+    assert_eq!(golden["fold_seed"], FOLD_SEED);
     let source = MemorySource::new(&numbered(&diabetes()), 50);
     for search in golden["searches"].as_array().unwrap() {
         let folds = u32::try_from(search["folds"].as_u64().unwrap()).unwrap();
@@ -233,7 +262,8 @@ fn cross_validation_agrees_with_scikit_learn() {
         let scores = search["scores"].as_array().unwrap();
         let alphas: Vec<f64> = scores.iter().map(|score| score["alpha"].as_f64().unwrap()).collect();
         let model = fit(&source, &FEATURES, "target", Penalty::Searched(searched(&alphas, folds)), 2);
-        let found = model.cross_validation.unwrap();
+        let model = model.label_output();
+        let found = model.cross_validation.as_ref().unwrap();
         assert_eq!(found.folds, folds);
         assert_eq!(serde_json::to_value(&found.fold_rows).unwrap(), search["fold_rows"]);
         assert_eq!(found.chosen.to_bits(), search["chosen"].as_f64().unwrap().to_bits());
@@ -262,34 +292,38 @@ fn cross_validation_agrees_with_scikit_learn() {
 fn the_chosen_penalty_given_is_the_same_model() {
     let source = MemorySource::new(&numbered(&diabetes()), 50);
     let mut found = fit(&source, &FEATURES, "target", Penalty::Searched(searched(&[0.01, 0.03, 0.1], 5)), 2);
-    let chosen = found.cross_validation.take().unwrap().chosen;
+    let chosen = found.outputs[0].cross_validation.take().unwrap().chosen;
     assert_eq!(found, fit(&source, &FEATURES, "target", chosen.into(), 2));
     assert!(!serde_json::to_string(&found).unwrap().contains("cross_validation"));
 }
 
 fn cross_validated(
     source: &MemorySource,
-    design: Design,
+    form: impl Fn(TrainingData<'_>, u32) -> Design,
     search: &PenaltySearch,
+    method: &str,
 ) -> (Solved, CrossValidation) {
     let transform = Plain::shared(&["x", "z", "code"]);
-    let data = Data { source, transform: &transform, label: "y" };
+    let columns = TrainingColumns { identity: Some(RowIdentity::Stored), ..TrainingColumns::from("y") };
+    let data = data(source, &transform, &columns);
     let execution = Execution::with_threads(2);
-    cross_validation::solve(data, search, &RowIdentity::Stored, design, &execution).unwrap()
+    let fitted =
+        solve(data, &Penalty::Searched(search.clone()), form(data, search.folds), &execution).unwrap();
+    assert_eq!(fitted.method, method);
+    let mut solved = only(fitted);
+    let record = solved.cross_validation.take().unwrap();
+    (solved, record)
 }
 
 #[test]
 fn the_three_ways_of_cross_validation_agree() {
     let source = MemorySource::new(&numbered(&skewed(3000)), 400).with_batch_rows(256);
-    let transform = Plain::shared(&["x", "z", "code"]);
     let search = searched(&[1e-3, 0.01, 0.1, 1.0, 10.0], 5);
-    let (whole, expected) = cross_validated(&source, Design::new(&source, &transform, "y").unwrap(), &search);
-    assert_eq!(whole.method, "whole");
+    let (whole, expected) =
+        cross_validated(&source, |data, folds| Design::new(data, folds).unwrap(), &search, "whole");
     let (blocked, of_blocked) =
-        cross_validated(&source, Design::blocked(&source, &transform, "y").unwrap(), &search);
-    assert_eq!(blocked.method, "blocked");
-    let (exact, of_exact) = cross_validated(&source, Design::exact(&transform, "y"), &search);
-    assert_eq!(exact.method, "exact");
+        cross_validated(&source, |data, folds| Design::blocked(data, folds).unwrap(), &search, "blocked");
+    let (exact, of_exact) = cross_validated(&source, Design::exact, &search, "exact");
     for (found, solved, tolerance) in [(of_blocked, blocked, 1e-9), (of_exact, exact, 1e-14)] {
         assert_eq!(
             (found.chosen.to_bits(), &found.fold_rows),
@@ -310,13 +344,11 @@ fn the_three_ways_of_cross_validation_agree() {
 fn dependent_columns_in_a_search_get_a_second_scan() {
     // The three levels of `code` add up to 1: at penalty 0 one of them is dropped.
     let source = MemorySource::new(&numbered(&skewed(900)), 100);
-    let transform = Plain::shared(&["x", "z", "code"]);
     let search = searched(&[0.0, 0.1], 4);
-    let blocked = Design::blocked(&source, &transform, "y").unwrap();
-    let (found, of_blocked) = cross_validated(&source, blocked, &search);
-    assert_eq!(found.method, "exact");
-    let whole = Design::new(&source, &transform, "y").unwrap();
-    let (_, of_whole) = cross_validated(&source, whole, &search);
+    let (_, of_blocked) =
+        cross_validated(&source, |data, folds| Design::blocked(data, folds).unwrap(), &search, "exact");
+    let (_, of_whole) =
+        cross_validated(&source, |data, folds| Design::new(data, folds).unwrap(), &search, "whole");
     for (found, expected) in of_blocked.alphas.iter().zip(&of_whole.alphas) {
         assert_relative(found.mean_squared_error, expected.mean_squared_error, 1e-14);
     }
@@ -326,12 +358,15 @@ fn dependent_columns_in_a_search_get_a_second_scan() {
 fn gathering_by_fold_keeps_the_laws() {
     let source = MemorySource::new(&numbered(&skewed(700)), 33).with_batch_rows(16);
     let transform = Plain::shared(&["x", "z", "code"]);
-    for design in [
-        Design::new(&source, &transform, "y").unwrap(),
-        Design::blocked(&source, &transform, "y").unwrap(),
-        Design::exact(&transform, "y"),
-    ] {
-        laws::check(&source, &FoldedDesign::new(design, &RowIdentity::Stored, 5));
+    let plain = TrainingColumns { identity: Some(RowIdentity::Stored), ..TrainingColumns::from("y") };
+    let weighted = TrainingColumns { weight: Some("code".into()), ..plain.clone() };
+    for columns in [plain, weighted] {
+        let data = data(&source, &transform, &columns);
+        for design in
+            [Design::new(data, 5).unwrap(), Design::blocked(data, 5).unwrap(), Design::exact(data, 5)]
+        {
+            laws::check(&source, &design);
+        }
     }
 }
 
@@ -357,11 +392,12 @@ fn rows_of_one_key_are_in_one_fold_and_empty_folds_are_told() {
     let source = MemorySource::new(&table(vec![("key", key), ("x", x), ("y", y)]), 10);
     let fit = |columns: &[&str], folds| {
         let identity = RowIdentity::Key(columns.iter().map(|column| (*column).to_owned()).collect());
-        let inputs = FitInputs { label: "y", identity: Some(&identity) };
-        let options = RidgeOptions { alpha: Penalty::Searched(searched(&[0.1, 1.0], folds)) };
-        fit_ridge(&source, &Plain::shared(&["x"]), inputs, &options, &Execution::with_threads(2))
+        let columns = TrainingColumns { identity: Some(identity), ..TrainingColumns::from("y") };
+        let options = RidgeOptions::from(Penalty::Searched(searched(&[0.1, 1.0], folds)));
+        let transform = Plain::shared(&["x"]);
+        fit_ridge(data(&source, &transform, &columns), &options, &Execution::with_threads(2))
     };
-    let record = fit(&["key"], 2).unwrap().cross_validation.unwrap();
+    let record = record(fit(&["key"], 2).unwrap());
     assert!(record.fold_rows.iter().all(|rows| rows % 3 == 0), "{:?}", record.fold_rows);
     let error = fit(&["key"], 50).unwrap_err();
     assert_eq!(error.kind().exit_code(), 2);
@@ -370,10 +406,16 @@ fn rows_of_one_key_are_in_one_fold_and_empty_folds_are_told() {
     let hint = "lower `ridge.alpha.folds`: there are 60 training rows, and those of one key are in one fold";
     assert_eq!(error.hint().unwrap(), hint);
     // Without an identity, all columns are the key.
-    let options = RidgeOptions { alpha: Penalty::Searched(searched(&[0.1, 1.0], 2)) };
+    let options = RidgeOptions::from(Penalty::Searched(searched(&[0.1, 1.0], 2)));
     let execution = Execution::with_threads(2);
-    let found = fit_ridge(&source, &Plain::shared(&["x"]), "y", &options, &execution).unwrap();
+    let (transform, columns) = (Plain::shared(&["x"]), TrainingColumns::from("y"));
+    let found = fit_ridge(data(&source, &transform, &columns), &options, &execution).unwrap();
     assert_eq!(found, fit(&["x", "key", "y"], 2).unwrap());
+}
+
+/// How the penalty of the label was chosen.
+fn record(mut model: LinearModel) -> CrossValidation {
+    model.outputs.remove(0).cross_validation.unwrap()
 }
 
 #[test]
@@ -381,7 +423,7 @@ fn the_edge_of_a_grid_is_noted_and_ties_go_to_the_larger_penalty() {
     let source = MemorySource::new(&numbered(&diabetes()), 50);
     let chosen = |alphas: &[f64]| {
         let penalty = Penalty::Searched(searched(alphas, 5));
-        let record = fit(&source, &FEATURES, "target", penalty, 1).cross_validation.unwrap();
+        let record = record(fit(&source, &FEATURES, "target", penalty, 1));
         (record.chosen, record.note.unwrap_or_default())
     };
     let noted = |alpha: f64, edge: &str, beyond: &str| {
@@ -394,7 +436,7 @@ fn the_edge_of_a_grid_is_noted_and_ties_go_to_the_larger_penalty() {
     let y: Vec<f64> = (0..40).map(|row| f64::from(row * 11 % 17)).collect();
     let constant = MemorySource::new(&numbered(&table(vec![("x", vec![1.0; 40]), ("y", y)])), 50);
     let penalty = Penalty::Searched(searched(&[0.0, 0.1, 1.0], 3));
-    let record = fit(&constant, &["x"], "y", penalty, 1).cross_validation.unwrap();
+    let record = record(fit(&constant, &["x"], "y", penalty, 1));
     assert_eq!(record.chosen.to_bits(), 1.0_f64.to_bits());
     let error = record.alphas[0].mean_squared_error.to_bits();
     assert!(record.alphas.iter().all(|score| score.mean_squared_error.to_bits() == error));
@@ -437,8 +479,8 @@ fn too_many_columns_are_refused_before_a_row_is_read() {
     let bag = FeatureSpec { name: "bag".into(), kind, sources: vec!["a".into()] };
     let transform: Arc<dyn BatchTransform> = Arc::new(Bag(FeatureSpace { features: vec![bag] }));
     let source = MemorySource::new(&table(vec![("a", vec![1.0]), ("y", vec![1.0])]), 1);
-    let error = Design::new(&source, &transform, "y").unwrap_err();
-    assert_eq!(error.to_string(), "the features make 32769 columns, a ridge regression takes up to 32768");
+    let error = Design::new(data(&source, &transform, &TrainingColumns::from("y")), 1).unwrap_err();
+    assert_eq!(error.to_string(), "the features make 32769 columns, a linear model takes up to 32768");
     assert_eq!(error.kind(), sluice_core::ErrorKind::Usage);
 }
 
@@ -463,14 +505,18 @@ fn a_sparse_feature_is_its_columns_to_the_bit() {
     let sparse: Arc<dyn BatchTransform> = Arc::new(Bag(space));
     let dense = Plain::shared(&["x", "a", "b", "c"]);
     let source = MemorySource::new(&rows, 100);
-    let options = RidgeOptions { alpha: 0.5.into() };
-    let fit = |transform| fit_ridge(&source, transform, "y", &options, &Execution::with_threads(2)).unwrap();
+    let options = RidgeOptions::from(0.5);
+    let columns = TrainingColumns::from("y");
+    let fit = |transform| {
+        fit_ridge(data(&source, transform, &columns), &options, &Execution::with_threads(2)).unwrap()
+    };
     let (of_sparse, of_dense) = (fit(&sparse), fit(&dense));
     let bits = |model: &LinearModel| -> Vec<u64> {
-        model.coefficients.iter().map(|coefficient| coefficient.value.to_bits()).collect()
+        let coefficients = model.label_output().coefficients.iter();
+        coefficients.map(|coefficient| coefficient.value.to_bits()).collect()
     };
     assert_eq!(bits(&of_sparse), bits(&of_dense));
-    assert_eq!(of_sparse.coefficients[2].column, "bag=b");
+    assert_eq!(of_sparse.label_output().coefficients[2].column, "bag=b");
     let predict = |model: &LinearModel, transform: &Arc<dyn BatchTransform>| {
         let features = transform.apply(&Batch::new(&rows)).unwrap();
         let sound = model.predict_sound(&features, transform.space());
@@ -479,6 +525,79 @@ fn a_sparse_feature_is_its_columns_to_the_bit() {
         strict
     };
     assert_eq!(predict(&of_sparse, &sparse), predict(&of_dense, &dense));
-    let form = |transform| Design::new(&source, transform, "y").unwrap();
-    laws::check(&source, &form(&sparse));
+    laws::check(&source, &Design::new(data(&source, &sparse, &columns), 1).unwrap());
+}
+
+#[test]
+fn weights_count_rows_and_further_labels_are_models_of_their_own() {
+    let rows = skewed(200);
+    let source = MemorySource::new(&rows, 30);
+    let weight: Vec<f64> = (0..200).map(|row| f64::from(row % 4)).collect();
+    let mut table: Vec<(String, ArrayRef)> = rows
+        .schema()
+        .fields()
+        .iter()
+        .zip(rows.columns())
+        .map(|(field, array)| (field.name().clone(), Arc::clone(array)))
+        .collect();
+    table.push(("weight".into(), Arc::new(Float64Array::from(weight.clone()))));
+    let weighted = MemorySource::new(&RecordBatch::try_from_iter(table.clone()).unwrap(), 30);
+    // A row of weight 3 stands for three rows, one of weight 0 for none.
+    let repeated: Vec<u64> =
+        (0..200_u64).flat_map(|row| std::iter::repeat_n(row, (row % 4) as usize)).collect();
+    let repeated = arrow::compute::take_record_batch(&rows, &UInt64Array::from(repeated)).unwrap();
+    let repeated = MemorySource::new(&repeated, 30);
+    let transform = Plain::shared(&["x", "code"]);
+    let options = RidgeOptions::from(0.3);
+    let both = TrainingColumns { further_labels: vec!["z".into()], ..TrainingColumns::from("y") };
+    let with_weight = TrainingColumns { weight: Some("weight".into()), ..both.clone() };
+    let execution = Execution::with_threads(2);
+    let found = fit_ridge(data(&weighted, &transform, &with_weight), &options, &execution).unwrap();
+    let expected = fit_ridge(data(&repeated, &transform, &both), &options, &execution).unwrap();
+    assert_eq!((found.rows, expected.rows), (150, 300));
+    assert_relative(found.label_mean, expected.label_mean, 1e-15);
+    for (found, expected) in found.outputs.iter().zip(&expected.outputs) {
+        assert_eq!(found.target, expected.target);
+        assert_relative(found.intercept, expected.intercept, 1e-13);
+        for (found, expected) in found.coefficients.iter().zip(&expected.coefficients) {
+            assert_relative(found.value, expected.value, 1e-12);
+        }
+    }
+    // Each label by itself gives the same bits, in every form.
+    let alone = fit_ridge(data(&source, &transform, &"z".into()), &options, &execution).unwrap();
+    let together = fit_ridge(data(&source, &transform, &both), &options, &execution).unwrap();
+    assert_eq!(alone.outputs[0], together.outputs[1]);
+    for is_exact in [false, true] {
+        let form = |data: TrainingData<'_>, folds| {
+            if is_exact { Ok(Design::exact(data, folds)) } else { Design::blocked(data, folds) }
+        };
+        let together = data(&source, &transform, &both);
+        let together = solve(together, &0.3.into(), form(together, 1).unwrap(), &execution).unwrap();
+        let columns = TrainingColumns::from("z");
+        let alone = data(&source, &transform, &columns);
+        let alone = solve(alone, &0.3.into(), form(alone, 1).unwrap(), &execution).unwrap();
+        for (found, expected) in
+            together.targets[1].solution.coefficients.iter().zip(&alone.targets[0].solution.coefficients)
+        {
+            assert_relative(*found, *expected, 1e-12);
+        }
+    }
+}
+
+#[test]
+fn bad_weights_are_told() {
+    let transform = Plain::shared(&["x"]);
+    let message = |weights: Vec<f64>| {
+        let rows = table(vec![("x", vec![1.0, 2.0, 4.0]), ("y", vec![1.0, 0.0, 2.0]), ("w", weights)]);
+        let columns = TrainingColumns { weight: Some("w".into()), ..TrainingColumns::from("y") };
+        let source = MemorySource::new(&rows, 2);
+        let options = RidgeOptions::from(1.0);
+        let data = data(&source, &transform, &columns);
+        let error = fit_ridge(data, &options, &Execution::with_threads(2)).unwrap_err();
+        format!("{error} {:?} {}", error.places(), error.kind().exit_code())
+    };
+    assert_eq!(message(vec![1.0, 1.0, -2.0]), "weight `w` is negative [\"`memory`, row 3\"] 4");
+    assert_eq!(message(vec![f64::NAN, 1.0, 2.0]), "weight `w` is NaN [\"`memory`, row 1\"] 4");
+    let all_zero = message(vec![0.0; 3]);
+    assert!(all_zero.starts_with("weight `w` is 0 in all training rows"), "{all_zero}");
 }

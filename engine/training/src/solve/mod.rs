@@ -4,6 +4,7 @@
 //! - [`ridge()`] solves it for one penalty, with the diagnostics that need no second scan;
 //! - [`PreparedRows`] and [`ridge_rows`] solve from the rows themselves, for data that fit in memory;
 //! - [`RidgeSolution`] is the answer;
+//! - [`coordinate_descent`] minimises with absolute penalties or a sign, from cross products;
 //! - [`ridge_coefficients`] and [`Normal::squared_error`] try a penalty on rows that it was not fitted on.
 //!
 //! The method, file by file: `power` scales by powers of two (exact), `gram` adds up cross products in
@@ -12,6 +13,7 @@
 //! problem given; names are the caller's.
 
 mod cholesky;
+mod coordinate;
 mod dot;
 mod gram;
 #[cfg(test)]
@@ -27,6 +29,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 
+pub use coordinate::{Penalties, Quadratic, coordinate_descent};
 pub use normal::Normal;
 pub use packed::Packed;
 pub use ridge::{DOUBLE_DOUBLE_FEATURES, ridge, ridge_coefficients};

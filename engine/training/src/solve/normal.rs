@@ -50,6 +50,31 @@ impl Normal {
         self.means.len()
     }
 
+    /// The problem of label number `target`, where the features from `width` on are labels too, and the label is the
+    /// last of them.
+    #[must_use]
+    pub fn target(self, width: usize, target: usize) -> Self {
+        let features = self.features();
+        if width == features {
+            return self;
+        }
+        let column = |i: usize, j: usize| match (i == features, j == features) {
+            (true, true) => self.label_square,
+            (true, false) => self.label_cross[j],
+            (false, true) => self.label_cross[i],
+            (false, false) => self.cross.at(i, j),
+        };
+        let label = width + target;
+        Self {
+            cross: Packed::from_fn(width, column),
+            label_cross: (0..width).map(|feature| column(feature, label)).collect(),
+            label_square: column(label, label),
+            means: self.means[..width].to_vec(),
+            label_mean: self.means.get(label).copied().unwrap_or(self.label_mean),
+            ..self
+        }
+    }
+
     /// Whether feature `index` does not vary: its standard deviation is at most 2^-62 of its mean, which is
     /// less than one rounding in one of 65,536 rows; without an intercept, whether it is zero throughout.
     #[must_use]

@@ -18,7 +18,7 @@ use sluice_core::role::Roles;
 use sluice_core::seam::BatchTransform;
 use sluice_onnx::{Session, Tensor};
 use sluice_testkit::MemorySource;
-use sluice_training::{RidgeOptions, fit_ridge};
+use sluice_training::{RidgeOptions, TrainingColumns, TrainingData, fit_ridge};
 use sluice_transform::{TransformSpec, fit};
 
 use super::graph::Export;
@@ -110,7 +110,9 @@ fn parts(table: &RecordBatch, operations: &Json) -> PackageParts {
     let transform = fit(&spec(operations), &source, &roles, &execution).unwrap();
     let shared: Arc<dyn BatchTransform> = Arc::new(transform.clone());
     let options: RidgeOptions = serde_json::from_value(json!({ "alpha": 1.0 })).unwrap();
-    let model = fit_ridge(&source, &shared, "y", &options, &execution).unwrap();
+    let columns = TrainingColumns::from("y");
+    let data = TrainingData { source: &source, transform: &shared, columns: &columns };
+    let model = fit_ridge(data, &options, &execution).unwrap();
     PackageParts { transform, model }
 }
 
@@ -244,7 +246,7 @@ fn a_file_that_does_something_else_is_found_out() {
     let parts = parts(&table, &operations);
     let mut export = Export::new(&parts).unwrap();
     let mut other = parts.clone();
-    other.model.intercept += 1e-9;
+    other.model.outputs[0].intercept += 1e-9;
     let error = verify(&other, &export, &table).unwrap_err();
     assert!(error.to_string().contains("the prediction is"), "{error}");
     let shifted = table.slice(1, 60);

@@ -344,7 +344,7 @@ impl<'a> Runner<'a> {
         let parts = KeyParts::new()
             .with("dataset", dataset_digest)
             .with("transform", artifact.digest())
-            .with_options("options", &(&spec.train, file.label(), &spec.data.roles.key, spec.onnx))?;
+            .with_options("options", &(&spec.train, &spec.data.roles, spec.onnx))?;
         self.step(Work {
             name: StepName::Train,
             parts,
@@ -352,8 +352,7 @@ impl<'a> Runner<'a> {
             make: |target: &Path, execution: &Execution| {
                 let inputs = TrainInputs {
                     transform: (&transform, &artifact),
-                    label: file.label(),
-                    key: &spec.data.roles.key,
+                    roles: &spec.data.roles,
                     onnx: spec.onnx,
                 };
                 step::train::train(&spec.train, dataset, inputs, target, execution)
@@ -466,15 +465,15 @@ fn dataset_summary(dataset: &Dataset) -> String {
 }
 
 fn train_summary(model: &ModelPackage) -> String {
-    let diagnostics = &model.model().diagnostics;
+    let output = model.model().label_output();
     let mut summary = format!(
         "{}, alpha {}, {} of {} coefficients determined",
         model.model().family,
-        significant(diagnostics.alpha),
-        diagnostics.rank,
-        model.model().coefficients.len()
+        significant(output.alpha),
+        output.diagnostics.rank,
+        output.coefficients.len()
     );
-    if let Some(search) = &model.model().cross_validation {
+    if let Some(search) = &output.cross_validation {
         summary.push_str(&format!(", the best of {} over {} folds", search.alphas.len(), search.folds));
         if let Some(note) = &search.note {
             summary.push_str(&format!(" ({note})"));

@@ -1,0 +1,88 @@
+//! A fitted linear model: for each output intercept + Σ coefficient x feature, through the inverse of its link.
+
+mod predict;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ridge::CrossValidation;
+use crate::solve::Diagnostics;
+
+/// A fitted linear model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LinearModel {
+    /// The family, as the options name it: `ridge`.
+    pub family: String,
+    /// The column that it predicts.
+    pub label: String,
+    /// The weighted mean of the label over the training rows.
+    pub label_mean: f64,
+    /// How sums of features become predictions.
+    pub link: Link,
+    /// How the data were read: `whole`, `blocked`, or `exact` after a second scan.
+    pub method: String,
+    /// The rows that it was fitted on, those of weight 0 not counted.
+    pub rows: u64,
+    /// What is predicted, the label first.
+    pub outputs: Vec<Output>,
+}
+
+/// How the sum of a model's intercept and features is related to its prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// The prediction is the sum.
+    Identity,
+}
+
+/// One column of predictions and how it comes about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// The column that it predicts.
+    pub target: String,
+    /// The penalty that it was fitted with.
+    pub alpha: f64,
+    /// The sum where all features are 0.
+    pub intercept: f64,
+    /// One per column of the design matrix, in order.
+    pub coefficients: Vec<Coefficient>,
+    /// What the solver saw.
+    pub diagnostics: Diagnostics,
+    /// How the penalty was chosen, where it was not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_validation: Option<CrossValidation>,
+}
+
+/// A named coefficient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Coefficient {
+    /// The column of the design matrix: a feature, or `feature=level`.
+    pub column: String,
+    /// Its value.
+    pub value: f64,
+}
+
+impl Coefficient {
+    /// Values with their names.
+    pub(crate) fn named(columns: &[String], values: &[f64]) -> Vec<Self> {
+        let pairs = columns.iter().zip(values);
+        pairs.map(|(column, &value)| Self { column: column.clone(), value }).collect()
+    }
+}
+
+impl LinearModel {
+    /// The output of the label.
+    ///
+    /// # Panics
+    /// Never for a model that was fitted or opened: it has an output.
+    #[must_use]
+    pub fn label_output(&self) -> &Output {
+        &self.outputs[0]
+    }
+
+    /// Whether there is an output, and every output has a coefficient for each of so many columns; false only for what
+    /// was read from a damaged file.
+    #[must_use]
+    pub fn is_sound(&self, columns: usize) -> bool {
+        !self.outputs.is_empty() && self.outputs.iter().all(|output| output.coefficients.len() == columns)
+    }
+}

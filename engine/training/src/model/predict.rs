@@ -1,0 +1,128 @@
+//! Predictions of batches. A sum runs over the features in order, in every row the same way.
+
+use arrow::array::{Array, Float64Array};
+use arrow::buffer::NullBuffer;
+
+use sluice_core::error::Result;
+use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace, NotANumber};
+
+use super::{LinearModel, Link, Output};
+use crate::design::rows::not_a_number;
+
+impl LinearModel {
+    /// The predictions of a batch, one column for each output.
+    ///
+    /// # Errors
+    /// `TrainingError::FeatureNotANumber` at the first feature, then row, that is null, NaN or infinite.
+    pub fn predict(&self, features: &FeatureBatch, space: &FeatureSpace) -> Result<Vec<Float64Array>> {
+        match first_unsound(features) {
+            Some(problem) => Err(not_a_number(problem, space)),
+            None => Ok(self.columns(features, space, None)),
+        }
+    }
+
+    /// The predictions of a batch, null in rows in which a feature is null, NaN or infinite: for scoring, where
+    /// one bad row must not stop the others.
+    #[must_use]
+    pub fn predict_sound(&self, features: &FeatureBatch, space: &FeatureSpace) -> Vec<Float64Array> {
+        let nulls = first_unsound(features).map(|_| soundness(features));
+        self.columns(features, space, nulls.as_ref())
+    }
+
+    fn columns(
+        &self,
+        features: &FeatureBatch,
+        space: &FeatureSpace,
+        nulls: Option<&NullBuffer>,
+    ) -> Vec<Float64Array> {
+        let sums = self.outputs.iter().map(|output| output.sums(features, space)).collect();
+        let predictions = self.link.predictions(sums).into_iter();
+        predictions.map(|values| Float64Array::new(values.into(), nulls.cloned())).collect()
+    }
+}
+
+impl Link {
+    /// Predictions from the sums of each output.
+    fn predictions(self, sums: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+        match self {
+            Self::Identity => sums,
+        }
+    }
+}
+
+impl Output {
+    /// Intercept + Σ coefficient x feature of each row; any number where a feature is none.
+    fn sums(&self, features: &FeatureBatch, space: &FeatureSpace) -> Vec<f64> {
+        let mut sums = vec![self.intercept; features.rows];
+        let mut first = 0;
+        for (column, spec) in features.columns.iter().zip(&space.features) {
+            let coefficients = &self.coefficients[first..first + spec.width()];
+            first += coefficients.len();
+            match column {
+                FeatureColumn::Numbers(values) => {
+                    let coefficient = coefficients[0].value;
+                    for (sum, value) in sums.iter_mut().zip(values.values()) {
+                        *sum += coefficient * value;
+                    }
+                }
+                FeatureColumn::Codes(codes) => {
+                    for (sum, code) in sums.iter_mut().zip(codes) {
+                        if let Some(coefficient) = code.and_then(|code| coefficients.get(code as usize)) {
+                            *sum += coefficient.value;
+                        }
+                    }
+                }
+                FeatureColumn::Sparse(sparse) => {
+                    for (row, sum) in sums.iter_mut().enumerate() {
+                        for (term, value) in sparse.row(row) {
+                            *sum += coefficients[term].value * value;
+                        }
+                    }
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// The first feature, then row, that is null, NaN or infinite.
+fn first_unsound(features: &FeatureBatch) -> Option<NotANumber> {
+    features.columns.iter().enumerate().find_map(|(feature, column)| match column {
+        FeatureColumn::Numbers(values) => {
+            let all = values.null_count() == 0
+                && values.values().iter().fold(true, |sound, value| sound & value.is_finite());
+            let row = if all { None } else { values.iter().position(|value| !is_number(value)) }?;
+            Some(NotANumber { feature, row, is_null: values.is_null(row) })
+        }
+        FeatureColumn::Codes(_) => None,
+        FeatureColumn::Sparse(sparse) => {
+            let row = (0..features.rows).find(|&row| sparse.row(row).any(|(_, value)| !value.is_finite()))?;
+            Some(NotANumber { feature, row, is_null: false })
+        }
+    })
+}
+
+/// Which rows have a number in every feature.
+fn soundness(features: &FeatureBatch) -> NullBuffer {
+    let mut sound = vec![true; features.rows];
+    for column in &features.columns {
+        match column {
+            FeatureColumn::Numbers(values) => {
+                for (sound, value) in sound.iter_mut().zip(values) {
+                    *sound &= is_number(value);
+                }
+            }
+            FeatureColumn::Codes(_) => {}
+            FeatureColumn::Sparse(sparse) => {
+                for (row, sound) in sound.iter_mut().enumerate() {
+                    *sound &= sparse.row(row).all(|(_, value)| value.is_finite());
+                }
+            }
+        }
+    }
+    NullBuffer::from(sound)
+}
+
+fn is_number(value: Option<f64>) -> bool {
+    value.is_some_and(f64::is_finite)
+}
