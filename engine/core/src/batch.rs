@@ -1,6 +1,7 @@
 //! A batch: at most 65,536 rows of the columns that were asked for, with the row context computed once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -277,6 +278,27 @@ impl Batch {
                     })?;
                 Ok(hashes.values().to_vec())
             }
+        }
+    }
+
+    /// Some consecutive rows of its columns, without the derived inputs.
+    #[must_use]
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        let (first, count) = (rows.start, rows.len());
+        Self {
+            split: self.split,
+            first_row: self.first_row + first as u64,
+            rows: count,
+            columns: self
+                .columns
+                .iter()
+                .map(|(name, array)| (name.clone(), array.slice(first, count)))
+                .collect(),
+            by_name: self.by_name.clone(),
+            apart: Arc::clone(&self.apart),
+            row_hashes: None,
+            groups: Vec::new(),
+            features: Vec::new(),
         }
     }
 

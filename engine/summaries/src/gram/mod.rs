@@ -21,6 +21,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
 use serde::{Deserialize, Serialize};
@@ -61,6 +63,30 @@ pub struct Centered {
     pub means: Vec<DoubleDouble>,
     /// `sum w (x_i - mean_i)(x_j - mean_j)` for `j <= i`, row by row: entry (i, j) stands at [`triangle_index`].
     pub products: Vec<DoubleDouble>,
+}
+
+/// Some rows of a block, shifted and scaled: column `j` stands from `j * stride` on.
+#[derive(Clone, Debug)]
+pub struct ShiftedColumns<'a> {
+    /// `(x - shift) * scale`.
+    pub cells: &'a [f64],
+    /// Rows that there is room for in a column; few enough for plain `f64`: at most [`GRAM_BLOCK_ROWS`] are meant.
+    pub stride: usize,
+    /// The rows that are taken in.
+    pub rows: Range<usize>,
+}
+
+/// Memory that [`Gram::update_shifted`] uses again and again.
+#[derive(Debug)]
+pub struct GramScratch {
+    weighted: Vec<f64>,
+    products: Mat<f64>,
+}
+
+impl Default for GramScratch {
+    fn default() -> Self {
+        Self { weighted: Vec::new(), products: Mat::zeros(0, 0) }
+    }
 }
 
 /// Why a shift and scale, or a serialised [`Gram`], are refused.
@@ -141,16 +167,74 @@ impl Gram {
         assert!(rows.len().is_multiple_of(width), "rows of a Gram matrix are whole");
         let row_count = rows.len() / width;
         assert!(weights.is_none_or(|weights| weights.len() == row_count), "each row has a weight");
-        let block_rows = row_count.min(GRAM_BLOCK_ROWS);
-        let mut scratch = Scratch {
-            shifted: Vec::with_capacity(block_rows * width),
-            weighted: Vec::with_capacity(if weights.is_some() { block_rows * width } else { 0 }),
-            products: Mat::zeros(width, width),
-        };
+        let stride = row_count.min(GRAM_BLOCK_ROWS);
+        let mut cells = vec![0.0; stride * width];
+        let mut scratch = GramScratch::default();
         for (index, block) in rows.chunks(GRAM_BLOCK_ROWS * width).enumerate() {
             let first = index * GRAM_BLOCK_ROWS;
-            let weights = weights.map(|weights| &weights[first..first + block.len() / width]);
-            self.add_block(block, weights, &mut scratch);
+            let count = block.len() / width;
+            for (row, values) in block.chunks_exact(width).enumerate() {
+                let shifted = values.iter().zip(&self.shift).zip(&self.scale);
+                for (column, ((value, shift), scale)) in shifted.enumerate() {
+                    cells[column * stride + row] = (value - shift) * scale;
+                }
+            }
+            let weights = weights.map(|weights| &weights[first..first + count]);
+            self.update_shifted(
+                ShiftedColumns { cells: &cells, stride, rows: 0..count },
+                weights,
+                &mut scratch,
+            );
+        }
+    }
+
+    /// Takes in one block of rows that are shifted and scaled already and stand column by column, each with its weight
+    /// (one if there are none): the fast way, for who has columns.
+    ///
+    /// # Panics
+    /// If the columns are not as many as those of the matrix, or the weights not as many as the rows: a bug of the
+    /// caller.
+    pub fn update_shifted(
+        &mut self,
+        block: ShiftedColumns<'_>,
+        weights: Option<&[f64]>,
+        scratch: &mut GramScratch,
+    ) {
+        let ShiftedColumns { cells, stride, rows } = block;
+        let (width, row_count) = (self.width(), rows.len());
+        if width == 0 || row_count == 0 {
+            return;
+        }
+        assert!(
+            cells.len() == stride * width && rows.end <= stride,
+            "a block has the columns of its Gram matrix"
+        );
+        self.count += row_count as u64;
+        let right = MatRef::from_column_major_slice_with_stride(cells, stride, width, stride)
+            .subrows(rows.start, row_count);
+        match weights {
+            None => {
+                self.weight = self.weight + DoubleDouble::from(row_count as u64);
+                for (total, column) in self.sums.iter_mut().zip(cells.chunks_exact(stride)) {
+                    *total = *total + column_sum(&column[rows.clone()]);
+                }
+                self.add_products(right, right, scratch);
+            }
+            Some(weights) => {
+                assert!(weights.len() == row_count, "each row has a weight");
+                self.weight = weights.iter().fold(self.weight, |sum, weight| sum + *weight);
+                let mut weighted = std::mem::take(&mut scratch.weighted);
+                weighted.clear();
+                for (total, column) in self.sums.iter_mut().zip(cells.chunks_exact(stride)) {
+                    let first = weighted.len();
+                    let column = &column[rows.clone()];
+                    weighted.extend(column.iter().zip(weights).map(|(value, weight)| value * weight));
+                    *total = *total + column_sum(&weighted[first..]);
+                }
+                let left = MatRef::from_column_major_slice(&weighted, row_count, width);
+                self.add_products(left, right, scratch);
+                scratch.weighted = weighted;
+            }
         }
     }
 
@@ -243,32 +327,12 @@ impl Gram {
             + (self.sums.capacity() + self.products.capacity()) * size_of::<DoubleDouble>()
     }
 
-    fn add_block(&mut self, block: &[f64], weights: Option<&[f64]>, scratch: &mut Scratch) {
+    /// Adds `left' right`.
+    fn add_products(&mut self, left: MatRef<'_, f64>, right: MatRef<'_, f64>, scratch: &mut GramScratch) {
         let width = self.width();
-        let row_count = block.len() / width;
-        scratch.shifted.clear();
-        for row in block.chunks_exact(width) {
-            let shifted = row.iter().zip(&self.shift).zip(&self.scale);
-            scratch.shifted.extend(shifted.map(|((value, shift), scale)| (value - shift) * scale));
+        if scratch.products.nrows() != width {
+            scratch.products = Mat::zeros(width, width);
         }
-        let weighted = match weights {
-            None => {
-                self.weight = self.weight + DoubleDouble::from(row_count as u64);
-                &scratch.shifted
-            }
-            Some(weights) => {
-                scratch.weighted.clear();
-                for (row, weight) in scratch.shifted.chunks_exact(width).zip(weights) {
-                    scratch.weighted.extend(row.iter().map(|value| value * weight));
-                    self.weight = self.weight + *weight;
-                }
-                &scratch.weighted
-            }
-        };
-        self.count += row_count as u64;
-        add_column_sums(&mut self.sums, weighted);
-        let left = MatRef::from_row_major_slice(weighted, row_count, width);
-        let right = MatRef::from_row_major_slice(&scratch.shifted, row_count, width);
         triangular::matmul(
             scratch.products.as_mut(),
             BlockStructure::TriangularLower,
@@ -318,12 +382,6 @@ impl Gram {
     }
 }
 
-struct Scratch {
-    shifted: Vec<f64>,
-    weighted: Vec<f64>,
-    products: Mat<f64>,
-}
-
 fn is_moderate_power_of_two(scale: f64) -> bool {
     let exponent = scale.to_bits() >> 52;
     scale.to_bits() & ((1 << 52) - 1) == 0 && (1023 - 512..=1023 + 512).contains(&exponent)
@@ -335,20 +393,24 @@ fn add_each(sums: &mut [DoubleDouble], others: &[DoubleDouble]) {
     }
 }
 
-/// Adds the column sums of a block, compensated value by value.
-fn add_column_sums(totals: &mut [DoubleDouble], rows: &[f64]) {
-    let width = totals.len();
-    let (mut sums, mut errors) = (vec![0.0; width], vec![0.0; width]);
-    for row in rows.chunks_exact(width) {
-        for ((sum, error), value) in sums.iter_mut().zip(&mut errors).zip(row) {
+/// The sum of a column, compensated in lanes that are added up in double-double.
+fn column_sum(values: &[f64]) -> DoubleDouble {
+    const LANES: usize = 8;
+    let (mut sums, mut errors) = ([0.0; LANES], [0.0; LANES]);
+    let mut add = |values: &[f64]| {
+        for ((sum, error), value) in sums.iter_mut().zip(&mut errors).zip(values) {
             let (total, rounded_away) = two_sum(*sum, *value);
             *sum = total;
             *error += rounded_away;
         }
-    }
-    for ((total, sum), error) in totals.iter_mut().zip(sums).zip(errors) {
-        *total = *total + DoubleDouble::sum(sum, error);
-    }
+    };
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    chunks.for_each(&mut add);
+    add(rest);
+    sums.iter()
+        .zip(errors)
+        .fold(DoubleDouble::ZERO, |total, (sum, error)| total + DoubleDouble::sum(*sum, error))
 }
 
 impl From<Gram> for Stored {

@@ -5,8 +5,9 @@
 //! and where that turns out ill-conditioned, one more scan takes the sums in double-double.
 //!
 //! [`Design`] gathers, of all rows together or apart for each fold of a cross-validation; [`rows`] hands out what it
-//! adds up.
+//! adds up, [`columns`] is the fast way to Gram matrices.
 
+mod columns;
 pub(crate) mod rows;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::accumulator::{Accumulator, Input};
 use sluice_core::batch::{Batch, Inputs, RowIdentity};
 use sluice_core::double_double::DoubleDouble;
-use sluice_core::error::{CommonError, Result};
+use sluice_core::error::{CommonError, Error, Result};
 use sluice_core::folds::fold_of;
 use sluice_core::group::GroupMap;
 use sluice_core::seam::BatchTransform;
@@ -26,7 +27,8 @@ use crate::data::TrainingData;
 use crate::error::TrainingError;
 use crate::solve::{Normal, Packed, PreparedRows, Rows};
 
-use rows::{Block, Responses, shift_and_scale};
+use columns::Scratch;
+use rows::{Block, Responses, blocks, shift_and_scale};
 
 /// Rows up to which data are kept whole.
 pub const WHOLE_ROWS: u64 = 65_536;
@@ -40,12 +42,6 @@ pub const MAX_COLUMNS: usize = 32_768;
 
 /// Rows that the shift and scale of the Gram matrix are taken from.
 const SHIFT_ROWS: usize = 4096;
-
-/// The name of the transform among the inputs.
-pub(crate) const FEATURES: &str = "features";
-
-/// Rows of a fold that are added up at a time, so that memory stays small: folds x these x columns.
-const FLUSH_ROWS: usize = 512;
 
 /// What is gathered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,6 +98,11 @@ impl WholeRows {
         }
     }
 
+    /// All of them.
+    pub(crate) fn block(&self) -> Block<'_> {
+        Block { rows: &self.cells, weights: self.weights.as_deref() }
+    }
+
     pub(crate) fn size_bytes(&self) -> usize {
         8 * (self.cells.capacity() + self.weights.as_ref().map_or(0, Vec::capacity))
     }
@@ -134,6 +135,15 @@ impl Sums {
             Self::Blocked(gram) => Self::Blocked(gram.empty()),
             Self::Exact(_) => Self::Exact(None),
         }
+    }
+
+    /// The Gram matrices, where all are.
+    fn grams<'a>(sums: &'a mut [Self]) -> Option<Vec<&'a mut Gram>> {
+        let gram = |sums: &'a mut Self| match sums {
+            Self::Blocked(gram) => Some(gram),
+            Self::Exact(_) => None,
+        };
+        sums.iter_mut().map(gram).collect()
     }
 
     /// Adds rows of `columns` features and labels.
@@ -291,29 +301,52 @@ impl Design {
     pub fn width(&self) -> usize {
         self.width
     }
-}
 
-/// Adds rows to the sums of their folds, some at a time.
-struct Sorter<'a> {
-    sums: &'a mut [Sums],
-    waiting: Vec<WholeRows>,
-    columns: usize,
-}
-
-impl Sorter<'_> {
-    fn push(&mut self, row: Block<'_>, fold: usize) -> Result<()> {
-        self.waiting[fold].push(row);
-        if self.waiting[fold].cells.len() >= FLUSH_ROWS * self.columns { self.flush(fold) } else { Ok(()) }
-    }
-
-    fn flush(&mut self, fold: usize) -> Result<()> {
-        let WholeRows { cells, weights } = &mut self.waiting[fold];
-        self.sums[fold].update(Block { rows: cells, weights: weights.as_deref() }, self.columns)?;
-        cells.clear();
-        if let Some(weights) = weights {
-            weights.clear();
+    /// Adds some rows with their hashes, which decide their folds.
+    fn add(&mut self, batch: &Batch, hashes: Option<&[u64]>, scratch: &mut Scratch) -> Result<()> {
+        let Some(transform) = &self.transform else { return Ok(()) };
+        let space = transform.space();
+        let columns = self.width + self.responses.labels.len();
+        let features = transform.apply(batch)?;
+        // Without hashes there is one fold.
+        let fold_at = |row: usize| hashes.map_or(0, |hashes| fold_of(hashes[row], self.folds));
+        match &mut self.gathered {
+            Gathered::Whole { rows, fold_of_row } => {
+                self.responses.each_block(batch, &features, space, |block, numbers| {
+                    rows.push(block);
+                    if hashes.is_some() {
+                        fold_of_row.extend(numbers.iter().map(|row| fold_at(*row)));
+                    }
+                    Ok(())
+                })
+            }
+            Gathered::Summed(sums) => {
+                if let Some(mut grams) = Sums::grams(sums) {
+                    let fold_at = |row: usize| fold_at(row) as usize;
+                    let rows =
+                        columns::Rows { responses: &self.responses, batch, features: &features, space };
+                    return columns::add_up(&mut grams, rows, fold_at, scratch);
+                }
+                let mut of_folds = vec![WholeRows::default(); sums.len()];
+                self.responses.each_block(batch, &features, space, |block, numbers| {
+                    for (place, row) in numbers.iter().enumerate() {
+                        of_folds[fold_at(*row) as usize].push(block.row(place, columns));
+                    }
+                    Ok(())
+                })?;
+                let sums = sums.iter_mut().zip(&of_folds);
+                sums.map(|(sums, rows)| (sums, rows.block()))
+                    .try_for_each(|(sums, block)| sums.update(block, columns))
+            }
         }
-        Ok(())
+    }
+}
+
+/// The error of a row, counted from `first` further up.
+fn further(mut error: Error, first: usize) -> Error {
+    match error.take_row().and_then(|row| usize::try_from(row).ok()) {
+        Some(row) => error.at_row(first + row),
+        None => error,
     }
 }
 
@@ -321,14 +354,11 @@ impl Accumulator for Design {
     type Output = Gathered;
 
     fn inputs(&self) -> Inputs {
-        let mut inputs = self.responses.inputs(Inputs::default());
-        if let Some(transform) = &self.transform {
-            inputs = inputs.with_transform(FEATURES, transform);
-        }
-        match &self.identity {
-            Some(identity) => inputs.with_identity(identity),
-            None => inputs,
-        }
+        // The transform is applied here, to some rows at a time, not by the fold to whole batches.
+        let transform = self.transform.iter().flat_map(|transform| transform.inputs());
+        let identity = self.identity.iter().flat_map(RowIdentity::columns);
+        let inputs = self.responses.inputs(Inputs::default());
+        transform.chain(identity).fold(inputs, Inputs::with_column)
     }
 
     fn empty(&self) -> Self {
@@ -344,45 +374,15 @@ impl Accumulator for Design {
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         let Input::Rows(batch) = input else { return Ok(()) };
-        let Some(transform) = &self.transform else { return Ok(()) };
-        let space = transform.space();
-        let columns = self.width + self.responses.labels.len();
-        let features = batch.features(FEATURES)?;
-        let hashes = match self.identity {
-            Some(_) => batch
-                .row_hashes()
-                .ok_or_else(|| CommonError::Internal("row hashes are not among the inputs".into()))?,
-            None => &[],
-        };
-        // Without hashes there is one fold.
-        let fold_at = |row: usize| hashes.get(row).map_or(0, |hash| fold_of(*hash, self.folds));
-        match &mut self.gathered {
-            Gathered::Whole { rows, fold_of_row } => {
-                self.responses.each_block(batch, features, space, |block, numbers| {
-                    rows.push(block);
-                    if self.folds > 1 {
-                        fold_of_row.extend(numbers.iter().map(|row| fold_at(*row)));
-                    }
-                    Ok(())
-                })
-            }
-            Gathered::Summed(sums) => match sums.as_mut_slice() {
-                [sums] => {
-                    self.responses.each_block(batch, features, space, |block, _| sums.update(block, columns))
-                }
-                sums => {
-                    let waiting = vec![WholeRows::default(); sums.len()];
-                    let mut sorter = Sorter { sums, waiting, columns };
-                    self.responses.each_block(batch, features, space, |block, numbers| {
-                        for (place, row) in numbers.iter().enumerate() {
-                            sorter.push(block.row(place, columns), fold_at(*row) as usize)?;
-                        }
-                        Ok(())
-                    })?;
-                    (0..sorter.waiting.len()).try_for_each(|fold| sorter.flush(fold))
-                }
-            },
+        let hashes = self.identity.as_ref().map(|identity| batch.hash(identity)).transpose()?;
+        let mut scratch = Scratch::default();
+        for rows in blocks(batch.rows()) {
+            // Few rows at a time: what the transform makes of them stays in the cache.
+            let hashes = hashes.as_ref().map(|hashes| &hashes[rows.clone()]);
+            self.add(&batch.slice(rows.clone()), hashes, &mut scratch)
+                .map_err(|error| further(error, rows.start))?;
         }
+        Ok(())
     }
 
     fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {

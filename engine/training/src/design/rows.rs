@@ -42,6 +42,16 @@ impl Responses {
         self.labels.iter().chain(&self.weight).map(String::as_str)
     }
 
+    /// The labels of a batch and the weights of its rows.
+    ///
+    /// # Errors
+    /// At the first label that is null, NaN or infinite, and the first weight that is no finite number of at least 0.
+    pub(crate) fn columns_of(&self, batch: &Batch) -> Result<(Vec<Float64Array>, Option<Float64Array>)> {
+        let labels = self.labels.iter().map(|label| finite_label(batch, label)).collect::<Result<_>>()?;
+        let weights = self.weight.as_ref().map(|weight| sound_weights(batch, weight)).transpose()?;
+        Ok((labels, weights))
+    }
+
     /// Hands out the rows of a batch with a weight above 0, in blocks, with their places in the batch.
     ///
     /// # Errors
@@ -54,9 +64,7 @@ impl Responses {
         space: &FeatureSpace,
         mut visit: impl FnMut(Block<'_>, &[usize]) -> Result<()>,
     ) -> Result<()> {
-        let labels: Vec<Float64Array> =
-            self.labels.iter().map(|label| finite_label(batch, label)).collect::<Result<_>>()?;
-        let weights = self.weight.as_ref().map(|weight| sound_weights(batch, weight)).transpose()?;
+        let (labels, weights) = self.columns_of(batch)?;
         let width = space.width();
         let stride = width + labels.len();
         let mut matrix = vec![0.0; stride * std::cmp::min(features.rows, GRAM_BLOCK_ROWS)];
@@ -122,7 +130,7 @@ fn leave_out_weightless(
 }
 
 /// The rows of a batch, some at a time.
-fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rows).step_by(GRAM_BLOCK_ROWS).map(move |first| first..std::cmp::min(first + GRAM_BLOCK_ROWS, rows))
 }
 
