@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use fs_err as fs;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Diagnostic, ErrorKind};
 
@@ -153,6 +154,23 @@ impl FromStr for MemoryLimit {
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the bounds")]
         Ok(Self(bytes as u64))
+    }
+}
+
+impl Serialize for MemoryLimit {
+    /// In bytes, so that it is read again as it was.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}B", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for MemoryLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|error: SizeError| match error.hint() {
+            Some(hint) => serde::de::Error::custom(format_args!("{error}; {hint}")),
+            None => serde::de::Error::custom(error),
+        })
     }
 }
 

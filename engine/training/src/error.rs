@@ -84,6 +84,12 @@ pub enum SolveError {
         /// The penalty.
         alpha: f64,
     },
+    /// A design that is solved by iterations has no penalty.
+    #[error("penalty `{alpha}` is not above 0, which a design solved by iterations needs")]
+    PenaltyMissing {
+        /// The penalty.
+        alpha: f64,
+    },
     /// An iteration did not come to an end.
     #[error("no convergence after {steps} steps")]
     NotConverged {
@@ -216,7 +222,11 @@ impl sluice_core::Diagnostic for TrainingError {
             Self::FoldEmpty { .. }
             | Self::TooManyColumns { .. }
             | Self::Solve {
-                source: SolveError::AlphaOutOfRange { .. } | SolveError::PenaltyTooSmall { .. },
+                source:
+                    SolveError::AlphaOutOfRange { .. }
+                    | SolveError::PenaltyTooSmall { .. }
+                    | SolveError::PenaltyMissing { .. }
+                    | SolveError::NotConverged { .. },
                 ..
             } => sluice_core::ErrorKind::Usage,
             _ => sluice_core::ErrorKind::Malformed,
@@ -248,6 +258,12 @@ impl sluice_core::Diagnostic for TrainingError {
             )),
             Self::Solve { source: SolveError::PenaltyTooSmall { smallest, .. }, .. } => {
                 Some(format!("raise alpha to {smallest:e} or more, or drop the column"))
+            }
+            Self::Solve { source: SolveError::PenaltyMissing { .. }, .. } => Some(
+                "give a penalty, however small (`alpha: 1e-3`), raise `gram_limit`, or give fewer levels a column".into(),
+            ),
+            Self::Solve { source: SolveError::NotConverged { .. }, .. } => {
+                Some("raise alpha, or leave out columns that nearly coincide".into())
             }
             Self::Solve { .. } => Some("look at the statistics for values near the limits of floating point".into()),
         }

@@ -4,6 +4,7 @@
 //! - [`model`] is the fitted model, which predicts from a `FeatureBatch`;
 //! - [`design`] gathers what the solvers need of the transformed rows, together or fold by fold;
 //! - [`solve`] solves, pure and free of Arrow;
+//! - [`wide`] solves designs that are too wide for sums of products, scan by scan;
 //! - [`ridge`] joins them to a family of models.
 //!
 //! To add a model: its options with their ranges and a line in [`ModelSpec`], an accumulator or a use of
@@ -16,6 +17,9 @@ pub mod model;
 pub mod ridge;
 pub mod solve;
 pub mod spec;
+#[cfg(test)]
+mod testing;
+pub mod wide;
 
 pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::accumulator::{Accumulator, Input};
 use sluice_core::batch::{Batch, Inputs, RowIdentity};
 use sluice_core::double_double::DoubleDouble;
-use sluice_core::error::{CommonError, Error, Result};
+use sluice_core::error::{CommonError, Result};
 use sluice_core::folds::fold_of;
 use sluice_core::group::GroupMap;
 use sluice_core::seam::BatchTransform;
@@ -28,7 +28,7 @@ use crate::error::TrainingError;
 use crate::solve::{Normal, Packed, PreparedRows, Rows};
 
 use columns::Scratch;
-use rows::{Block, Responses, blocks, shift_and_scale};
+use rows::{Block, Responses, blocks, further, shift_and_scale};
 
 /// Rows up to which data are kept whole.
 pub const WHOLE_ROWS: u64 = 65_536;
@@ -40,8 +40,10 @@ const WHOLE_PRODUCTS: u64 = 1 << 31;
 /// 4 GiB, once per thread.
 pub const MAX_COLUMNS: usize = 32_768;
 
-/// Rows that the shift and scale of the Gram matrix are taken from.
+/// Rows that the shift and scale of the Gram matrix are taken from, unless they make more than so many cells.
 const SHIFT_ROWS: usize = 4096;
+const SHIFT_CELLS: usize = 1 << 22;
+const LEAST_SHIFT_ROWS: usize = 64;
 
 /// What is gathered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -254,26 +256,7 @@ impl Design {
     /// # Errors
     /// What reading the first rows meets.
     pub fn blocked(data: TrainingData<'_>, folds: u32) -> Result<Self> {
-        let TrainingData { source, transform, columns } = data;
-        let responses = columns.responses();
-        let plan = source.plan();
-        let needed = transform.inputs();
-        let is_needed = |name: &str| {
-            needed.iter().any(|input| input == name) || responses.columns().any(|column| column == name)
-        };
-        let read: Vec<usize> =
-            (0..plan.columns.len()).filter(|index| is_needed(&plan.columns[*index].name)).collect();
-        let width = transform.space().width() + responses.labels.len();
-        let mut head = Vec::new();
-        for batch in source.head(&read, SHIFT_ROWS)? {
-            let batch = Batch::new(&batch);
-            let features = transform.apply(&batch)?;
-            responses.each_block(&batch, &features, transform.space(), |block, _| {
-                head.extend_from_slice(block.rows);
-                Ok(())
-            })?;
-        }
-        let (shift, scale) = shift_and_scale(&head, width);
+        let (shift, scale) = shift_and_scale_of(data)?;
         // The two vectors have one length by construction, which is all that can be wrong.
         let gram = Gram::new(shift, scale).map_err(|error| CommonError::Internal(error.to_string()))?;
         Ok(Self::summed(data, folds, &Sums::Blocked(gram)))
@@ -342,12 +325,33 @@ impl Design {
     }
 }
 
-/// The error of a row, counted from `first` further up.
-fn further(mut error: Error, first: usize) -> Error {
-    match error.take_row().and_then(|row| usize::try_from(row).ok()) {
-        Some(row) => error.at_row(first + row),
-        None => error,
+/// Shift and scale of the columns of the design and then of the labels, from the first rows of the listing.
+///
+/// # Errors
+/// What reading the first rows meets.
+pub(crate) fn shift_and_scale_of(data: TrainingData<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
+    let TrainingData { source, transform, columns } = data;
+    let responses = columns.responses();
+    let plan = source.plan();
+    let needed = transform.inputs();
+    let is_needed = |name: &str| {
+        needed.iter().any(|input| input == name) || responses.columns().any(|column| column == name)
+    };
+    let read: Vec<usize> =
+        (0..plan.columns.len()).filter(|index| is_needed(&plan.columns[*index].name)).collect();
+    let width = transform.space().width() + responses.labels.len();
+    // Of wide designs fewer rows: they are laid out cell by cell here.
+    let count = (SHIFT_CELLS / width).clamp(LEAST_SHIFT_ROWS, SHIFT_ROWS);
+    let mut head = Vec::new();
+    for batch in source.head(&read, count)? {
+        let batch = Batch::new(&batch);
+        let features = transform.apply(&batch)?;
+        responses.each_block(&batch, &features, transform.space(), |block, _| {
+            head.extend_from_slice(block.rows);
+            Ok(())
+        })?;
     }
+    Ok(shift_and_scale(&head, width))
 }
 
 impl Accumulator for Design {

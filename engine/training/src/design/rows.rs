@@ -130,8 +130,16 @@ fn leave_out_weightless(
 }
 
 /// The rows of a batch, some at a time.
-pub(super) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rows).step_by(GRAM_BLOCK_ROWS).map(move |first| first..std::cmp::min(first + GRAM_BLOCK_ROWS, rows))
+}
+
+/// The error of a row, counted from `first` further up.
+pub(crate) fn further(mut error: Error, first: usize) -> Error {
+    match error.take_row().and_then(|row| usize::try_from(row).ok()) {
+        Some(row) => error.at_row(first + row),
+        None => error,
+    }
 }
 
 /// A label of a batch; every one a finite number.

@@ -124,7 +124,8 @@ impl<'a> Folds<'a> {
         if self.sums.len() == 1 {
             return Ok((self.alphas[0], None));
         }
-        let record = self.record(&self.errors(execution)?);
+        let fold_rows: Vec<u64> = self.sums.iter().map(|sums| sums.rows).collect();
+        let record = record(&self.alphas, &self.errors(execution)?, &fold_rows);
         Ok((record.chosen, Some(record)))
     }
 
@@ -176,18 +177,18 @@ impl<'a> Folds<'a> {
             self.alphas.iter().map(error).collect()
         })
     }
+}
 
-    fn record(&self, errors: &[Vec<DoubleDouble>]) -> CrossValidation {
-        let fold_rows: Vec<u64> = self.sums.iter().map(|sums| sums.rows).collect();
-        let scores = self.alphas.iter().enumerate().map(|(index, &alpha)| {
-            let of_folds: Vec<DoubleDouble> = errors.iter().map(|of_fold| of_fold[index]).collect();
-            score(alpha, &of_folds, &fold_rows)
-        });
-        let alphas: Vec<AlphaScore> = scores.collect();
-        let (chosen, note) = choose(&alphas);
-        let folds = u32::try_from(fold_rows.len()).unwrap_or(u32::MAX);
-        CrossValidation { folds, fold_rows, alphas, chosen, note }
-    }
+/// What came of the penalties: `errors` are the sums of squared errors of each fold, penalty by penalty.
+pub(super) fn record(alphas: &[f64], errors: &[Vec<DoubleDouble>], fold_rows: &[u64]) -> CrossValidation {
+    let scores = alphas.iter().enumerate().map(|(index, &alpha)| {
+        let of_folds: Vec<DoubleDouble> = errors.iter().map(|of_fold| of_fold[index]).collect();
+        score(alpha, &of_folds, fold_rows)
+    });
+    let alphas: Vec<AlphaScore> = scores.collect();
+    let (chosen, note) = choose(&alphas);
+    let folds = u32::try_from(fold_rows.len()).unwrap_or(u32::MAX);
+    CrossValidation { folds, fold_rows: fold_rows.to_vec(), alphas, chosen, note }
 }
 
 fn score(alpha: f64, errors: &[DoubleDouble], fold_rows: &[u64]) -> AlphaScore {

@@ -16,6 +16,7 @@ use sluice_core::accumulator::Accumulator as _;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_core::fold::fold;
+use sluice_core::memory::MemoryLimit;
 use sluice_core::options::OptionsError;
 
 use crate::data::TrainingData;
@@ -23,8 +24,9 @@ use crate::design::{Design, Gathered, Sums, WholeRows};
 use crate::error::TrainingError;
 use crate::model::{Coefficient, LinearModel, Link, Output};
 use crate::solve::{Normal, PreparedRows, RidgeSolution, ridge};
+use crate::wide::{GRAM_LIMIT, WideDesign, is_wide};
 
-use cross_validation::{Folds, complete, sums_of_rows};
+use cross_validation::{Folds, complete, record, sums_of_rows};
 
 pub use cross_validation::{AlphaScore, CrossValidation};
 pub use penalty::{Grid, Penalty, PenaltySearch};
@@ -38,6 +40,9 @@ const TRUSTED_CONDITION: f64 = 1e6;
 pub struct RidgeOptions {
     /// The penalty, or a grid to choose it from.
     pub alpha: Penalty,
+    /// The bytes that matrices of products may take, all folds together, before the model is solved by iterations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gram_limit: Option<MemoryLimit>,
     /// Columns that the same features predict beside the label, each by an equation of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
@@ -45,17 +50,23 @@ pub struct RidgeOptions {
 
 impl From<f64> for RidgeOptions {
     fn from(alpha: f64) -> Self {
-        Self { alpha: alpha.into(), targets: Vec::new() }
+        Self::from(Penalty::from(alpha))
     }
 }
 
 impl From<Penalty> for RidgeOptions {
     fn from(alpha: Penalty) -> Self {
-        Self { alpha, targets: Vec::new() }
+        Self { alpha, gram_limit: None, targets: Vec::new() }
     }
 }
 
 impl RidgeOptions {
+    /// The bytes that matrices of products may take.
+    #[must_use]
+    pub fn gram_limit(&self) -> u64 {
+        self.gram_limit.map_or(GRAM_LIMIT, MemoryLimit::in_bytes)
+    }
+
     /// # Errors
     /// [`OptionsError`] for a penalty, a grid or a number of folds out of its range.
     pub fn check(&self) -> Result<(), OptionsError> {
@@ -73,7 +84,13 @@ pub fn fit_ridge(
     execution: &Execution,
 ) -> Result<LinearModel> {
     options.check()?;
-    let fitted = solve(data, &options.alpha, Design::new(data, options.alpha.folds())?, execution)?;
+    let folds = options.alpha.folds();
+    let columns = data.transform.space().width() + data.columns.labels().count();
+    let fitted = if is_wide(columns, folds, options.gram_limit()) {
+        solve_wide(data, &options.alpha, execution)?
+    } else {
+        solve(data, &options.alpha, Design::new(data, folds)?, execution)?
+    };
     execution.progress.end();
     model(fitted, data)
 }
@@ -121,6 +138,29 @@ fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &
             }
         }
     }
+}
+
+/// Solves by iterations, what is too wide for sums of products.
+fn solve_wide(data: TrainingData<'_>, penalty: &Penalty, execution: &Execution) -> Result<Fitted> {
+    let design = WideDesign::new(data, penalty.folds(), execution)?;
+    let targets = each_target(data, |target| {
+        let (label_mean, label_square) = design.label_moments(target);
+        if !(label_square > 0.0) {
+            let (label, rows) = (label(data, target).into(), design.fold_rows().iter().sum());
+            return Err(TrainingError::LabelConstant { label, value: label_mean, rows }.into());
+        }
+        let cross_validation = match penalty {
+            Penalty::Fixed(_) => None,
+            Penalty::Searched(search) => {
+                let errors = design.cross_validate(target, &search.alphas(), execution)?;
+                Some(record(&search.alphas(), &errors, &design.fold_rows()))
+            }
+        };
+        let alpha = cross_validation.as_ref().map_or(penalty.alphas()[0], |record| record.chosen);
+        let solution = design.solve(target, alpha, execution)?;
+        Ok(Solved { solution, label_mean, cross_validation })
+    })?;
+    Ok(Fitted { method: "iterative", targets })
 }
 
 /// Solves one label from sums; none where they are not exact enough.

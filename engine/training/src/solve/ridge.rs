@@ -109,7 +109,7 @@ pub(super) fn finish(
         constant: system.constant.clone(),
         aliased: system.aliased.clone(),
         condition: if system.features.is_empty() { 1.0 } else { system.matrix.norm() * inverse.norm() },
-        effective_degrees,
+        effective_degrees: Some(effective_degrees),
         residual_square,
         label_square: normal.label_square.to_f64(),
         residual_variance,

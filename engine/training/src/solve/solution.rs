@@ -35,13 +35,14 @@ pub struct Diagnostics {
     /// The condition number in the 1-norm of the penalised cross products, columns scaled to norms near 1, of
     /// the features not dropped. Its root is near the condition of the scaled feature columns.
     pub condition: f64,
-    /// The trace of the matrix that maps labels to predictions, the intercept counted as 1.
-    pub effective_degrees: f64,
+    /// The trace of the matrix that maps labels to predictions, the intercept counted as 1; unknown of a solution by
+    /// iterations.
+    pub effective_degrees: Option<f64>,
     /// The weighted sum of squared residuals.
     pub residual_square: f64,
     /// The weighted sum of squares of the label, about its mean when there is an intercept.
     pub label_square: f64,
-    /// `residual_square` over (rows - effective degrees); absent where none are left.
+    /// `residual_square` over (rows - effective degrees); absent where none are left, or where they are unknown.
     pub residual_variance: Option<f64>,
     /// One standard error per coefficient, 0 for those dropped; absent without a residual variance.
     pub standard_errors: Option<Vec<f64>>,
@@ -61,6 +62,8 @@ pub enum Method {
     DoubleDouble,
     /// Cholesky in `f64`, refined with residuals in double-double.
     Refined,
+    /// Conjugate gradients on scans, nothing factored.
+    ConjugateGradients,
 }
 
 impl RidgeSolution {
