@@ -5,6 +5,7 @@
 //! - [`design`] gathers what the solvers need of the transformed rows, together or fold by fold;
 //! - [`solve`] solves, pure and free of Arrow;
 //! - [`wide`] solves designs that are too wide for sums of products, scan by scan;
+//! - [`interop`] puts our models among those of linfa;
 //! - [`ridge`] joins them to a family of models.
 //!
 //! To add a model: its options with their ranges and a line in [`ModelSpec`], an accumulator or a use of
@@ -13,6 +14,7 @@
 pub mod data;
 pub mod design;
 pub mod error;
+pub mod interop;
 pub mod model;
 pub mod ridge;
 pub mod solve;
