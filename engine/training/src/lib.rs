@@ -11,6 +11,7 @@
 //! To add a model: its options with their ranges and a line in [`ModelSpec`], an accumulator or a use of
 //! [`design`], and reference values from another implementation.
 
+pub mod calibration;
 pub mod data;
 pub mod design;
 pub mod error;
