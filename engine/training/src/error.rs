@@ -244,7 +244,7 @@ impl sluice_core::Diagnostic for TrainingError {
             ),
             Self::NoRows => Some("check the subsets: the training subset is empty".into()),
             Self::FoldEmpty { rows, .. } => Some(format!(
-                "lower `ridge.alpha.folds`: there are {rows} training rows, and those of one key are in one fold"
+                "lower `alpha.folds`: there are {rows} training rows, and those of one key are in one fold"
             )),
             Self::Solve { source: SolveError::PenaltyTooSmall { smallest, .. }, .. } => {
                 Some(format!("raise alpha to {smallest:e} or more, or drop the column"))

@@ -4,7 +4,7 @@
 //! - [`model`] is the fitted model, which predicts from a `FeatureBatch`;
 //! - [`design`] gathers what the solvers need of the transformed rows, together or fold by fold;
 //! - [`solve`] solves, pure and free of Arrow;
-//! - [`ridge`] joins them to a family of models.
+//! - [`least_squares`] joins them to a family of models.
 //!
 //! To add a model: its options with their ranges and a line in [`ModelSpec`], an accumulator or a use of
 //! [`design`], and reference values from another implementation.
@@ -12,13 +12,16 @@
 pub mod data;
 pub mod design;
 pub mod error;
+pub mod least_squares;
 pub mod model;
-pub mod ridge;
 pub mod solve;
 pub mod spec;
 
 pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
+pub use least_squares::{
+    CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio, Penalty,
+    PenaltySearch, RidgeOptions, fit_linear, fit_ridge,
+};
 pub use model::{Coefficient, LinearModel, Link, Output};
-pub use ridge::{CrossValidation, Penalty, PenaltySearch, RidgeOptions, fit_ridge};
 pub use spec::{ModelSpec, fit};

@@ -120,6 +120,18 @@ impl WholeRows {
 }
 
 impl TargetRows<'_> {
+    /// The weighted mean of the label.
+    pub(crate) fn label_mean(&self) -> f64 {
+        let mut sum = DoubleDouble::ZERO;
+        let mut total = DoubleDouble::ZERO;
+        for (row, label) in self.label.iter().enumerate() {
+            let weight = self.weights.map_or(1.0, |weights| weights[row]);
+            sum = sum + DoubleDouble::product(*label, weight);
+            total = total + weight;
+        }
+        (sum / total).to_f64()
+    }
+
     /// As the solver takes them.
     pub(crate) fn rows(&self, intercept: bool) -> Rows<'_> {
         let Self { features, values, label, weights } = self;
