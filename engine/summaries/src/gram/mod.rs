@@ -63,6 +63,39 @@ pub struct Centered {
     pub products: Vec<DoubleDouble>,
 }
 
+/// What rounding to `f64` took from the cells of some columns.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Remainders<'a> {
+    /// The columns, ascending; none where nothing is known.
+    pub columns: &'a [usize],
+    /// Row after row, one number for each of the columns.
+    pub values: &'a [f64],
+}
+
+impl<'a> Remainders<'a> {
+    /// Those of some rows.
+    #[must_use]
+    pub fn rows(self, first: usize, count: usize) -> Self {
+        let width = self.columns.len();
+        let values: &'a [f64] = &self.values[first * width..(first + count) * width];
+        Self { columns: self.columns, values }
+    }
+
+    /// Adds them to rows that were shifted and scaled without them.
+    fn add_to(self, shifted: &mut [f64], rows: &[f64], shift: &[f64], scale: &[f64]) {
+        if self.columns.is_empty() {
+            return;
+        }
+        let pairs = shifted.chunks_exact_mut(shift.len()).zip(rows.chunks_exact(shift.len()));
+        for ((shifted, row), own) in pairs.zip(self.values.chunks_exact(self.columns.len())) {
+            for (&column, &remainder) in self.columns.iter().zip(own) {
+                let (difference, error) = two_sum(row[column], -shift[column]);
+                shifted[column] = (difference + (error + remainder)) * scale[column];
+            }
+        }
+    }
+}
+
 /// Why a shift and scale, or a serialised [`Gram`], are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum GramError {
@@ -134,6 +167,14 @@ impl Gram {
     /// # Panics
     /// If `rows` does not hold whole rows or the weights are not as many: a bug of the caller.
     pub fn update(&mut self, rows: &[f64], weights: Option<&[f64]>) {
+        self.update_exact(rows, Remainders::default(), weights);
+    }
+
+    /// The same with what rounding took from some columns; it counts where the shift takes away the leading digits.
+    ///
+    /// # Panics
+    /// If parts do not fit together: a bug of the caller.
+    pub fn update_exact(&mut self, rows: &[f64], remainders: Remainders<'_>, weights: Option<&[f64]>) {
         let width = self.width();
         if width == 0 || rows.is_empty() {
             return;
@@ -149,8 +190,9 @@ impl Gram {
         };
         for (index, block) in rows.chunks(GRAM_BLOCK_ROWS * width).enumerate() {
             let first = index * GRAM_BLOCK_ROWS;
-            let weights = weights.map(|weights| &weights[first..first + block.len() / width]);
-            self.add_block(block, weights, &mut scratch);
+            let count = block.len() / width;
+            let weights = weights.map(|weights| &weights[first..first + count]);
+            self.add_block(block, remainders.rows(first, count), weights, &mut scratch);
         }
     }
 
@@ -243,7 +285,13 @@ impl Gram {
             + (self.sums.capacity() + self.products.capacity()) * size_of::<DoubleDouble>()
     }
 
-    fn add_block(&mut self, block: &[f64], weights: Option<&[f64]>, scratch: &mut Scratch) {
+    fn add_block(
+        &mut self,
+        block: &[f64],
+        remainders: Remainders<'_>,
+        weights: Option<&[f64]>,
+        scratch: &mut Scratch,
+    ) {
         let width = self.width();
         let row_count = block.len() / width;
         scratch.shifted.clear();
@@ -251,6 +299,7 @@ impl Gram {
             let shifted = row.iter().zip(&self.shift).zip(&self.scale);
             scratch.shifted.extend(shifted.map(|((value, shift), scale)| (value - shift) * scale));
         }
+        remainders.add_to(&mut scratch.shifted, block, &self.shift, &self.scale);
         let weighted = match weights {
             None => {
                 self.weight = self.weight + DoubleDouble::from(row_count as u64);

@@ -20,7 +20,7 @@ use sluice_core::error::{CommonError, Result};
 use sluice_core::folds::fold_of;
 use sluice_core::group::GroupMap;
 use sluice_core::seam::BatchTransform;
-use sluice_summaries::gram::{Gram, triangle_index};
+use sluice_summaries::gram::{Gram, Remainders, triangle_index};
 
 use crate::data::TrainingData;
 use crate::error::TrainingError;
@@ -77,6 +77,10 @@ pub struct WholeRows {
     pub cells: Vec<f64>,
     /// One per row, where rows have weights.
     pub weights: Option<Vec<f64>>,
+    /// The features that are rounded products, ascending.
+    pub rounded: Vec<usize>,
+    /// What rounding took from them, row-major.
+    pub remainders: Vec<f64>,
 }
 
 /// The rows of one label.
@@ -85,6 +89,8 @@ pub(crate) struct TargetRows<'a> {
     values: Vec<f64>,
     pub(crate) label: Vec<f64>,
     weights: Option<&'a [f64]>,
+    /// What rounding took from some of the values.
+    pub(crate) remainders: Remainders<'a>,
 }
 
 impl WholeRows {
@@ -93,6 +99,23 @@ impl WholeRows {
         if let Some(weights) = block.weights {
             self.weights.get_or_insert_default().extend_from_slice(weights);
         }
+        if self.rounded.is_empty() {
+            self.rounded.extend_from_slice(block.remainders.columns);
+        }
+        self.remainders.extend_from_slice(block.remainders.values);
+    }
+
+    /// All of them.
+    pub(crate) fn block(&self) -> Block<'_> {
+        let remainders = Remainders { columns: &self.rounded, values: &self.remainders };
+        Block { rows: &self.cells, weights: self.weights.as_deref(), remainders }
+    }
+
+    /// Leaves none, and keeps the memory.
+    fn clear(&mut self) {
+        self.cells.clear();
+        self.weights.iter_mut().for_each(Vec::clear);
+        self.remainders.clear();
     }
 
     pub(crate) fn merge(&mut self, later: Self) {
@@ -100,10 +123,15 @@ impl WholeRows {
         if let Some(weights) = later.weights {
             self.weights.get_or_insert_default().extend(weights);
         }
+        if self.rounded.is_empty() {
+            self.rounded = later.rounded;
+        }
+        self.remainders.extend(later.remainders);
     }
 
     pub(crate) fn size_bytes(&self) -> usize {
-        8 * (self.cells.capacity() + self.weights.as_ref().map_or(0, Vec::capacity))
+        let weights = self.weights.as_ref().map_or(0, Vec::capacity);
+        8 * (self.cells.capacity() + weights + self.rounded.capacity() + self.remainders.capacity())
     }
 
     /// The features and label number `target` of rows of `width` features and `labels` labels.
@@ -115,7 +143,8 @@ impl WholeRows {
             values.extend_from_slice(&row[..width]);
             label.push(row[width + target]);
         }
-        TargetRows { features: width, values, label, weights: self.weights.as_deref() }
+        let Block { weights, remainders, .. } = self.block();
+        TargetRows { features: width, values, label, weights, remainders }
     }
 }
 
@@ -134,7 +163,7 @@ impl TargetRows<'_> {
 
     /// As the solver takes them.
     pub(crate) fn rows(&self, intercept: bool) -> Rows<'_> {
-        let Self { features, values, label, weights } = self;
+        let Self { features, values, label, weights, .. } = self;
         Rows { features: *features, values, label, weights: *weights, intercept }
     }
 }
@@ -151,7 +180,7 @@ impl Sums {
     /// Adds rows of `columns` features and labels.
     fn update(&mut self, block: Block<'_>, columns: usize) -> Result<()> {
         match self {
-            Self::Blocked(gram) => gram.update(block.rows, block.weights),
+            Self::Blocked(gram) => gram.update_exact(block.rows, block.remainders, block.weights),
             Self::Exact(_) if block.rows.is_empty() => {}
             Self::Exact(normal) => join(normal, exact_sums(block, columns)?),
         }
@@ -319,12 +348,9 @@ impl Sorter<'_> {
     }
 
     fn flush(&mut self, fold: usize) -> Result<()> {
-        let WholeRows { cells, weights } = &mut self.waiting[fold];
-        self.sums[fold].update(Block { rows: cells, weights: weights.as_deref() }, self.columns)?;
-        cells.clear();
-        if let Some(weights) = weights {
-            weights.clear();
-        }
+        let waiting = &mut self.waiting[fold];
+        self.sums[fold].update(waiting.block(), self.columns)?;
+        waiting.clear();
         Ok(())
     }
 }
@@ -335,7 +361,12 @@ impl Accumulator for Design {
     fn inputs(&self) -> Inputs {
         let mut inputs = self.responses.inputs(Inputs::default());
         if let Some(transform) = &self.transform {
-            inputs = inputs.with_transform(FEATURES, transform);
+            inputs = if transform.rounded().is_empty() {
+                inputs.with_transform(FEATURES, transform)
+            } else {
+                // Applied here, to the last digit.
+                transform.inputs().into_iter().fold(inputs, Inputs::with_column)
+            };
         }
         match &self.identity {
             Some(identity) => inputs.with_identity(identity),
@@ -359,7 +390,11 @@ impl Accumulator for Design {
         let Some(transform) = &self.transform else { return Ok(()) };
         let space = transform.space();
         let columns = self.width + self.responses.labels.len();
-        let features = batch.features(FEATURES)?;
+        let exact = (!transform.rounded().is_empty()).then(|| transform.apply_exact(batch)).transpose()?;
+        let features = match &exact {
+            Some(exact) => (&exact.features, exact.remainders.as_slice()),
+            None => (batch.features(FEATURES)?, [].as_slice()),
+        };
         let hashes = match self.identity {
             Some(_) => batch
                 .row_hashes()
@@ -370,7 +405,7 @@ impl Accumulator for Design {
         let fold_at = |row: usize| hashes.get(row).map_or(0, |hash| fold_of(*hash, self.folds));
         match &mut self.gathered {
             Gathered::Whole { rows, fold_of_row } => {
-                self.responses.each_block(batch, features, space, |block, numbers| {
+                self.responses.each_exact_block(batch, features, space, |block, numbers| {
                     rows.push(block);
                     if self.folds > 1 {
                         fold_of_row.extend(numbers.iter().map(|row| fold_at(*row)));
@@ -379,13 +414,13 @@ impl Accumulator for Design {
                 })
             }
             Gathered::Summed(sums) => match sums.as_mut_slice() {
-                [sums] => {
-                    self.responses.each_block(batch, features, space, |block, _| sums.update(block, columns))
-                }
+                [sums] => self
+                    .responses
+                    .each_exact_block(batch, features, space, |block, _| sums.update(block, columns)),
                 sums => {
                     let waiting = vec![WholeRows::default(); sums.len()];
                     let mut sorter = Sorter { sums, waiting, columns };
-                    self.responses.each_block(batch, features, space, |block, numbers| {
+                    self.responses.each_exact_block(batch, features, space, |block, numbers| {
                         for (place, row) in numbers.iter().enumerate() {
                             sorter.push(block.row(place, columns), fold_at(*row) as usize)?;
                         }
@@ -440,7 +475,7 @@ pub(crate) fn exact_sums(block: Block<'_>, columns: usize) -> Result<Normal> {
     }
     let rows = Rows { features, values: &values, label: &label, weights: block.weights, intercept: true };
     let prepared =
-        PreparedRows::new(rows).map_err(|source| TrainingError::Solve { features: Vec::new(), source })?;
+        PreparedRows::exact(rows, block.remainders).map_err(|source| TrainingError::Solve { features: Vec::new(), source })?;
     Ok(prepared.normal())
 }
 

@@ -15,7 +15,6 @@ use super::is_trusted;
 use super::options::{Candidate, LinearOptions};
 use super::penalty::{Penalty, Rule};
 use crate::data::TrainingData;
-use crate::design::rows::Block;
 use crate::design::{WholeRows, exact_sums, join};
 use crate::error::{SolveError, TrainingError};
 use crate::solve::{Normal, Trials, minimise};
@@ -71,7 +70,7 @@ pub(super) fn sums_of_rows(
     execution: &Execution,
 ) -> Result<Vec<Option<Normal>>> {
     let numbers: Vec<u32> = (0..folds).collect();
-    let all = Block { rows: &rows.cells, weights: rows.weights.as_deref() };
+    let all = rows.block();
     let sums_of = |number: &u32| {
         let mut own = WholeRows::default();
         for (row, _) in fold_of_row.iter().enumerate().filter(|(_, fold_of_row)| *fold_of_row == number) {
@@ -80,7 +79,7 @@ pub(super) fn sums_of_rows(
         if own.cells.is_empty() {
             return Ok(None);
         }
-        exact_sums(Block { rows: &own.cells, weights: own.weights.as_deref() }, columns).map(Some)
+        exact_sums(own.block(), columns).map(Some)
     };
     in_parallel(&numbers, execution, sums_of)
 }

@@ -171,7 +171,8 @@ fn solve_whole(
         }
     };
     // From the rows in their own order: the same bits whether this penalty was chosen or given.
-    let prepared = PreparedRows::new(own.rows(options.intercept)).map_err(|error| data.failed(error))?;
+    let prepared = PreparedRows::exact(own.rows(options.intercept), own.remainders);
+    let prepared = prepared.map_err(|error| data.failed(error))?;
     let normal = prepared.normal();
     let objective = options.objective(chosen, normal.weight_sum);
     let solution = prepared.minimise(&objective).map_err(|error| data.failed(error))?;

@@ -25,6 +25,7 @@ use super::solution::RidgeSolution;
 use super::system::Solved;
 use crate::error::{Part, SolveError};
 use sluice_core::double_double::DoubleDouble;
+use sluice_summaries::gram::Remainders;
 
 /// A table of features with labels and weights.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,7 @@ pub struct Rows<'a> {
 #[derive(Debug)]
 pub struct PreparedRows<'a> {
     rows: Rows<'a>,
+    remainders: Remainders<'a>,
     /// Binary exponents of the features and, last, of the label.
     exponents: Vec<i32>,
     weight_exponent: i32,
@@ -72,7 +74,21 @@ impl<'a> PreparedRows<'a> {
     /// [`SolveError::LengthMismatch`], [`SolveError::FeatureNotFinite`], [`SolveError::LabelNotFinite`],
     /// [`SolveError::WeightOutOfRange`], [`SolveError::RowsMissing`].
     pub fn new(rows: Rows<'a>) -> Result<Self, SolveError> {
+        Self::exact(rows, Remainders::default())
+    }
+
+    /// The same for rows of which some features were rounded.
+    ///
+    /// # Errors
+    ///
+    /// As [`PreparedRows::new`].
+    pub fn exact(rows: Rows<'a>, remainders: Remainders<'a>) -> Result<Self, SolveError> {
         rows.check()?;
+        let expected = rows.label.len() * remainders.columns.len();
+        if remainders.values.len() != expected {
+            let found = remainders.values.len();
+            return Err(SolveError::LengthMismatch { part: Part::Values, found, expected });
+        }
         let weight_exponent = match rows.weights {
             Some(weights) => weights.iter().map(|&w| exponent_or_least(w)).max().unwrap_or(0),
             None => 0,
@@ -98,6 +114,7 @@ impl<'a> PreparedRows<'a> {
             },
             exponents: exponents.into_iter().map(|e| if e == i32::MIN { 0 } else { e }).collect(),
             rows,
+            remainders,
             weight_exponent,
         };
         prepared.center();
@@ -293,6 +310,10 @@ impl<'a> PreparedRows<'a> {
             let scaled = self.rows.numbers(index).zip(&self.exponents).map(|(value, e)| scale(value, -e));
             for ((place, value), &center) in row.iter_mut().zip(scaled).zip(&self.centers) {
                 *place = -center + value;
+            }
+            let own = self.remainders.rows(index, 1);
+            for (&column, &remainder) in own.columns.iter().zip(own.values) {
+                row[column] = row[column] + scale(remainder, -self.exponents[column]);
             }
             visit(&row, scale(self.rows.weight(index), -self.weight_exponent));
         }
