@@ -45,7 +45,8 @@ impl ModelSpec {
     }
 
     /// The options that linear least squares has in common.
-    fn linear(&self) -> LinearOptions {
+    #[must_use]
+    pub fn linear(&self) -> LinearOptions {
         match self {
             Self::LeastSquares(options) => options.into(),
             Self::Ridge(options) => options.into(),

@@ -64,7 +64,21 @@ pub fn fit_linear(
     execution: &Execution,
 ) -> Result<LinearModel> {
     options.check()?;
-    let fitted = solve(data, options, Design::new(data, options.alpha.folds())?, execution)?;
+    fit_gathered(data, options, Design::new(data, options.alpha.folds())?, execution)
+}
+
+/// Fits by what `design` gathers, for as many folds as the penalty asks for.
+///
+/// # Errors
+/// As [`fit_linear`].
+pub fn fit_gathered(
+    data: TrainingData<'_>,
+    options: &LinearOptions,
+    design: Design,
+    execution: &Execution,
+) -> Result<LinearModel> {
+    options.check()?;
+    let fitted = solve(data, options, design, execution)?;
     execution.progress.end();
     model(fitted, options, data)
 }

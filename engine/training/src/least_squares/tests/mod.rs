@@ -1,3 +1,8 @@
+//! What every family does, and ridge in particular.
+
+mod references;
+mod selections;
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array, UInt64Array};
