@@ -17,6 +17,7 @@ mod onnx;
 mod output;
 mod pages;
 mod partial;
+mod polynomials;
 mod predict;
 mod queries;
 mod readme;

@@ -127,6 +127,24 @@ pub struct FeatureBatch {
     pub columns: Vec<FeatureColumn>,
 }
 
+/// Features of a batch with what rounding to `f64` took from some of them: their exact values are the sums of both.
+#[derive(Clone, Debug)]
+pub struct ExactFeatures {
+    /// The features as any model reads them.
+    pub features: FeatureBatch,
+    /// What is to be added, in the order of the features.
+    pub remainders: Vec<Remainder>,
+}
+
+/// What rounding to `f64` took from a feature of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remainder {
+    /// Which feature, as an index into [`FeatureSpace::features`].
+    pub feature: usize,
+    /// One per row; any number where the feature is none.
+    pub values: Vec<f64>,
+}
+
 /// A number that a model cannot take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotANumber {

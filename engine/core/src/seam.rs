@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::batch::Batch;
 use crate::error::Result;
-use crate::features::{FeatureBatch, FeatureSpace};
+use crate::features::{ExactFeatures, FeatureBatch, FeatureSpace};
 use crate::plan::{Plan, Split};
 
 /// Rows of a batch, at most.
@@ -206,6 +206,20 @@ pub trait BatchTransform: Send + Sync {
     /// # Errors
     /// When a column has a type that the fitted transform cannot take.
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch>;
+
+    /// The features of which [`BatchTransform::apply_exact`] gives remainders, ascending, as indices into the space:
+    /// products, which `f64` rounds.
+    fn rounded(&self) -> Vec<usize> {
+        Vec::new()
+    }
+
+    /// What [`BatchTransform::apply`] gives, with the remainders of the features that are rounded.
+    ///
+    /// # Errors
+    /// As [`BatchTransform::apply`].
+    fn apply_exact(&self, batch: &Batch) -> Result<ExactFeatures> {
+        Ok(ExactFeatures { features: self.apply(batch)?, remainders: Vec::new() })
+    }
 }
 
 /// A model together with its transform. Its features are its predictions, that of the label first.

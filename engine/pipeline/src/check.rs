@@ -50,6 +50,9 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     for (role, column) in named(roles) {
         require(column, &format!("data.roles.{role}"))?;
     }
+    for target in spec.train.targets() {
+        require(target, "train")?;
+    }
     if let Some(column) = spec.data.subsets.column() {
         require(column, "data.subsets.by")?;
     }
@@ -70,7 +73,10 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         let fitter =
             Fitter::new(&spec.transform, &planned, roles).map_err(|error| error.in_place("`transform`"))?;
         fitter.check_lineage(roles, &lineage)?;
-        features.extend(fitter.features().into_iter().map(|feature| feature.name));
+        let made = fitter.features();
+        let sources = made.iter().map(|feature| (feature.name.as_str(), feature.sources.as_slice()));
+        step::train::check_targets(spec.train.targets(), sources, roles, Some(&lineage))?;
+        features.extend(made.into_iter().map(|feature| feature.name));
     }
     for (key, column) in spec.statistics.named() {
         outlives_ingest(column, &format!("statistics.{key}"))?;

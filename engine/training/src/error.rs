@@ -175,6 +175,22 @@ pub enum TrainingError {
         /// How many rows.
         rows: u64,
     },
+    /// A further target that is something else too.
+    #[error("target `{target}` has a role already, or is named twice")]
+    TargetRole {
+        /// The target.
+        target: String,
+    },
+    /// A feature that is made from what a further target is made from.
+    #[error("feature `{feature}` leaks the target `{target}` through column `{column}`")]
+    TargetLeaks {
+        /// The target.
+        target: String,
+        /// The feature.
+        feature: String,
+        /// The column that the feature reads.
+        column: String,
+    },
     /// The features make a design matrix that is too wide to be squared.
     #[error("the features make {columns} columns, a linear model takes up to {limit}")]
     TooManyColumns {
@@ -220,6 +236,8 @@ impl sluice_core::Diagnostic for TrainingError {
     fn kind(&self) -> sluice_core::ErrorKind {
         match self {
             Self::FoldEmpty { .. }
+            | Self::TargetRole { .. }
+            | Self::TargetLeaks { .. }
             | Self::TooManyColumns { .. }
             | Self::Solve {
                 source:
@@ -249,12 +267,19 @@ impl sluice_core::Diagnostic for TrainingError {
             }
             Self::NoWeight { .. } => Some("check that `roles.weight` names the right column".into()),
             Self::LabelConstant { .. } => Some("check that `label` names the right column".into()),
+            Self::TargetRole { .. } => {
+                Some("a target is predicted beside the label, by the same features: name another column".into())
+            }
+            Self::TargetLeaks { target, feature, .. } => Some(format!(
+                "in prediction `{target}` is not known: leave `{feature}` out of the transform, or list it under \
+                 `roles.allow`"
+            )),
             Self::TooManyColumns { .. } => Some(
                 "give fewer terms or levels a column: `top` or `buckets` of a text, `max_levels` of a category".into(),
             ),
             Self::NoRows => Some("check the subsets: the training subset is empty".into()),
             Self::FoldEmpty { rows, .. } => Some(format!(
-                "lower `ridge.alpha.folds`: there are {rows} training rows, and those of one key are in one fold"
+                "lower `alpha.folds`: there are {rows} training rows, and those of one key are in one fold"
             )),
             Self::Solve { source: SolveError::PenaltyTooSmall { smallest, .. }, .. } => {
                 Some(format!("raise alpha to {smallest:e} or more, or drop the column"))

@@ -5,8 +5,9 @@
 //! - [`design`] gathers what the solvers need of the transformed rows, together or fold by fold;
 //! - [`solve`] solves, pure and free of Arrow;
 //! - [`wide`] solves designs that are too wide for sums of products, scan by scan;
-//! - [`interop`] puts our models among those of linfa;
-//! - [`ridge`] joins them to a family of models.
+//! - [`least_squares`] joins them to a family of models;
+//! - [`calibration`] learns what scores are worth as probabilities;
+//! - [`interop`] puts our models among those of linfa.
 //!
 //! To add a model: its options with their ranges and a line in [`ModelSpec`], an accumulator or a use of
 //! [`design`], and reference values from another implementation.
@@ -16,8 +17,8 @@ pub mod data;
 pub mod design;
 pub mod error;
 pub mod interop;
+pub mod least_squares;
 pub mod model;
-pub mod ridge;
 pub mod solve;
 pub mod spec;
 #[cfg(test)]
@@ -26,6 +27,9 @@ pub mod wide;
 
 pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
+pub use least_squares::{
+    CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio, Penalty,
+    PenaltySearch, RidgeOptions, fit_gathered, fit_linear, fit_ridge,
+};
 pub use model::{Coefficient, LinearModel, Link, Output};
-pub use ridge::{CrossValidation, Penalty, PenaltySearch, RidgeOptions, fit_ridge};
 pub use spec::{ModelSpec, fit};

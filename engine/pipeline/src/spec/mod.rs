@@ -286,7 +286,9 @@ impl PipelineFile {
         if spec.data.roles.label.is_none() {
             return Err(SpecError::NoLabel.into());
         }
-        let mut named: Vec<&str> = spec.data.roles.columns().chain(spec.data.subsets.column()).collect();
+        let targets = spec.train.targets().iter().map(String::as_str);
+        let mut named: Vec<&str> =
+            spec.data.roles.columns().chain(spec.data.subsets.column()).chain(targets).collect();
         named.sort_unstable();
         if let Some(pair) = named.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(SpecError::TwoRoles { column: pair[0].into() }.into());

@@ -73,10 +73,12 @@ fn slips_of_the_hand_are_named_with_their_place() {
         "`p.yaml`: unknown key `fold` (at `train.ridge.alpha.fold`) / did you mean `folds`?"
     );
     let read = |alpha: &str| from_yaml::<ModelSpec>(&format!("ridge: {{alpha: {alpha}}}"), "p.yaml").unwrap();
-    let ModelSpec::Ridge(options) = read("{log_grid: [1e-4, 1e4, 33]}");
+    let ModelSpec::Ridge(options) = read("{log_grid: [1e-4, 1e4, 33]}") else {
+        panic!("ridge is read as another family");
+    };
     let expected = r#"{"alpha":{"log_grid":[0.0001,10000.0,33],"folds":5}}"#;
     assert_eq!(serde_json::to_string(&options).unwrap(), expected);
-    assert!(of_alpha("{folds: 3}").contains("needs either `grid` or `log_grid`, but has neither"));
+    assert!(of_alpha("{folds: 3}").contains("needs one of `grid`, `log_grid` and `path`, but has none"));
     assert!(message(&SOUND.replace("pipeline: tips", "")).starts_with("`p.yaml`: key `pipeline` is missing"));
     assert!(message("a: [1").starts_with("`p.yaml` is not valid YAML"));
     assert!(message("").contains("it is empty"));

@@ -9,12 +9,12 @@ use sluice_core::batch::RowIdentity;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
-use sluice_core::role::Roles;
+use sluice_core::role::{Lineage, Roles};
 use sluice_core::seam::{BatchSource, BatchTransform};
 use sluice_delivery::onnx::OnnxMode;
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_ingest::Dataset;
-use sluice_training::{ModelSpec, TrainingColumns, TrainingData, fit};
+use sluice_training::{ModelSpec, TrainingColumns, TrainingData, TrainingError, fit};
 use sluice_transform::{OfTrainingRows, Transform};
 
 use crate::step::{TRAIN, made_from};
@@ -59,6 +59,10 @@ pub fn train(
     {
         check_column(&source, column, role)?;
     }
+    let features = &transform.space().features;
+    let sources = features.iter().map(|feature| (feature.name.as_str(), feature.sources.as_slice()));
+    let lineage = dataset.record().query.as_ref().map(|query| &query.lineage);
+    check_targets(spec.targets(), sources, roles, lineage)?;
     // The rows of training are those of the transform: what it learnt of their labels they must not see.
     let shared = OfTrainingRows::of(transform);
     let data = TrainingData { source: &source, transform: &shared, columns: &columns };
@@ -68,6 +72,37 @@ pub fn train(
     let made_from =
         made_from([("dataset", dataset.artifact().digest()), ("transform", transform_artifact.digest())]);
     parts.publish(&rows, onnx, made_from, target)
+}
+
+/// Refuses targets that have a role, are named twice, or that a feature is made from: it would know what it shall
+/// predict. `features` are their names with the columns that they read.
+///
+/// # Errors
+/// [`TrainingError::TargetRole`], [`TrainingError::TargetLeaks`].
+pub fn check_targets<'a>(
+    targets: &[String],
+    features: impl Iterator<Item = (&'a str, &'a [String])> + Clone,
+    roles: &Roles,
+    lineage: Option<&Lineage>,
+) -> Result<()> {
+    for (place, target) in targets.iter().enumerate() {
+        if roles.of(target).is_some() || targets[..place].contains(target) {
+            return Err(TrainingError::TargetRole { target: target.clone() }.into());
+        }
+        let as_label = Roles { label: Some(target.clone()), allow: roles.allow.clone(), ..Roles::default() };
+        let knows = |source: &String| {
+            source == target || lineage.is_some_and(|lineage| as_label.leak(source, lineage).is_some())
+        };
+        for (feature, sources) in features.clone() {
+            if let Some(source) = sources.iter().find(|source| knows(source))
+                && !roles.allow.iter().any(|allowed| allowed == feature)
+            {
+                let (target, feature) = (target.clone(), feature.to_owned());
+                return Err(TrainingError::TargetLeaks { target, feature, column: source.clone() }.into());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_column(source: &dyn BatchSource, column: &str, role: &str) -> Result<()> {

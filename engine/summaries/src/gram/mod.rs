@@ -65,6 +65,47 @@ pub struct Centered {
     pub products: Vec<DoubleDouble>,
 }
 
+/// What rounding to `f64` took from the cells of some columns.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Remainders<'a> {
+    /// The columns, ascending; none where nothing is known.
+    pub columns: &'a [usize],
+    /// Row after row, one number for each of the columns.
+    pub values: &'a [f64],
+}
+
+impl<'a> Remainders<'a> {
+    /// Those of some rows.
+    #[must_use]
+    pub fn rows(self, first: usize, count: usize) -> Self {
+        let width = self.columns.len();
+        let values: &'a [f64] = &self.values[first * width..(first + count) * width];
+        Self { columns: self.columns, values }
+    }
+
+    /// Adds them to columns that were shifted and scaled without them; `rows` are the cells as they were.
+    fn add_to(self, cells: &mut [f64], stride: usize, rows: &[f64], shift: &[f64], scale: &[f64]) {
+        if self.columns.is_empty() {
+            return;
+        }
+        let pairs = rows.chunks_exact(shift.len()).zip(self.values.chunks_exact(self.columns.len()));
+        for (row, (values, remainders)) in pairs.enumerate() {
+            for (&column, &remainder) in self.columns.iter().zip(remainders) {
+                cells[column * stride + row] =
+                    shifted_exactly(values[column], remainder, shift[column]) * scale[column];
+            }
+        }
+    }
+}
+
+/// `value + remainder - shift`, where the remainder is less than a rounding of the value.
+#[inline]
+#[must_use]
+pub fn shifted_exactly(value: f64, remainder: f64, shift: f64) -> f64 {
+    let (difference, error) = two_sum(value, -shift);
+    difference + (error + remainder)
+}
+
 /// Some rows of a block, shifted and scaled: column `j` stands from `j * stride` on.
 #[derive(Clone, Debug)]
 pub struct ShiftedColumns<'a> {
@@ -160,6 +201,14 @@ impl Gram {
     /// # Panics
     /// If `rows` does not hold whole rows or the weights are not as many: a bug of the caller.
     pub fn update(&mut self, rows: &[f64], weights: Option<&[f64]>) {
+        self.update_exact(rows, Remainders::default(), weights);
+    }
+
+    /// The same with what rounding took from some columns; it counts where the shift takes away the leading digits.
+    ///
+    /// # Panics
+    /// If parts do not fit together: a bug of the caller.
+    pub fn update_exact(&mut self, rows: &[f64], remainders: Remainders<'_>, weights: Option<&[f64]>) {
         let width = self.width();
         if width == 0 || rows.is_empty() {
             return;
@@ -179,6 +228,8 @@ impl Gram {
                     cells[column * stride + row] = (value - shift) * scale;
                 }
             }
+            let own = remainders.rows(first, count);
+            own.add_to(&mut cells, stride, block, &self.shift, &self.scale);
             let weights = weights.map(|weights| &weights[first..first + count]);
             self.update_shifted(
                 ShiftedColumns { cells: &cells, stride, rows: 0..count },

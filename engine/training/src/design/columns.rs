@@ -8,8 +8,8 @@ use arrow::array::{Array, Float64Array};
 
 use sluice_core::batch::Batch;
 use sluice_core::error::Result;
-use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace, NotANumber};
-use sluice_summaries::gram::{Gram, GramScratch, ShiftedColumns};
+use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace, NotANumber, Remainder};
+use sluice_summaries::gram::{Gram, GramScratch, ShiftedColumns, shifted_exactly};
 
 use super::rows::{Responses, not_a_number};
 
@@ -57,6 +57,8 @@ pub(super) struct Rows<'a> {
     /// No more rows than a block of the Gram matrix has.
     pub(super) batch: &'a Batch,
     pub(super) features: &'a FeatureBatch,
+    /// What rounding took from some features.
+    pub(super) remainders: &'a [Remainder],
     pub(super) space: &'a FeatureSpace,
 }
 
@@ -78,7 +80,7 @@ pub(super) fn add_up(
     fold_of: impl Fn(usize) -> usize,
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let Rows { responses, batch, features, space } = rows;
+    let Rows { responses, batch, features, remainders, space } = rows;
     let (labels, weights) = responses.columns_of(batch)?;
     let weights = weights.as_ref().map(|weights| -> &[f64] { weights.values() });
     // All folds have one shift and scale.
@@ -90,8 +92,10 @@ pub(super) fn add_up(
     order.fill(count, grams.len(), weights, &fold_of);
     let mut filler = Filler { shift: &shift, scale: &scale, cells, stride: count };
     for (feature, (column, spec)) in features.columns.iter().zip(&space.features).enumerate() {
+        let remainder = remainders.iter().find(|remainder| remainder.feature == feature);
+        let remainder = remainder.map(|remainder| remainder.values.as_slice());
         filler
-            .feature(column, spec.width(), order)
+            .feature((column, remainder), spec.width(), order)
             .map_err(|(row, is_null)| not_a_number(NotANumber { feature, row, is_null }, space))?;
     }
     for label in &labels {
@@ -131,7 +135,10 @@ impl<'a> Filler<'a> {
         match column {
             FeatureColumn::Numbers(values) => {
                 check(values)?;
-                self.numbers(values.values(), order);
+                match remainder {
+                    Some(remainder) => self.products(values.values(), remainder, order),
+                    None => self.numbers(values.values(), order),
+                }
             }
             FeatureColumn::Codes(codes) => {
                 self.indicators(width, order, |row| {
@@ -161,6 +168,14 @@ impl<'a> Filler<'a> {
             for (cell, row) in column.iter_mut().zip(&order.rows) {
                 *cell = (values[*row] - shift) * scale;
             }
+        }
+    }
+
+    /// A column of products, with what rounding took from each.
+    fn products(&mut self, values: &[f64], remainder: &[f64], order: &Order) {
+        let (column, shift, scale) = self.next();
+        for (cell, &row) in column.iter_mut().zip(&order.rows) {
+            *cell = shifted_exactly(values[row], remainder[row], shift) * scale;
         }
     }
 

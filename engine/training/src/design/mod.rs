@@ -18,10 +18,11 @@ use sluice_core::accumulator::{Accumulator, Input};
 use sluice_core::batch::{Batch, Inputs, RowIdentity};
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::{CommonError, Result};
+use sluice_core::features::ExactFeatures;
 use sluice_core::folds::fold_of;
 use sluice_core::group::GroupMap;
 use sluice_core::seam::BatchTransform;
-use sluice_summaries::gram::{Gram, triangle_index};
+use sluice_summaries::gram::{Gram, Remainders, triangle_index};
 
 use crate::data::TrainingData;
 use crate::error::TrainingError;
@@ -75,6 +76,10 @@ pub struct WholeRows {
     pub cells: Vec<f64>,
     /// One per row, where rows have weights.
     pub weights: Option<Vec<f64>>,
+    /// The features that are rounded products, ascending.
+    pub rounded: Vec<usize>,
+    /// What rounding took from them, row-major.
+    pub remainders: Vec<f64>,
 }
 
 /// The rows of one label.
@@ -83,6 +88,8 @@ pub(crate) struct TargetRows<'a> {
     values: Vec<f64>,
     pub(crate) label: Vec<f64>,
     weights: Option<&'a [f64]>,
+    /// What rounding took from some of the values.
+    pub(crate) remainders: Remainders<'a>,
 }
 
 impl WholeRows {
@@ -91,6 +98,16 @@ impl WholeRows {
         if let Some(weights) = block.weights {
             self.weights.get_or_insert_default().extend_from_slice(weights);
         }
+        if self.rounded.is_empty() {
+            self.rounded.extend_from_slice(block.remainders.columns);
+        }
+        self.remainders.extend_from_slice(block.remainders.values);
+    }
+
+    /// All of them.
+    pub(crate) fn block(&self) -> Block<'_> {
+        let remainders = Remainders { columns: &self.rounded, values: &self.remainders };
+        Block { rows: &self.cells, weights: self.weights.as_deref(), remainders }
     }
 
     pub(crate) fn merge(&mut self, later: Self) {
@@ -98,15 +115,15 @@ impl WholeRows {
         if let Some(weights) = later.weights {
             self.weights.get_or_insert_default().extend(weights);
         }
-    }
-
-    /// All of them.
-    pub(crate) fn block(&self) -> Block<'_> {
-        Block { rows: &self.cells, weights: self.weights.as_deref() }
+        if self.rounded.is_empty() {
+            self.rounded = later.rounded;
+        }
+        self.remainders.extend(later.remainders);
     }
 
     pub(crate) fn size_bytes(&self) -> usize {
-        8 * (self.cells.capacity() + self.weights.as_ref().map_or(0, Vec::capacity))
+        let weights = self.weights.as_ref().map_or(0, Vec::capacity);
+        8 * (self.cells.capacity() + weights + self.rounded.capacity() + self.remainders.capacity())
     }
 
     /// The features and label number `target` of rows of `width` features and `labels` labels.
@@ -118,14 +135,27 @@ impl WholeRows {
             values.extend_from_slice(&row[..width]);
             label.push(row[width + target]);
         }
-        TargetRows { features: width, values, label, weights: self.weights.as_deref() }
+        let Block { weights, remainders, .. } = self.block();
+        TargetRows { features: width, values, label, weights, remainders }
     }
 }
 
 impl TargetRows<'_> {
+    /// The weighted mean of the label.
+    pub(crate) fn label_mean(&self) -> f64 {
+        let mut sum = DoubleDouble::ZERO;
+        let mut total = DoubleDouble::ZERO;
+        for (row, label) in self.label.iter().enumerate() {
+            let weight = self.weights.map_or(1.0, |weights| weights[row]);
+            sum = sum + DoubleDouble::product(*label, weight);
+            total = total + weight;
+        }
+        (sum / total).to_f64()
+    }
+
     /// As the solver takes them.
     pub(crate) fn rows(&self, intercept: bool) -> Rows<'_> {
-        let Self { features, values, label, weights } = self;
+        let Self { features, values, label, weights, .. } = self;
         Rows { features: *features, values, label, weights: *weights, intercept }
     }
 }
@@ -151,7 +181,7 @@ impl Sums {
     /// Adds rows of `columns` features and labels.
     fn update(&mut self, block: Block<'_>, columns: usize) -> Result<()> {
         match self {
-            Self::Blocked(gram) => gram.update(block.rows, block.weights),
+            Self::Blocked(gram) => gram.update_exact(block.rows, block.remainders, block.weights),
             Self::Exact(_) if block.rows.is_empty() => {}
             Self::Exact(normal) => join(normal, exact_sums(block, columns)?),
         }
@@ -290,12 +320,12 @@ impl Design {
         let Some(transform) = &self.transform else { return Ok(()) };
         let space = transform.space();
         let columns = self.width + self.responses.labels.len();
-        let features = transform.apply(batch)?;
+        let ExactFeatures { features, remainders } = transform.apply_exact(batch)?;
         // Without hashes there is one fold.
         let fold_at = |row: usize| hashes.map_or(0, |hashes| fold_of(hashes[row], self.folds));
         match &mut self.gathered {
             Gathered::Whole { rows, fold_of_row } => {
-                self.responses.each_block(batch, &features, space, |block, numbers| {
+                self.responses.each_exact_block(batch, (&features, &remainders), space, |block, numbers| {
                     rows.push(block);
                     if hashes.is_some() {
                         fold_of_row.extend(numbers.iter().map(|row| fold_at(*row)));
@@ -307,11 +337,17 @@ impl Design {
                 if let Some(mut grams) = Sums::grams(sums) {
                     let fold_at = |row: usize| fold_at(row) as usize;
                     let rows =
-                        columns::Rows { responses: &self.responses, batch, features: &features, space };
+                        columns::Rows {
+                            responses: &self.responses,
+                            batch,
+                            features: &features,
+                            remainders: &remainders,
+                            space,
+                        };
                     return columns::add_up(&mut grams, rows, fold_at, scratch);
                 }
                 let mut of_folds = vec![WholeRows::default(); sums.len()];
-                self.responses.each_block(batch, &features, space, |block, numbers| {
+                self.responses.each_exact_block(batch, (&features, &remainders), space, |block, numbers| {
                     for (place, row) in numbers.iter().enumerate() {
                         of_folds[fold_at(*row) as usize].push(block.row(place, columns));
                     }
@@ -432,7 +468,8 @@ pub(crate) fn exact_sums(block: Block<'_>, columns: usize) -> Result<Normal> {
     }
     let rows = Rows { features, values: &values, label: &label, weights: block.weights, intercept: true };
     let prepared =
-        PreparedRows::new(rows).map_err(|source| TrainingError::Solve { features: Vec::new(), source })?;
+        PreparedRows::exact(rows, block.remainders)
+        .map_err(|source| TrainingError::Solve { features: Vec::new(), source })?;
     Ok(prepared.normal())
 }
 

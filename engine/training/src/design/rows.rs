@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use sluice_core::batch::{Batch, Inputs};
 use sluice_core::column::numbers;
 use sluice_core::error::{Error, Result};
-use sluice_core::features::{FeatureBatch, FeatureSpace, NotANumber};
-use sluice_summaries::gram::GRAM_BLOCK_ROWS;
+use sluice_core::features::{FeatureBatch, FeatureSpace, FeatureSpec, NotANumber, Remainder};
+use sluice_summaries::gram::{GRAM_BLOCK_ROWS, Remainders};
 
 use crate::error::TrainingError;
 
@@ -29,6 +29,8 @@ pub(crate) struct Block<'a> {
     pub(crate) rows: &'a [f64],
     /// One per row; all 1 without.
     pub(crate) weights: Option<&'a [f64]>,
+    /// What rounding took from features that are products.
+    pub(crate) remainders: Remainders<'a>,
 }
 
 impl Responses {
@@ -62,8 +64,24 @@ impl Responses {
         batch: &Batch,
         features: &FeatureBatch,
         space: &FeatureSpace,
+        visit: impl FnMut(Block<'_>, &[usize]) -> Result<()>,
+    ) -> Result<()> {
+        self.each_exact_block(batch, (features, &[]), space, visit)
+    }
+
+    /// The same with what rounding took from some features.
+    ///
+    /// # Errors
+    /// As [`Responses::each_block`].
+    pub(crate) fn each_exact_block(
+        &self,
+        batch: &Batch,
+        (features, remainders): (&FeatureBatch, &[Remainder]),
+        space: &FeatureSpace,
         mut visit: impl FnMut(Block<'_>, &[usize]) -> Result<()>,
     ) -> Result<()> {
+        let rounded = columns_of(space, remainders.iter().map(|remainder| remainder.feature));
+        let mut low = Vec::new();
         let (labels, weights) = self.columns_of(batch)?;
         let width = space.width();
         let stride = width + labels.len();
@@ -82,15 +100,23 @@ impl Responses {
             }
             kept_rows.clear();
             kept_rows.extend(range.clone());
+            low.clear();
+            low.extend(range.clone().flat_map(|row| remainders.iter().map(move |column| column.values[row])));
             let Some(weights) = &weights else {
-                visit(Block { rows: cells, weights: None }, &kept_rows)?;
+                let remainders = Remainders { columns: &rounded, values: &low };
+                visit(Block { rows: cells, weights: None, remainders }, &kept_rows)?;
                 continue;
             };
             kept_weights.clear();
             kept_weights.extend_from_slice(&weights.values()[range]);
             let count = leave_out_weightless(cells, stride, &mut kept_weights, &mut kept_rows);
             if count > 0 {
-                visit(Block { rows: &cells[..count * stride], weights: Some(&kept_weights) }, &kept_rows)?;
+                let kept = kept_rows.iter().flat_map(|&row| remainders.iter().map(move |column| column.values[row]));
+                low.clear();
+                low.extend(kept);
+                let remainders = Remainders { columns: &rounded, values: &low };
+                let rows = &cells[..count * stride];
+                visit(Block { rows, weights: Some(&kept_weights), remainders }, &kept_rows)?;
             }
         }
         Ok(())
@@ -101,8 +127,14 @@ impl<'a> Block<'a> {
     /// One of its rows, of so many columns.
     pub(crate) fn row(self, place: usize, columns: usize) -> Self {
         let weights = self.weights.map(|weights: &'a [f64]| &weights[place..=place]);
-        Self { rows: &self.rows[place * columns..(place + 1) * columns], weights }
+        let remainders = self.remainders.rows(place, 1);
+        Self { rows: &self.rows[place * columns..(place + 1) * columns], weights, remainders }
     }
+}
+
+/// The columns of the design matrix that some features of numbers fill.
+fn columns_of(space: &FeatureSpace, features: impl Iterator<Item = usize>) -> Vec<usize> {
+    features.map(|feature| space.features[..feature].iter().map(FeatureSpec::width).sum()).collect()
 }
 
 /// Leaves only rows with a weight above 0 and answers how many they are: the others take no part, not in the number

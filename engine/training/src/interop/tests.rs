@@ -3,7 +3,7 @@ use ndarray::{Array1, Array2, array};
 use sluice_testkit::assert_relative;
 
 use super::{dataset_of, table_of};
-use crate::ridge::RidgeOptions;
+use crate::least_squares::RidgeOptions;
 use crate::spec::ModelSpec;
 
 fn ridge(alpha: f64) -> ModelSpec {

@@ -4,13 +4,13 @@ mod predict;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ridge::CrossValidation;
+use crate::least_squares::CrossValidation;
 use crate::solve::Diagnostics;
 
 /// A fitted linear model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinearModel {
-    /// The family, as the options name it: `ridge`.
+    /// The family, as the options name it: `ridge`, `lasso`.
     pub family: String,
     /// The column that it predicts.
     pub label: String,
@@ -41,6 +41,9 @@ pub struct Output {
     pub target: String,
     /// The penalty that it was fitted with.
     pub alpha: f64,
+    /// The share of the magnitudes in the penalty, of an elastic net.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1_ratio: Option<f64>,
     /// The sum where all features are 0.
     pub intercept: f64,
     /// One per column of the design matrix, in order.

@@ -75,6 +75,25 @@ impl Normal {
         }
     }
 
+    /// The same rows without an intercept: sums about zero.
+    #[must_use]
+    pub fn through_origin(mut self) -> Self {
+        if !self.intercept {
+            return self;
+        }
+        let weight = self.weight_sum;
+        for (i, &mean) in self.means.iter().enumerate() {
+            for (j, &other) in self.means.iter().enumerate().take(i + 1) {
+                let entry = self.cross.at_mut(i, j);
+                *entry = *entry + mean * other * weight;
+            }
+            self.label_cross[i] = self.label_cross[i] + mean * self.label_mean * weight;
+        }
+        self.label_square = self.label_square + self.label_mean * self.label_mean * weight;
+        self.intercept = false;
+        self
+    }
+
     /// Whether feature `index` does not vary: its standard deviation is at most 2^-62 of its mean, which is
     /// less than one rounding in one of 65,536 rows; without an intercept, whether it is zero throughout.
     #[must_use]
@@ -137,7 +156,7 @@ fn all_finite(part: Part, index: usize, numbers: &[DoubleDouble]) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{PreparedRows, Rows, ridge, ridge_coefficients};
+    use super::super::{Objective, PreparedRows, Rows, Trials, ridge};
     use sluice_testkit::assert_relative;
 
     /// Sixty columns without period, so that trials are factored in `f64`.
@@ -162,8 +181,8 @@ mod tests {
             let training = PreparedRows::new(rows(0, 120)).unwrap().normal();
             let left_out = PreparedRows::new(rows(120, 200)).unwrap().normal();
             let expected = ridge(&training, 0.5).unwrap();
-            let (coefficients, constant) = ridge_coefficients(&training, 0.5).unwrap();
-            for (found, expected) in coefficients.iter().zip(&expected.coefficients) {
+            let trial = Trials::new(&training).unwrap().solve(&Objective::ridge(0.5)).unwrap();
+            for (found, expected) in trial.coefficients.iter().zip(&expected.coefficients) {
                 assert_relative(found.to_f64(), *expected, 1e-14);
             }
             let square: f64 = rows(120, 200)
@@ -172,7 +191,7 @@ mod tests {
                 .zip(&label[120..])
                 .map(|(row, label)| (label - expected.predict(row)).powi(2))
                 .sum();
-            assert_relative(left_out.squared_error(&coefficients, constant).to_f64(), square, 1e-11);
+            assert_relative(left_out.squared_error(&trial.coefficients, trial.intercept).to_f64(), square, 1e-11);
         }
     }
 }

@@ -12,9 +12,11 @@
 //! determine; with a penalty nothing else is dropped. Time is cubic in the features: see `cholesky`.
 
 use super::dot::dot;
+use super::minimise::minimise;
 use super::normal::Normal;
 use super::packed::Packed;
 use super::power::scale_pair;
+use super::objective::Objective;
 use super::solution::{Diagnostics, RidgeSolution};
 use super::system::{Solved, System};
 use crate::error::SolveError;
@@ -31,36 +33,7 @@ pub const DOUBLE_DOUBLE_FEATURES: usize = 256;
 /// dependent columns have a penalty that rounding hides; [`SolveError::CoefficientNotFinite`] or
 /// [`SolveError::InterceptNotFinite`].
 pub fn ridge(normal: &Normal, alpha: f64) -> Result<RidgeSolution, SolveError> {
-    check_alpha(alpha)?;
-    normal.check()?;
-    let solved = solve(normal, &vec![alpha; normal.features()], alpha, DOUBLE_DOUBLE_FEATURES)?;
-    let residual_square = solved.residual_square(normal.label_square);
-    finish(normal, &solved, alpha, residual_square)
-}
-
-/// Above this number of features [`ridge_coefficients`] factors in `f64` and refines: many penalties are tried.
-const TRIAL_DOUBLE_DOUBLE_FEATURES: usize = 48;
-
-/// The coefficients and the intercept alone, without what the diagnostics cost.
-///
-/// # Errors
-///
-/// As [`ridge()`], but for numbers outside the range of `f64`.
-pub fn ridge_coefficients(
-    normal: &Normal,
-    alpha: f64,
-) -> Result<(Vec<DoubleDouble>, DoubleDouble), SolveError> {
-    check_alpha(alpha)?;
-    normal.check()?;
-    let penalties = vec![alpha; normal.features()];
-    let solved = solve(normal, &penalties, alpha, TRIAL_DOUBLE_DOUBLE_FEATURES)?;
-    let coefficients = solved.coefficients(normal.features());
-    let intercept = if normal.intercept {
-        normal.label_mean - dot(&coefficients, &normal.means)
-    } else {
-        DoubleDouble::ZERO
-    };
-    Ok((coefficients, intercept))
+    minimise(normal, &Objective::ridge(alpha))
 }
 
 pub(super) fn check_alpha(alpha: f64) -> Result<(), SolveError> {
@@ -85,8 +58,7 @@ pub(super) fn finish(
     residual_square: f64,
 ) -> Result<RidgeSolution, SolveError> {
     let exact = solved.coefficients(normal.features());
-    let intercept =
-        if normal.intercept { (normal.label_mean - dot(&exact, &normal.means)).to_f64() } else { 0.0 };
+    let intercept = intercept_of(normal, &exact).to_f64();
     let coefficients: Vec<f64> = exact.into_iter().map(DoubleDouble::to_f64).collect();
     if let Some(feature) = coefficients.iter().position(|c| !c.is_finite()) {
         return Err(SolveError::CoefficientNotFinite { feature });
@@ -119,6 +91,11 @@ pub(super) fn finish(
         refinements: solved.refinements,
     };
     Ok(RidgeSolution { coefficients, intercept, diagnostics })
+}
+
+/// What the coefficients leave of the mean of the label; 0 where no intercept is fitted.
+pub(super) fn intercept_of(normal: &Normal, coefficients: &[DoubleDouble]) -> DoubleDouble {
+    if normal.intercept { normal.label_mean - dot(coefficients, &normal.means) } else { DoubleDouble::ZERO }
 }
 
 /// `tr (G + P)^-1 G = n - tr (G + P)^-1 P`, and 1 for the intercept.

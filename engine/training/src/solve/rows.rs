@@ -13,15 +13,19 @@
 
 use super::dot::dot;
 use super::gram::Gram;
+use super::minimise::finish_selected;
 use super::normal::Normal;
+use super::objective::{Objective, Penalties};
 use super::packed::Packed;
 use super::power::{exponent, scale, scale_pair};
 use super::refined::{add, correction_share};
 use super::ridge::{DOUBLE_DOUBLE_FEATURES, check_alpha, finish, solve};
+use super::selection::Descent;
 use super::solution::RidgeSolution;
 use super::system::Solved;
 use crate::error::{Part, SolveError};
 use sluice_core::double_double::DoubleDouble;
+use sluice_summaries::gram::Remainders;
 
 /// A table of features with labels and weights.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +46,7 @@ pub struct Rows<'a> {
 #[derive(Debug)]
 pub struct PreparedRows<'a> {
     rows: Rows<'a>,
+    remainders: Remainders<'a>,
     /// Binary exponents of the features and, last, of the label.
     exponents: Vec<i32>,
     weight_exponent: i32,
@@ -69,7 +74,21 @@ impl<'a> PreparedRows<'a> {
     /// [`SolveError::LengthMismatch`], [`SolveError::FeatureNotFinite`], [`SolveError::LabelNotFinite`],
     /// [`SolveError::WeightOutOfRange`], [`SolveError::RowsMissing`].
     pub fn new(rows: Rows<'a>) -> Result<Self, SolveError> {
+        Self::exact(rows, Remainders::default())
+    }
+
+    /// The same for rows of which some features were rounded.
+    ///
+    /// # Errors
+    ///
+    /// As [`PreparedRows::new`].
+    pub fn exact(rows: Rows<'a>, remainders: Remainders<'a>) -> Result<Self, SolveError> {
         rows.check()?;
+        let expected = rows.label.len() * remainders.columns.len();
+        if remainders.values.len() != expected {
+            let found = remainders.values.len();
+            return Err(SolveError::LengthMismatch { part: Part::Values, found, expected });
+        }
         let weight_exponent = match rows.weights {
             Some(weights) => weights.iter().map(|&w| exponent_or_least(w)).max().unwrap_or(0),
             None => 0,
@@ -95,6 +114,7 @@ impl<'a> PreparedRows<'a> {
             },
             exponents: exponents.into_iter().map(|e| if e == i32::MIN { 0 } else { e }).collect(),
             rows,
+            remainders,
             weight_exponent,
         };
         prepared.center();
@@ -143,13 +163,37 @@ impl<'a> PreparedRows<'a> {
     }
 
     pub(super) fn ridge_above(&self, alpha: f64, float_above: usize) -> Result<RidgeSolution, SolveError> {
-        check_alpha(alpha)?;
+        self.minimise_above(&Objective::ridge(alpha), float_above)
+    }
+
+    /// Solves for any penalties.
+    ///
+    /// # Errors
+    ///
+    /// As [`PreparedRows::ridge`], and [`SolveError::NotConverged`].
+    pub fn minimise(&self, objective: &Objective) -> Result<RidgeSolution, SolveError> {
+        self.minimise_above(objective, DOUBLE_DOUBLE_FEATURES)
+    }
+
+    fn minimise_above(&self, objective: &Objective, float_above: usize) -> Result<RidgeSolution, SolveError> {
+        objective.check()?;
         let features = &self.exponents[..self.rows.features];
-        let penalties: Vec<f64> =
-            features.iter().map(|e| scaled_penalty(alpha, -2 * e - self.weight_exponent)).collect();
-        let mut solved = solve(&self.normal, &penalties, alpha, float_above)?;
-        let residual_square = self.refine(&mut solved, &penalties);
-        let solution = finish(&self.normal, &solved, alpha, residual_square)?;
+        let penalties = self.penalties(objective);
+        let solution = if objective.selects() {
+            let mut selected = Descent::new(&self.normal).select(&self.normal, &penalties, float_above)?;
+            let residual_square = self.refine(&mut selected.solved, &penalties.square, &selected.pulls);
+            let mut solution =
+                finish_selected(&self.normal, &selected.solved, objective.alpha, residual_square)?;
+            if objective.non_negative {
+                // What a correction of the last digit may have brought below 0.
+                solution.coefficients.iter_mut().filter(|c| **c < 0.0).for_each(|c| *c = 0.0);
+            }
+            solution
+        } else {
+            let mut solved = solve(&self.normal, &penalties.square, penalties.square_alpha, float_above)?;
+            let residual_square = self.refine(&mut solved, &penalties.square, &penalties.absolute);
+            finish(&self.normal, &solved, objective.alpha, residual_square)?
+        };
         let solution = solution.rescale(features, self.exponents[self.rows.features], self.weight_exponent);
         match solution.coefficients.iter().position(|c| !c.is_finite()) {
             Some(feature) => Err(SolveError::CoefficientNotFinite { feature }),
@@ -158,14 +202,30 @@ impl<'a> PreparedRows<'a> {
         }
     }
 
-    /// Corrects the solution until corrections stop shrinking, and gives the sum of squared residuals.
-    fn refine(&self, solved: &mut Solved, penalties: &[f64]) -> f64 {
+    /// The penalties in scaled units.
+    fn penalties(&self, objective: &Objective) -> Penalties {
+        let (features, label) = (&self.exponents[..self.rows.features], self.exponents[self.rows.features]);
+        let weight = self.weight_exponent;
+        let each = |penalty: f64, exponent: &dyn Fn(i32) -> i32| -> Vec<f64> {
+            features.iter().map(|&e| scaled_penalty(penalty, exponent(e))).collect()
+        };
+        Penalties {
+            square_alpha: objective.square_alpha(),
+            absolute: each(objective.absolute, &|e| -e - label - weight),
+            square: each(objective.square, &|e| -2 * e - weight),
+            non_negative: objective.non_negative,
+        }
+    }
+
+    /// Corrects the solution until corrections stop shrinking, and gives the sum of squared residuals; `pulls` is
+    /// the slope of the penalties of magnitudes.
+    fn refine(&self, solved: &mut Solved, penalties: &[f64], pulls: &[f64]) -> f64 {
         const STEPS: usize = 8;
         const NEGLIGIBLE: f64 = 1.0 / (1_u128 << 64) as f64;
         let mut previous = f64::INFINITY;
         for _ in 0..STEPS {
             let coefficients = solved.coefficients(self.rows.features);
-            let (gradient, residual_square) = self.residuals(&coefficients, penalties);
+            let (gradient, residual_square) = self.residuals(&coefficients, penalties, pulls);
             let correction = solved.correction(&gradient);
             let share = correction_share(&correction, &solved.solution);
             if !(share < previous / 2.0) {
@@ -179,12 +239,18 @@ impl<'a> PreparedRows<'a> {
             }
             previous = share;
         }
-        self.residuals(&solved.coefficients(self.rows.features), penalties).1
+        self.residuals(&solved.coefficients(self.rows.features), penalties, pulls).1
     }
 
-    /// Half the negative gradient of the objective, `X'W r - P c`, and `r'W r`.
-    fn residuals(&self, coefficients: &[DoubleDouble], penalties: &[f64]) -> (Vec<DoubleDouble>, f64) {
-        let mut gradient: Vec<_> = coefficients.iter().zip(penalties).map(|(&c, &p)| -(c * p)).collect();
+    /// The negative gradient of the objective, `X'W r - P c - pulls`, and `r'W r`.
+    fn residuals(
+        &self,
+        coefficients: &[DoubleDouble],
+        penalties: &[f64],
+        pulls: &[f64],
+    ) -> (Vec<DoubleDouble>, f64) {
+        let own = |((&c, &penalty), &pull): ((&DoubleDouble, &f64), &f64)| -(c * penalty) + -pull;
+        let mut gradient: Vec<_> = coefficients.iter().zip(penalties).zip(pulls).map(own).collect();
         let mut square = DoubleDouble::ZERO;
         self.each(|row, weight| {
             let (label, features) = (row[self.rows.features], &row[..self.rows.features]);
@@ -244,6 +310,10 @@ impl<'a> PreparedRows<'a> {
             let scaled = self.rows.numbers(index).zip(&self.exponents).map(|(value, e)| scale(value, -e));
             for ((place, value), &center) in row.iter_mut().zip(scaled).zip(&self.centers) {
                 *place = -center + value;
+            }
+            let own = self.remainders.rows(index, 1);
+            for (&column, &remainder) in own.columns.iter().zip(own.values) {
+                row[column] = row[column] + scale(remainder, -self.exponents[column]);
             }
             visit(&row, scale(self.rows.weight(index), -self.weight_exponent));
         }

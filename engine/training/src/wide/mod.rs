@@ -68,6 +68,12 @@ impl<'a> WideDesign<'a> {
         self.survey.folds.iter().map(|fold| fold.rows).collect()
     }
 
+    /// The weights of each fold.
+    #[must_use]
+    pub fn fold_weights(&self) -> Vec<f64> {
+        self.survey.folds.iter().map(|fold| fold.weight.to_f64()).collect()
+    }
+
     /// The weighted mean of a label, and the weighted sum of its squares about it.
     #[must_use]
     pub fn label_moments(&self, target: usize) -> (f64, f64) {

@@ -21,7 +21,7 @@ const CONSTANT: f64 = 1e-13;
 pub(super) struct FoldSums {
     /// Rows with a weight above 0.
     pub(super) rows: u64,
-    weight: DoubleDouble,
+    pub(super) weight: DoubleDouble,
     /// `Σ w z`, and `Σ w y` behind them.
     sums: Vec<DoubleDouble>,
     /// `Σ w z²`, and `Σ w y²` behind them.

@@ -11,13 +11,15 @@ pub use row::Cell;
 pub(crate) use row::CellInputs;
 pub use training::OfTrainingRows;
 
-use program::Slots;
+use program::{Slots, Values};
 
 use serde::{Deserialize, Serialize};
 
 use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::error::Result;
-use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
+use sluice_core::features::{
+    ExactFeatures, FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec, Remainder,
+};
 use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::BatchTransform;
 
@@ -149,11 +151,40 @@ impl BatchTransform for Transform {
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
         self.feature_batch(batch, None)
     }
+
+    fn rounded(&self) -> Vec<usize> {
+        self.rounded_features().map(|(feature, _)| feature).collect()
+    }
+
+    fn apply_exact(&self, batch: &Batch) -> Result<ExactFeatures> {
+        self.exact_features(batch, None)
+    }
 }
 
 impl Transform {
     fn feature_batch(&self, batch: &Batch, hashes: Option<&[u64]>) -> Result<FeatureBatch> {
+        self.features_of(&self.program.values(batch, hashes)?, batch.rows())
+    }
+
+    /// Features that are products as they were rounded, with their values.
+    fn rounded_features(&self) -> impl Iterator<Item = (usize, &str)> {
+        let features = self.features.iter().map(|feature| feature.value.as_str()).enumerate();
+        features.filter(|(_, value)| self.program.is_rounded(value))
+    }
+
+    fn exact_features(&self, batch: &Batch, hashes: Option<&[u64]>) -> Result<ExactFeatures> {
         let values = self.program.values(batch, hashes)?;
+        let wanted = self.rounded_features().map(|(_, value)| value).collect();
+        let made = self.program.remainders(&values, &wanted, batch.rows())?;
+        let remainders = self.rounded_features().filter_map(|(feature, value)| {
+            let values = made.get(value)?.clone();
+            Some(Remainder { feature, values })
+        });
+        let remainders = remainders.collect();
+        Ok(ExactFeatures { features: self.features_of(&values, batch.rows())?, remainders })
+    }
+
+    fn features_of(&self, values: &Values<'_>, rows: usize) -> Result<FeatureBatch> {
         let mut columns = Vec::with_capacity(self.features.len());
         for feature in &self.features {
             columns.push(match values.get(&feature.value)? {
@@ -164,7 +195,7 @@ impl Transform {
                 }
             });
         }
-        Ok(FeatureBatch { rows: batch.rows(), columns })
+        Ok(FeatureBatch { rows, columns })
     }
 }
 

@@ -153,6 +153,44 @@ impl Program {
 }
 
 impl Program {
+    /// Whether a value is a product that is rounded.
+    pub(crate) fn is_rounded(&self, id: &str) -> bool {
+        self.nodes
+            .iter()
+            .any(|node| node.mapper.as_map().rounds_products() && node.outputs.iter().any(|output| output == id))
+    }
+
+    /// What rounding took from each of some products, from the values of a batch of `rows` rows, by their names.
+    ///
+    /// # Errors
+    /// What the operations meet.
+    pub(crate) fn remainders(
+        &self,
+        values: &Values<'_>,
+        wanted: &BTreeSet<&str>,
+        rows: usize,
+    ) -> Result<BTreeMap<&str, Vec<f64>>> {
+        let mut remainders = BTreeMap::new();
+        for node in &self.nodes {
+            let is_wanted = node.outputs.iter().any(|output| wanted.contains(output.as_str()));
+            if !is_wanted || !node.mapper.as_map().rounds_products() {
+                continue;
+            }
+            let inputs = Inputs {
+                operation: &node.operation,
+                names: node.inputs.iter().map(|id| name_of(id)).collect(),
+                values: node.inputs.iter().map(|id| values.get(id)).collect::<Result<Vec<_>>>()?,
+                rows,
+                hashes: None,
+            };
+            let made = node.mapper.as_map().remainders(&inputs)?;
+            remainders.extend(node.outputs.iter().map(String::as_str).zip(made));
+        }
+        Ok(remainders)
+    }
+}
+
+impl Program {
     /// The places of all values; `None` for the place of a value that no node makes.
     pub(crate) fn slots(&self) -> (Slots, BTreeMap<&str, usize>) {
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::error::Result;
-use sluice_core::features::{FeatureBatch, FeatureSpace};
+use sluice_core::features::{ExactFeatures, FeatureBatch, FeatureSpace};
 use sluice_core::seam::BatchTransform;
 
 use super::Transform;
@@ -47,5 +47,13 @@ impl BatchTransform for OfTrainingRows {
 
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
         self.transform.feature_batch(batch, Some(&batch.hash(&self.identity)?))
+    }
+
+    fn rounded(&self) -> Vec<usize> {
+        self.transform.rounded()
+    }
+
+    fn apply_exact(&self, batch: &Batch) -> Result<ExactFeatures> {
+        self.transform.exact_features(batch, Some(&batch.hash(&self.identity)?))
     }
 }

@@ -131,6 +131,17 @@ pub(crate) trait Map {
         Ok(())
     }
 
+    /// Whether it rounds products that [`Map::remainders`] gives in full.
+    fn rounds_products(&self) -> bool {
+        false
+    }
+
+    /// What rounding took from each output of [`Map::apply`], where it rounds products; any number where there is a null.
+    fn remainders(&self, inputs: &Inputs<'_>) -> Result<Vec<Vec<f64>>> {
+        let _ = inputs;
+        Ok(Vec::new())
+    }
+
     /// The number that leads to this one, where one number comes of one and nothing is forgotten; NaN for what does
     /// not come of any.
     fn inverse(&self, value: f64) -> Option<f64> {

@@ -5,11 +5,15 @@
 //!
 //! The products are called `fare²`, `fare × miles`, `fare² × miles`, or as `as` says, one name for each. A product
 //! with a null is null; NaN and infinities follow IEEE 754. There is nothing to learn.
+//!
+//! A fit that sums in double-double is also handed what rounding took from each product, so that powers of one column,
+//! which all but determine one another, are told apart.
 
 use arrow::array::{Array, Float64Array};
 use arrow::buffer::NullBuffer;
 use serde::{Deserialize, Serialize};
 
+use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result;
 use sluice_core::options::OptionsError;
 
@@ -180,6 +184,20 @@ impl Map for Products {
         Ok(self.terms.iter().map(product).collect())
     }
 
+    fn rounds_products(&self) -> bool {
+        true
+    }
+
+    fn remainders(&self, inputs: &Inputs<'_>) -> Result<Vec<Vec<f64>>> {
+        let columns =
+            (0..inputs.values.len()).map(|index| inputs.numbers(index)).collect::<Result<Vec<_>>>()?;
+        let of_term = |term: &Vec<usize>| {
+            let of_row = |row: usize| remainder(term.iter().map(|factor| columns[*factor].value(row)));
+            (0..inputs.rows).map(of_row).collect()
+        };
+        Ok(self.terms.iter().map(of_term).collect())
+    }
+
     fn apply_row<'a>(&self, inputs: &CellInputs<'_, 'a>, outputs: &mut Vec<Cell<'a>>) -> Result<()> {
         let count = inputs.slots.len();
         let values = (0..count).map(|index| inputs.number(index)).collect::<Result<Vec<_>>>()?;
@@ -189,6 +207,15 @@ impl Map for Products {
         }));
         Ok(())
     }
+}
+
+/// What rounding takes from a product, factor after factor; 0 where the product leaves the range of numbers.
+fn remainder(factors: impl Iterator<Item = f64>) -> f64 {
+    let (rounded, exact) = factors.fold((1.0, DoubleDouble::ONE), |(rounded, exact), factor| {
+        (rounded * factor, exact * factor)
+    });
+    let remainder = (exact.high - rounded) + exact.low;
+    if remainder.is_finite() { remainder } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -224,6 +251,30 @@ mod tests {
         let names: Vec<String> =
             features(&fitted(&rows, &crossed).unwrap(), &rows).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["fare", "miles", "both"]);
+    }
+
+    #[test]
+    fn products_with_their_remainders_are_exact() {
+        use sluice_core::batch::Batch;
+        use sluice_core::seam::BatchTransform;
+        let x = vec![Some(0.1), Some(-6.860_120_914), None, Some(1e100)];
+        let rows = table(vec![("x", Arc::new(Float64Array::from(x)) as ArrayRef)]);
+        let options = json!([{ "polynomial": { "columns": ["x"], "degree": 3 } }, { "max_abs_scale": ["x"] }]);
+        let transform = fitted(&rows, &options).unwrap();
+        // The column itself is scaled; its powers are as they were multiplied.
+        assert_eq!(transform.rounded(), [1, 2]);
+        let exact = transform.apply_exact(&Batch::new(&rows)).unwrap();
+        assert_eq!(exact.features.rows, 4);
+        let remainders: Vec<_> =
+            exact.remainders.iter().map(|remainder| (remainder.feature, &remainder.values)).collect();
+        let (rounded, low) = sluice_core::double_double::two_product(0.1, 0.1);
+        assert_eq!((remainders[0].0, remainders[0].1[0].to_bits()), (1, low.to_bits()));
+        let cube = DoubleDouble { high: rounded, low } * 0.1;
+        let found = DoubleDouble::sum(rounded * 0.1, remainders[1].1[0]);
+        assert_eq!((found.high.to_bits(), found.low.to_bits()), (cube.high.to_bits(), cube.low.to_bits()));
+        assert!(remainders.iter().all(|(_, values)| values.iter().all(|value| value.is_finite())));
+        let chained = json!([{ "polynomial": { "columns": ["x"] } }, { "max_abs_scale": ["x²"] }]);
+        assert!(fitted(&rows, &chained).unwrap().rounded().is_empty());
     }
 
     #[test]

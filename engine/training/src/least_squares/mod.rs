@@ -1,98 +1,94 @@
-//! Ridge regression from one scan: minimises Σ (y − b − x·β)² + alpha·‖β‖², intercept not penalised, alpha not
-//! divided by the number of rows (scikit-learn's `Ridge`).
+//! Linear least squares from one scan, without a penalty, with one of squares, of magnitudes or of both, over all
+//! coefficients or those of at least 0. What each family minimises, with weights w that are 1 where there are none:
 //!
-//! The penalty is given, or chosen from a grid by cross-validation out of the same scan (`cross_validation`).
+//! - `least_squares`: Σ w (y − b − x·β)²
+//! - `ridge`: Σ w (y − b − x·β)² + alpha·‖β‖², alpha not divided by the number of rows;
+//! - `lasso`: Σ w (y − b − x·β)² / (2 Σ w) + alpha·Σ|βⱼ|
+//! - `elastic_net`: Σ w (y − b − x·β)² / (2 Σ w) + alpha·(`l1_ratio`·Σ|βⱼ| + ½ (1 − `l1_ratio`)·‖β‖²)
+//!
+//! These are scikit-learn's estimators of those names. The intercept b is not penalised.
+//!
+//! The penalty is given, or chosen by cross-validation out of the same scan (`cross_validation`).
 //!
 //! Small data are solved in double-double from the rows. Larger data go through a blocked Gram matrix in one
 //! scan; if its columns turn out ill-conditioned, a second scan takes the sums in double-double, and the
 //! model says so (`method: exact`).
 
 mod cross_validation;
+mod options;
 mod penalty;
-
-use serde::{Deserialize, Serialize};
 
 use sluice_core::accumulator::Accumulator as _;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_core::fold::fold;
-use sluice_core::memory::MemoryLimit;
-use sluice_core::options::OptionsError;
 
 use crate::data::TrainingData;
 use crate::design::{Design, Gathered, Sums, WholeRows};
 use crate::error::TrainingError;
 use crate::model::{Coefficient, LinearModel, Link, Output};
-use crate::solve::{Normal, PreparedRows, RidgeSolution, ridge};
-use crate::wide::{GRAM_LIMIT, WideDesign, is_wide};
+use crate::solve::{Normal, PreparedRows, RidgeSolution, minimise};
+use crate::wide::{WideDesign, is_wide};
 
 use cross_validation::{Folds, complete, record, sums_of_rows};
+use options::Candidate;
 
 pub use cross_validation::{AlphaScore, CrossValidation};
-pub use penalty::{Grid, Penalty, PenaltySearch};
+pub use options::{
+    ElasticNetOptions, Family, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio, RidgeOptions,
+};
+pub use penalty::{Grid, Penalty, PenaltySearch, Rule};
 
 /// The condition of the scaled feature columns past which the blocked Gram matrix is not trusted.
 const TRUSTED_CONDITION: f64 = 1e6;
 
-/// What the user chooses.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RidgeOptions {
-    /// The penalty, or a grid to choose it from.
-    pub alpha: Penalty,
-    /// The bytes that matrices of products may take, all folds together, before the model is solved by iterations.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gram_limit: Option<MemoryLimit>,
-    /// Columns that the same features predict beside the label, each by an equation of its own.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub targets: Vec<String>,
-}
-
-impl From<f64> for RidgeOptions {
-    fn from(alpha: f64) -> Self {
-        Self::from(Penalty::from(alpha))
-    }
-}
-
-impl From<Penalty> for RidgeOptions {
-    fn from(alpha: Penalty) -> Self {
-        Self { alpha, gram_limit: None, targets: Vec::new() }
-    }
-}
-
-impl RidgeOptions {
-    /// The bytes that matrices of products may take.
-    #[must_use]
-    pub fn gram_limit(&self) -> u64 {
-        self.gram_limit.map_or(GRAM_LIMIT, MemoryLimit::in_bytes)
-    }
-
-    /// # Errors
-    /// [`OptionsError`] for a penalty, a grid or a number of folds out of its range.
-    pub fn check(&self) -> Result<(), OptionsError> {
-        self.alpha.check()
-    }
-}
-
 /// Fits a ridge regression of each label on the outputs of the transform.
 ///
 /// # Errors
-/// [`TrainingError`] for what the data make impossible, with file and row where there is one.
+/// As [`fit_linear`].
 pub fn fit_ridge(
     data: TrainingData<'_>,
     options: &RidgeOptions,
     execution: &Execution,
 ) -> Result<LinearModel> {
+    fit_linear(data, &options.into(), execution)
+}
+
+/// Fits a linear model of each label on the outputs of the transform.
+///
+/// # Errors
+/// Options out of their range; [`TrainingError`] for what the data make impossible, with file and row where there is
+/// one.
+pub fn fit_linear(
+    data: TrainingData<'_>,
+    options: &LinearOptions,
+    execution: &Execution,
+) -> Result<LinearModel> {
     options.check()?;
     let folds = options.alpha.folds();
     let columns = data.transform.space().width() + data.columns.labels().count();
-    let fitted = if is_wide(columns, folds, options.gram_limit()) {
-        solve_wide(data, &options.alpha, execution)?
-    } else {
-        solve(data, &options.alpha, Design::new(data, folds)?, execution)?
-    };
+    if options.gram_limit.is_some_and(|limit| is_wide(columns, folds, limit)) {
+        let fitted = solve_wide(data, options, execution)?;
+        execution.progress.end();
+        return model(fitted, options, data);
+    }
+    fit_gathered(data, options, Design::new(data, folds)?, execution)
+}
+
+/// Fits by what `design` gathers, for as many folds as the penalty asks for.
+///
+/// # Errors
+/// As [`fit_linear`].
+pub fn fit_gathered(
+    data: TrainingData<'_>,
+    options: &LinearOptions,
+    design: Design,
+    execution: &Execution,
+) -> Result<LinearModel> {
+    options.check()?;
+    let fitted = solve(data, options, design, execution)?;
     execution.progress.end();
-    model(fitted, data)
+    model(fitted, options, data)
 }
 
 /// What came of the rows.
@@ -108,11 +104,17 @@ struct Fitted {
 #[derive(Debug)]
 struct Solved {
     solution: RidgeSolution,
+    l1_ratio: Option<f64>,
     label_mean: f64,
     cross_validation: Option<CrossValidation>,
 }
 
-fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &Execution) -> Result<Fitted> {
+fn solve(
+    data: TrainingData<'_>,
+    options: &LinearOptions,
+    design: Design,
+    execution: &Execution,
+) -> Result<Fitted> {
     let width = design.width();
     // An ill-conditioned matrix takes one more scan, which is a phase of its own.
     execution.progress.begin("train", data.source.plan().extent());
@@ -120,7 +122,7 @@ fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &
         Gathered::Whole { rows, fold_of_row } => {
             let targets = each_target(data, |target| {
                 let rows = (&rows, fold_of_row.as_slice());
-                solve_whole(data, penalty, rows, (width, target), execution)
+                solve_whole(data, options, rows, (width, target), execution)
             })?;
             Ok(Fitted { method: "whole", targets })
         }
@@ -128,37 +130,42 @@ fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &
             let is_exact = sums.iter().all(Sums::is_exact);
             let sums = complete(sums.into_iter().map(Sums::normal).collect(), data)?;
             let solved = each_target(data, |target| {
-                let folds = Folds::new(data, penalty, &sums, (width, target));
-                solve_sums(data, &folds, label(data, target), is_exact, execution)
+                let folds = Folds::new(data, options, &sums, (width, target))?;
+                solve_sums(data, options, &folds, (label(data, target), is_exact), execution)
             })?;
             match solved.into_iter().collect::<Option<Vec<_>>>() {
                 Some(targets) => Ok(Fitted { method: if is_exact { "exact" } else { "blocked" }, targets }),
                 // Columns that look dependent in f64 may be told apart in double-double.
-                None => solve(data, penalty, Design::exact(data, penalty.folds()), execution),
+                None => solve(data, options, Design::exact(data, options.alpha.folds()), execution),
             }
         }
     }
 }
 
-/// Solves by iterations, what is too wide for sums of products.
-fn solve_wide(data: TrainingData<'_>, penalty: &Penalty, execution: &Execution) -> Result<Fitted> {
-    let design = WideDesign::new(data, penalty.folds(), execution)?;
+/// Solves by iterations what is too wide for sums of products.
+fn solve_wide(data: TrainingData<'_>, options: &LinearOptions, execution: &Execution) -> Result<Fitted> {
+    let design = WideDesign::new(data, options.alpha.folds(), execution)?;
     let targets = each_target(data, |target| {
         let (label_mean, label_square) = design.label_moments(target);
         if !(label_square > 0.0) {
             let (label, rows) = (label(data, target).into(), design.fold_rows().iter().sum());
             return Err(TrainingError::LabelConstant { label, value: label_mean, rows }.into());
         }
-        let cross_validation = match penalty {
-            Penalty::Fixed(_) => None,
+        let (alpha, cross_validation) = match &options.alpha {
+            Penalty::Fixed(alpha) => (*alpha, None),
             Penalty::Searched(search) => {
-                let errors = design.cross_validate(target, &search.alphas(), execution)?;
-                Some(record(&search.alphas(), &errors, &design.fold_rows()))
+                // A path, which would ask for the end, is not for ridge.
+                let alphas = options.alpha.alphas(|| f64::NAN);
+                let errors = design.cross_validate(target, &alphas, execution)?;
+                let candidates: Vec<Candidate> =
+                    alphas.into_iter().map(|alpha| Candidate { alpha, l1_ratio: None }).collect();
+                let folds = (design.fold_rows(), design.fold_weights());
+                let record = record(&candidates, &errors, &[], folds, search.rule);
+                (record.chosen, Some(record))
             }
         };
-        let alpha = cross_validation.as_ref().map_or(penalty.alphas()[0], |record| record.chosen);
         let solution = design.solve(target, alpha, execution)?;
-        Ok(Solved { solution, label_mean, cross_validation })
+        Ok(Solved { solution, l1_ratio: None, label_mean, cross_validation })
     })?;
     Ok(Fitted { method: "iterative", targets })
 }
@@ -166,19 +173,21 @@ fn solve_wide(data: TrainingData<'_>, penalty: &Penalty, execution: &Execution) 
 /// Solves one label from sums; none where they are not exact enough.
 fn solve_sums(
     data: TrainingData<'_>,
+    options: &LinearOptions,
     folds: &Folds<'_>,
-    label: &str,
-    is_exact: bool,
+    (label, is_exact): (&str, bool),
     execution: &Execution,
 ) -> Result<Option<Solved>> {
-    let all = folds.joined(None)?;
-    check_normal(&all, label)?;
-    if !is_exact && !folds.are_trusted(&all, execution)? {
+    let all = folds.all();
+    check_normal(all, label)?;
+    if !is_exact && !folds.are_trusted(execution)? {
         return Ok(None);
     }
-    let (alpha, cross_validation) = folds.choose(execution)?;
-    let solution = ridge(&all, alpha).map_err(|error| data.failed(error))?;
-    Ok(Some(Solved { solution, label_mean: all.label_mean.to_f64(), cross_validation }))
+    let (chosen, cross_validation) = folds.choose(execution)?;
+    let objective = options.objective(chosen, all.weight_sum);
+    let solution = minimise(all, &objective).map_err(|error| data.failed(error))?;
+    let label_mean = all.label_mean.to_f64();
+    Ok(Some(Solved { solution, l1_ratio: chosen.l1_ratio, label_mean, cross_validation }))
 }
 
 /// Does `work` for the number of each label.
@@ -194,26 +203,31 @@ fn label(data: TrainingData<'_>, target: usize) -> &str {
 /// Solves one label from rows kept whole, with the fold of each where there are several.
 fn solve_whole(
     data: TrainingData<'_>,
-    penalty: &Penalty,
+    options: &LinearOptions,
     (rows, fold_of_row): (&WholeRows, &[u32]),
     (width, target): (usize, usize),
     execution: &Execution,
 ) -> Result<Solved> {
     let labels = data.columns.labels().count();
     let own = rows.target(width, labels, target);
-    check_label(data, &own.label, label(data, target))?;
-    let (alpha, cross_validation) = match penalty {
-        Penalty::Fixed(alpha) => (*alpha, None),
+    check_label(data, options, &own.label, label(data, target))?;
+    let (chosen, cross_validation) = match &options.alpha {
+        Penalty::Fixed(alpha) => {
+            (Candidate { alpha: *alpha, l1_ratio: options.l1_ratios.first().copied() }, None)
+        }
         Penalty::Searched(search) => {
             let sums = sums_of_rows(rows, fold_of_row, width + labels, search.folds, execution)?;
-            Folds::new(data, penalty, &complete(sums, data)?, (width, target)).choose(execution)?
+            Folds::new(data, options, &complete(sums, data)?, (width, target))?.choose(execution)?
         }
     };
     // From the rows in their own order: the same bits whether this penalty was chosen or given.
-    let prepared = PreparedRows::new(own.rows(true)).map_err(|error| data.failed(error))?;
-    let solution = prepared.ridge(alpha).map_err(|error| data.failed(error))?;
-    let label_mean = prepared.normal().label_mean.to_f64();
-    Ok(Solved { solution, label_mean, cross_validation })
+    let prepared = PreparedRows::exact(own.rows(options.intercept), own.remainders);
+    let prepared = prepared.map_err(|error| data.failed(error))?;
+    let normal = prepared.normal();
+    let objective = options.objective(chosen, normal.weight_sum);
+    let solution = prepared.minimise(&objective).map_err(|error| data.failed(error))?;
+    let label_mean = own.label_mean();
+    Ok(Solved { solution, l1_ratio: chosen.l1_ratio, label_mean, cross_validation })
 }
 
 /// Whether the blocked Gram matrix was exact enough for this solution.
@@ -222,9 +236,16 @@ fn is_trusted(solution: &RidgeSolution) -> bool {
     diagnostics.condition.sqrt() <= TRUSTED_CONDITION && diagnostics.aliased.is_empty()
 }
 
-fn check_label(data: TrainingData<'_>, labels: &[f64], label: &str) -> Result<(), TrainingError> {
+/// Through the origin a constant label is a line like any other, unless it is 0.
+fn check_label(
+    data: TrainingData<'_>,
+    options: &LinearOptions,
+    labels: &[f64],
+    label: &str,
+) -> Result<(), TrainingError> {
     let Some(first) = labels.first() else { return Err(data.no_rows()) };
-    if labels.iter().all(|value| value.to_bits() == first.to_bits()) {
+    let is_constant = labels.iter().all(|value| value.to_bits() == first.to_bits());
+    if is_constant && (options.intercept || *first == 0.0) {
         return Err(TrainingError::LabelConstant {
             label: label.into(),
             value: *first,
@@ -242,16 +263,17 @@ fn check_normal(normal: &Normal, label: &str) -> Result<(), TrainingError> {
     Err(TrainingError::LabelConstant { label: label.into(), value, rows: normal.rows })
 }
 
-fn model(fitted: Fitted, data: TrainingData<'_>) -> Result<LinearModel> {
+fn model(fitted: Fitted, options: &LinearOptions, data: TrainingData<'_>) -> Result<LinearModel> {
     let Fitted { method, targets } = fitted;
     let names = data.transform.space().column_names();
     let first = targets.first().ok_or_else(|| CommonError::Internal("a model without a label".into()))?;
     let (label_mean, rows) = (first.label_mean, first.solution.diagnostics.rows);
     let outputs = data.columns.labels().zip(targets).map(|(target, solved)| {
-        let Solved { solution, cross_validation, .. } = solved;
+        let Solved { solution, l1_ratio, cross_validation, .. } = solved;
         Output {
             target: target.into(),
             alpha: solution.diagnostics.alpha,
+            l1_ratio,
             intercept: solution.intercept,
             coefficients: Coefficient::named(&names, &solution.coefficients),
             diagnostics: solution.diagnostics,
@@ -259,7 +281,7 @@ fn model(fitted: Fitted, data: TrainingData<'_>) -> Result<LinearModel> {
         }
     });
     Ok(LinearModel {
-        family: "ridge".into(),
+        family: options.family.name().into(),
         label: data.columns.label.clone(),
         label_mean,
         link: Link::Identity,

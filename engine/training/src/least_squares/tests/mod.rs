@@ -1,3 +1,8 @@
+//! What every family does, and ridge in particular.
+
+mod references;
+mod selections;
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array, UInt64Array};
@@ -11,11 +16,12 @@ use sluice_core::seam::BatchTransform;
 use sluice_testkit::{MemorySource, assert_relative, laws, log_relative_error};
 
 use super::{
-    CrossValidation, Fitted, Grid, LinearModel, Penalty, PenaltySearch, RidgeOptions, Solved, fit_ridge,
-    solve,
+    CrossValidation, Fitted, Grid, LinearModel, LinearOptions, Penalty, PenaltySearch, RidgeOptions, Rule,
+    Solved, fit_ridge, solve,
 };
 use crate::data::{TrainingColumns, TrainingData};
 use crate::design::Design;
+use crate::testing::{Plain, table};
 
 /// What is fitted: the label of `source` by the features of `transform`.
 fn data<'a>(
@@ -26,60 +32,8 @@ fn data<'a>(
     TrainingData { source, transform, columns }
 }
 
-/// Hands columns through as they are; a column named `code` holds codes of three levels.
-struct Plain(FeatureSpace);
-
-impl Plain {
-    fn shared(names: &[&str]) -> Arc<dyn BatchTransform> {
-        let features = names
-            .iter()
-            .map(|name| FeatureSpec {
-                name: (*name).into(),
-                kind: match *name {
-                    "code" => FeatureKind::OneHot { levels: vec!["a".into(), "b".into(), "c".into()] },
-                    _ => FeatureKind::Number,
-                },
-                sources: vec![(*name).into()],
-            })
-            .collect();
-        Arc::new(Self(FeatureSpace { features }))
-    }
-}
-
-impl BatchTransform for Plain {
-    fn inputs(&self) -> Vec<String> {
-        self.0.features.iter().map(|feature| feature.name.clone()).collect()
-    }
-
-    fn space(&self) -> &FeatureSpace {
-        &self.0
-    }
-
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "codes of the test are 0, 1 and 2"
-    )]
-    fn apply(&self, batch: &Batch) -> sluice_core::Result<FeatureBatch> {
-        let columns = self.0.features.iter().map(|feature| {
-            let values =
-                sluice_core::column::numbers(&feature.name, batch.require(&feature.name)?, "a test")?;
-            Ok(match feature.kind {
-                FeatureKind::Number | FeatureKind::Sparse { .. } => FeatureColumn::Numbers(values),
-                FeatureKind::OneHot { .. } => FeatureColumn::Codes(UInt32Array::from_iter(
-                    values.iter().map(|value| value.map(|value| value as u32)),
-                )),
-            })
-        });
-        Ok(FeatureBatch { rows: batch.rows(), columns: columns.collect::<sluice_core::Result<_>>()? })
-    }
-}
-
-fn table(columns: Vec<(&str, Vec<f64>)>) -> RecordBatch {
-    RecordBatch::try_from_iter(
-        columns.into_iter().map(|(name, values)| (name, Arc::new(Float64Array::from(values)) as ArrayRef)),
-    )
-    .unwrap()
+fn ridge(penalty: impl Into<RidgeOptions>) -> LinearOptions {
+    (&penalty.into()).into()
 }
 
 const FEATURES: [&str; 10] = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"];
@@ -146,7 +100,7 @@ fn the_three_ways_agree() {
     let columns = TrainingColumns::from("y");
     let data = data(&source, &transform, &columns);
     let solved = |design: Design, method: &str| {
-        let fitted = solve(data, &0.25.into(), design, &execution).unwrap();
+        let fitted = solve(data, &ridge(0.25), design, &execution).unwrap();
         assert_eq!(fitted.method, method);
         only(fitted)
     };
@@ -188,10 +142,10 @@ fn ill_conditioned_columns_get_a_second_scan() {
     let execution = Execution::with_threads(2);
     let columns = TrainingColumns::from("y");
     let data = data(&source, &transform, &columns);
-    let found = solve(data, &0.0.into(), Design::blocked(data, 1).unwrap(), &execution).unwrap();
+    let found = solve(data, &ridge(0.0), Design::blocked(data, 1).unwrap(), &execution).unwrap();
     assert_eq!(found.method, "exact");
     let found = only(found);
-    let expected = only(solve(data, &0.0.into(), Design::new(data, 1).unwrap(), &execution).unwrap());
+    let expected = only(solve(data, &ridge(0.0), Design::new(data, 1).unwrap(), &execution).unwrap());
     for (found, expected) in found.solution.coefficients.iter().zip(&expected.solution.coefficients) {
         assert!(log_relative_error(*found, *expected) > 9.0, "{found} {expected}");
     }
@@ -216,8 +170,8 @@ fn bad_rows_are_named() {
     let constant = message(vec![1.0, 2.0, 3.0, 5.0], vec![7.5; 4]);
     assert!(constant.starts_with("label `y` is 7.5 in all 4 training rows"), "{constant}");
     assert!(message(vec![], vec![]).starts_with("there are no training rows"));
-    assert!(RidgeOptions::from(-1.0).check().is_err());
-    assert!(RidgeOptions::from(f64::NAN).check().is_err());
+    assert!(ridge(-1.0).check().is_err());
+    assert!(ridge(f64::NAN).check().is_err());
 }
 
 /// The table with a stored row hash: the position.
@@ -234,7 +188,7 @@ fn numbered(table: &RecordBatch) -> RecordBatch {
 }
 
 fn searched(alphas: &[f64], folds: u32) -> PenaltySearch {
-    PenaltySearch { grid: Grid::Values(alphas.to_vec()), folds }
+    PenaltySearch { grid: Grid::Values(alphas.to_vec()), folds, rule: Rule::Best }
 }
 
 fn fit(source: &MemorySource, features: &[&str], label: &str, alpha: Penalty, threads: usize) -> LinearModel {
@@ -308,7 +262,7 @@ fn cross_validated(
     let data = data(source, &transform, &columns);
     let execution = Execution::with_threads(2);
     let fitted =
-        solve(data, &Penalty::Searched(search.clone()), form(data, search.folds), &execution).unwrap();
+        solve(data, &ridge(Penalty::Searched(search.clone())), form(data, search.folds), &execution).unwrap();
     assert_eq!(fitted.method, method);
     let mut solved = only(fitted);
     let record = solved.cross_validation.take().unwrap();
@@ -403,7 +357,7 @@ fn rows_of_one_key_are_in_one_fold_and_empty_folds_are_told() {
     assert_eq!(error.kind().exit_code(), 2);
     let message = error.to_string();
     assert!(message.starts_with("fold ") && message.contains("of 50 in the cross-validation"), "{message}");
-    let hint = "lower `ridge.alpha.folds`: there are 60 training rows, and those of one key are in one fold";
+    let hint = "lower `alpha.folds`: there are 60 training rows, and those of one key are in one fold";
     assert_eq!(error.hint().unwrap(), hint);
     // Without an identity, all columns are the key.
     let options = RidgeOptions::from(Penalty::Searched(searched(&[0.1, 1.0], 2)));
@@ -572,10 +526,10 @@ fn weights_count_rows_and_further_labels_are_models_of_their_own() {
             if is_exact { Ok(Design::exact(data, folds)) } else { Design::blocked(data, folds) }
         };
         let together = data(&source, &transform, &both);
-        let together = solve(together, &0.3.into(), form(together, 1).unwrap(), &execution).unwrap();
+        let together = solve(together, &ridge(0.3), form(together, 1).unwrap(), &execution).unwrap();
         let columns = TrainingColumns::from("z");
         let alone = data(&source, &transform, &columns);
-        let alone = solve(alone, &0.3.into(), form(alone, 1).unwrap(), &execution).unwrap();
+        let alone = solve(alone, &ridge(0.3), form(alone, 1).unwrap(), &execution).unwrap();
         for (found, expected) in
             together.targets[1].solution.coefficients.iter().zip(&alone.targets[0].solution.coefficients)
         {
