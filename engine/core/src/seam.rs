@@ -5,6 +5,7 @@ use std::ops::Range;
 use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
 
+use crate::affine::BeforeAffine;
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::features::{FeatureBatch, FeatureSpace};
@@ -206,6 +207,11 @@ pub trait BatchTransform: Send + Sync {
     /// # Errors
     /// When a column has a type that the fitted transform cannot take.
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch>;
+
+    /// The transform taken apart where it can be: what comes before the affine maps that its numbers end in, and these.
+    fn before_affine(&self) -> Option<BeforeAffine> {
+        None
+    }
 }
 
 /// A model together with its transform. Its features are its predictions, that of the label first.

@@ -2,7 +2,8 @@
 //!
 //! - [`data`] says what a fit reads, [`spec`] which model is wanted; [`fit`] fits it;
 //! - [`model`] is the fitted model, which predicts from a `FeatureBatch`;
-//! - [`design`] gathers what the solvers need of the transformed rows, together or fold by fold;
+//! - [`design`] gathers what the solvers need of the transformed rows, together or fold by fold; [`gather`] says where that
+//!   comes from when it is not a scan;
 //! - [`solve`] solves, pure and free of Arrow;
 //! - [`ridge`] joins them to a family of models.
 //!
@@ -12,6 +13,7 @@
 pub mod data;
 pub mod design;
 pub mod error;
+pub mod gather;
 pub mod model;
 pub mod ridge;
 pub mod solve;
@@ -19,6 +21,7 @@ pub mod spec;
 
 pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
-pub use model::{Coefficient, LinearModel, Link, Output};
-pub use ridge::{CrossValidation, Penalty, PenaltySearch, RidgeOptions, fit_ridge};
-pub use spec::{ModelSpec, fit};
+pub use gather::{Gather, Scans};
+pub use model::{Coefficient, LinearModel, Link, Output, StartValues};
+pub use ridge::{CrossValidation, Penalty, PenaltySearch, RidgeOptions, fit_ridge, fit_ridge_from};
+pub use spec::{FitOptions, ModelSpec, fit, fit_with};

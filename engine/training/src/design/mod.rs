@@ -1,20 +1,25 @@
 //! What least squares needs of the rows, gathered in one scan of the transformed data.
 //!
 //! Three forms, chosen before the scan from the plan alone (design decision 5): small data are kept whole and
-//! solved in double-double; larger data become a blocked Gram matrix about a shift taken from the first rows;
-//! and where that turns out ill-conditioned, one more scan takes the sums in double-double.
+//! solved in double-double; larger data become a blocked Gram matrix, in each split about a shift taken from its
+//! first rows, so that the sums of a span are the same in every window; and where that turns out ill-conditioned, one
+//! more scan takes the sums in double-double.
+//!
+//! Rows are gathered before the affine maps that a transform ends in, which [`affine`] applies afterwards.
 //!
 //! [`Design`] gathers, of all rows together or apart for each fold of a cross-validation; [`rows`] hands out what it
-//! adds up.
+//! adds up; [`stored`] checks what was read from a file.
 
+pub(crate) mod affine;
 pub(crate) mod rows;
+mod stored;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use sluice_core::accumulator::{Accumulator, Input};
-use sluice_core::batch::{Batch, Inputs, RowIdentity};
+use sluice_core::batch::{Inputs, RowIdentity};
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::folds::fold_of;
@@ -26,6 +31,7 @@ use crate::data::TrainingData;
 use crate::error::TrainingError;
 use crate::solve::{Normal, Packed, PreparedRows, Rows};
 
+use affine::ColumnMaps;
 use rows::{Block, Responses, shift_and_scale};
 
 /// Rows up to which data are kept whole.
@@ -37,9 +43,6 @@ const WHOLE_PRODUCTS: u64 = 1 << 31;
 /// More columns than this are refused before a row is read: the matrix of their products alone would take more than
 /// 4 GiB, once per thread.
 pub const MAX_COLUMNS: usize = 32_768;
-
-/// Rows that the shift and scale of the Gram matrix are taken from.
-const SHIFT_ROWS: usize = 4096;
 
 /// The name of the transform among the inputs.
 pub(crate) const FEATURES: &str = "features";
@@ -61,11 +64,23 @@ pub enum Gathered {
     Summed(Vec<Sums>),
 }
 
+/// In which form rows are gathered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// All rows.
+    Whole,
+    /// Gram matrices from blocks in `f64`.
+    Blocked,
+    /// Centred sums in double-double.
+    Exact,
+}
+
 /// The sums of some rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Sums {
-    /// Their Gram matrix, the labels last.
-    Blocked(Gram),
+    /// Their Gram matrix, the labels last; none before the first row, which decides shift and scale.
+    Blocked(Option<Gram>),
     /// Their centred sums in double-double, the last label as the label, labels before it as features.
     Exact(Option<Normal>),
 }
@@ -131,7 +146,7 @@ impl Sums {
     /// The same form, no rows.
     fn empty(&self) -> Self {
         match self {
-            Self::Blocked(gram) => Self::Blocked(gram.empty()),
+            Self::Blocked(_) => Self::Blocked(None),
             Self::Exact(_) => Self::Exact(None),
         }
     }
@@ -139,8 +154,16 @@ impl Sums {
     /// Adds rows of `columns` features and labels.
     fn update(&mut self, block: Block<'_>, columns: usize) -> Result<()> {
         match self {
-            Self::Blocked(gram) => gram.update(block.rows, block.weights),
-            Self::Exact(_) if block.rows.is_empty() => {}
+            _ if block.rows.is_empty() => {}
+            Self::Blocked(Some(gram)) => gram.update(block.rows, block.weights),
+            Self::Blocked(gram) => {
+                let (shift, scale) = shift_and_scale(block.rows, columns);
+                // The two vectors have one length by construction, which is all that can be wrong.
+                let first = Gram::new(shift, scale);
+                let mut first = first.map_err(|error| CommonError::Internal(error.to_string()))?;
+                first.update(block.rows, block.weights);
+                *gram = Some(first);
+            }
             Self::Exact(normal) => join(normal, exact_sums(block, columns)?),
         }
         Ok(())
@@ -149,7 +172,8 @@ impl Sums {
     /// Adds the sums of later rows.
     fn merge(&mut self, later: Self) {
         match (self, later) {
-            (Self::Blocked(gram), Self::Blocked(later)) => gram.merge(later),
+            (Self::Blocked(Some(gram)), Self::Blocked(Some(later))) => gram.merge(later),
+            (Self::Blocked(gram), Self::Blocked(Some(later))) => *gram = Some(later),
             (Self::Exact(normal), Self::Exact(Some(later))) => join(normal, later),
             // States of one scan have one form; an empty exact one adds nothing.
             _ => {}
@@ -164,7 +188,7 @@ impl Sums {
     /// The centred problem, the last label as the label; none without rows.
     pub(crate) fn normal(self) -> Option<Normal> {
         match self {
-            Self::Blocked(gram) => normal_of(&gram),
+            Self::Blocked(gram) => gram.as_ref().and_then(normal_of),
             Self::Exact(normal) => normal,
         }
     }
@@ -172,7 +196,7 @@ impl Sums {
     /// Bytes held beside the value itself.
     fn size_bytes(&self) -> usize {
         match self {
-            Self::Blocked(gram) => gram.size_bytes(),
+            Self::Blocked(gram) => gram.as_ref().map_or(0, Gram::size_bytes),
             Self::Exact(normal) => normal.as_ref().map_or(0, |normal| size_of_val(normal.cross.entries())),
         }
     }
@@ -190,6 +214,16 @@ impl Gathered {
     /// Rows to be kept, none yet.
     fn whole() -> Self {
         Self::Whole { rows: WholeRows::default(), fold_of_row: Vec::new() }
+    }
+
+    /// The form.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self {
+            Self::Whole { .. } => Form::Whole,
+            Self::Summed(sums) if sums.iter().any(Sums::is_exact) => Form::Exact,
+            Self::Summed(_) => Form::Blocked,
+        }
     }
 }
 
@@ -224,14 +258,10 @@ impl Design {
     /// The form that suits the source: whole where it is small, else blocked; in one fold or several.
     ///
     /// # Errors
-    /// [`TrainingError::TooManyColumns`], and what reading the first rows meets.
+    /// [`TrainingError::TooManyColumns`].
     pub fn new(data: TrainingData<'_>, folds: u32) -> Result<Self> {
         let rows = data.source.plan().rows();
-        let columns = data.transform.space().width();
-        if columns > MAX_COLUMNS {
-            return Err(TrainingError::TooManyColumns { columns, limit: MAX_COLUMNS }.into());
-        }
-        let width = columns as u64;
+        let width = width_of(data)? as u64;
         let products = rows.saturating_mul(width.saturating_mul(width));
         if rows <= WHOLE_ROWS && products <= WHOLE_PRODUCTS {
             return Ok(Self::with(data, folds, Gathered::whole()));
@@ -239,34 +269,13 @@ impl Design {
         Self::blocked(data, folds)
     }
 
-    /// The blocked form, with shift and scale from the first rows of the listing.
+    /// The blocked form.
     ///
     /// # Errors
-    /// What reading the first rows meets.
+    /// [`TrainingError::TooManyColumns`].
     pub fn blocked(data: TrainingData<'_>, folds: u32) -> Result<Self> {
-        let TrainingData { source, transform, columns } = data;
-        let responses = columns.responses();
-        let plan = source.plan();
-        let needed = transform.inputs();
-        let is_needed = |name: &str| {
-            needed.iter().any(|input| input == name) || responses.columns().any(|column| column == name)
-        };
-        let read: Vec<usize> =
-            (0..plan.columns.len()).filter(|index| is_needed(&plan.columns[*index].name)).collect();
-        let width = transform.space().width() + responses.labels.len();
-        let mut head = Vec::new();
-        for batch in source.head(&read, SHIFT_ROWS)? {
-            let batch = Batch::new(&batch);
-            let features = transform.apply(&batch)?;
-            responses.each_block(&batch, &features, transform.space(), |block, _| {
-                head.extend_from_slice(block.rows);
-                Ok(())
-            })?;
-        }
-        let (shift, scale) = shift_and_scale(&head, width);
-        // The two vectors have one length by construction, which is all that can be wrong.
-        let gram = Gram::new(shift, scale).map_err(|error| CommonError::Internal(error.to_string()))?;
-        Ok(Self::summed(data, folds, &Sums::Blocked(gram)))
+        let _ = width_of(data)?;
+        Ok(Self::summed(data, folds, &Sums::Blocked(None)))
     }
 
     /// The exact form, for a second scan.
@@ -283,7 +292,28 @@ impl Design {
         let width = data.transform.space().width();
         let responses = data.columns.responses();
         let identity = (folds > 1).then(|| data.identity());
-        Self { transform: Some(Arc::clone(data.transform)), identity, width, responses, folds, gathered }
+        let (transform, _) = ColumnMaps::of(data.transform);
+        Self { transform: Some(transform), identity, width, responses, folds, gathered }
+    }
+
+    /// The columns that are predicted.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.responses.labels
+    }
+
+    /// Whether this is what `asked` would have gathered, or the same more exactly.
+    #[must_use]
+    pub fn is_for(&self, asked: &Self) -> bool {
+        let is_form =
+            self.form() == asked.form() || (self.form(), asked.form()) == (Form::Exact, Form::Blocked);
+        is_form && self.has_columns_of(asked)
+    }
+
+    /// The form in which it gathers.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.gathered.form()
     }
 
     /// Columns of the design matrix, the labels not counted.
@@ -291,6 +321,15 @@ impl Design {
     pub fn width(&self) -> usize {
         self.width
     }
+}
+
+/// The columns of the design matrix, if they are not too many.
+fn width_of(data: TrainingData<'_>) -> Result<usize, TrainingError> {
+    let columns = data.transform.space().width();
+    if columns > MAX_COLUMNS {
+        return Err(TrainingError::TooManyColumns { columns, limit: MAX_COLUMNS });
+    }
+    Ok(columns)
 }
 
 /// Adds rows to the sums of their folds, some at a time.
@@ -386,6 +425,7 @@ impl Accumulator for Design {
     }
 
     fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {
+        self.check_alike(&later)?;
         match (&mut self.gathered, later.gathered) {
             (
                 Gathered::Whole { rows, fold_of_row },

@@ -12,15 +12,15 @@ mod penalty;
 
 use serde::{Deserialize, Serialize};
 
-use sluice_core::accumulator::Accumulator as _;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
-use sluice_core::fold::fold;
 use sluice_core::options::OptionsError;
 
 use crate::data::TrainingData;
+use crate::design::affine::ColumnMaps;
 use crate::design::{Design, Gathered, Sums, WholeRows};
 use crate::error::TrainingError;
+use crate::gather::{Gather, Scans};
 use crate::model::{Coefficient, LinearModel, Link, Output};
 use crate::solve::{Normal, PreparedRows, RidgeSolution, ridge};
 
@@ -73,9 +73,22 @@ pub fn fit_ridge(
     execution: &Execution,
 ) -> Result<LinearModel> {
     options.check()?;
-    let fitted = solve(data, &options.alpha, Design::new(data, options.alpha.folds())?, execution)?;
-    execution.progress.end();
-    model(fitted, data)
+    model(solve(data, &options.alpha, Design::new(data, options.alpha.folds())?, execution)?, data)
+}
+
+/// Fits a ridge regression from sums that may have been gathered elsewhere.
+///
+/// # Errors
+/// As [`fit_ridge`], and what gathering meets.
+pub fn fit_ridge_from(
+    data: TrainingData<'_>,
+    options: &RidgeOptions,
+    gather: &mut dyn Gather,
+    execution: &Execution,
+) -> Result<LinearModel> {
+    options.check()?;
+    let design = Design::new(data, options.alpha.folds())?;
+    model(solve_from(data, &options.alpha, (design, gather), execution)?, data)
 }
 
 /// What came of the rows.
@@ -95,12 +108,22 @@ struct Solved {
     cross_validation: Option<CrossValidation>,
 }
 
+/// Solves from scans of the rows.
 fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &Execution) -> Result<Fitted> {
+    solve_from(data, penalty, (design, &mut Scans { data, execution }), execution)
+}
+
+fn solve_from(
+    data: TrainingData<'_>,
+    penalty: &Penalty,
+    (design, gather): (Design, &mut dyn Gather),
+    execution: &Execution,
+) -> Result<Fitted> {
     let width = design.width();
-    // An ill-conditioned matrix takes one more scan, which is a phase of its own.
-    execution.progress.begin("train", data.source.plan().extent());
-    match fold(data.source, &design, execution)?.accumulator.finish() {
-        Gathered::Whole { rows, fold_of_row } => {
+    let (_, maps) = ColumnMaps::of(data.transform);
+    match gather.gather(&design)? {
+        Gathered::Whole { mut rows, fold_of_row } => {
+            maps.apply_to_rows(&mut rows, width + data.columns.labels().count());
             let targets = each_target(data, |target| {
                 let rows = (&rows, fold_of_row.as_slice());
                 solve_whole(data, penalty, rows, (width, target), execution)
@@ -109,7 +132,8 @@ fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &
         }
         Gathered::Summed(sums) => {
             let is_exact = sums.iter().all(Sums::is_exact);
-            let sums = complete(sums.into_iter().map(Sums::normal).collect(), data)?;
+            let mut sums = complete(sums.into_iter().map(Sums::normal).collect(), data)?;
+            sums.iter_mut().for_each(|sums| maps.apply_to_sums(sums));
             let solved = each_target(data, |target| {
                 let folds = Folds::new(data, penalty, &sums, (width, target));
                 solve_sums(data, &folds, label(data, target), is_exact, execution)
@@ -117,7 +141,10 @@ fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &
             match solved.into_iter().collect::<Option<Vec<_>>>() {
                 Some(targets) => Ok(Fitted { method: if is_exact { "exact" } else { "blocked" }, targets }),
                 // Columns that look dependent in f64 may be told apart in double-double.
-                None => solve(data, penalty, Design::exact(data, penalty.folds()), execution),
+                None => {
+                    let design = Design::exact(data, penalty.folds());
+                    solve_from(data, penalty, (design, gather), execution)
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use sluice_core::affine::BeforeAffine;
 use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::error::Result;
 use sluice_core::features::{FeatureBatch, FeatureSpace};
@@ -47,5 +48,10 @@ impl BatchTransform for OfTrainingRows {
 
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
         self.transform.feature_batch(batch, Some(&batch.hash(&self.identity)?))
+    }
+
+    fn before_affine(&self) -> Option<BeforeAffine> {
+        let (transform, maps) = self.transform.split_affine();
+        Some(BeforeAffine { transform: Self::of(&transform), maps })
     }
 }
