@@ -36,5 +36,6 @@ mod tables;
 mod target_mean;
 mod taxi;
 mod tfdv_files;
+mod train_states;
 mod transform;
 mod validate;

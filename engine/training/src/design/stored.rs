@@ -34,7 +34,8 @@ impl Design {
                         .as_ref()
                         .is_none_or(|normal| normal.features() + 1 == columns && normal.check().is_ok()),
                 };
-                sums.len() == self.folds as usize && sums.iter().all(of_columns)
+                let are_alike = sums.windows(2).all(|pair| pair[0].is_exact() == pair[1].is_exact());
+                sums.len() == self.folds as usize && are_alike && sums.iter().all(of_columns)
             }
         }
     }
@@ -48,5 +49,54 @@ impl Design {
     /// Whether features, labels and folds are the same.
     pub(super) fn has_columns_of(&self, other: &Self) -> bool {
         self.width == other.width && self.responses == other.responses && self.folds == other.folds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(folds: u32, gathered: &Value) -> Result<(), TrainingError> {
+        let responses = json!({ "labels": ["y"], "weight": null });
+        let design = json!({ "width": 1, "responses": responses, "folds": folds, "gathered": gathered });
+        serde_json::from_value::<Design>(design).unwrap().check()
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let whole = |cells: &[f64], weights: Value, folds: &[u32]| json!({ "Whole": { "rows": { "cells": cells, "weights": weights }, "fold_of_row": folds } });
+        let cells = [1.0, 2.0, 3.0, 4.0];
+        assert!(check(1, &whole(&cells, Value::Null, &[])).is_ok());
+        assert!(check(2, &whole(&cells, json!([1.0, 2.0]), &[0, 1])).is_ok());
+        assert!(check(1, &whole(&cells[1..], Value::Null, &[])).is_err());
+        assert!(check(1, &whole(&cells, json!([1.0]), &[])).is_err());
+        assert!(check(2, &whole(&cells, Value::Null, &[0])).is_err());
+        assert!(check(0, &whole(&[], Value::Null, &[])).is_err());
+        assert!(check(2, &json!({ "Summed": [{ "Exact": null }, { "Exact": null }] })).is_ok());
+        assert!(check(2, &json!({ "Summed": [{ "Blocked": null }, { "Exact": null }] })).is_err());
+        assert!(check(1, &json!({ "Summed": [] })).is_err());
+        let gram = |width: usize| {
+            let gram = sluice_summaries::gram::Gram::new(vec![0.0; width], vec![1.0; width]).unwrap();
+            json!({ "Summed": [{ "Blocked": serde_json::to_value(gram).unwrap() }] })
+        };
+        assert!(check(1, &gram(2)).is_ok());
+        assert!(check(1, &gram(3)).is_err());
+    }
+
+    #[test]
+    fn other_sums_are_not_joined() {
+        let of = |width: usize, form: &Value| {
+            let responses = json!({ "labels": ["y"], "weight": null });
+            let design = json!({ "width": width, "responses": responses, "folds": 1, "gathered": form });
+            serde_json::from_value::<Design>(design).unwrap()
+        };
+        let (blocked, exact) =
+            (json!({ "Summed": [{ "Blocked": null }] }), json!({ "Summed": [{ "Exact": null }] }));
+        assert!(of(1, &blocked).check_alike(&of(1, &blocked)).is_ok());
+        assert!(of(1, &blocked).check_alike(&of(2, &blocked)).is_err());
+        assert!(of(1, &blocked).check_alike(&of(1, &exact)).is_err());
+        assert!(of(1, &exact).is_for(&of(1, &blocked)) && !of(1, &blocked).is_for(&of(1, &exact)));
     }
 }

@@ -49,3 +49,41 @@ impl Output {
         StartValues { intercept: self.intercept, coefficients: coefficients.collect() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> LinearModel {
+        serde_json::from_value(serde_json::json!({
+            "family": "poisson", "label": "y", "label_mean": 1.0, "link": "identity", "method": "whole", "rows": 3,
+            "outputs": [{
+                "target": "y", "alpha": 0.0, "intercept": 0.5,
+                "coefficients": [{ "column": "a", "value": 2.0 }, { "column": "b", "value": -1.0 }],
+                "diagnostics": {
+                    "alpha": 0.0, "rows": 3, "rank": 2, "constant": [], "aliased": [], "condition": 1.0,
+                    "effective_degrees": 3.0, "residual_square": 0.0, "label_square": 1.0,
+                    "residual_variance": null, "standard_errors": null, "intercept_standard_error": null,
+                    "method": "double_double", "refinements": 0,
+                },
+            }],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn coefficients_are_found_by_name_and_another_model_is_refused() {
+        let columns = ["b", "c"].map(str::to_owned);
+        let start = model().start_values("poisson", &["y"], &columns).unwrap();
+        assert_eq!(start, [StartValues { intercept: 0.5, coefficients: vec![-1.0, 0.0] }]);
+        let refused = |family: &str, targets: &[&str]| {
+            model().start_values(family, targets, &columns).unwrap_err().to_string()
+        };
+        let message = "the model to start from is of family `poisson`, not of `gamma`";
+        assert_eq!(refused("gamma", &["y"]), message);
+        assert_eq!(
+            refused("poisson", &["y", "z"]),
+            "the model to start from is of label `y`, not of `y`, `z`"
+        );
+    }
+}
