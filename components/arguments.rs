@@ -87,23 +87,18 @@ pub(crate) enum Component {
 impl Component {
     /// How much memory the command may take, if it reads rows.
     pub(crate) fn memory(&self) -> Option<MemoryLimit> {
-        if let Self::Transform(arguments) = self {
-            return arguments.memory();
-        }
         let argument = match self {
+            Self::Transform(arguments) => return arguments.memory(),
+            Self::Train(arguments) => return arguments.memory(),
             Self::Run(arguments) => &arguments.memory,
             Self::Ingest(arguments) => &arguments.memory,
             Self::Statistics(arguments) => &arguments.memory,
             Self::Validate(arguments) => &arguments.memory,
-            Self::Train(arguments) => &arguments.memory,
             Self::Evaluate(arguments) => &arguments.memory,
             Self::Predict(arguments) => &arguments.memory,
-            Self::Check(_)
-            | Self::Schema(_)
-            | Self::Transform(_)
-            | Self::Push(_)
-            | Self::Components(_)
-            | Self::Datasets(_) => return None,
+            Self::Check(_) | Self::Schema(_) | Self::Push(_) | Self::Components(_) | Self::Datasets(_) => {
+                return None;
+            }
         };
         argument.limit()
     }

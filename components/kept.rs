@@ -13,8 +13,8 @@ use crate::session::Session;
 /// Where states of spans are kept.
 #[derive(Debug, Args)]
 pub(crate) struct KeepStateArgument {
-    /// Keep the state of every span in this folder, for `merge` and for the next time: a span of a data set whose state is
-    /// there already is not read. The result is the same bytes.
+    /// Keep the state of every span in this folder for the next time (and, of statistics and transforms, for `merge`): a
+    /// span of a data set whose state is there already is not read. The result is the same bytes.
     #[arg(long, value_name = "FOLDER", conflicts_with = "partial")]
     keep_state: Option<PathBuf>,
 }

@@ -37,5 +37,6 @@ mod tables;
 mod target_mean;
 mod taxi;
 mod tfdv_files;
+mod train_states;
 mod transform;
 mod validate;

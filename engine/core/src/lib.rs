@@ -11,6 +11,7 @@
 //! and in the small traits of [`seam`].
 
 pub mod accumulator;
+pub mod affine;
 pub mod artifact;
 pub mod batch;
 pub mod column;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
 
+use crate::affine::BeforeAffine;
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::features::{ExactFeatures, FeatureBatch, FeatureSpace};
@@ -219,6 +220,11 @@ pub trait BatchTransform: Send + Sync {
     /// As [`BatchTransform::apply`].
     fn apply_exact(&self, batch: &Batch) -> Result<ExactFeatures> {
         Ok(ExactFeatures { features: self.apply(batch)?, remainders: Vec::new() })
+    }
+
+    /// The transform taken apart where it can be: what comes before the affine maps that its numbers end in, and these.
+    fn before_affine(&self) -> Option<BeforeAffine> {
+        None
     }
 }
 

@@ -212,6 +212,30 @@ pub enum TrainingError {
         /// Rows of all folds.
         rows: u64,
     },
+    /// States of different things.
+    #[error("the sums are of other features, labels or folds, or of another form")]
+    OtherSums,
+    /// A state that cannot have been written so.
+    #[error("the sums contradict one another")]
+    StateContradictory,
+    /// A model to start from where there is nothing to start.
+    #[error(
+        "`{family}` is solved at once from sums over the rows, so that there is nothing to start from a model"
+    )]
+    NoStart {
+        /// The family that is fitted.
+        family: &'static str,
+    },
+    /// A model to start from that is of something else.
+    #[error("the model to start from is of {what} `{found}`, not of `{expected}`")]
+    OtherStart {
+        /// `family` or `label`.
+        what: &'static str,
+        /// That of the model to start from.
+        found: String,
+        /// That of the model to be fitted.
+        expected: String,
+    },
     /// The linear system could not be solved; `features` name its columns.
     #[error("the regression has no solution in numbers{}", at_feature(.features, .source))]
     Solve {
@@ -238,6 +262,9 @@ impl sluice_core::Diagnostic for TrainingError {
             Self::FoldEmpty { .. }
             | Self::TargetRole { .. }
             | Self::TargetLeaks { .. }
+            | Self::OtherSums
+            | Self::NoStart { .. }
+            | Self::OtherStart { .. }
             | Self::TooManyColumns { .. }
             | Self::Solve {
                 source:
@@ -281,6 +308,12 @@ impl sluice_core::Diagnostic for TrainingError {
             Self::FoldEmpty { rows, .. } => Some(format!(
                 "lower `alpha.folds`: there are {rows} training rows, and those of one key are in one fold"
             )),
+            Self::OtherSums => Some("make all states with the same transform, label, targets, weight and folds".into()),
+            Self::StateContradictory => Some("make the state again".into()),
+            Self::NoStart { .. } => Some("leave `--warm-start` out".into()),
+            Self::OtherStart { .. } => {
+                Some("start from a model of the same family that predicts the same columns".into())
+            }
             Self::Solve { source: SolveError::PenaltyTooSmall { smallest, .. }, .. } => {
                 Some(format!("raise alpha to {smallest:e} or more, or drop the column"))
             }

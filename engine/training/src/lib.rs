@@ -2,7 +2,8 @@
 //!
 //! - [`data`] says what a fit reads, [`spec`] which model is wanted; [`fit`] fits it;
 //! - [`model`] is the fitted model, which predicts from a `FeatureBatch`;
-//! - [`design`] gathers what the solvers need of the transformed rows, together or fold by fold;
+//! - [`design`] gathers what the solvers need of the transformed rows, together or fold by fold; [`gather`] says where that
+//!   comes from when it is not a scan;
 //! - [`solve`] solves, pure and free of Arrow;
 //! - [`wide`] solves designs that are too wide for sums of products, scan by scan;
 //! - [`least_squares`] joins them to a family of models;
@@ -16,6 +17,7 @@ pub mod calibration;
 pub mod data;
 pub mod design;
 pub mod error;
+pub mod gather;
 pub mod interop;
 pub mod least_squares;
 pub mod model;
@@ -27,9 +29,10 @@ pub mod wide;
 
 pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
+pub use gather::{Gather, Scans};
 pub use least_squares::{
     CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio, Penalty,
-    PenaltySearch, RidgeOptions, fit_gathered, fit_linear, fit_ridge,
+    PenaltySearch, RidgeOptions, fit_gathered, fit_linear, fit_linear_from, fit_ridge,
 };
-pub use model::{Coefficient, LinearModel, Link, Output};
-pub use spec::{ModelSpec, fit};
+pub use model::{Coefficient, LinearModel, Link, Output, StartValues};
+pub use spec::{FitOptions, ModelSpec, fit, fit_with};

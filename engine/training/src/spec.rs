@@ -7,9 +7,11 @@ use sluice_core::execution::Execution;
 use sluice_core::options::OptionsError;
 
 use crate::data::TrainingData;
+use crate::error::TrainingError;
+use crate::gather::{Gather, Scans};
 use crate::model::LinearModel;
 use crate::least_squares::{
-    ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, RidgeOptions, fit_linear,
+    ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, RidgeOptions, fit_linear_from,
 };
 
 /// The model; exactly one.
@@ -38,6 +40,25 @@ impl ModelSpec {
         }
     }
 
+    /// The family, as the options name it.
+    #[must_use]
+    pub fn family(&self) -> &'static str {
+        self.linear().family.name()
+    }
+
+    /// The folds that sums over the rows are gathered in, for a model that is solved from them alone; none for a model
+    /// that reads the rows again and again.
+    #[must_use]
+    pub fn folds(&self) -> Option<u32> {
+        Some(self.linear().alpha.folds())
+    }
+
+    /// Whether it is fitted by iterations, which another model can be the start of.
+    #[must_use]
+    pub fn is_iterated(&self) -> bool {
+        self.folds().is_none()
+    }
+
     /// # Errors
     /// [`OptionsError`] for an option out of its range.
     pub fn check(&self) -> Result<(), OptionsError> {
@@ -56,11 +77,49 @@ impl ModelSpec {
     }
 }
 
+/// What a fit may begin with, beside the rows.
+#[derive(Default)]
+pub struct FitOptions<'a> {
+    /// Where the sums come from, for a model that is solved from sums; from a scan of the rows without.
+    pub gather: Option<&'a mut dyn Gather>,
+    /// The model that an iteration starts from.
+    pub start: Option<&'a LinearModel>,
+}
+
+impl std::fmt::Debug for FitOptions<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("FitOptions")
+            .field("gather", &self.gather.is_some())
+            .field("start", &self.start)
+            .finish()
+    }
+}
+
 /// Fits the model that `spec` asks for.
 ///
 /// # Errors
-/// Options out of their range; [`TrainingError`](crate::TrainingError) for what the data make impossible, with file
-/// and row where there is one.
+/// As [`fit_with`].
 pub fn fit(spec: &ModelSpec, data: TrainingData<'_>, execution: &Execution) -> Result<LinearModel> {
-    fit_linear(data, &spec.linear(), execution)
+    fit_with(spec, data, FitOptions::default(), execution)
+}
+
+/// Fits the model that `spec` asks for, with what there is to begin with.
+///
+/// # Errors
+/// Options out of their range; [`TrainingError`] for what the data make impossible, with file and row where there is one,
+/// and for a start that the model has no use for.
+pub fn fit_with(
+    spec: &ModelSpec,
+    data: TrainingData<'_>,
+    options: FitOptions<'_>,
+    execution: &Execution,
+) -> Result<LinearModel> {
+    if options.start.is_some() && !spec.is_iterated() {
+        return Err(TrainingError::NoStart { family: spec.family() }.into());
+    }
+    match options.gather {
+        Some(gather) => fit_linear_from(data, &spec.linear(), gather, execution),
+        None => fit_linear_from(data, &spec.linear(), &mut Scans { data, execution }, execution),
+    }
 }

@@ -14,6 +14,7 @@ use super::earlier::numbers;
 use super::step_name::StepName;
 use crate::key::KeyParts;
 use crate::step::state::STATE_KIND;
+use crate::step::train_state::TRAIN_STATE_KIND;
 use crate::step::transform_state::TRANSFORM_STATE_KIND;
 
 /// The artifacts of all runs, by step and key.
@@ -30,7 +31,7 @@ impl Store {
     /// Removes what killed runs have left of artifacts, whatever their keys; runs at work keep theirs.
     pub(super) fn sweep(&self) {
         let steps = StepName::ALL.into_iter().map(|step| step.folder().unwrap_or(step.name()));
-        for folder in steps.chain([STATE_KIND, TRANSFORM_STATE_KIND]) {
+        for folder in steps.chain([STATE_KIND, TRANSFORM_STATE_KIND, TRAIN_STATE_KIND]) {
             sweep_drafts(&self.root.join(folder));
         }
     }

@@ -145,6 +145,21 @@ impl<'a> Kept<'a> {
         Ok(Place { path: self.folder.join(name), key, rows })
     }
 
+    /// The folders of states of a part that are of other rows or options.
+    pub(super) fn others(&self, part: &Part) -> Vec<PathBuf> {
+        let Ok(place) = self.place(part) else { return Vec::new() };
+        let prefix = match part.span {
+            Some(span) => format!("span-{span}-{}-", self.subset),
+            None => format!("{}-", self.subset),
+        };
+        let is_other = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(&prefix) && *path != place.path
+        };
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(is_other).collect()
+    }
+
     pub(super) fn subset(&self) -> &'a str {
         self.subset
     }

@@ -13,6 +13,8 @@ pub mod statistics;
 mod statistics_files;
 pub mod together;
 pub mod train;
+mod train_kept;
+pub mod train_state;
 pub mod transform;
 pub mod transform_state;
 pub mod validate;

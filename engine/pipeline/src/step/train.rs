@@ -1,5 +1,6 @@
 //! Train: a model on the transformed training rows, packaged with its transform and some example rows.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -8,15 +9,21 @@ use sluice_core::artifact::Artifact;
 use sluice_core::batch::RowIdentity;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
+use sluice_core::fold::Missing;
 use sluice_core::plan::PlanOptions;
 use sluice_core::role::{Lineage, Roles};
 use sluice_core::seam::{BatchSource, BatchTransform};
 use sluice_delivery::onnx::OnnxMode;
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_ingest::Dataset;
-use sluice_training::{ModelSpec, TrainingColumns, TrainingData, TrainingError, fit};
+use sluice_training::{
+    FitOptions, LinearModel, ModelSpec, TrainingColumns, TrainingData, TrainingError, fit_with,
+};
 use sluice_transform::{OfTrainingRows, Transform};
 
+use crate::step::kept_states::Reading;
+use crate::step::train_kept::KeptGather;
+use crate::step::train_state::folds_of;
 use crate::step::{TRAIN, made_from};
 
 /// Rows that the package is tried on: the first are its examples, all go through its ONNX files.
@@ -31,21 +38,85 @@ pub struct TrainInputs<'a> {
     pub roles: &'a Roles,
     /// Whether the package holds ONNX files.
     pub onnx: OnnxMode,
+    /// Where the sums of spans are kept: a span whose sums are there is not read.
+    pub states: Option<&'a Path>,
+    /// A model that an iteration starts from.
+    pub start: Option<&'a LinearModel>,
 }
 
-/// Fits the model and writes its package.
+/// A model, and what fitting it has read.
+#[derive(Debug)]
+pub struct Trained {
+    /// Its package.
+    pub package: ModelPackage,
+    /// What was read.
+    pub reading: Reading,
+}
+
+/// Fits the model and writes its package. With a folder of states, spans whose sums are kept there are not read, and those
+/// of the others are kept there; the package is the same bytes.
 ///
 /// # Errors
-/// What fitting and writing meet.
+/// What fitting and writing meet; `TrainStateError` where states serve the model nothing.
 pub fn train(
     spec: &ModelSpec,
     dataset: &Dataset,
     inputs: TrainInputs<'_>,
     target: &Path,
     execution: &Execution,
-) -> Result<ModelPackage> {
+) -> Result<Trained> {
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
-    let TrainInputs { transform: (transform, transform_artifact), roles, onnx } = inputs;
+    let TrainInputs { transform: (transform, transform_artifact), roles, onnx, states, start } = inputs;
+    let columns = columns_of(spec, &source, roles)?;
+    check_features(spec, dataset, transform, roles)?;
+    // The rows of training are those of the transform: what it learnt of their labels they must not see.
+    let shared = OfTrainingRows::of(transform);
+    let data = TrainingData { source: &source, transform: &shared, columns: &columns };
+    let made_from =
+        made_from([("dataset", dataset.artifact().digest()), ("transform", transform_artifact.digest())]);
+    let publish = (transform, onnx, made_from, target);
+    let rows = |source: &dyn BatchSource| sample(source, transform);
+    let Some(folder) = states else {
+        let options = FitOptions { gather: None, start };
+        let package = fit_and_publish(spec, (data, options), rows, publish, execution)?;
+        let mut reading = Reading::default();
+        reading.add(&Missing::new(source.plan(), |_| false));
+        return Ok(Trained { package, reading });
+    };
+    let mut gather = KeptGather {
+        folder,
+        dataset,
+        source: &source,
+        transform,
+        columns: &columns,
+        folds: folds_of(spec)?,
+        execution,
+        reading: Reading::default(),
+    };
+    let options = FitOptions { gather: Some(&mut gather), start };
+    let package = fit_and_publish(spec, (data, options), rows, publish, execution)?;
+    Ok(Trained { package, reading: gather.reading })
+}
+
+/// Fits and writes the package; `rows` are the first ones, asked for when there is a model.
+pub(super) fn fit_and_publish(
+    spec: &ModelSpec,
+    (data, options): (TrainingData<'_>, FitOptions<'_>),
+    rows: impl FnOnce(&dyn BatchSource) -> Result<RecordBatch>,
+    (transform, onnx, made_from, target): (&Transform, OnnxMode, BTreeMap<String, String>, &Path),
+    execution: &Execution,
+) -> Result<ModelPackage> {
+    let model = fit_with(spec, data, options, execution)?;
+    let parts = PackageParts { transform: transform.clone(), model };
+    parts.publish(&rows(data.source)?, onnx, made_from, target)
+}
+
+/// The columns that a fit reads beside the features, all of which must be there.
+pub(super) fn columns_of(
+    spec: &ModelSpec,
+    source: &dyn BatchSource,
+    roles: &Roles,
+) -> Result<TrainingColumns> {
     let columns = TrainingColumns {
         label: roles.label.clone().unwrap_or_default(),
         further_labels: spec.targets().to_vec(),
@@ -57,21 +128,25 @@ pub fn train(
         .map(|label| (label, "label"))
         .chain(columns.weight.iter().map(|weight| (weight.as_str(), "weight")))
     {
-        check_column(&source, column, role)?;
+        check_column(source, column, role)?;
     }
+    Ok(columns)
+}
+
+/// Refuses targets that the features of a transform of the data set know.
+///
+/// # Errors
+/// As [`check_targets`].
+pub(super) fn check_features(
+    spec: &ModelSpec,
+    dataset: &Dataset,
+    transform: &Transform,
+    roles: &Roles,
+) -> Result<()> {
     let features = &transform.space().features;
     let sources = features.iter().map(|feature| (feature.name.as_str(), feature.sources.as_slice()));
     let lineage = dataset.record().query.as_ref().map(|query| &query.lineage);
-    check_targets(spec.targets(), sources, roles, lineage)?;
-    // The rows of training are those of the transform: what it learnt of their labels they must not see.
-    let shared = OfTrainingRows::of(transform);
-    let data = TrainingData { source: &source, transform: &shared, columns: &columns };
-    let model = fit(spec, data, execution)?;
-    let parts = PackageParts { transform: transform.clone(), model };
-    let rows = sample(&source, transform)?;
-    let made_from =
-        made_from([("dataset", dataset.artifact().digest()), ("transform", transform_artifact.digest())]);
-    parts.publish(&rows, onnx, made_from, target)
+    check_targets(spec.targets(), sources, roles, lineage)
 }
 
 /// Refuses targets that have a role, are named twice, or that a feature is made from: it would know what it shall
@@ -120,7 +195,7 @@ fn check_column(source: &dyn BatchSource, column: &str, role: &str) -> Result<()
 }
 
 /// The first training rows, with the columns that the model reads.
-fn sample(source: &dyn BatchSource, transform: &Transform) -> Result<RecordBatch> {
+pub(super) fn sample(source: &dyn BatchSource, transform: &Transform) -> Result<RecordBatch> {
     let needed = transform.inputs();
     let plan = source.plan();
     let columns: Vec<usize> =

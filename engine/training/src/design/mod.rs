@@ -1,14 +1,19 @@
 //! What least squares needs of the rows, gathered in one scan of the transformed data.
 //!
 //! Three forms, chosen before the scan from the plan alone (design decision 5): small data are kept whole and
-//! solved in double-double; larger data become a blocked Gram matrix about a shift taken from the first rows;
-//! and where that turns out ill-conditioned, one more scan takes the sums in double-double.
+//! solved in double-double; larger data become a blocked Gram matrix, in each split about a shift taken from its
+//! first rows, so that the sums of a span are the same in every window; and where that turns out ill-conditioned, one
+//! more scan takes the sums in double-double.
+//!
+//! Rows are gathered before the affine maps that a transform ends in, which [`affine`] applies afterwards.
 //!
 //! [`Design`] gathers, of all rows together or apart for each fold of a cross-validation; [`rows`] hands out what it
-//! adds up, [`columns`] is the fast way to Gram matrices.
+//! adds up, [`columns`] is the fast way to Gram matrices; [`stored`] checks what was read from a file.
 
+pub(crate) mod affine;
 mod columns;
 pub(crate) mod rows;
+mod stored;
 
 use std::sync::Arc;
 
@@ -18,7 +23,7 @@ use sluice_core::accumulator::{Accumulator, Input};
 use sluice_core::batch::{Batch, Inputs, RowIdentity};
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::{CommonError, Result};
-use sluice_core::features::ExactFeatures;
+use sluice_core::features::{ExactFeatures, FeatureBatch, FeatureSpace};
 use sluice_core::folds::fold_of;
 use sluice_core::group::GroupMap;
 use sluice_core::seam::BatchTransform;
@@ -28,6 +33,7 @@ use crate::data::TrainingData;
 use crate::error::TrainingError;
 use crate::solve::{Normal, Packed, PreparedRows, Rows};
 
+use affine::ColumnMaps;
 use columns::Scratch;
 use rows::{Block, Responses, blocks, further, shift_and_scale};
 
@@ -40,11 +46,6 @@ const WHOLE_PRODUCTS: u64 = 1 << 31;
 /// More columns than this are refused before a row is read: the matrix of their products alone would take more than
 /// 4 GiB, once per thread.
 pub const MAX_COLUMNS: usize = 32_768;
-
-/// Rows that the shift and scale of the Gram matrix are taken from, unless they make more than so many cells.
-const SHIFT_ROWS: usize = 4096;
-const SHIFT_CELLS: usize = 1 << 22;
-const LEAST_SHIFT_ROWS: usize = 64;
 
 /// What is gathered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,11 +61,23 @@ pub enum Gathered {
     Summed(Vec<Sums>),
 }
 
+/// In which form rows are gathered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// All rows.
+    Whole,
+    /// Gram matrices from blocks in `f64`.
+    Blocked,
+    /// Centred sums in double-double.
+    Exact,
+}
+
 /// The sums of some rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Sums {
-    /// Their Gram matrix, the labels last.
-    Blocked(Gram),
+    /// Their Gram matrix, the labels last; none before the first row, which decides shift and scale.
+    Blocked(Option<Gram>),
     /// Their centred sums in double-double, the last label as the label, labels before it as features.
     Exact(Option<Normal>),
 }
@@ -77,8 +90,10 @@ pub struct WholeRows {
     /// One per row, where rows have weights.
     pub weights: Option<Vec<f64>>,
     /// The features that are rounded products, ascending.
+    #[serde(default)]
     pub rounded: Vec<usize>,
     /// What rounding took from them, row-major.
+    #[serde(default)]
     pub remainders: Vec<f64>,
 }
 
@@ -164,26 +179,34 @@ impl Sums {
     /// The same form, no rows.
     fn empty(&self) -> Self {
         match self {
-            Self::Blocked(gram) => Self::Blocked(gram.empty()),
+            Self::Blocked(_) => Self::Blocked(None),
             Self::Exact(_) => Self::Exact(None),
         }
     }
 
-    /// The Gram matrices, where all are.
-    fn grams<'a>(sums: &'a mut [Self]) -> Option<Vec<&'a mut Gram>> {
+    /// The Gram matrices, where all are; before the first row they take shift and scale from `first`.
+    fn grams<'a>(sums: &'a mut [Self], first: impl FnOnce() -> Result<Gram>) -> Result<Option<Vec<&'a mut Gram>>> {
+        if sums.iter().any(|sums| matches!(sums, Self::Blocked(None))) {
+            let first = first()?;
+            for sums in sums.iter_mut() {
+                if let Self::Blocked(gram @ None) = sums {
+                    *gram = Some(first.clone());
+                }
+            }
+        }
         let gram = |sums: &'a mut Self| match sums {
-            Self::Blocked(gram) => Some(gram),
+            Self::Blocked(gram) => gram.as_mut(),
             Self::Exact(_) => None,
         };
-        sums.iter_mut().map(gram).collect()
+        Ok(sums.iter_mut().map(gram).collect())
     }
 
-    /// Adds rows of `columns` features and labels.
-    fn update(&mut self, block: Block<'_>, columns: usize) -> Result<()> {
+    /// Adds rows of `columns` features and labels to sums in double-double.
+    fn update_exact(&mut self, block: Block<'_>, columns: usize) -> Result<()> {
         match self {
-            Self::Blocked(gram) => gram.update_exact(block.rows, block.remainders, block.weights),
-            Self::Exact(_) if block.rows.is_empty() => {}
-            Self::Exact(normal) => join(normal, exact_sums(block, columns)?),
+            Self::Exact(normal) if !block.rows.is_empty() => join(normal, exact_sums(block, columns)?),
+            // Gram matrices take columns.
+            Self::Exact(_) | Self::Blocked(_) => {}
         }
         Ok(())
     }
@@ -191,7 +214,8 @@ impl Sums {
     /// Adds the sums of later rows.
     fn merge(&mut self, later: Self) {
         match (self, later) {
-            (Self::Blocked(gram), Self::Blocked(later)) => gram.merge(later),
+            (Self::Blocked(Some(gram)), Self::Blocked(Some(later))) => gram.merge(later),
+            (Self::Blocked(gram), Self::Blocked(Some(later))) => *gram = Some(later),
             (Self::Exact(normal), Self::Exact(Some(later))) => join(normal, later),
             // States of one scan have one form; an empty exact one adds nothing.
             _ => {}
@@ -206,7 +230,7 @@ impl Sums {
     /// The centred problem, the last label as the label; none without rows.
     pub(crate) fn normal(self) -> Option<Normal> {
         match self {
-            Self::Blocked(gram) => normal_of(&gram),
+            Self::Blocked(gram) => gram.as_ref().and_then(normal_of),
             Self::Exact(normal) => normal,
         }
     }
@@ -214,7 +238,7 @@ impl Sums {
     /// Bytes held beside the value itself.
     fn size_bytes(&self) -> usize {
         match self {
-            Self::Blocked(gram) => gram.size_bytes(),
+            Self::Blocked(gram) => gram.as_ref().map_or(0, Gram::size_bytes),
             Self::Exact(normal) => normal.as_ref().map_or(0, |normal| size_of_val(normal.cross.entries())),
         }
     }
@@ -232,6 +256,16 @@ impl Gathered {
     /// Rows to be kept, none yet.
     fn whole() -> Self {
         Self::Whole { rows: WholeRows::default(), fold_of_row: Vec::new() }
+    }
+
+    /// The form.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self {
+            Self::Whole { .. } => Form::Whole,
+            Self::Summed(sums) if sums.iter().any(Sums::is_exact) => Form::Exact,
+            Self::Summed(_) => Form::Blocked,
+        }
     }
 }
 
@@ -266,14 +300,10 @@ impl Design {
     /// The form that suits the source: whole where it is small, else blocked; in one fold or several.
     ///
     /// # Errors
-    /// [`TrainingError::TooManyColumns`], and what reading the first rows meets.
+    /// [`TrainingError::TooManyColumns`].
     pub fn new(data: TrainingData<'_>, folds: u32) -> Result<Self> {
         let rows = data.source.plan().rows();
-        let columns = data.transform.space().width();
-        if columns > MAX_COLUMNS {
-            return Err(TrainingError::TooManyColumns { columns, limit: MAX_COLUMNS }.into());
-        }
-        let width = columns as u64;
+        let width = width_of(data)? as u64;
         let products = rows.saturating_mul(width.saturating_mul(width));
         if rows <= WHOLE_ROWS && products <= WHOLE_PRODUCTS {
             return Ok(Self::with(data, folds, Gathered::whole()));
@@ -281,15 +311,13 @@ impl Design {
         Self::blocked(data, folds)
     }
 
-    /// The blocked form, with shift and scale from the first rows of the listing.
+    /// The blocked form.
     ///
     /// # Errors
-    /// What reading the first rows meets.
+    /// [`TrainingError::TooManyColumns`].
     pub fn blocked(data: TrainingData<'_>, folds: u32) -> Result<Self> {
-        let (shift, scale) = shift_and_scale_of(data)?;
-        // The two vectors have one length by construction, which is all that can be wrong.
-        let gram = Gram::new(shift, scale).map_err(|error| CommonError::Internal(error.to_string()))?;
-        Ok(Self::summed(data, folds, &Sums::Blocked(gram)))
+        let _ = width_of(data)?;
+        Ok(Self::summed(data, folds, &Sums::Blocked(None)))
     }
 
     /// The exact form, for a second scan.
@@ -306,7 +334,28 @@ impl Design {
         let width = data.transform.space().width();
         let responses = data.columns.responses();
         let identity = (folds > 1).then(|| data.identity());
-        Self { transform: Some(Arc::clone(data.transform)), identity, width, responses, folds, gathered }
+        let (transform, _) = ColumnMaps::of(data.transform);
+        Self { transform: Some(transform), identity, width, responses, folds, gathered }
+    }
+
+    /// The columns that are predicted.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.responses.labels
+    }
+
+    /// Whether this is what `asked` would have gathered, or the same more exactly.
+    #[must_use]
+    pub fn is_for(&self, asked: &Self) -> bool {
+        let is_form =
+            self.form() == asked.form() || (self.form(), asked.form()) == (Form::Exact, Form::Blocked);
+        is_form && self.has_columns_of(asked)
+    }
+
+    /// The form in which it gathers.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.gathered.form()
     }
 
     /// Columns of the design matrix, the labels not counted.
@@ -334,16 +383,16 @@ impl Design {
                 })
             }
             Gathered::Summed(sums) => {
-                if let Some(mut grams) = Sums::grams(sums) {
+                let first = || first_gram(&self.responses, (batch, &features), space);
+                if let Some(mut grams) = Sums::grams(sums, first)? {
                     let fold_at = |row: usize| fold_at(row) as usize;
-                    let rows =
-                        columns::Rows {
-                            responses: &self.responses,
-                            batch,
-                            features: &features,
-                            remainders: &remainders,
-                            space,
-                        };
+                    let rows = columns::Rows {
+                        responses: &self.responses,
+                        batch,
+                        features: &features,
+                        remainders: &remainders,
+                        space,
+                    };
                     return columns::add_up(&mut grams, rows, fold_at, scratch);
                 }
                 let mut of_folds = vec![WholeRows::default(); sums.len()];
@@ -355,39 +404,35 @@ impl Design {
                 })?;
                 let sums = sums.iter_mut().zip(&of_folds);
                 sums.map(|(sums, rows)| (sums, rows.block()))
-                    .try_for_each(|(sums, block)| sums.update(block, columns))
+                    .try_for_each(|(sums, block)| sums.update_exact(block, columns))
             }
         }
     }
 }
 
-/// Shift and scale of the columns of the design and then of the labels, from the first rows of the listing.
-///
-/// # Errors
-/// What reading the first rows meets.
-pub(crate) fn shift_and_scale_of(data: TrainingData<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
-    let TrainingData { source, transform, columns } = data;
-    let responses = columns.responses();
-    let plan = source.plan();
-    let needed = transform.inputs();
-    let is_needed = |name: &str| {
-        needed.iter().any(|input| input == name) || responses.columns().any(|column| column == name)
-    };
-    let read: Vec<usize> =
-        (0..plan.columns.len()).filter(|index| is_needed(&plan.columns[*index].name)).collect();
-    let width = transform.space().width() + responses.labels.len();
-    // Of wide designs fewer rows: they are laid out cell by cell here.
-    let count = (SHIFT_CELLS / width).clamp(LEAST_SHIFT_ROWS, SHIFT_ROWS);
-    let mut head = Vec::new();
-    for batch in source.head(&read, count)? {
-        let batch = Batch::new(&batch);
-        let features = transform.apply(&batch)?;
-        responses.each_block(&batch, &features, transform.space(), |block, _| {
-            head.extend_from_slice(block.rows);
-            Ok(())
-        })?;
+/// The columns of the design matrix, if they are not too many.
+fn width_of(data: TrainingData<'_>) -> Result<usize, TrainingError> {
+    let columns = data.transform.space().width();
+    if columns > MAX_COLUMNS {
+        return Err(TrainingError::TooManyColumns { columns, limit: MAX_COLUMNS });
     }
-    Ok(shift_and_scale(&head, width))
+    Ok(columns)
+}
+
+/// The Gram matrix of no rows, with shift and scale of the first rows of a state.
+fn first_gram(
+    responses: &Responses,
+    (batch, features): (&Batch, &FeatureBatch),
+    space: &FeatureSpace,
+) -> Result<Gram> {
+    let mut head = Vec::new();
+    responses.each_block(batch, features, space, |block, _| {
+        head.extend_from_slice(block.rows);
+        Ok(())
+    })?;
+    let (shift, scale) = shift_and_scale(&head, space.width() + responses.labels.len());
+    // The two vectors have one length by construction, which is all that can be wrong.
+    Gram::new(shift, scale).map_err(|error| CommonError::Internal(error.to_string()).into())
 }
 
 impl Accumulator for Design {
@@ -426,6 +471,7 @@ impl Accumulator for Design {
     }
 
     fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {
+        self.check_alike(&later)?;
         match (&mut self.gathered, later.gathered) {
             (
                 Gathered::Whole { rows, fold_of_row },

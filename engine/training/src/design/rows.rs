@@ -219,7 +219,7 @@ pub(crate) fn not_a_number(problem: NotANumber, space: &FeatureSpace) -> Error {
 }
 
 /// Shift (the mean) and power-of-two scale (the spread) of each column of some row-major rows.
-pub(super) fn shift_and_scale(rows: &[f64], width: usize) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn shift_and_scale(rows: &[f64], width: usize) -> (Vec<f64>, Vec<f64>) {
     let count = std::cmp::max(rows.len() / width, 1) as f64;
     let mut shift = vec![0.0; width];
     for row in rows.chunks_exact(width) {

@@ -18,14 +18,14 @@ mod cross_validation;
 mod options;
 mod penalty;
 
-use sluice_core::accumulator::Accumulator as _;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
-use sluice_core::fold::fold;
 
 use crate::data::TrainingData;
+use crate::design::affine::ColumnMaps;
 use crate::design::{Design, Gathered, Sums, WholeRows};
 use crate::error::TrainingError;
+use crate::gather::{Gather, Scans};
 use crate::model::{Coefficient, LinearModel, Link, Output};
 use crate::solve::{Normal, PreparedRows, RidgeSolution, minimise};
 use crate::wide::{WideDesign, is_wide};
@@ -64,6 +64,19 @@ pub fn fit_linear(
     options: &LinearOptions,
     execution: &Execution,
 ) -> Result<LinearModel> {
+    fit_linear_from(data, options, &mut Scans { data, execution }, execution)
+}
+
+/// Fits a linear model from sums that may have been gathered elsewhere. What is too wide for sums reads the rows itself.
+///
+/// # Errors
+/// As [`fit_linear`], and what gathering meets.
+pub fn fit_linear_from(
+    data: TrainingData<'_>,
+    options: &LinearOptions,
+    gather: &mut dyn Gather,
+    execution: &Execution,
+) -> Result<LinearModel> {
     options.check()?;
     let folds = options.alpha.folds();
     let columns = data.transform.space().width() + data.columns.labels().count();
@@ -72,7 +85,8 @@ pub fn fit_linear(
         execution.progress.end();
         return model(fitted, options, data);
     }
-    fit_gathered(data, options, Design::new(data, folds)?, execution)
+    let design = Design::new(data, folds)?;
+    model(solve_from(data, options, (design, gather), execution)?, options, data)
 }
 
 /// Fits by what `design` gathers, for as many folds as the penalty asks for.
@@ -86,9 +100,7 @@ pub fn fit_gathered(
     execution: &Execution,
 ) -> Result<LinearModel> {
     options.check()?;
-    let fitted = solve(data, options, design, execution)?;
-    execution.progress.end();
-    model(fitted, options, data)
+    model(solve(data, options, design, execution)?, options, data)
 }
 
 /// What came of the rows.
@@ -109,17 +121,27 @@ struct Solved {
     cross_validation: Option<CrossValidation>,
 }
 
+/// Solves from scans of the rows.
 fn solve(
     data: TrainingData<'_>,
     options: &LinearOptions,
     design: Design,
     execution: &Execution,
 ) -> Result<Fitted> {
+    solve_from(data, options, (design, &mut Scans { data, execution }), execution)
+}
+
+fn solve_from(
+    data: TrainingData<'_>,
+    options: &LinearOptions,
+    (design, gather): (Design, &mut dyn Gather),
+    execution: &Execution,
+) -> Result<Fitted> {
     let width = design.width();
-    // An ill-conditioned matrix takes one more scan, which is a phase of its own.
-    execution.progress.begin("train", data.source.plan().extent());
-    match fold(data.source, &design, execution)?.accumulator.finish() {
-        Gathered::Whole { rows, fold_of_row } => {
+    let (_, maps) = ColumnMaps::of(data.transform);
+    match gather.gather(&design)? {
+        Gathered::Whole { mut rows, fold_of_row } => {
+            maps.apply_to_rows(&mut rows, width + data.columns.labels().count());
             let targets = each_target(data, |target| {
                 let rows = (&rows, fold_of_row.as_slice());
                 solve_whole(data, options, rows, (width, target), execution)
@@ -128,7 +150,8 @@ fn solve(
         }
         Gathered::Summed(sums) => {
             let is_exact = sums.iter().all(Sums::is_exact);
-            let sums = complete(sums.into_iter().map(Sums::normal).collect(), data)?;
+            let mut sums = complete(sums.into_iter().map(Sums::normal).collect(), data)?;
+            sums.iter_mut().for_each(|sums| maps.apply_to_sums(sums));
             let solved = each_target(data, |target| {
                 let folds = Folds::new(data, options, &sums, (width, target))?;
                 solve_sums(data, options, &folds, (label(data, target), is_exact), execution)
@@ -136,7 +159,10 @@ fn solve(
             match solved.into_iter().collect::<Option<Vec<_>>>() {
                 Some(targets) => Ok(Fitted { method: if is_exact { "exact" } else { "blocked" }, targets }),
                 // Columns that look dependent in f64 may be told apart in double-double.
-                None => solve(data, options, Design::exact(data, options.alpha.folds()), execution),
+                None => {
+                    let design = Design::exact(data, options.alpha.folds());
+                    solve_from(data, options, (design, gather), execution)
+                }
             }
         }
     }

@@ -1,11 +1,14 @@
 //! A fitted linear model: for each output intercept + Σ coefficient x feature, through the inverse of its link.
 
 mod predict;
+mod start;
 
 use serde::{Deserialize, Serialize};
 
 use crate::least_squares::CrossValidation;
 use crate::solve::Diagnostics;
+
+pub use start::StartValues;
 
 /// A fitted linear model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The first scan: of each fold what belongs to single columns.
 
 use sluice_core::accumulator::{Accumulator, Input};
-use sluice_core::batch::Inputs;
+use sluice_core::batch::{Batch, Inputs};
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
@@ -10,11 +10,16 @@ use sluice_core::group::GroupMap;
 
 use super::piece::{Layout, Piece};
 use crate::data::TrainingData;
-use crate::design::shift_and_scale_of;
+use crate::design::rows::shift_and_scale;
 use crate::error::TrainingError;
 
 /// Below this share of its sum of squares, what a column varies by is rounding.
 const CONSTANT: f64 = 1e-13;
+
+/// Rows that shift and scale are taken from, unless they make more than so many cells: they are laid out cell by cell.
+const SHIFT_ROWS: usize = 4096;
+const SHIFT_CELLS: usize = 1 << 22;
+const LEAST_SHIFT_ROWS: usize = 64;
 
 /// Sums over some rows, `z` being shifted and scaled columns, `y` labels alike.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,6 +154,34 @@ impl Survey {
         let sum = (0..width).fold(mean(width + target), |sum, column| sum - mean(column) * solution[column]);
         sum.to_f64()
     }
+}
+
+/// Shift and scale of the columns of the design and then of the labels, from the first rows of the listing.
+///
+/// # Errors
+/// What reading the first rows meets.
+fn shift_and_scale_of(data: TrainingData<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
+    let TrainingData { source, transform, columns } = data;
+    let responses = columns.responses();
+    let plan = source.plan();
+    let needed = transform.inputs();
+    let is_needed = |name: &str| {
+        needed.iter().any(|input| input == name) || responses.columns().any(|column| column == name)
+    };
+    let read: Vec<usize> =
+        (0..plan.columns.len()).filter(|index| is_needed(&plan.columns[*index].name)).collect();
+    let width = transform.space().width() + responses.labels.len();
+    let count = (SHIFT_CELLS / width).clamp(LEAST_SHIFT_ROWS, SHIFT_ROWS);
+    let mut head = Vec::new();
+    for batch in source.head(&read, count)? {
+        let batch = Batch::new(&batch);
+        let features = transform.apply(&batch)?;
+        responses.each_block(&batch, &features, transform.space(), |block, _| {
+            head.extend_from_slice(block.rows);
+            Ok(())
+        })?;
+    }
+    Ok(shift_and_scale(&head, width))
 }
 
 impl FoldSums {

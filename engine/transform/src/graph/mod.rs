@@ -1,6 +1,7 @@
 //! The fitted transform: nodes with their constants, executed in order, and the features that come out.
 //! It is data; training, prediction and export execute the same nodes.
 
+mod affine;
 mod inverse;
 mod program;
 mod row;
@@ -13,8 +14,11 @@ pub use training::OfTrainingRows;
 
 use program::{Slots, Values};
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use sluice_core::affine::BeforeAffine;
 use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::error::Result;
 use sluice_core::features::{
@@ -159,6 +163,11 @@ impl BatchTransform for Transform {
     fn apply_exact(&self, batch: &Batch) -> Result<ExactFeatures> {
         self.exact_features(batch, None)
     }
+
+    fn before_affine(&self) -> Option<BeforeAffine> {
+        let (transform, maps) = self.split_affine();
+        Some(BeforeAffine { transform: Arc::new(transform), maps })
+    }
 }
 
 impl Transform {
@@ -189,7 +198,7 @@ impl Transform {
         for feature in &self.features {
             columns.push(match values.get(&feature.value)? {
                 Value::Codes(codes) => FeatureColumn::Codes(codes.clone()),
-                Value::Sparse(sparse) => FeatureColumn::Sparse(std::sync::Arc::clone(sparse)),
+                Value::Sparse(sparse) => FeatureColumn::Sparse(Arc::clone(sparse)),
                 value @ Value::Column(_) => {
                     FeatureColumn::Numbers(value.numbers(&feature.name, "the model")?)
                 }

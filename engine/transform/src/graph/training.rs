@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use sluice_core::affine::BeforeAffine;
 use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::error::Result;
 use sluice_core::features::{ExactFeatures, FeatureBatch, FeatureSpace};
@@ -55,5 +56,10 @@ impl BatchTransform for OfTrainingRows {
 
     fn apply_exact(&self, batch: &Batch) -> Result<ExactFeatures> {
         self.transform.exact_features(batch, Some(&batch.hash(&self.identity)?))
+    }
+
+    fn before_affine(&self) -> Option<BeforeAffine> {
+        let (transform, maps) = self.transform.split_affine();
+        Some(BeforeAffine { transform: Self::of(&transform), maps })
     }
 }

@@ -45,6 +45,7 @@ use arrow::array::Float64Array;
 use arrow::datatypes::Float64Type;
 use serde::{Deserialize, Serialize};
 
+use sluice_core::affine::AffineMap;
 use sluice_core::error::Result;
 use sluice_core::options::OptionsError;
 
@@ -146,6 +147,11 @@ pub(crate) trait Map {
     /// not come of any.
     fn inverse(&self, value: f64) -> Option<f64> {
         let _ = value;
+        None
+    }
+
+    /// What it does, where it only moves and stretches one number.
+    fn affine(&self) -> Option<AffineMap> {
         None
     }
 

@@ -12,6 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use sluice_core::affine::AffineMap;
 use sluice_core::error::Result;
 use sluice_core::options::OptionsError;
 
@@ -244,6 +245,10 @@ impl Map for Affine {
         Some(value * self.scale + self.center)
     }
 
+    fn affine(&self) -> Option<AffineMap> {
+        Some(AffineMap::scaling(self.center, self.scale))
+    }
+
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {
         inputs.map_numbers(|value| self.of(value))
     }
@@ -283,6 +288,13 @@ impl Map for RangeScale {
         let share = (value - self.low) / (self.high - self.low);
         let width = self.maximum - self.minimum;
         Some(self.minimum + if width > 0.0 { share * width } else { share })
+    }
+
+    fn affine(&self) -> Option<AffineMap> {
+        let width = self.maximum - self.minimum;
+        let divisor = if width > 0.0 { width } else { 1.0 };
+        let map = AffineMap { center: self.minimum, divisor, factor: self.high - self.low, offset: self.low };
+        (!self.clip).then_some(map)
     }
 
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {

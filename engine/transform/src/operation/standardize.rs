@@ -6,6 +6,7 @@
 use arrow::datatypes::Float64Type;
 use serde::{Deserialize, Serialize};
 
+use sluice_core::affine::AffineMap;
 use sluice_core::error::Result;
 use sluice_summaries::Moments;
 
@@ -105,6 +106,10 @@ impl OfNumber for Standardize {
 impl Map for Standardize {
     fn inverse(&self, value: f64) -> Option<f64> {
         Some(value * self.standard_deviation + self.mean)
+    }
+
+    fn affine(&self) -> Option<AffineMap> {
+        Some(AffineMap::scaling(self.mean, self.standard_deviation))
     }
 
     fn apply(&self, inputs: &Inputs<'_>) -> Result<Vec<Value>> {

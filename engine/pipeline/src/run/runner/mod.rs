@@ -311,7 +311,6 @@ impl<'a> Runner<'a> {
         let file = self.file;
         let spec = &file.spec;
         let dataset_digest = dataset.artifact().digest();
-        let rows = dataset.record().subsets.get(step::TRAIN).copied().unwrap_or(0);
         let parts = self.transform_parts(dataset)?;
         let fitted = self.fitted.take();
         let shared = fitted.is_some();
@@ -345,6 +344,7 @@ impl<'a> Runner<'a> {
             .with("dataset", dataset_digest)
             .with("transform", artifact.digest())
             .with_options("options", &(&spec.train, &spec.data.roles, spec.onnx))?;
+        let (states, reading) = (self.states(dataset), RefCell::default());
         self.step(Work {
             name: StepName::Train,
             parts,
@@ -354,10 +354,15 @@ impl<'a> Runner<'a> {
                     transform: (&transform, &artifact),
                     roles: &spec.data.roles,
                     onnx: spec.onnx,
+                    // Sums serve a model that is solved from them.
+                    states: states.as_deref().filter(|_| spec.train.folds().is_some()),
+                    start: None,
                 };
-                step::train::train(&spec.train, dataset, inputs, target, execution)
+                let trained = step::train::train(&spec.train, dataset, inputs, target, execution)?;
+                reading.replace(trained.reading);
+                Ok(trained.package)
             },
-            reading: || Reading::of_rows(rows),
+            reading: || reading.take(),
             summary: train_summary,
         })
     }
