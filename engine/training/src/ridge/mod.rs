@@ -92,6 +92,8 @@ struct Fitted {
 struct Solved {
     solution: RidgeSolution,
     label_mean: f64,
+    /// Of the columns of the design matrix.
+    column_means: Vec<f64>,
     cross_validation: Option<CrossValidation>,
 }
 
@@ -138,7 +140,8 @@ fn solve_sums(
     }
     let (alpha, cross_validation) = folds.choose(execution)?;
     let solution = ridge(&all, alpha).map_err(|error| data.failed(error))?;
-    Ok(Some(Solved { solution, label_mean: all.label_mean.to_f64(), cross_validation }))
+    let (label_mean, column_means) = (all.label_mean.to_f64(), all.column_means());
+    Ok(Some(Solved { solution, label_mean, column_means, cross_validation }))
 }
 
 /// Does `work` for the number of each label.
@@ -172,8 +175,9 @@ fn solve_whole(
     // From the rows in their own order: the same bits whether this penalty was chosen or given.
     let prepared = PreparedRows::new(own.rows(true)).map_err(|error| data.failed(error))?;
     let solution = prepared.ridge(alpha).map_err(|error| data.failed(error))?;
-    let label_mean = prepared.normal().label_mean.to_f64();
-    Ok(Solved { solution, label_mean, cross_validation })
+    let sums = prepared.normal();
+    let (label_mean, column_means) = (sums.label_mean.to_f64(), sums.column_means());
+    Ok(Solved { solution, label_mean, column_means, cross_validation })
 }
 
 /// Whether the blocked Gram matrix was exact enough for this solution.
@@ -207,6 +211,7 @@ fn model(fitted: Fitted, data: TrainingData<'_>) -> Result<LinearModel> {
     let names = data.transform.space().column_names();
     let first = targets.first().ok_or_else(|| CommonError::Internal("a model without a label".into()))?;
     let (label_mean, rows) = (first.label_mean, first.solution.diagnostics.rows);
+    let column_means = first.column_means.clone();
     let outputs = data.columns.labels().zip(targets).map(|(target, solved)| {
         let Solved { solution, cross_validation, .. } = solved;
         Output {
@@ -222,6 +227,7 @@ fn model(fitted: Fitted, data: TrainingData<'_>) -> Result<LinearModel> {
         family: "ridge".into(),
         label: data.columns.label.clone(),
         label_mean,
+        column_means,
         link: Link::Identity,
         method: method.into(),
         rows,
