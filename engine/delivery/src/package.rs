@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::batch::Batch;
+use sluice_core::column::numbers;
 use sluice_core::error::{CommonError, ErrorKind, Result};
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
 use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::{BatchTransform, Predictor};
-use sluice_training::{LinearModel, Output};
+use sluice_training::{LinearModel, Output, RowFeature};
 use sluice_transform::Transform;
+use sluice_transform::graph::Cell;
 
 use crate::error::DeliveryError;
 use crate::examples::Examples;
@@ -62,6 +64,15 @@ pub struct PackageParts {
     pub transform: Transform,
     /// The fitted model.
     pub model: LinearModel,
+}
+
+/// What a model makes of a batch.
+#[derive(Clone, Debug)]
+pub struct Scores {
+    /// What the transform makes of it.
+    pub features: FeatureBatch,
+    /// A column for each output, null where there is no prediction.
+    pub predictions: Vec<Float64Array>,
 }
 
 /// A model that can predict.
@@ -223,9 +234,51 @@ impl ModelPackage {
     /// # Errors
     /// When a column is missing or of another type than in training.
     pub fn predict_sound(&self, batch: &Batch) -> Result<Vec<Float64Array>> {
-        let features = self.parts.transform.apply(batch)?;
-        Ok(self.parts.model.predict_sound(&features, self.parts.transform.space()))
+        Ok(self.score(batch)?.predictions)
     }
+
+    /// The features of a batch with the predictions that come of them, as [`ModelPackage::predict_sound`] answers them.
+    ///
+    /// # Errors
+    /// When a column is missing or of another type than in training.
+    pub fn score(&self, batch: &Batch) -> Result<Scores> {
+        let features = self.parts.transform.apply(batch)?;
+        let predictions = self.parts.model.predict_sound(&features, self.parts.transform.space());
+        Ok(Scores { features, predictions })
+    }
+
+    /// The predictions of one row, one for each output, in microseconds; none where a feature is null, NaN or infinite.
+    /// `cells` are those of the transform's input columns, in order. The same bits as those of a batch with this row.
+    ///
+    /// # Errors
+    /// When a cell is of another kind than its column was in training.
+    pub fn predict_row(&self, cells: &[Cell<'_>]) -> Result<Option<Vec<f64>>> {
+        let features = self.parts.transform.apply_row(cells)?;
+        let mut terms = Vec::with_capacity(features.len());
+        for cell in &features {
+            terms.push(match row_feature(cell)? {
+                Some(term) => term,
+                None => return Ok(None),
+            });
+        }
+        Ok(self.parts.model.predict_row(&terms, self.parts.transform.space()))
+    }
+}
+
+/// A feature of a row as the model takes it; none for what is missing.
+fn row_feature<'a>(cell: &'a Cell<'_>) -> Result<Option<RowFeature<'a>>> {
+    Ok(match cell {
+        Cell::Code(code) => Some(RowFeature::Code(*code)),
+        Cell::Sparse(sparse) => Some(RowFeature::Sparse(sparse)),
+        Cell::Other(column) => {
+            numbers("feature", column, "the model")?.iter().next().flatten().map(RowFeature::Number)
+        }
+        cell => {
+            let number =
+                cell.number().map_err(|found| CommonError::Internal(format!("a feature is {found}")))?;
+            number.map(RowFeature::Number)
+        }
+    })
 }
 
 impl BatchTransform for ModelPackage {

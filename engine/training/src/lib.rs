@@ -21,6 +21,6 @@ pub mod spec;
 
 pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
-pub use model::{Coefficient, LinearModel, Link, Output};
+pub use model::{Coefficient, LinearModel, Link, Output, RowFeature};
 pub use ridge::{CrossValidation, Penalty, PenaltySearch, RidgeOptions, fit_ridge};
 pub use spec::{ModelSpec, fit};

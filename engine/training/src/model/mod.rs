@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::ridge::CrossValidation;
 use crate::solve::Diagnostics;
 
+pub use predict::RowFeature;
+
 /// A fitted linear model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinearModel {
