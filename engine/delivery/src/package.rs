@@ -306,3 +306,77 @@ impl Predictor for ModelPackage {
         &self.parts.model.label
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Decimal128Array, Float64Array, StringViewArray};
+    use serde_json::json;
+    use sluice_core::execution::Execution;
+    use sluice_core::role::Roles;
+    use sluice_testkit::MemorySource;
+    use sluice_training::{RidgeOptions, TrainingColumns, TrainingData, fit_ridge};
+    use sluice_transform::fit;
+
+    use super::*;
+
+    #[test]
+    fn a_row_alone_is_predicted_as_in_a_batch() {
+        let (rows, present) = (200_u32, |row: u32, salt: u32| (row * 7 + salt) % 11 != 0);
+        let number = |row: u32, salt: u32| f64::from((row * 31 + salt * 17) % 97) / 7.0;
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            (
+                "x",
+                Arc::new(
+                    (0..rows).map(|row| present(row, 1).then(|| number(row, 1))).collect::<Float64Array>(),
+                ),
+            ),
+            (
+                "z",
+                Arc::new(
+                    (0..rows).map(|row| present(row, 5).then(|| number(row, 2))).collect::<Float64Array>(),
+                ),
+            ),
+            (
+                "c",
+                Arc::new(
+                    (0..rows)
+                        .map(|row| present(row, 2).then(|| ["a", "b", "c"][row as usize % 3]))
+                        .collect::<StringViewArray>(),
+                ),
+            ),
+            ("d", Arc::new(Decimal128Array::from_iter_values((0..rows).map(|row| i128::from(row % 13))))),
+            ("y", Arc::new((0..rows).map(|row| Some(number(row, 3))).collect::<Float64Array>())),
+        ];
+        let table = RecordBatch::try_from_iter(columns).unwrap();
+        let source = MemorySource::new(&table, 64);
+        let spec = serde_json::from_value(json!([
+            { "impute": { "columns": ["x"], "with": "mean" } },
+            { "standardize": ["x"] },
+            { "one_hot": ["c"] },
+            { "pass_through": ["d"] },
+        ]))
+        .unwrap();
+        let transform = fit(&spec, &source, &Roles::default(), &Execution::with_threads(1)).unwrap();
+        let shared: Arc<dyn BatchTransform> = Arc::new(transform.clone());
+        let columns = TrainingColumns::from("y");
+        let data = TrainingData { source: &source, transform: &shared, columns: &columns };
+        let model = fit_ridge(data, &RidgeOptions::from(1.0), &Execution::with_threads(1)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let parts = PackageParts { transform, model };
+        let package =
+            parts.publish(&table, OnnxMode::Off, BTreeMap::new(), &folder.path().join("model")).unwrap();
+
+        let normal =
+            |name: &str| sluice_core::column::normalize(table.column_by_name(name).unwrap()).unwrap();
+        let inputs: Vec<ArrayRef> =
+            package.transform().input_columns().iter().map(|column| normal(&column.name)).collect();
+        let expected = package.predict_sound(&Batch::new(&table)).unwrap().remove(0);
+        for (row, expected) in expected.iter().enumerate() {
+            let cells: Vec<Cell<'_>> = inputs.iter().map(|column| Cell::of_column(column, row)).collect();
+            let found = package.predict_row(&cells).unwrap().map(|outputs| outputs[0].to_bits());
+            assert_eq!(found, expected.map(f64::to_bits), "row {row}");
+        }
+    }
+}
