@@ -11,6 +11,7 @@
 )]
 
 mod data;
+mod predict;
 mod transform;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ fn main() {
     statistics(&mut criterion);
     statistics_beside_decoding(&mut criterion);
     transform::cases(&mut criterion);
+    predict::cases(&mut criterion);
     ridge(&mut criterion);
     evaluation(&mut criterion);
     csv(&mut criterion);

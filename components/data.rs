@@ -38,6 +38,14 @@ impl Data {
         Ok(Self::Files(Box::new(files)))
     }
 
+    /// The columns that identify a row of a data set; files as they are name none.
+    pub(crate) fn key(&self) -> Vec<String> {
+        match self {
+            Self::Dataset(dataset) => dataset.record().key.clone(),
+            Self::Files(_) => Vec::new(),
+        }
+    }
+
     /// The rows of a subset, `eval` unless named; files as they are have none, all of their rows are read.
     pub(crate) fn rows(self, subset: Option<&str>, session: &Session) -> Result<(FileSource, String)> {
         match self {

@@ -11,6 +11,7 @@ mod data;
 mod datasets;
 mod evaluate;
 mod executor;
+mod explain;
 mod failure;
 mod ingest;
 mod kept;
@@ -125,6 +126,7 @@ fn component(component: &Component, session: &Session) -> Result<Answer> {
         Component::Evaluate(arguments) => evaluate::run(arguments, session),
         Component::Push(arguments) => push::run(arguments, session),
         Component::Predict(arguments) => predict::run(arguments, session),
+        Component::Explain(arguments) => explain::run(arguments, session),
         Component::Components(arguments) => components::run(arguments, session),
         Component::Datasets(arguments) => datasets::run(arguments, session),
     }

@@ -8,6 +8,7 @@ mod bad_settings;
 mod concurrent;
 mod conformance;
 mod container;
+mod explain;
 mod features;
 mod full_disk;
 mod kept_states;

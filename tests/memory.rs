@@ -41,7 +41,7 @@ fn place() -> Place {
 }
 
 /// The commands that read rows, each with the folder that it writes.
-const COMMANDS: [(&[&str], &str); 7] = [
+const COMMANDS: [(&[&str], &str); 8] = [
     (&["ingest", "rows.csv", "--subset-column", "subset", "--key", "name"], "dataset"),
     (&["statistics", "rows.csv"], "statistics"),
     (
@@ -52,6 +52,7 @@ const COMMANDS: [(&[&str], &str); 7] = [
     (&["train", "dataset", "--transform", "transform", "--pipeline", "pipeline.yaml"], "model"),
     (&["evaluate", "rows.csv", "--model", "model", "--pipeline", "pipeline.yaml"], "evaluation"),
     (&["predict", "model", "rows.csv", "--keep", "name", "--keep", "a"], "predictions"),
+    (&["explain", "model", "rows.csv", "--permutation", "--repeats", "1"], "explanation"),
 ];
 
 #[test]

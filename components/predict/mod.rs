@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sluice_core::Result;
 use sluice_delivery::ModelPackage;
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
-use sluice_pipeline::step::predict::predict;
+use sluice_pipeline::step::predict::{PredictOptions, PredictionFormat, PredictionsRecord, predict};
 use sluice_report::rows;
 
 use crate::answer::Answer;
@@ -25,7 +25,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         name: "predictions",
         kind: ArtifactType::Dataset,
         argument: Some("out"),
-        help: "The predictions, as Parquet",
+        help: "The predictions, as Parquet or Arrow",
     }],
     results: &[
         Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows scored" },
@@ -36,19 +36,23 @@ pub(crate) const CONTRACT: Contract = Contract {
         },
     ],
     demands: &[],
-    omits: &[],
+    // A container's place for its outputs is not there when it is tried again.
+    omits: &["resume"],
     on_error: None,
 };
 
 const EXAMPLES: &str = "\
 Examples:
   sluice predict registry/tips/versions/0003 'new/*.parquet' --keep trip_id --out predictions
-  sluice predict model dataset --subset eval --out predictions";
+  sluice predict model dataset --subset eval --out predictions
+  sluice predict model new.csv --keep-all --explain --out predictions
+  sluice predict model 'new/*.parquet' --keep trip_id --resume --out predictions";
 
 /// Score rows in bulk: files of any format in, Parquet out, in the order of the rows.
 ///
 /// The package carries its transform, so the rows come as they are. A row in which a feature is missing and not
-/// imputed has a null prediction and is counted; it does not stop the others.
+/// imputed has a null prediction and is counted; it does not stop the others. A value that the model does not know is no
+/// error either: it has none of the levels, and such rows are counted by feature.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PredictArguments {
@@ -60,9 +64,31 @@ pub(crate) struct PredictArguments {
     input: String,
     #[command(flatten)]
     out: OutArgument,
-    /// A column to pass through, such as a key; may be given several times.
+    /// A column to pass through, such as a key; may be given several times. The key of a data set always is, before them.
     #[arg(long, value_name = "COLUMN")]
     keep: Vec<String>,
+    /// Pass all columns through.
+    #[arg(long, conflicts_with = "keep")]
+    keep_all: bool,
+    /// Write these predictions of a model with several outputs, with commas between; all of them unless given.
+    #[arg(long, value_name = "PREDICTION", value_delimiter = ',')]
+    columns: Vec<String>,
+    /// Add what each feature adds to the prediction of each row (exact Shapley values): `base_value` and
+    /// `contribution_FEATURE`, which add up to the prediction, or for a model with a link to what the link makes it from.
+    /// Their averages go to `explanations.json`.
+    #[arg(long)]
+    explain: bool,
+    /// How the rows are written.
+    #[arg(long = "to", value_name = "FORMAT", default_value = "parquet")]
+    to: FormatArgument,
+    /// Rows of a file: it ends with the part of the input, some 260 000 rows, that reaches them.
+    #[arg(long, value_name = "N", default_value_t = PredictOptions::PART_ROWS,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    part_rows: u64,
+    /// Keep files that are complete beside the folder until all are, and take up those that an interrupted call with this
+    /// option and the same model, data and options has left. The bytes are the same.
+    #[arg(long)]
+    resume: bool,
     /// The subset of a data set; `eval` unless given.
     #[arg(long)]
     subset: Option<String>,
@@ -72,20 +98,66 @@ pub(crate) struct PredictArguments {
     source: SourceArguments,
 }
 
+/// A format of predictions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FormatArgument {
+    /// Parquet files.
+    Parquet,
+    /// Arrow IPC files.
+    Arrow,
+}
+
+impl PredictArguments {
+    /// The options for rows with this key.
+    fn options(&self, key: Vec<String>) -> PredictOptions {
+        let mut keep = key;
+        keep.retain(|column| !self.keep_all && !self.keep.contains(column));
+        keep.extend(self.keep.iter().cloned());
+        PredictOptions {
+            keep,
+            keep_all: self.keep_all,
+            predictions: self.columns.clone(),
+            explain: self.explain,
+            format: match self.to {
+                FormatArgument::Parquet => PredictionFormat::Parquet,
+                FormatArgument::Arrow => PredictionFormat::Arrow,
+            },
+            part_rows: self.part_rows,
+            resume: self.resume,
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &PredictArguments, session: &Session) -> Result<Answer> {
     let model = ModelPackage::open(&arguments.model)?;
-    let (source, _) = Data::open(&arguments.input, &arguments.source, session)?
-        .rows(arguments.subset.as_deref(), session)?;
-    let (record, _) = predict(&model, &source, &arguments.keep, &arguments.out.out, &session.execution)?;
-    session.printer.result(&record, || {
-        let without = match record.rows_without_prediction {
-            0 => String::new(),
-            count => format!(", {} of them without a prediction: a feature is missing", rows(count)),
-        };
-        format!("{} scored{without}\npredictions in {}", rows(record.rows), arguments.out.out.display())
-    });
+    let data = Data::open(&arguments.input, &arguments.source, session)?;
+    let options = arguments.options(data.key());
+    let (source, _) = data.rows(arguments.subset.as_deref(), session)?;
+    let out = &arguments.out.out;
+    let (record, _, taken_up) = predict(&model, &source, &options, out, &session.execution)?;
+    if taken_up > 0 {
+        let files = if taken_up == 1 { "1 file" } else { &format!("{taken_up} files") };
+        session.printer.note(&format!("{files} of an interrupted call taken up"));
+    }
+    session.printer.result(&record, || format!("{}\npredictions in {}", told(&record), out.display()));
     Ok(Answer::new(Exit::Done)
         .parameter("rows", record.rows)
         .parameter("rows_without_prediction", record.rows_without_prediction)
         .metadata("predictions", "rows", record.rows))
+}
+
+/// What became of the rows, for people.
+fn told(record: &PredictionsRecord) -> String {
+    let mut text = format!("{} scored", rows(record.rows));
+    if record.rows_without_prediction > 0 {
+        let count = rows(record.rows_without_prediction);
+        text.push_str(&format!(", {count} of them without a prediction: a feature is missing"));
+    }
+    for (feature, count) in &record.rows_without_level {
+        text.push_str(&format!(
+            "\n{} with a value of `{feature}` that the model does not know",
+            rows(*count)
+        ));
+    }
+    text
 }

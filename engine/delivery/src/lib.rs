@@ -11,6 +11,7 @@ mod registry;
 pub use error::DeliveryError;
 pub use examples::Examples;
 pub use package::{
-    MODEL_KIND, MODEL_VERSION, ModelPackage, ONNX_MODEL_FILE, ONNX_TRANSFORM_FILE, PackageParts, Signature,
+    MODEL_KIND, MODEL_VERSION, ModelPackage, ONNX_MODEL_FILE, ONNX_TRANSFORM_FILE, PackageParts, Scores,
+    Signature,
 };
 pub use registry::{FileRegistry, LATEST_BLESSED, Pushed, VersionRecord};

@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::batch::Batch;
+use sluice_core::column::numbers;
 use sluice_core::error::{CommonError, ErrorKind, Result};
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
 use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::{BatchTransform, Predictor};
-use sluice_training::{LinearModel, Output};
+use sluice_training::{LinearModel, Output, RowFeature};
 use sluice_transform::Transform;
+use sluice_transform::graph::Cell;
 
 use crate::error::DeliveryError;
 use crate::examples::Examples;
@@ -62,6 +64,15 @@ pub struct PackageParts {
     pub transform: Transform,
     /// The fitted model.
     pub model: LinearModel,
+}
+
+/// What a model makes of a batch.
+#[derive(Clone, Debug)]
+pub struct Scores {
+    /// What the transform makes of it.
+    pub features: FeatureBatch,
+    /// A column for each output, null where there is no prediction.
+    pub predictions: Vec<Float64Array>,
 }
 
 /// A model that can predict.
@@ -223,9 +234,51 @@ impl ModelPackage {
     /// # Errors
     /// When a column is missing or of another type than in training.
     pub fn predict_sound(&self, batch: &Batch) -> Result<Vec<Float64Array>> {
-        let features = self.parts.transform.apply(batch)?;
-        Ok(self.parts.model.predict_sound(&features, self.parts.transform.space()))
+        Ok(self.score(batch)?.predictions)
     }
+
+    /// The features of a batch with the predictions that come of them, as [`ModelPackage::predict_sound`] answers them.
+    ///
+    /// # Errors
+    /// When a column is missing or of another type than in training.
+    pub fn score(&self, batch: &Batch) -> Result<Scores> {
+        let features = self.parts.transform.apply(batch)?;
+        let predictions = self.parts.model.predict_sound(&features, self.parts.transform.space());
+        Ok(Scores { features, predictions })
+    }
+
+    /// The predictions of one row, one for each output, in microseconds; none where a feature is null, NaN or infinite.
+    /// `cells` are those of the transform's input columns, in order. The same bits as those of a batch with this row.
+    ///
+    /// # Errors
+    /// When a cell is of another kind than its column was in training.
+    pub fn predict_row(&self, cells: &[Cell<'_>]) -> Result<Option<Vec<f64>>> {
+        let features = self.parts.transform.apply_row(cells)?;
+        let mut terms = Vec::with_capacity(features.len());
+        for cell in &features {
+            terms.push(match row_feature(cell)? {
+                Some(term) => term,
+                None => return Ok(None),
+            });
+        }
+        Ok(self.parts.model.predict_row(&terms, self.parts.transform.space()))
+    }
+}
+
+/// A feature of a row as the model takes it; none for what is missing.
+fn row_feature<'a>(cell: &'a Cell<'_>) -> Result<Option<RowFeature<'a>>> {
+    Ok(match cell {
+        Cell::Code(code) => Some(RowFeature::Code(*code)),
+        Cell::Sparse(sparse) => Some(RowFeature::Sparse(sparse)),
+        Cell::Other(column) => {
+            numbers("feature", column, "the model")?.iter().next().flatten().map(RowFeature::Number)
+        }
+        cell => {
+            let number =
+                cell.number().map_err(|found| CommonError::Internal(format!("a feature is {found}")))?;
+            number.map(RowFeature::Number)
+        }
+    })
 }
 
 impl BatchTransform for ModelPackage {
@@ -251,5 +304,79 @@ impl Predictor for ModelPackage {
 
     fn label(&self) -> &str {
         &self.parts.model.label
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Decimal128Array, Float64Array, StringViewArray};
+    use serde_json::json;
+    use sluice_core::execution::Execution;
+    use sluice_core::role::Roles;
+    use sluice_testkit::MemorySource;
+    use sluice_training::{RidgeOptions, TrainingColumns, TrainingData, fit_ridge};
+    use sluice_transform::fit;
+
+    use super::*;
+
+    #[test]
+    fn a_row_alone_is_predicted_as_in_a_batch() {
+        let (rows, present) = (200_u32, |row: u32, salt: u32| (row * 7 + salt) % 11 != 0);
+        let number = |row: u32, salt: u32| f64::from((row * 31 + salt * 17) % 97) / 7.0;
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            (
+                "x",
+                Arc::new(
+                    (0..rows).map(|row| present(row, 1).then(|| number(row, 1))).collect::<Float64Array>(),
+                ),
+            ),
+            (
+                "z",
+                Arc::new(
+                    (0..rows).map(|row| present(row, 5).then(|| number(row, 2))).collect::<Float64Array>(),
+                ),
+            ),
+            (
+                "c",
+                Arc::new(
+                    (0..rows)
+                        .map(|row| present(row, 2).then(|| ["a", "b", "c"][row as usize % 3]))
+                        .collect::<StringViewArray>(),
+                ),
+            ),
+            ("d", Arc::new(Decimal128Array::from_iter_values((0..rows).map(|row| i128::from(row % 13))))),
+            ("y", Arc::new((0..rows).map(|row| Some(number(row, 3))).collect::<Float64Array>())),
+        ];
+        let table = RecordBatch::try_from_iter(columns).unwrap();
+        let source = MemorySource::new(&table, 64);
+        let spec = serde_json::from_value(json!([
+            { "impute": { "columns": ["x"], "with": "mean" } },
+            { "standardize": ["x"] },
+            { "one_hot": ["c"] },
+            { "pass_through": ["d"] },
+        ]))
+        .unwrap();
+        let transform = fit(&spec, &source, &Roles::default(), &Execution::with_threads(1)).unwrap();
+        let shared: Arc<dyn BatchTransform> = Arc::new(transform.clone());
+        let columns = TrainingColumns::from("y");
+        let data = TrainingData { source: &source, transform: &shared, columns: &columns };
+        let model = fit_ridge(data, &RidgeOptions::from(1.0), &Execution::with_threads(1)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let parts = PackageParts { transform, model };
+        let package =
+            parts.publish(&table, OnnxMode::Off, BTreeMap::new(), &folder.path().join("model")).unwrap();
+
+        let normal =
+            |name: &str| sluice_core::column::normalize(table.column_by_name(name).unwrap()).unwrap();
+        let inputs: Vec<ArrayRef> =
+            package.transform().input_columns().iter().map(|column| normal(&column.name)).collect();
+        let expected = package.predict_sound(&Batch::new(&table)).unwrap().remove(0);
+        for (row, expected) in expected.iter().enumerate() {
+            let cells: Vec<Cell<'_>> = inputs.iter().map(|column| Cell::of_column(column, row)).collect();
+            let found = package.predict_row(&cells).unwrap().map(|outputs| outputs[0].to_bits());
+            assert_eq!(found, expected.map(f64::to_bits), "row {row}");
+        }
     }
 }

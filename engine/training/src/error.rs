@@ -199,6 +199,23 @@ pub enum TrainingError {
         /// How many are taken.
         limit: usize,
     },
+    /// A model that does not hold what explanations compare with.
+    #[error("the model does not hold the means of its columns, which explanations compare with")]
+    NoMeans,
+    /// No row of a sample has a prediction and, where it is needed, a label.
+    #[error("none of the {rows} rows has both a label and a prediction, so there is nothing to explain")]
+    NothingToExplain {
+        /// How many rows there were.
+        rows: usize,
+    },
+    /// A column whose values cannot be put in order.
+    #[error("column `{column}` holds {found}, which has no partial dependence")]
+    NoGrid {
+        /// The column.
+        column: String,
+        /// What it holds.
+        found: String,
+    },
     /// There is no row to learn from.
     #[error("there are no training rows")]
     NoRows,
@@ -265,6 +282,8 @@ impl sluice_core::Diagnostic for TrainingError {
             | Self::OtherSums
             | Self::NoStart { .. }
             | Self::OtherStart { .. }
+            | Self::NoMeans
+            | Self::NoGrid { .. }
             | Self::TooManyColumns { .. }
             | Self::Solve {
                 source:
@@ -304,6 +323,11 @@ impl sluice_core::Diagnostic for TrainingError {
             Self::TooManyColumns { .. } => Some(
                 "give fewer terms or levels a column: `top` or `buckets` of a text, `max_levels` of a category".into(),
             ),
+            Self::NoMeans => Some("train it again with this version".into()),
+            Self::NothingToExplain { .. } => {
+                Some("impute features that may be missing; the label must be a finite number".into())
+            }
+            Self::NoGrid { .. } => Some("choose a column of numbers, text, booleans, dates or times".into()),
             Self::NoRows => Some("check the subsets: the training subset is empty".into()),
             Self::FoldEmpty { rows, .. } => Some(format!(
                 "lower `alpha.folds`: there are {rows} training rows, and those of one key are in one fold"

@@ -8,6 +8,7 @@
 //! - [`wide`] solves designs that are too wide for sums of products, scan by scan;
 //! - [`least_squares`] joins them to a family of models;
 //! - [`calibration`] learns what scores are worth as probabilities;
+//! - [`explain`] says what a fitted model makes of which feature;
 //! - [`interop`] puts our models among those of linfa.
 //!
 //! To add a model: its options with their ranges and a line in [`ModelSpec`], an accumulator or a use of
@@ -17,6 +18,7 @@ pub mod calibration;
 pub mod data;
 pub mod design;
 pub mod error;
+pub mod explain;
 pub mod gather;
 pub mod interop;
 pub mod least_squares;
@@ -34,5 +36,5 @@ pub use least_squares::{
     CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio, Penalty,
     PenaltySearch, RidgeOptions, fit_gathered, fit_linear, fit_linear_from, fit_ridge,
 };
-pub use model::{Coefficient, LinearModel, Link, Output, StartValues};
+pub use model::{Coefficient, LinearModel, Link, Output, RowFeature, StartValues};
 pub use spec::{FitOptions, ModelSpec, fit, fit_with};

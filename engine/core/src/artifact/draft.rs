@@ -81,14 +81,20 @@ impl Draft {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(CommonError::on("create", parent_of(&shown)))?;
         }
-        // The errors of `fs_err` would name the draft, which is gone when they are read.
-        let file = fs::File::create(&path).map_err(CommonError::on("create", &shown))?.into_file();
-        Ok(DraftFile {
-            name: name.into(),
-            shown,
-            written: 0,
-            writer: HashingWriter::new(BufWriter::with_capacity(1 << 16, file)),
-        })
+        DraftFile::at(&path, name, shown)
+    }
+
+    /// Takes a file that is complete at `from`, on the same file system, without copying it.
+    ///
+    /// # Errors
+    /// [`CommonError::File`].
+    pub(super) fn adopt_file(&mut self, name: &str, from: &Path, record: FileRecord) -> Result<()> {
+        let path = self.claim.path().join(name);
+        // Both names stand for the file, so that it is still there if the draft is not published.
+        let linked = fs::hard_link(from, &path).or_else(|_| fs::rename(from, &path));
+        linked.map_err(CommonError::on("create", self.target.join(name)))?;
+        self.files.insert(name.into(), record);
+        Ok(())
     }
 
     /// Writes a value as JSON with a final newline; keys come in the order of the fields.
@@ -273,14 +279,14 @@ pub fn sweep_drafts(folder: &Path) {
     sweep(folder, None);
 }
 
-fn parent_of(path: &Path) -> &Path {
+pub(super) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
 }
 
-fn name_of(path: &Path) -> String {
+pub(super) fn name_of(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
@@ -314,17 +320,34 @@ pub struct DraftFile {
 }
 
 impl DraftFile {
+    /// Begins the file `name` at `path`; messages call it `shown`.
+    ///
+    /// # Errors
+    /// [`CommonError::File`].
+    pub(super) fn at(path: &Path, name: &str, shown: PathBuf) -> Result<Self> {
+        // The errors of `fs_err` would name the draft, which is gone when they are read.
+        let file = fs::File::create(path).map_err(CommonError::on("create", &shown))?.into_file();
+        let writer = HashingWriter::new(BufWriter::with_capacity(1 << 16, file));
+        Ok(Self { name: name.into(), shown, written: 0, writer })
+    }
+
     /// Flushes the file to disk and adds it to the draft.
     ///
     /// # Errors
     /// [`CommonError::File`].
     pub fn finish(self, draft: &mut Draft) -> Result<()> {
+        let (name, record) = self.close()?;
+        draft.files.insert(name, record);
+        Ok(())
+    }
+
+    /// Flushes the file to disk; answers its name and what is known of it.
+    pub(super) fn close(self) -> Result<(String, FileRecord)> {
         let (writer, sha256, size_bytes) = self.writer.finish();
         let file =
             writer.into_inner().map_err(|error| CommonError::on("write", &self.shown)(error.into_error()))?;
         file.sync_all().map_err(CommonError::on("write", &self.shown))?;
-        draft.files.insert(self.name, FileRecord { sha256, size_bytes });
-        Ok(())
+        Ok((self.name, FileRecord { sha256, size_bytes }))
     }
 }
 

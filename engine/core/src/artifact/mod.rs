@@ -9,9 +9,11 @@ mod claim;
 mod digest;
 mod draft;
 mod manifest;
+mod parts;
 mod store;
 
 pub use digest::{HashingWriter, hex_digest};
 pub use draft::{Draft, DraftFile, sweep_drafts, write_whole};
 pub use manifest::{EngineRecord, FileRecord, MANIFEST_FILE, Manifest};
+pub use parts::PartFiles;
 pub use store::{Artifact, ArtifactError};

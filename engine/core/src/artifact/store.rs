@@ -46,6 +46,12 @@ pub enum ArtifactError {
         /// In what way.
         problem: String,
     },
+    /// Another process is making it.
+    #[error("another process is writing the parts of `{path}`")]
+    InUse {
+        /// The target.
+        path: String,
+    },
     /// The target is a folder or file that is not an artifact.
     #[error("`{path}` exists and is not an artifact")]
     NotOurs {
@@ -57,7 +63,7 @@ pub enum ArtifactError {
 impl Diagnostic for ArtifactError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Absent { .. } => ErrorKind::Unavailable,
+            Self::Absent { .. } | Self::InUse { .. } => ErrorKind::Unavailable,
             Self::OtherKind { .. } | Self::OtherVersion { .. } | Self::NotOurs { .. } => ErrorKind::Usage,
             Self::Damaged { .. } => ErrorKind::Malformed,
         }
@@ -69,6 +75,7 @@ impl Diagnostic for ArtifactError {
             Self::OtherKind { .. } => Some("give the folder that the right step wrote".into()),
             Self::OtherVersion { .. } => Some("make it again with this version".into()),
             Self::Damaged { .. } => Some("make it again; it was changed after it was published".into()),
+            Self::InUse { .. } => Some("wait until it is done, or choose another place".into()),
             Self::NotOurs { .. } => Some("choose another place, or move what is there away".into()),
         }
     }

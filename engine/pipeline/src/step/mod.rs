@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod evaluate;
+pub mod explain;
 pub mod ingest;
 pub mod kept_states;
 pub mod predict;

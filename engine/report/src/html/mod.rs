@@ -6,11 +6,13 @@
 //! Whatever comes from data is shortened and escaped. The same statistics give the same bytes.
 
 mod escape;
+mod explanation;
 mod figures;
 mod page;
 mod statistics;
 mod validation;
 
+pub use explanation::{DependenceChart, ExplanationPage, ImportanceBar, ImportanceChart, explanation_page};
 pub use statistics::{StatisticsPageOptions, statistics_page};
 pub use validation::{
     PageExample, PageFinding, PageSeverity, PageSubset, PageVerdict, ValidationPage, validation_page,

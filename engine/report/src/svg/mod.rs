@@ -1,11 +1,15 @@
 //! Small charts as inline SVG. Coordinates are always finite, whatever the data are; colours and fonts come
 //! from the page's style sheet, so that one chart serves the light, the dark and the printed page.
 
+mod bars;
 mod histogram;
+mod line;
 mod scale;
 mod strip;
 
+pub(crate) use bars::bars;
 pub(crate) use histogram::{Curve, Frame, histogram};
+pub(crate) use line::line;
 pub(crate) use scale::Scale;
 pub(crate) use strip::{Box5, strip};
 

@@ -156,16 +156,21 @@ impl WholeRows {
 }
 
 impl TargetRows<'_> {
-    /// The weighted mean of the label.
-    pub(crate) fn label_mean(&self) -> f64 {
-        let mut sum = DoubleDouble::ZERO;
+    /// The weighted means of the label and of the features.
+    pub(crate) fn means(&self) -> (f64, Vec<f64>) {
         let mut total = DoubleDouble::ZERO;
+        let mut label_sum = DoubleDouble::ZERO;
+        let mut sums = vec![DoubleDouble::ZERO; self.features];
         for (row, label) in self.label.iter().enumerate() {
             let weight = self.weights.map_or(1.0, |weights| weights[row]);
-            sum = sum + DoubleDouble::product(*label, weight);
             total = total + weight;
+            label_sum = label_sum + DoubleDouble::product(*label, weight);
+            let own = &self.values[row * self.features..][..self.features];
+            for (sum, value) in sums.iter_mut().zip(own) {
+                *sum = *sum + DoubleDouble::product(*value, weight);
+            }
         }
-        (sum / total).to_f64()
+        ((label_sum / total).to_f64(), sums.into_iter().map(|sum| (sum / total).to_f64()).collect())
     }
 
     /// As the solver takes them.

@@ -120,6 +120,8 @@ pub(super) struct Folds<'a> {
     sums: Vec<Normal>,
     /// The sums of all of them, joined in order.
     all: Normal,
+    /// The weighted means of the label and of the columns.
+    means: (f64, Vec<f64>),
     /// At least one; ascending, one mixture after the other.
     candidates: Vec<Candidate>,
 }
@@ -133,9 +135,16 @@ impl<'a> Folds<'a> {
         (width, target): (usize, usize),
     ) -> Result<Self> {
         let sums: Vec<Normal> = sums.iter().map(|sums| sums.clone().target(width, target)).collect();
-        let all = joined(&sums, None, options.intercept)?;
+        let all = joined(&sums, None)?;
+        let means = (all.label_mean.to_f64(), all.column_means());
+        let all = if options.intercept { all } else { all.through_origin() };
         let candidates = candidates(options, &all);
-        Ok(Self { data, options, sums, all, candidates })
+        Ok(Self { data, options, sums, all, means, candidates })
+    }
+
+    /// The weighted means of the label and of the columns.
+    pub(super) fn means(&self) -> (f64, Vec<f64>) {
+        self.means.clone()
     }
 
     /// The sums of all folds.
@@ -167,7 +176,8 @@ impl<'a> Folds<'a> {
 
     /// The sums of the rows that are not in a fold.
     fn without(&self, fold: usize) -> Result<Normal> {
-        joined(&self.sums, Some(fold), self.options.intercept)
+        let joined = joined(&self.sums, Some(fold))?;
+        Ok(if self.options.intercept { joined } else { joined.through_origin() })
     }
 
     /// Whether the sums are exact enough for the smallest penalty of each mixture, hence for all.
@@ -261,16 +271,14 @@ pub(super) fn record(
 }
 
 /// The sums of all folds but one, joined in order.
-fn joined(sums: &[Normal], left_out: Option<usize>, intercept: bool) -> Result<Normal> {
+fn joined(sums: &[Normal], left_out: Option<usize>) -> Result<Normal> {
     let mut joined = None;
     for (fold, sums) in sums.iter().enumerate() {
         if Some(fold) != left_out {
             join(&mut joined, sums.clone());
         }
     }
-    let joined = joined
-        .ok_or_else(|| CommonError::Internal("a cross-validation has at least two folds".into()))?;
-    Ok(if intercept { joined } else { joined.through_origin() })
+    joined.ok_or_else(|| CommonError::Internal("a cross-validation has at least two folds".into()).into())
 }
 
 /// The penalties to try on some rows.

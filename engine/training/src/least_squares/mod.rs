@@ -118,6 +118,8 @@ struct Solved {
     solution: RidgeSolution,
     l1_ratio: Option<f64>,
     label_mean: f64,
+    /// Of the columns of the design matrix.
+    column_means: Vec<f64>,
     cross_validation: Option<CrossValidation>,
 }
 
@@ -191,7 +193,8 @@ fn solve_wide(data: TrainingData<'_>, options: &LinearOptions, execution: &Execu
             }
         };
         let solution = design.solve(target, alpha, execution)?;
-        Ok(Solved { solution, l1_ratio: None, label_mean, cross_validation })
+        let column_means = design.column_means();
+        Ok(Solved { solution, l1_ratio: None, label_mean, column_means, cross_validation })
     })?;
     Ok(Fitted { method: "iterative", targets })
 }
@@ -212,8 +215,8 @@ fn solve_sums(
     let (chosen, cross_validation) = folds.choose(execution)?;
     let objective = options.objective(chosen, all.weight_sum);
     let solution = minimise(all, &objective).map_err(|error| data.failed(error))?;
-    let label_mean = all.label_mean.to_f64();
-    Ok(Some(Solved { solution, l1_ratio: chosen.l1_ratio, label_mean, cross_validation }))
+    let (label_mean, column_means) = folds.means();
+    Ok(Some(Solved { solution, l1_ratio: chosen.l1_ratio, label_mean, column_means, cross_validation }))
 }
 
 /// Does `work` for the number of each label.
@@ -252,8 +255,8 @@ fn solve_whole(
     let normal = prepared.normal();
     let objective = options.objective(chosen, normal.weight_sum);
     let solution = prepared.minimise(&objective).map_err(|error| data.failed(error))?;
-    let label_mean = own.label_mean();
-    Ok(Solved { solution, l1_ratio: chosen.l1_ratio, label_mean, cross_validation })
+    let (label_mean, column_means) = own.means();
+    Ok(Solved { solution, l1_ratio: chosen.l1_ratio, label_mean, column_means, cross_validation })
 }
 
 /// Whether the blocked Gram matrix was exact enough for this solution.
@@ -294,6 +297,7 @@ fn model(fitted: Fitted, options: &LinearOptions, data: TrainingData<'_>) -> Res
     let names = data.transform.space().column_names();
     let first = targets.first().ok_or_else(|| CommonError::Internal("a model without a label".into()))?;
     let (label_mean, rows) = (first.label_mean, first.solution.diagnostics.rows);
+    let column_means = first.column_means.clone();
     let outputs = data.columns.labels().zip(targets).map(|(target, solved)| {
         let Solved { solution, l1_ratio, cross_validation, .. } = solved;
         Output {
@@ -310,6 +314,7 @@ fn model(fitted: Fitted, options: &LinearOptions, data: TrainingData<'_>) -> Res
         family: options.family.name().into(),
         label: data.columns.label.clone(),
         label_mean,
+        column_means,
         link: Link::Identity,
         method: method.into(),
         rows,

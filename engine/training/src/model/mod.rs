@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::least_squares::CrossValidation;
 use crate::solve::Diagnostics;
 
+pub use predict::RowFeature;
 pub use start::StartValues;
 
 /// A fitted linear model.
@@ -19,6 +20,10 @@ pub struct LinearModel {
     pub label: String,
     /// The weighted mean of the label over the training rows.
     pub label_mean: f64,
+    /// The weighted mean of each column of the design matrix over the training rows, which explanations compare with;
+    /// empty in models that are older than they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub column_means: Vec<f64>,
     /// How sums of features become predictions.
     pub link: Link,
     /// How the data were read: `whole`, `blocked`, or `exact` after a second scan.
@@ -85,10 +90,12 @@ impl LinearModel {
         &self.outputs[0]
     }
 
-    /// Whether there is an output, and every output has a coefficient for each of so many columns; false only for what
-    /// was read from a damaged file.
+    /// Whether there is an output, and every output has a coefficient for each of so many columns, which have a mean each
+    /// or none; false only for what was read from a damaged file.
     #[must_use]
     pub fn is_sound(&self, columns: usize) -> bool {
-        !self.outputs.is_empty() && self.outputs.iter().all(|output| output.coefficients.len() == columns)
+        (self.column_means.is_empty() || self.column_means.len() == columns)
+            && !self.outputs.is_empty()
+            && self.outputs.iter().all(|output| output.coefficients.len() == columns)
     }
 }

@@ -4,7 +4,7 @@ use arrow::array::{Array, Float64Array};
 use arrow::buffer::NullBuffer;
 
 use sluice_core::error::Result;
-use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace, NotANumber};
+use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace, NotANumber, SparseRows};
 
 use super::{LinearModel, Link, Output};
 use crate::design::rows::not_a_number;
@@ -29,6 +29,22 @@ impl LinearModel {
         self.columns(features, space, nulls.as_ref())
     }
 
+    /// The predictions of one row, one for each output; none where a feature is NaN or infinite. The same bits as those
+    /// of a batch with this row.
+    #[must_use]
+    pub fn predict_row(&self, features: &[RowFeature<'_>], space: &FeatureSpace) -> Option<Vec<f64>> {
+        let is_sound = |feature: &RowFeature<'_>| match feature {
+            RowFeature::Number(value) => value.is_finite(),
+            RowFeature::Code(_) => true,
+            RowFeature::Sparse(sparse) => sparse.row(0).all(|(_, value)| value.is_finite()),
+        };
+        if !features.iter().all(is_sound) {
+            return None;
+        }
+        let sums = self.outputs.iter().map(|output| vec![output.sum_of_row(features, space)]).collect();
+        Some(self.link.predictions(sums).into_iter().flatten().collect())
+    }
+
     fn columns(
         &self,
         features: &FeatureBatch,
@@ -50,7 +66,41 @@ impl Link {
     }
 }
 
+/// A feature of one row.
+#[derive(Clone, Copy, Debug)]
+pub enum RowFeature<'a> {
+    /// A number.
+    Number(f64),
+    /// The code of a level; `None` for none of them.
+    Code(Option<u32>),
+    /// Terms with their numbers, as the first of some sparse rows.
+    Sparse(&'a SparseRows),
+}
+
 impl Output {
+    /// As [`Output::sums`], of one row.
+    fn sum_of_row(&self, features: &[RowFeature<'_>], space: &FeatureSpace) -> f64 {
+        let (mut sum, mut first) = (self.intercept, 0);
+        for (feature, spec) in features.iter().zip(&space.features) {
+            let coefficients = &self.coefficients[first..first + spec.width()];
+            first += coefficients.len();
+            match feature {
+                RowFeature::Number(value) => sum += coefficients[0].value * value,
+                RowFeature::Code(code) => {
+                    if let Some(coefficient) = code.and_then(|code| coefficients.get(code as usize)) {
+                        sum += coefficient.value;
+                    }
+                }
+                RowFeature::Sparse(sparse) => {
+                    for (term, value) in sparse.row(0) {
+                        sum += coefficients[term].value * value;
+                    }
+                }
+            }
+        }
+        sum
+    }
+
     /// Intercept + Σ coefficient x feature of each row; any number where a feature is none.
     fn sums(&self, features: &FeatureBatch, space: &FeatureSpace) -> Vec<f64> {
         let mut sums = vec![self.intercept; features.rows];

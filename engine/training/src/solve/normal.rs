@@ -50,6 +50,12 @@ impl Normal {
         self.means.len()
     }
 
+    /// The means of the features, rounded.
+    #[must_use]
+    pub fn column_means(&self) -> Vec<f64> {
+        self.means.iter().map(|mean| mean.to_f64()).collect()
+    }
+
     /// The problem of label number `target`, where the features from `width` on are labels too, and the label is the
     /// last of them.
     #[must_use]

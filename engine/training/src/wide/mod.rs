@@ -74,6 +74,12 @@ impl<'a> WideDesign<'a> {
         self.survey.folds.iter().map(|fold| fold.weight.to_f64()).collect()
     }
 
+    /// The weighted mean of each column of the design.
+    #[must_use]
+    pub fn column_means(&self) -> Vec<f64> {
+        self.survey.column_means()
+    }
+
     /// The weighted mean of a label, and the weighted sum of its squares about it.
     #[must_use]
     pub fn label_moments(&self, target: usize) -> (f64, f64) {

@@ -119,6 +119,14 @@ impl Survey {
         (0..diagonal.len()).filter(|column| !(diagonal[*column] > 0.0)).collect()
     }
 
+    /// The means of the columns in their own units.
+    pub(super) fn column_means(&self) -> Vec<f64> {
+        let all = self.without(None);
+        let Layout { shift, scale, .. } = &self.layout;
+        let of = |column: usize| all.sums[column] / all.weight * scale[column].recip() + shift[column];
+        (0..self.layout.width()).map(|column| of(column).to_f64()).collect()
+    }
+
     /// The mean of a label in its own units.
     pub(super) fn label_mean(&self, rows: &FoldSums, target: usize) -> DoubleDouble {
         let place = self.layout.width() + target;

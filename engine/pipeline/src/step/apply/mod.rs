@@ -5,7 +5,7 @@
 mod columns;
 mod matrix;
 mod source;
-mod table;
+pub(super) mod table;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -241,7 +241,7 @@ impl<'a> Work<'a> {
 }
 
 /// The type of a column that is passed through.
-fn scalar_type(source: &dyn BatchSource, name: &str) -> Result<DataType> {
+pub(super) fn scalar_type(source: &dyn BatchSource, name: &str) -> Result<DataType> {
     let kind = source.plan().column(name).map(|column| column.kind.clone());
     kind.and_then(|kind| kind.normal_type()).ok_or_else(|| {
         CommonError::ColumnKind {

@@ -88,22 +88,22 @@ fn lists(sparse: &SparseRows) -> Result<[ArrayRef; 2]> {
 }
 
 /// Rows of a table on their way into a file.
-pub(super) enum TableEncoder {
+pub(in crate::step) enum TableEncoder {
     Groups(Box<RowGroupEncoder>),
     Encoded(EncodedRows),
     Batches(Vec<RecordBatch>),
 }
 
 impl TableEncoder {
-    pub(super) fn parquet(file: &str, schema: &SchemaRef) -> Self {
+    pub(in crate::step) fn parquet(file: &str, schema: &SchemaRef) -> Self {
         Self::Groups(Box::new(RowGroupEncoder::new(file, schema)))
     }
 
-    pub(super) fn arrow() -> Self {
+    pub(in crate::step) fn arrow() -> Self {
         Self::Batches(Vec::new())
     }
 
-    pub(super) fn push(&mut self, batch: RecordBatch) -> Result<()> {
+    pub(in crate::step) fn push(&mut self, batch: RecordBatch) -> Result<()> {
         match self {
             Self::Groups(encoder) => encoder.push(&batch),
             Self::Batches(batches) => {
@@ -114,14 +114,14 @@ impl TableEncoder {
         }
     }
 
-    pub(super) fn finish(self) -> Result<Self> {
+    pub(in crate::step) fn finish(self) -> Result<Self> {
         Ok(match self {
             Self::Groups(encoder) => Self::Encoded(encoder.finish()?),
             other => other,
         })
     }
 
-    pub(super) fn size_bytes(&self) -> usize {
+    pub(in crate::step) fn size_bytes(&self) -> usize {
         match self {
             Self::Groups(encoder) => encoder.size_bytes(),
             Self::Encoded(rows) => rows.size_bytes(),
@@ -131,7 +131,7 @@ impl TableEncoder {
 }
 
 /// A file of a table.
-pub(super) enum TableWriter {
+pub(in crate::step) enum TableWriter {
     Parquet(Box<ParquetWriter>),
     Arrow(Box<FileWriter<DraftFile>>, u64),
 }
@@ -144,17 +144,24 @@ fn arrow(error: ArrowError) -> sluice_core::error::Error {
 }
 
 impl TableWriter {
-    pub(super) fn parquet(draft: &mut Draft, file: &str, schema: &SchemaRef) -> Result<Self> {
-        Ok(Self::Parquet(Box::new(ParquetWriter::new(draft, file, schema)?)))
+    pub(in crate::step) fn parquet(draft: &mut Draft, file: &str, schema: &SchemaRef) -> Result<Self> {
+        Self::parquet_over(draft.create_file(file)?, file, schema)
     }
 
-    pub(super) fn arrow(draft: &mut Draft, file: &str, schema: &SchemaRef) -> Result<Self> {
-        let writer = FileWriter::try_new(draft.create_file(file)?, schema).map_err(arrow)?;
-        Ok(Self::Arrow(Box::new(writer), 0))
+    pub(in crate::step) fn parquet_over(opened: DraftFile, file: &str, schema: &SchemaRef) -> Result<Self> {
+        Ok(Self::Parquet(Box::new(ParquetWriter::over(opened, file, schema)?)))
+    }
+
+    pub(in crate::step) fn arrow(draft: &mut Draft, file: &str, schema: &SchemaRef) -> Result<Self> {
+        Self::arrow_over(draft.create_file(file)?, schema)
+    }
+
+    pub(in crate::step) fn arrow_over(opened: DraftFile, schema: &SchemaRef) -> Result<Self> {
+        Ok(Self::Arrow(Box::new(FileWriter::try_new(opened, schema).map_err(arrow)?), 0))
     }
 
     /// Adds the rows of a split; answers the bytes held.
-    pub(super) fn append(&mut self, rows: TableEncoder) -> Result<usize> {
+    pub(in crate::step) fn append(&mut self, rows: TableEncoder) -> Result<usize> {
         match (self, rows) {
             (Self::Parquet(writer), TableEncoder::Encoded(rows)) => {
                 writer.append(rows)?;
@@ -172,13 +179,19 @@ impl TableWriter {
     }
 
     /// Ends the file and answers its rows.
-    pub(super) fn finish(self, draft: &mut Draft) -> Result<u64> {
+    pub(in crate::step) fn finish(self, draft: &mut Draft) -> Result<u64> {
+        let (file, rows) = self.close()?;
+        file.finish(draft)?;
+        Ok(rows)
+    }
+
+    /// Ends the file; answers it with its rows.
+    pub(in crate::step) fn close(self) -> Result<(DraftFile, u64)> {
         match self {
-            Self::Parquet(writer) => writer.finish(draft),
+            Self::Parquet(writer) => writer.close(),
             Self::Arrow(mut writer, rows) => {
                 writer.finish().map_err(arrow)?;
-                writer.into_inner().map_err(arrow)?.finish(draft)?;
-                Ok(rows)
+                Ok((writer.into_inner().map_err(arrow)?, rows))
             }
         }
     }

@@ -2,6 +2,7 @@
 //! twice.
 
 mod checker;
+mod explanations;
 mod pages;
 mod samples;
 mod validations;
