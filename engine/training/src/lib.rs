@@ -21,6 +21,7 @@ pub mod spec;
 
 pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
+pub use inference::{Inference, InferenceOptions, StandardErrors};
 pub use model::{Coefficient, LinearModel, Link, Output};
 pub use ridge::{CrossValidation, Penalty, PenaltySearch, RidgeOptions, fit_ridge};
 pub use spec::{ModelSpec, fit};

@@ -102,6 +102,12 @@ impl WholeRows {
         }
     }
 
+    /// The sum of the logarithms of the weights; 0 without weights.
+    pub(crate) fn log_weights(&self) -> f64 {
+        let logarithms = self.weights.iter().flatten().map(|weight| weight.ln());
+        logarithms.fold(DoubleDouble::ZERO, |sum, logarithm| sum + logarithm).to_f64()
+    }
+
     pub(crate) fn size_bytes(&self) -> usize {
         8 * (self.cells.capacity() + self.weights.as_ref().map_or(0, Vec::capacity))
     }

@@ -4,6 +4,7 @@ mod predict;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inference::Inference;
 use crate::ridge::CrossValidation;
 use crate::solve::Diagnostics;
 
@@ -47,6 +48,9 @@ pub struct Output {
     pub coefficients: Vec<Coefficient>,
     /// What the solver saw.
     pub diagnostics: Diagnostics,
+    /// What it says of the population.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inference>,
     /// How the penalty was chosen, where it was not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_validation: Option<CrossValidation>,

@@ -21,6 +21,7 @@ use sluice_core::options::OptionsError;
 use crate::data::TrainingData;
 use crate::design::{Design, Gathered, Sums, WholeRows};
 use crate::error::TrainingError;
+use crate::inference::{Basis, InferenceOptions, infer};
 use crate::model::{Coefficient, LinearModel, Link, Output};
 use crate::solve::{Normal, PreparedRows, RidgeSolution, ridge};
 
@@ -41,17 +42,20 @@ pub struct RidgeOptions {
     /// Columns that the same features predict beside the label, each by an equation of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
+    /// What is said of the fit beside its coefficients.
+    #[serde(default, skip_serializing_if = "InferenceOptions::is_default")]
+    pub inference: InferenceOptions,
 }
 
 impl From<f64> for RidgeOptions {
     fn from(alpha: f64) -> Self {
-        Self { alpha: alpha.into(), targets: Vec::new() }
+        Penalty::from(alpha).into()
     }
 }
 
 impl From<Penalty> for RidgeOptions {
     fn from(alpha: Penalty) -> Self {
-        Self { alpha, targets: Vec::new() }
+        Self { alpha, targets: Vec::new(), inference: InferenceOptions::default() }
     }
 }
 
@@ -59,6 +63,7 @@ impl RidgeOptions {
     /// # Errors
     /// [`OptionsError`] for a penalty, a grid or a number of folds out of its range.
     pub fn check(&self) -> Result<(), OptionsError> {
+        self.inference.check("ridge")?;
         self.alpha.check()
     }
 }
@@ -73,9 +78,20 @@ pub fn fit_ridge(
     execution: &Execution,
 ) -> Result<LinearModel> {
     options.check()?;
-    let fitted = solve(data, &options.alpha, Design::new(data, options.alpha.folds())?, execution)?;
+    fit_design(data, options, Design::new(data, options.alpha.folds())?, execution)
+}
+
+/// As [`fit_ridge`], with rows gathered in this form.
+pub(crate) fn fit_design(
+    data: TrainingData<'_>,
+    options: &RidgeOptions,
+    design: Design,
+    execution: &Execution,
+) -> Result<LinearModel> {
+    let fitted = solve(data, options, design, execution)?;
+    let model = model(fitted, options.inference, data, execution)?;
     execution.progress.end();
-    model(fitted, data)
+    Ok(model)
 }
 
 /// What came of the rows.
@@ -93,9 +109,16 @@ struct Solved {
     solution: RidgeSolution,
     label_mean: f64,
     cross_validation: Option<CrossValidation>,
+    basis: Basis,
 }
 
-fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &Execution) -> Result<Fitted> {
+fn solve(
+    data: TrainingData<'_>,
+    options: &RidgeOptions,
+    design: Design,
+    execution: &Execution,
+) -> Result<Fitted> {
+    let penalty = &options.alpha;
     let width = design.width();
     // An ill-conditioned matrix takes one more scan, which is a phase of its own.
     execution.progress.begin("train", data.source.plan().extent());
@@ -103,7 +126,7 @@ fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &
         Gathered::Whole { rows, fold_of_row } => {
             let targets = each_target(data, |target| {
                 let rows = (&rows, fold_of_row.as_slice());
-                solve_whole(data, penalty, rows, (width, target), execution)
+                solve_whole(data, options, rows, (width, target), execution)
             })?;
             Ok(Fitted { method: "whole", targets })
         }
@@ -112,12 +135,12 @@ fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &
             let sums = complete(sums.into_iter().map(Sums::normal).collect(), data)?;
             let solved = each_target(data, |target| {
                 let folds = Folds::new(data, penalty, &sums, (width, target));
-                solve_sums(data, &folds, label(data, target), is_exact, execution)
+                solve_sums(data, &folds, options.inference, (target, is_exact), execution)
             })?;
             match solved.into_iter().collect::<Option<Vec<_>>>() {
                 Some(targets) => Ok(Fitted { method: if is_exact { "exact" } else { "blocked" }, targets }),
                 // Columns that look dependent in f64 may be told apart in double-double.
-                None => solve(data, penalty, Design::exact(data, penalty.folds()), execution),
+                None => solve(data, options, Design::exact(data, penalty.folds()), execution),
             }
         }
     }
@@ -127,18 +150,20 @@ fn solve(data: TrainingData<'_>, penalty: &Penalty, design: Design, execution: &
 fn solve_sums(
     data: TrainingData<'_>,
     folds: &Folds<'_>,
-    label: &str,
-    is_exact: bool,
+    inference: InferenceOptions,
+    (target, is_exact): (usize, bool),
     execution: &Execution,
 ) -> Result<Option<Solved>> {
     let all = folds.joined(None)?;
-    check_normal(&all, label)?;
+    check_normal(&all, label(data, target))?;
     if !is_exact && !folds.are_trusted(&all, execution)? {
         return Ok(None);
     }
     let (alpha, cross_validation) = folds.choose(execution)?;
     let solution = ridge(&all, alpha).map_err(|error| data.failed(error))?;
-    Ok(Some(Solved { solution, label_mean: all.label_mean.to_f64(), cross_validation }))
+    let log_weights = data.columns.weight.is_none().then_some(0.0);
+    let basis = Basis::new(&all, alpha, log_weights, inference).map_err(|error| data.failed(error))?;
+    Ok(Some(Solved { solution, label_mean: all.label_mean.to_f64(), cross_validation, basis }))
 }
 
 /// Does `work` for the number of each label.
@@ -154,7 +179,7 @@ fn label(data: TrainingData<'_>, target: usize) -> &str {
 /// Solves one label from rows kept whole, with the fold of each where there are several.
 fn solve_whole(
     data: TrainingData<'_>,
-    penalty: &Penalty,
+    options: &RidgeOptions,
     (rows, fold_of_row): (&WholeRows, &[u32]),
     (width, target): (usize, usize),
     execution: &Execution,
@@ -162,6 +187,7 @@ fn solve_whole(
     let labels = data.columns.labels().count();
     let own = rows.target(width, labels, target);
     check_label(data, &own.label, label(data, target))?;
+    let penalty = &options.alpha;
     let (alpha, cross_validation) = match penalty {
         Penalty::Fixed(alpha) => (*alpha, None),
         Penalty::Searched(search) => {
@@ -172,8 +198,10 @@ fn solve_whole(
     // From the rows in their own order: the same bits whether this penalty was chosen or given.
     let prepared = PreparedRows::new(own.rows(true)).map_err(|error| data.failed(error))?;
     let solution = prepared.ridge(alpha).map_err(|error| data.failed(error))?;
-    let label_mean = prepared.normal().label_mean.to_f64();
-    Ok(Solved { solution, label_mean, cross_validation })
+    let normal = prepared.normal();
+    let basis = Basis::new(&normal, alpha, Some(rows.log_weights()), options.inference);
+    let basis = basis.map_err(|error| data.failed(error))?;
+    Ok(Solved { solution, label_mean: normal.label_mean.to_f64(), cross_validation, basis })
 }
 
 /// Whether the blocked Gram matrix was exact enough for this solution.
@@ -202,21 +230,31 @@ fn check_normal(normal: &Normal, label: &str) -> Result<(), TrainingError> {
     Err(TrainingError::LabelConstant { label: label.into(), value, rows: normal.rows })
 }
 
-fn model(fitted: Fitted, data: TrainingData<'_>) -> Result<LinearModel> {
+fn model(
+    fitted: Fitted,
+    options: InferenceOptions,
+    data: TrainingData<'_>,
+    execution: &Execution,
+) -> Result<LinearModel> {
     let Fitted { method, targets } = fitted;
     let names = data.transform.space().column_names();
     let first = targets.first().ok_or_else(|| CommonError::Internal("a model without a label".into()))?;
     let (label_mean, rows) = (first.label_mean, first.solution.diagnostics.rows);
-    let outputs = data.columns.labels().zip(targets).map(|(target, solved)| {
-        let Solved { solution, cross_validation, .. } = solved;
-        Output {
-            target: target.into(),
-            alpha: solution.diagnostics.alpha,
-            intercept: solution.intercept,
-            coefficients: Coefficient::named(&names, &solution.coefficients),
-            diagnostics: solution.diagnostics,
-            cross_validation,
-        }
+    let parts = targets.into_iter().map(|solved| (solved.solution, solved.cross_validation, solved.basis));
+    let (solutions, others): (Vec<_>, Vec<_>) =
+        parts.map(|(solution, cross_validation, basis)| (solution, (cross_validation, basis))).unzip();
+    let (cross_validations, bases): (Vec<_>, Vec<_>) = others.into_iter().unzip();
+    let inferences = infer(data, options, solutions.iter().zip(bases).collect(), execution)?;
+    let solved = solutions.into_iter().zip(cross_validations).zip(inferences);
+    let outputs = data.columns.labels().zip(solved);
+    let outputs = outputs.map(|(target, ((solution, cross_validation), inference))| Output {
+        target: target.into(),
+        alpha: solution.diagnostics.alpha,
+        intercept: solution.intercept,
+        coefficients: Coefficient::named(&names, &solution.coefficients),
+        diagnostics: solution.diagnostics,
+        inference: Some(inference),
+        cross_validation,
     });
     Ok(LinearModel {
         family: "ridge".into(),
@@ -230,4 +268,4 @@ fn model(fitted: Fitted, data: TrainingData<'_>) -> Result<LinearModel> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,7 +18,7 @@ use crate::data::{TrainingColumns, TrainingData};
 use crate::design::Design;
 
 /// What is fitted: the label of `source` by the features of `transform`.
-fn data<'a>(
+pub(crate) fn data<'a>(
     source: &'a MemorySource,
     transform: &'a Arc<dyn BatchTransform>,
     columns: &'a TrainingColumns,
@@ -27,10 +27,10 @@ fn data<'a>(
 }
 
 /// Hands columns through as they are; a column named `code` holds codes of three levels.
-struct Plain(FeatureSpace);
+pub(crate) struct Plain(FeatureSpace);
 
 impl Plain {
-    fn shared(names: &[&str]) -> Arc<dyn BatchTransform> {
+    pub(crate) fn shared(names: &[&str]) -> Arc<dyn BatchTransform> {
         let features = names
             .iter()
             .map(|name| FeatureSpec {
@@ -75,16 +75,16 @@ impl BatchTransform for Plain {
     }
 }
 
-fn table(columns: Vec<(&str, Vec<f64>)>) -> RecordBatch {
+pub(crate) fn table(columns: Vec<(&str, Vec<f64>)>) -> RecordBatch {
     RecordBatch::try_from_iter(
         columns.into_iter().map(|(name, values)| (name, Arc::new(Float64Array::from(values)) as ArrayRef)),
     )
     .unwrap()
 }
 
-const FEATURES: [&str; 10] = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"];
+pub(crate) const FEATURES: [&str; 10] = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"];
 
-fn diabetes() -> RecordBatch {
+pub(crate) fn diabetes() -> RecordBatch {
     let path = sluice_testkit::datasets::repository().join("datasets/diabetes/diabetes.csv");
     let text = fs_err::read_to_string(path).unwrap();
     let mut lines = text.lines();
@@ -308,7 +308,7 @@ fn cross_validated(
     let data = data(source, &transform, &columns);
     let execution = Execution::with_threads(2);
     let fitted =
-        solve(data, &Penalty::Searched(search.clone()), form(data, search.folds), &execution).unwrap();
+        solve(data, &Penalty::Searched(search.clone()).into(), form(data, search.folds), &execution).unwrap();
     assert_eq!(fitted.method, method);
     let mut solved = only(fitted);
     let record = solved.cross_validation.take().unwrap();

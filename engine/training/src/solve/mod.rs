@@ -5,6 +5,7 @@
 //! - [`PreparedRows`] and [`ridge_rows`] solve from the rows themselves, for data that fit in memory;
 //! - [`RidgeSolution`] is the answer;
 //! - [`coordinate_descent`] minimises with absolute penalties or a sign, from cross products;
+//! - [`Whitening`] gives the rows coordinates in which leverages and robust variances are sums of squares;
 //! - [`ridge_coefficients`] and [`Normal::squared_error`] try a penalty on rows that it was not fitted on.
 //!
 //! The method, file by file: `power` scales by powers of two (exact), `gram` adds up cross products in
@@ -28,6 +29,7 @@ mod solution;
 mod system;
 #[cfg(test)]
 mod tests;
+mod whitening;
 
 pub use coordinate::{Penalties, Quadratic, coordinate_descent};
 pub use normal::Normal;
@@ -35,3 +37,4 @@ pub use packed::Packed;
 pub use ridge::{DOUBLE_DOUBLE_FEATURES, ridge, ridge_coefficients};
 pub use rows::{PreparedRows, Rows, ridge_rows};
 pub use solution::{Diagnostics, Method, RidgeSolution};
+pub use whitening::Whitening;
