@@ -15,6 +15,7 @@ pub mod affine;
 pub mod artifact;
 pub mod batch;
 pub mod column;
+pub mod distribution;
 pub mod double_double;
 pub mod encoding;
 pub mod error;

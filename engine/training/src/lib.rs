@@ -9,6 +9,7 @@
 //! - [`least_squares`] joins them to a family of models;
 //! - [`calibration`] learns what scores are worth as probabilities;
 //! - [`explain`] says what a fitted model makes of which feature;
+//! - [`inference`] says what a fit tells of the population;
 //! - [`interop`] puts our models among those of linfa.
 //!
 //! To add a model: its options with their ranges and a line in [`ModelSpec`], an accumulator or a use of
@@ -20,6 +21,7 @@ pub mod design;
 pub mod error;
 pub mod explain;
 pub mod gather;
+pub mod inference;
 pub mod interop;
 pub mod least_squares;
 pub mod model;
@@ -32,6 +34,7 @@ pub mod wide;
 pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
 pub use gather::{Gather, Scans};
+pub use inference::{Inference, InferenceOptions, StandardErrors};
 pub use least_squares::{
     CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio, Penalty,
     PenaltySearch, RidgeOptions, fit_gathered, fit_linear, fit_linear_from, fit_ridge,

@@ -47,6 +47,9 @@ const WHOLE_PRODUCTS: u64 = 1 << 31;
 /// 4 GiB, once per thread.
 pub const MAX_COLUMNS: usize = 32_768;
 
+/// The name of the transform among the inputs of scans that want whole batches of features.
+pub(crate) const FEATURES: &str = "features";
+
 /// What is gathered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Gathered {
@@ -134,6 +137,12 @@ impl WholeRows {
             self.rounded = later.rounded;
         }
         self.remainders.extend(later.remainders);
+    }
+
+    /// The sum of the logarithms of the weights; 0 without weights.
+    pub(crate) fn log_weights(&self) -> f64 {
+        let logarithms = self.weights.iter().flatten().map(|weight| weight.ln());
+        logarithms.fold(DoubleDouble::ZERO, |sum, logarithm| sum + logarithm).to_f64()
     }
 
     pub(crate) fn size_bytes(&self) -> usize {

@@ -13,7 +13,7 @@ use sluice_testkit::{MemorySource, assert_relative};
 
 use super::*;
 use crate::data::{TrainingColumns, TrainingData};
-use crate::ridge::{RidgeOptions, fit_ridge};
+use crate::least_squares::{RidgeOptions, fit_ridge};
 
 /// Columns as they are; one named `code` holds codes of three levels; `ratio` is `a / b`.
 struct Plain(FeatureSpace);

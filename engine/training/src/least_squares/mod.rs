@@ -26,6 +26,7 @@ use crate::design::affine::ColumnMaps;
 use crate::design::{Design, Gathered, Sums, WholeRows};
 use crate::error::TrainingError;
 use crate::gather::{Gather, Scans};
+use crate::inference::{Basis, Inference, infer};
 use crate::model::{Coefficient, LinearModel, Link, Output};
 use crate::solve::{Normal, PreparedRows, RidgeSolution, minimise};
 use crate::wide::{WideDesign, is_wide};
@@ -83,10 +84,10 @@ pub fn fit_linear_from(
     if options.gram_limit.is_some_and(|limit| is_wide(columns, folds, limit)) {
         let fitted = solve_wide(data, options, execution)?;
         execution.progress.end();
-        return model(fitted, options, data);
+        return model(fitted, options, data, execution);
     }
     let design = Design::new(data, folds)?;
-    model(solve_from(data, options, (design, gather), execution)?, options, data)
+    model(solve_from(data, options, (design, gather), execution)?, options, data, execution)
 }
 
 /// Fits by what `design` gathers, for as many folds as the penalty asks for.
@@ -100,7 +101,7 @@ pub fn fit_gathered(
     execution: &Execution,
 ) -> Result<LinearModel> {
     options.check()?;
-    model(solve(data, options, design, execution)?, options, data)
+    model(solve(data, options, design, execution)?, options, data, execution)
 }
 
 /// What came of the rows.
@@ -121,6 +122,8 @@ struct Solved {
     /// Of the columns of the design matrix.
     column_means: Vec<f64>,
     cross_validation: Option<CrossValidation>,
+    /// What inference needs, where there is something to infer.
+    basis: Option<Basis>,
 }
 
 /// Solves from scans of the rows.
@@ -194,7 +197,7 @@ fn solve_wide(data: TrainingData<'_>, options: &LinearOptions, execution: &Execu
         };
         let solution = design.solve(target, alpha, execution)?;
         let column_means = design.column_means();
-        Ok(Solved { solution, l1_ratio: None, label_mean, column_means, cross_validation })
+        Ok(Solved { solution, l1_ratio: None, label_mean, column_means, cross_validation, basis: None })
     })?;
     Ok(Fitted { method: "iterative", targets })
 }
@@ -215,8 +218,11 @@ fn solve_sums(
     let (chosen, cross_validation) = folds.choose(execution)?;
     let objective = options.objective(chosen, all.weight_sum);
     let solution = minimise(all, &objective).map_err(|error| data.failed(error))?;
+    let log_weights = data.columns.weight.is_none().then_some(0.0);
+    let basis = basis_of(data, options, (all, &solution), log_weights)?;
     let (label_mean, column_means) = folds.means();
-    Ok(Some(Solved { solution, l1_ratio: chosen.l1_ratio, label_mean, column_means, cross_validation }))
+    let l1_ratio = chosen.l1_ratio;
+    Ok(Some(Solved { solution, l1_ratio, label_mean, column_means, cross_validation, basis }))
 }
 
 /// Does `work` for the number of each label.
@@ -255,8 +261,21 @@ fn solve_whole(
     let normal = prepared.normal();
     let objective = options.objective(chosen, normal.weight_sum);
     let solution = prepared.minimise(&objective).map_err(|error| data.failed(error))?;
+    let basis = basis_of(data, options, (&normal, &solution), Some(rows.log_weights()))?;
     let (label_mean, column_means) = own.means();
-    Ok(Solved { solution, l1_ratio: chosen.l1_ratio, label_mean, column_means, cross_validation })
+    let l1_ratio = chosen.l1_ratio;
+    Ok(Solved { solution, l1_ratio, label_mean, column_means, cross_validation, basis })
+}
+
+/// What inference needs of a fit, where the options have something to infer.
+fn basis_of(
+    data: TrainingData<'_>,
+    options: &LinearOptions,
+    (normal, solution): (&Normal, &RidgeSolution),
+    log_weights: Option<f64>,
+) -> Result<Option<Basis>, TrainingError> {
+    let Some(inference) = options.inference else { return Ok(None) };
+    Basis::new(normal, &solution.diagnostics, log_weights, inference).map_err(|error| data.failed(error))
 }
 
 /// Whether the blocked Gram matrix was exact enough for this solution.
@@ -292,13 +311,20 @@ fn check_normal(normal: &Normal, label: &str) -> Result<(), TrainingError> {
     Err(TrainingError::LabelConstant { label: label.into(), value, rows: normal.rows })
 }
 
-fn model(fitted: Fitted, options: &LinearOptions, data: TrainingData<'_>) -> Result<LinearModel> {
+fn model(
+    fitted: Fitted,
+    options: &LinearOptions,
+    data: TrainingData<'_>,
+    execution: &Execution,
+) -> Result<LinearModel> {
     let Fitted { method, targets } = fitted;
     let names = data.transform.space().column_names();
     let first = targets.first().ok_or_else(|| CommonError::Internal("a model without a label".into()))?;
     let (label_mean, rows) = (first.label_mean, first.solution.diagnostics.rows);
     let column_means = first.column_means.clone();
-    let outputs = data.columns.labels().zip(targets).map(|(target, solved)| {
+    let inferences = inferences(data, options, &targets, execution)?;
+    let solved = targets.into_iter().zip(inferences);
+    let outputs = data.columns.labels().zip(solved).map(|(target, (solved, inference))| {
         let Solved { solution, l1_ratio, cross_validation, .. } = solved;
         Output {
             target: target.into(),
@@ -307,6 +333,7 @@ fn model(fitted: Fitted, options: &LinearOptions, data: TrainingData<'_>) -> Res
             intercept: solution.intercept,
             coefficients: Coefficient::named(&names, &solution.coefficients),
             diagnostics: solution.diagnostics,
+            inference,
             cross_validation,
         }
     });
@@ -322,5 +349,22 @@ fn model(fitted: Fitted, options: &LinearOptions, data: TrainingData<'_>) -> Res
     })
 }
 
+/// What the fits say of the population, label by label; nothing where one of them has no basis for it.
+fn inferences(
+    data: TrainingData<'_>,
+    options: &LinearOptions,
+    targets: &[Solved],
+    execution: &Execution,
+) -> Result<Vec<Option<Inference>>> {
+    let bases: Option<Vec<_>> =
+        targets.iter().map(|solved| Some((&solved.solution, solved.basis.as_ref()?))).collect();
+    match (options.inference, bases) {
+        (Some(inference), Some(bases)) => {
+            Ok(infer(data, inference, &bases, execution)?.into_iter().map(Some).collect())
+        }
+        _ => Ok(targets.iter().map(|_| None).collect()),
+    }
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,6 +6,7 @@ use sluice_core::memory::MemoryLimit;
 use sluice_core::options::{OptionsError, Range};
 
 use super::penalty::{Grid, Penalty};
+use crate::inference::InferenceOptions;
 use crate::solve::Objective;
 use crate::wide::GRAM_LIMIT;
 
@@ -22,6 +23,9 @@ pub struct LeastSquaresOptions {
     /// Whether an intercept is fitted.
     #[serde(default = "on", skip_serializing_if = "is_on")]
     pub intercept: bool,
+    /// What is said of the fit beside its coefficients.
+    #[serde(default, skip_serializing_if = "InferenceOptions::is_default")]
+    pub inference: InferenceOptions,
 }
 
 /// Ridge regression: alpha times the squares of the coefficients beside the sum of squared errors.
@@ -43,6 +47,9 @@ pub struct RidgeOptions {
     /// Whether an intercept is fitted.
     #[serde(default = "on", skip_serializing_if = "is_on")]
     pub intercept: bool,
+    /// What is said of the fit beside its coefficients.
+    #[serde(default, skip_serializing_if = "InferenceOptions::is_default")]
+    pub inference: InferenceOptions,
 }
 
 /// Lasso: alpha times the magnitudes of the coefficients beside half the mean squared error.
@@ -107,7 +114,8 @@ fn is_off(value: &bool) -> bool {
 
 impl Default for LeastSquaresOptions {
     fn default() -> Self {
-        Self { targets: Vec::new(), non_negative: false, intercept: true }
+        let inference = InferenceOptions::default();
+        Self { targets: Vec::new(), non_negative: false, intercept: true, inference }
     }
 }
 
@@ -119,7 +127,8 @@ impl From<f64> for RidgeOptions {
 
 impl From<Penalty> for RidgeOptions {
     fn from(alpha: Penalty) -> Self {
-        Self { alpha, gram_limit: None, targets: Vec::new(), non_negative: false, intercept: true }
+        let inference = InferenceOptions::default();
+        Self { alpha, gram_limit: None, targets: Vec::new(), non_negative: false, intercept: true, inference }
     }
 }
 
@@ -193,24 +202,37 @@ pub struct LinearOptions {
     pub intercept: bool,
     /// The bytes past which it is solved by iterations; never without.
     pub gram_limit: Option<u64>,
+    /// What is said of the fit beside its coefficients; nothing of estimates that absolute penalties or signs bend, whose
+    /// errors are not spread normally.
+    pub inference: Option<InferenceOptions>,
 }
 
 impl From<&LeastSquaresOptions> for LinearOptions {
     fn from(options: &LeastSquaresOptions) -> Self {
-        let LeastSquaresOptions { non_negative, intercept, .. } = *options;
+        let LeastSquaresOptions { non_negative, intercept, inference, .. } = *options;
+        let inference = (!non_negative).then_some(inference);
         let (family, alpha) = (Family::LeastSquares, Penalty::Fixed(0.0));
-        Self { family, alpha, l1_ratios: Vec::new(), non_negative, intercept, gram_limit: None }
+        Self { family, alpha, l1_ratios: Vec::new(), non_negative, intercept, gram_limit: None, inference }
     }
 }
 
 impl From<&RidgeOptions> for LinearOptions {
     fn from(options: &RidgeOptions) -> Self {
-        let RidgeOptions { non_negative, intercept, .. } = *options;
+        let RidgeOptions { non_negative, intercept, inference, .. } = *options;
+        let inference = (!non_negative).then_some(inference);
         let alpha = options.alpha.clone();
         let limit = options.gram_limit.map_or(GRAM_LIMIT, MemoryLimit::in_bytes);
         // Signs and lines through the origin need the matrix.
         let gram_limit = (intercept && !non_negative).then_some(limit);
-        Self { family: Family::Ridge, alpha, l1_ratios: Vec::new(), non_negative, intercept, gram_limit }
+        Self {
+            family: Family::Ridge,
+            alpha,
+            l1_ratios: Vec::new(),
+            non_negative,
+            intercept,
+            gram_limit,
+            inference,
+        }
     }
 }
 
@@ -218,7 +240,7 @@ impl From<&LassoOptions> for LinearOptions {
     fn from(options: &LassoOptions) -> Self {
         let LassoOptions { non_negative, intercept, .. } = *options;
         let alpha = options.alpha.clone();
-        Self { family: Family::Lasso, alpha, l1_ratios: Vec::new(), non_negative, intercept, gram_limit: None }
+        Self { family: Family::Lasso, alpha, l1_ratios: Vec::new(), non_negative, intercept, gram_limit: None, inference: None }
     }
 }
 
@@ -233,7 +255,7 @@ impl From<&ElasticNetOptions> for LinearOptions {
         };
         l1_ratios.sort_unstable_by(f64::total_cmp);
         l1_ratios.dedup_by_key(|ratio| ratio.to_bits());
-        Self { family: Family::ElasticNet, alpha, l1_ratios, non_negative, intercept, gram_limit: None }
+        Self { family: Family::ElasticNet, alpha, l1_ratios, non_negative, intercept, gram_limit: None, inference: None }
     }
 }
 
@@ -246,6 +268,7 @@ impl LinearOptions {
     pub fn check(&self) -> Result<(), OptionsError> {
         let family = self.family.name();
         self.alpha.check(family)?;
+        self.inference.map_or(Ok(()), |inference| inference.check(family))?;
         let is_path = matches!(&self.alpha, Penalty::Searched(search) if matches!(search.grid, Grid::Path { .. }));
         let conflict = |name: &str, problem: String, hint: &str| {
             let (name, hint) = (format!("{family}.{name}"), Some(hint.to_owned()));

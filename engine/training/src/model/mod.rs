@@ -5,6 +5,7 @@ mod start;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inference::Inference;
 use crate::least_squares::CrossValidation;
 use crate::solve::Diagnostics;
 
@@ -58,6 +59,9 @@ pub struct Output {
     pub coefficients: Vec<Coefficient>,
     /// What the solver saw.
     pub diagnostics: Diagnostics,
+    /// What it says of the population.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inference>,
     /// How the penalty was chosen, where it was not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_validation: Option<CrossValidation>,

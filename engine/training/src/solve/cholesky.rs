@@ -58,10 +58,9 @@ impl Cholesky {
         solution
     }
 
-    /// The inverse of the kept rows and columns.
-    pub(super) fn inverse(&self) -> Packed {
+    /// The inverse of `L`, column by column, each from the diagonal down, so that all products run along memory.
+    pub(super) fn lower_inverse(&self) -> Vec<Vec<DoubleDouble>> {
         let size = self.rows.len();
-        // Column j of the inverse of L, from the diagonal down, so that all products run along memory.
         let mut columns: Vec<Vec<DoubleDouble>> = Vec::with_capacity(size);
         for j in 0..size {
             let mut column = Vec::with_capacity(size - j);
@@ -71,7 +70,13 @@ impl Cholesky {
             }
             columns.push(column);
         }
-        Packed::from_fn(size, |i, j| dot(&columns[i], &columns[j][i - j..]))
+        columns
+    }
+
+    /// The inverse of the kept rows and columns.
+    pub(super) fn inverse(&self) -> Packed {
+        let columns = self.lower_inverse();
+        Packed::from_fn(columns.len(), |i, j| dot(&columns[i], &columns[j][i - j..]))
     }
 }
 

@@ -6,7 +6,8 @@
 //! - [`RidgeSolution`] is the answer;
 //! - [`coordinate_descent`] minimises with absolute penalties or a sign, from cross products;
 //! - [`Objective`] says which penalties, [`minimise`] solves for any of them;
-//! - [`Trials`] and [`Normal::squared_error`] try penalties on rows that they were not fitted on.
+//! - [`Trials`] and [`Normal::squared_error`] try penalties on rows that they were not fitted on;
+//! - [`Whitening`] gives the rows coordinates in which leverages and robust variances are sums of squares.
 //!
 //! The method, file by file: `power` scales by powers of two (exact), `gram` adds up cross products in
 //! double-double, `system` equilibrates, `cholesky` factors in double-double and finds the rank, `refined`
@@ -33,6 +34,7 @@ mod solution;
 mod system;
 #[cfg(test)]
 mod tests;
+mod whitening;
 
 pub use coordinate::{Penalties, Quadratic, coordinate_descent};
 pub use minimise::{Trial, Trials, minimise};
@@ -42,3 +44,4 @@ pub use packed::Packed;
 pub use ridge::{DOUBLE_DOUBLE_FEATURES, ridge};
 pub use rows::{PreparedRows, Rows, ridge_rows};
 pub use solution::{Diagnostics, Method, RidgeSolution};
+pub use whitening::Whitening;

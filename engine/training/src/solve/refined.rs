@@ -10,6 +10,7 @@ use super::packed::Packed;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::linalg::matmul::matmul;
+use faer::linalg::triangular_inverse;
 use faer::{Accum, Mat, Par};
 use sluice_core::double_double::DoubleDouble;
 use sluice_summaries::clean_registers;
@@ -89,6 +90,15 @@ impl Refined {
             }
         }
         (share <= CONVERGED).then_some((solution, STEPS))
+    }
+
+    /// The inverse of the lower factor.
+    pub(super) fn lower_inverse(&self) -> Mat<f64> {
+        let size = self.lower.nrows();
+        let mut inverse = Mat::<f64>::zeros(size, size);
+        triangular_inverse::invert_lower_triangular(inverse.as_mut(), self.lower.as_ref(), Par::Seq);
+        clean_registers();
+        inverse
     }
 
     /// The inverse, to `f64`.

@@ -24,7 +24,7 @@ use crate::design::Design;
 use crate::testing::{Plain, table};
 
 /// What is fitted: the label of `source` by the features of `transform`.
-fn data<'a>(
+pub(crate) fn data<'a>(
     source: &'a MemorySource,
     transform: &'a Arc<dyn BatchTransform>,
     columns: &'a TrainingColumns,
@@ -36,9 +36,9 @@ fn ridge(penalty: impl Into<RidgeOptions>) -> LinearOptions {
     (&penalty.into()).into()
 }
 
-const FEATURES: [&str; 10] = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"];
+pub(crate) const FEATURES: [&str; 10] = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"];
 
-fn diabetes() -> RecordBatch {
+pub(crate) fn diabetes() -> RecordBatch {
     let path = sluice_testkit::datasets::repository().join("datasets/diabetes/diabetes.csv");
     let text = fs_err::read_to_string(path).unwrap();
     let mut lines = text.lines();
