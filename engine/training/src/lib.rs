@@ -36,8 +36,8 @@ pub use error::TrainingError;
 pub use gather::{Gather, Scans};
 pub use inference::{Inference, InferenceOptions, StandardErrors};
 pub use least_squares::{
-    CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio, Penalty,
-    PenaltySearch, RidgeOptions, fit_gathered, fit_linear, fit_linear_from, fit_ridge,
+    CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio,
+    Penalty, PenaltySearch, RidgeOptions, fit_gathered, fit_linear, fit_linear_from, fit_ridge,
 };
 pub use model::{Coefficient, LinearModel, Link, Output, RowFeature, StartValues};
 pub use spec::{FitOptions, ModelSpec, fit, fit_with};

@@ -9,10 +9,10 @@ use sluice_core::options::OptionsError;
 use crate::data::TrainingData;
 use crate::error::TrainingError;
 use crate::gather::{Gather, Scans};
-use crate::model::LinearModel;
 use crate::least_squares::{
     ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, RidgeOptions, fit_linear_from,
 };
+use crate::model::LinearModel;
 
 /// The model; exactly one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -131,7 +131,12 @@ impl<'a> Filler<'a> {
     }
 
     /// The columns of a feature; or the row that has no number there, and whether it is null.
-    fn feature(&mut self, column: &FeatureColumn, width: usize, order: &Order) -> Result<(), (usize, bool)> {
+    fn feature(
+        &mut self,
+        (column, remainder): (&FeatureColumn, Option<&[f64]>),
+        width: usize,
+        order: &Order,
+    ) -> Result<(), (usize, bool)> {
         match column {
             FeatureColumn::Numbers(values) => {
                 check(values)?;

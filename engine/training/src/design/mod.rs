@@ -199,7 +199,10 @@ impl Sums {
     }
 
     /// The Gram matrices, where all are; before the first row they take shift and scale from `first`.
-    fn grams<'a>(sums: &'a mut [Self], first: impl FnOnce() -> Result<Gram>) -> Result<Option<Vec<&'a mut Gram>>> {
+    fn grams<'a>(
+        sums: &'a mut [Self],
+        first: impl FnOnce() -> Result<Gram>,
+    ) -> Result<Option<Vec<&'a mut Gram>>> {
         if sums.iter().any(|sums| matches!(sums, Self::Blocked(None))) {
             let first = first()?;
             for sums in sums.iter_mut() {
@@ -410,12 +413,17 @@ impl Design {
                     return columns::add_up(&mut grams, rows, fold_at, scratch);
                 }
                 let mut of_folds = vec![WholeRows::default(); sums.len()];
-                self.responses.each_exact_block(batch, (&features, &remainders), space, |block, numbers| {
-                    for (place, row) in numbers.iter().enumerate() {
-                        of_folds[fold_at(*row) as usize].push(block.row(place, columns));
-                    }
-                    Ok(())
-                })?;
+                self.responses.each_exact_block(
+                    batch,
+                    (&features, &remainders),
+                    space,
+                    |block, numbers| {
+                        for (place, row) in numbers.iter().enumerate() {
+                            of_folds[fold_at(*row) as usize].push(block.row(place, columns));
+                        }
+                        Ok(())
+                    },
+                )?;
                 let sums = sums.iter_mut().zip(&of_folds);
                 sums.map(|(sums, rows)| (sums, rows.block()))
                     .try_for_each(|(sums, block)| sums.update_exact(block, columns))
@@ -527,8 +535,7 @@ pub(crate) fn exact_sums(block: Block<'_>, columns: usize) -> Result<Normal> {
         label.push(row[features]);
     }
     let rows = Rows { features, values: &values, label: &label, weights: block.weights, intercept: true };
-    let prepared =
-        PreparedRows::exact(rows, block.remainders)
+    let prepared = PreparedRows::exact(rows, block.remainders)
         .map_err(|source| TrainingError::Solve { features: Vec::new(), source })?;
     Ok(prepared.normal())
 }

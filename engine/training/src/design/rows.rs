@@ -111,7 +111,8 @@ impl Responses {
             kept_weights.extend_from_slice(&weights.values()[range]);
             let count = leave_out_weightless(cells, stride, &mut kept_weights, &mut kept_rows);
             if count > 0 {
-                let kept = kept_rows.iter().flat_map(|&row| remainders.iter().map(move |column| column.values[row]));
+                let kept =
+                    kept_rows.iter().flat_map(|&row| remainders.iter().map(move |column| column.values[row]));
                 low.clear();
                 low.extend(kept);
                 let remainders = Remainders { columns: &rounded, values: &low };

@@ -170,8 +170,7 @@ fn record(
 ) -> Inference {
     let diagnostics = &solution.diagnostics;
     let mut notes = Vec::new();
-    let freedom =
-        diagnostics.residual_variance.map(|_| diagnostics.rows as f64 - basis.effective_degrees);
+    let freedom = diagnostics.residual_variance.map(|_| diagnostics.rows as f64 - basis.effective_degrees);
     let reference = freedom.map(Reference::StudentT);
     let errors = match options.standard_errors {
         StandardErrors::Classical => {

@@ -9,8 +9,8 @@ use sluice_testkit::{MemorySource, assert_relative};
 
 use super::is_wide;
 use crate::data::{TrainingColumns, TrainingData};
-use crate::model::LinearModel;
 use crate::least_squares::{RidgeOptions, fit_ridge};
+use crate::model::LinearModel;
 use crate::testing::{Plain, table};
 
 /// Two columns of numbers far from zero, two of codes, a weight, two labels.

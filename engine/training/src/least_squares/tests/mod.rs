@@ -5,7 +5,7 @@ mod selections;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array, UInt64Array};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt64Array};
 use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::execution::Execution;
 use sluice_core::features::{

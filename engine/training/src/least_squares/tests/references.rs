@@ -73,8 +73,11 @@ fn every_family_agrees_in_every_form() {
     ];
     for expected in golden["fits"].as_array().unwrap() {
         let is_diabetes = expected["table"] == "diabetes";
-        let (rows, features, label) =
-            if is_diabetes { (diabetes(), &FEATURES[..], "target") } else { (generated.clone(), &names[..], "y") };
+        let (rows, features, label) = if is_diabetes {
+            (diabetes(), &FEATURES[..], "target")
+        } else {
+            (generated.clone(), &names[..], "y")
+        };
         let source = MemorySource::new(&rows, 50);
         let weight = expected["weighted"].as_bool().unwrap().then(|| "weight".to_owned());
         let columns = TrainingColumns { weight, ..TrainingColumns::from(label) };
@@ -101,7 +104,13 @@ fn every_family_agrees_in_every_form() {
     }
 }
 
-fn searched(rows: &arrow::array::RecordBatch, features: &[&str], label: &str, spec: &str, threads: usize) -> LinearModel {
+fn searched(
+    rows: &arrow::array::RecordBatch,
+    features: &[&str],
+    label: &str,
+    spec: &str,
+    threads: usize,
+) -> LinearModel {
     let source = MemorySource::new(&numbered(rows), 50);
     let columns = TrainingColumns { identity: Some(RowIdentity::Stored), ..TrainingColumns::from(label) };
     let transform = Plain::shared(features);
@@ -163,7 +172,10 @@ fn one_standard_error_chooses_the_largest_penalty_within() {
     let bound = least.mean_squared_error + least.standard_error;
     assert!(simple.chosen > best.chosen);
     for score in &simple.alphas {
-        assert_eq!(score.alpha <= simple.chosen, score.mean_squared_error <= bound || score.alpha < simple.chosen);
+        assert_eq!(
+            score.alpha <= simple.chosen,
+            score.mean_squared_error <= bound || score.alpha < simple.chosen
+        );
     }
     // The model of the chosen penalty given is the same.
     let given = format!(r#"{{"lasso":{{"alpha":{:e}}}}}"#, simple.chosen);
