@@ -24,6 +24,10 @@ use crate::pipeline_argument::PipelineArgument;
 use crate::session::{Exit, Session};
 
 /// Fit a model and package it with its transform.
+///
+/// Ridge regression: minimises the squared error plus alpha times the squared coefficients; the intercept is
+/// not penalised, alpha is not divided by the number of rows (as in scikit-learn). One scan of the data. Without a task
+/// it fits; `merge` joins the states of shards.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").args(["pipeline", "model", "alpha"]).required(true)))]
 pub(super) struct FitArguments {

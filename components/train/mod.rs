@@ -48,10 +48,6 @@ Examples:
   sluice train merge part-1 part-2 part-3 part-4 part-5 --out model";
 
 /// Fit a model and package it with its transform.
-///
-/// Ridge regression: minimises the squared error plus alpha times the squared coefficients; the intercept is
-/// not penalised, alpha is not divided by the number of rows (as in scikit-learn). One scan of the data. Without a task
-/// it fits; `merge` joins the states of shards.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = EXAMPLES)]
 pub(crate) struct TrainArguments {

@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn what_contradicts_itself_is_refused() {
-        let whole = |cells: &[f64], weights: Value, folds: &[u32]| json!({ "Whole": { "rows": { "cells": cells, "weights": weights }, "fold_of_row": folds } });
+        let whole = |cells: &[f64], weights: Value, folds: &[u32]| {
+            let rows = json!({ "cells": cells, "weights": weights });
+            json!({ "Whole": { "rows": rows, "fold_of_row": folds } })
+        };
         let cells = [1.0, 2.0, 3.0, 4.0];
         assert!(check(1, &whole(&cells, Value::Null, &[])).is_ok());
         assert!(check(2, &whole(&cells, json!([1.0, 2.0]), &[0, 1])).is_ok());
