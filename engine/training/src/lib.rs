@@ -21,7 +21,7 @@ pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
 pub use least_squares::{
     CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio, Penalty,
-    PenaltySearch, RidgeOptions, fit_gathered, fit_linear, fit_ridge,
+    PenaltySearch, RidgeOptions, Rule, fit_gathered, fit_linear, fit_ridge,
 };
 pub use model::{Coefficient, LinearModel, Link, Output};
 pub use spec::{ModelSpec, fit};

@@ -327,6 +327,12 @@ impl Design {
         Self { transform: Some(Arc::clone(data.transform)), identity, width, responses, folds, gathered }
     }
 
+    /// Folds that the rows are gathered in.
+    #[must_use]
+    pub fn folds(&self) -> u32 {
+        self.folds
+    }
+
     /// Columns of the design matrix, the labels not counted.
     #[must_use]
     pub fn width(&self) -> usize {

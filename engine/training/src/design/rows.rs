@@ -92,24 +92,23 @@ impl Responses {
             }
             kept_rows.clear();
             kept_rows.extend(range.clone());
-            low.clear();
-            low.extend(range.clone().flat_map(|row| remainders.iter().map(move |column| column.values[row])));
-            let Some(weights) = &weights else {
-                let remainders = Remainders { columns: &rounded, values: &low };
-                visit(Block { rows: cells, weights: None, remainders }, &kept_rows)?;
-                continue;
-            };
-            kept_weights.clear();
-            kept_weights.extend_from_slice(&weights.values()[range]);
-            let count = leave_out_weightless(cells, stride, &mut kept_weights, &mut kept_rows);
-            if count > 0 {
-                let kept = kept_rows.iter().flat_map(|&row| remainders.iter().map(move |column| column.values[row]));
-                low.clear();
-                low.extend(kept);
-                let remainders = Remainders { columns: &rounded, values: &low };
-                let rows = &cells[..count * stride];
-                visit(Block { rows, weights: Some(&kept_weights), remainders }, &kept_rows)?;
+            let mut count = count;
+            if let Some(weights) = &weights {
+                kept_weights.clear();
+                kept_weights.extend_from_slice(&weights.values()[range]);
+                count = leave_out_weightless(cells, stride, &mut kept_weights, &mut kept_rows);
             }
+            if count == 0 {
+                continue;
+            }
+            low.clear();
+            low.extend(kept_rows.iter().flat_map(|&row| remainders.iter().map(move |own| own.values[row])));
+            let block = Block {
+                rows: &cells[..count * stride],
+                weights: weights.is_some().then_some(kept_weights.as_slice()),
+                remainders: Remainders { columns: &rounded, values: &low },
+            };
+            visit(block, &kept_rows)?;
         }
         Ok(())
     }

@@ -78,6 +78,9 @@ pub fn fit_gathered(
     execution: &Execution,
 ) -> Result<LinearModel> {
     options.check()?;
+    if design.folds() != options.alpha.folds() {
+        return Err(CommonError::Internal("a design has as many folds as its penalty asks for".into()).into());
+    }
     let fitted = solve(data, options, design, execution)?;
     execution.progress.end();
     model(fitted, options, data)
