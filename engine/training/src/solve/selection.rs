@@ -367,10 +367,10 @@ mod tests {
             (0.05, 0.0, true),
             (0.0, 0.1, true),
         ];
-        for seed in 0..60_u64 {
+        for seed in 0..60 {
             // From more rows than features to more features than rows.
-            let (features, count) = (1 + seed as usize % 9, 2 + seed as usize * 7 % 12);
-            let mut values = noise(features * count, seed);
+            let (features, count) = (1 + seed % 9, 2 + seed * 7 % 12);
+            let mut values = noise(features * count, seed as u64);
             for row in values.chunks_exact_mut(features) {
                 match seed % 4 {
                     // The last column the mirror image of the first, or the sum of the two before it.
@@ -379,7 +379,7 @@ mod tests {
                     _ => {}
                 }
             }
-            let label = noise(count, 1000 + seed);
+            let label = noise(count, 1000 + seed as u64);
             let rows = Rows { features, values: &values, label: &label, weights: None, intercept: true };
             let prepared = PreparedRows::new(rows).unwrap();
             for (absolute, square, non_negative) in penalties {
