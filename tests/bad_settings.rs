@@ -72,7 +72,8 @@ fn a_target_that_is_a_feature_is_refused_by_check_and_by_train() {
     let train = "{ ridge: { alpha: 1, targets: [z] } }";
     let input = data("bom_crlf.csv");
     Pipeline { input: &input, train, ..Pipeline::default() }.write(&place);
-    let leak = ["feature `z` leaks the target `z` through column `z`", "hint: in prediction `z` is not known"];
+    let leak =
+        ["feature `z` leaks the target `z` through column `z`", "hint: in prediction `z` is not known"];
     place.assert_failure(&place.sluice(&["check", "pipeline.yaml"]), 2, &leak);
     place.assert_failure(&place.sluice(&["run", "pipeline.yaml", "--out", "out"]), 2, &leak);
     let sluice = |arguments: &[&str]| {

@@ -28,7 +28,12 @@ fn digits(model: &LinearModel, set: &Value) -> f64 {
         .into_iter()
         .chain(coefficients)
         .zip(expected("estimate"))
-        .chain([diagnostics.intercept_standard_error.unwrap()].into_iter().chain(errors).zip(expected("std_err")))
+        .chain(
+            [diagnostics.intercept_standard_error.unwrap()]
+                .into_iter()
+                .chain(errors)
+                .zip(expected("std_err")),
+        )
         .chain([(diagnostics.residual_variance.unwrap().sqrt(), set["residual_sd"].as_f64().unwrap())])
         .chain([(r_squared, set["r_squared"].as_f64().unwrap())]);
     pairs.map(|(found, certified)| log_relative_error(found, certified)).fold(17.0, f64::min)
@@ -36,7 +41,8 @@ fn digits(model: &LinearModel, set: &Value) -> f64 {
 
 #[test]
 fn polynomials_of_nist_keep_their_digits() {
-    let golden: Value = serde_json::from_slice(&fs_err::read(data("nist_polynomials.json")).unwrap()).unwrap();
+    let golden: Value =
+        serde_json::from_slice(&fs_err::read(data("nist_polynomials.json")).unwrap()).unwrap();
     let execution = Execution::with_threads(2);
     let spec: ModelSpec = from_yaml("least_squares: {}", "the test").unwrap();
     for set in golden["sets"].as_array().unwrap() {

@@ -20,8 +20,8 @@ pub mod spec;
 pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
 pub use least_squares::{
-    CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio, Penalty,
-    PenaltySearch, RidgeOptions, Rule, fit_gathered, fit_linear, fit_ridge,
+    CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio,
+    Penalty, PenaltySearch, RidgeOptions, Rule, fit_gathered, fit_linear, fit_ridge,
 };
 pub use model::{Coefficient, LinearModel, Link, Output};
 pub use spec::{ModelSpec, fit};

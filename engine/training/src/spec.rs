@@ -7,10 +7,10 @@ use sluice_core::execution::Execution;
 use sluice_core::options::OptionsError;
 
 use crate::data::TrainingData;
-use crate::model::LinearModel;
 use crate::least_squares::{
     ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, RidgeOptions, fit_linear,
 };
+use crate::model::LinearModel;
 
 /// The model; exactly one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

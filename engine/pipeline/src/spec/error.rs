@@ -41,7 +41,9 @@ pub enum SpecError {
         place: String,
     },
     /// A column with two roles.
-    #[error("column `{column}` has two roles (label, target, weight, key, time, ignored, or the name of the subset)")]
+    #[error(
+        "column `{column}` has two roles (label, target, weight, key, time, ignored, or the name of the subset)"
+    )]
     TwoRoles {
         /// The column.
         column: String,

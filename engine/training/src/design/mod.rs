@@ -480,8 +480,8 @@ pub(crate) fn exact_sums(block: Block<'_>, columns: usize) -> Result<Normal> {
         label.push(row[features]);
     }
     let rows = Rows { features, values: &values, label: &label, weights: block.weights, intercept: true };
-    let prepared =
-        PreparedRows::exact(rows, block.remainders).map_err(|source| TrainingError::Solve { features: Vec::new(), source })?;
+    let prepared = PreparedRows::exact(rows, block.remainders)
+        .map_err(|source| TrainingError::Solve { features: Vec::new(), source })?;
     Ok(prepared.normal())
 }
 

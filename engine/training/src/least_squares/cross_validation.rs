@@ -259,8 +259,8 @@ fn joined(sums: &[Normal], left_out: Option<usize>, intercept: bool) -> Result<N
             join(&mut joined, sums.clone());
         }
     }
-    let joined = joined
-        .ok_or_else(|| CommonError::Internal("a cross-validation has at least two folds".into()))?;
+    let joined =
+        joined.ok_or_else(|| CommonError::Internal("a cross-validation has at least two folds".into()))?;
     Ok(if intercept { joined } else { joined.through_origin() })
 }
 

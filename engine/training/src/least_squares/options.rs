@@ -233,20 +233,23 @@ impl LinearOptions {
     pub fn check(&self) -> Result<(), OptionsError> {
         let family = self.family.name();
         self.alpha.check(family)?;
-        let is_path = matches!(&self.alpha, Penalty::Searched(search) if matches!(search.grid, Grid::Path { .. }));
+        let is_path =
+            matches!(&self.alpha, Penalty::Searched(search) if matches!(search.grid, Grid::Path { .. }));
         let conflict = |name: &str, problem: String, hint: &str| {
             let (name, hint) = (format!("{family}.{name}"), Some(hint.to_owned()));
             Err(OptionsError::Conflict { name, problem, hint })
         };
         if is_path && self.family == Family::Ridge {
-            let problem = "cannot be a path: a penalty of squares has no least one that makes all coefficients 0";
+            let problem =
+                "cannot be a path: a penalty of squares has no least one that makes all coefficients 0";
             return conflict("alpha", problem.into(), "give `grid` or `log_grid`");
         }
         if self.family != Family::ElasticNet {
             return Ok(());
         }
         if self.l1_ratios.is_empty() || self.l1_ratios.len() > Self::MAX_RATIOS {
-            let problem = format!("has {} ratios, but must have 1 to {}", self.l1_ratios.len(), Self::MAX_RATIOS);
+            let problem =
+                format!("has {} ratios, but must have 1 to {}", self.l1_ratios.len(), Self::MAX_RATIOS);
             return conflict("l1_ratio", problem, "0 is a penalty of squares alone, 1 is the lasso");
         }
         for ratio in &self.l1_ratios {
@@ -254,11 +257,19 @@ impl LinearOptions {
         }
         if is_path && self.l1_ratios[0] == 0.0 {
             let problem = "is 0, where no penalty makes all coefficients 0, so that there is no path";
-            return conflict("l1_ratio", problem.into(), "give `alpha.grid` or `alpha.log_grid`, or leave 0 out");
+            return conflict(
+                "l1_ratio",
+                problem.into(),
+                "give `alpha.grid` or `alpha.log_grid`, or leave 0 out",
+            );
         }
         if self.l1_ratios.len() > 1 && matches!(self.alpha, Penalty::Fixed(_)) {
             let problem = "has several ratios, but nothing chooses among them";
-            return conflict("l1_ratio", problem.into(), "give `alpha` as a search: `{grid: [0.1], folds: 5}`");
+            return conflict(
+                "l1_ratio",
+                problem.into(),
+                "give `alpha` as a search: `{grid: [0.1], folds: 5}`",
+            );
         }
         Ok(())
     }

@@ -191,7 +191,11 @@ mod tests {
                 .zip(&label[120..])
                 .map(|(row, label)| (label - expected.predict(row)).powi(2))
                 .sum();
-            assert_relative(left_out.squared_error(&trial.coefficients, trial.intercept).to_f64(), square, 1e-11);
+            assert_relative(
+                left_out.squared_error(&trial.coefficients, trial.intercept).to_f64(),
+                square,
+                1e-11,
+            );
         }
     }
 }

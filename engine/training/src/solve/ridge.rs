@@ -14,9 +14,9 @@
 use super::dot::dot;
 use super::minimise::minimise;
 use super::normal::Normal;
+use super::objective::Objective;
 use super::packed::Packed;
 use super::power::scale_pair;
-use super::objective::Objective;
 use super::solution::{Diagnostics, RidgeSolution};
 use super::system::{Solved, System};
 use crate::error::SolveError;

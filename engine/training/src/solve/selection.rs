@@ -184,10 +184,11 @@ impl<'a> ActiveSet<'a> {
 
     /// Goes to `target`, or up to where the first coefficient reaches 0, which then leaves; whether it got there.
     fn move_to(&mut self, target: &[DoubleDouble]) -> bool {
-        let crossings = self.members.iter().zip(target).enumerate().filter_map(|(place, (member, target))| {
-            let (from, to) = (member.coefficient.high * member.sign, target.high * member.sign);
-            (to <= 0.0).then(|| (place, if from > to { from / (from - to) } else { 0.0 }))
-        });
+        let crossings =
+            self.members.iter().zip(target).enumerate().filter_map(|(place, (member, target))| {
+                let (from, to) = (member.coefficient.high * member.sign, target.high * member.sign);
+                (to <= 0.0).then(|| (place, if from > to { from / (from - to) } else { 0.0 }))
+            });
         let first = crossings.fold(None, |first: Option<(usize, f64)>, crossing| match first {
             Some(first) if first.1 <= crossing.1 => Some(first),
             _ => Some(crossing),

@@ -155,9 +155,9 @@ impl Program {
 impl Program {
     /// Whether a value is a product that is rounded.
     pub(crate) fn is_rounded(&self, id: &str) -> bool {
-        self.nodes
-            .iter()
-            .any(|node| node.mapper.as_map().rounds_products() && node.outputs.iter().any(|output| output == id))
+        self.nodes.iter().any(|node| {
+            node.mapper.as_map().rounds_products() && node.outputs.iter().any(|output| output == id)
+        })
     }
 
     /// What rounding took from each of some products, from the values of a batch of `rows` rows, by their names.

@@ -211,9 +211,8 @@ impl Map for Products {
 
 /// What rounding takes from a product, factor after factor; 0 where the product leaves the range of numbers.
 fn remainder(factors: impl Iterator<Item = f64>) -> f64 {
-    let (rounded, exact) = factors.fold((1.0, DoubleDouble::ONE), |(rounded, exact), factor| {
-        (rounded * factor, exact * factor)
-    });
+    let (rounded, exact) =
+        factors.fold((1.0, DoubleDouble::ONE), |(rounded, exact), factor| (rounded * factor, exact * factor));
     let remainder = (exact.high - rounded) + exact.low;
     if remainder.is_finite() { remainder } else { 0.0 }
 }
@@ -259,7 +258,8 @@ mod tests {
         use sluice_core::seam::BatchTransform;
         let x = vec![Some(0.1), Some(-6.860_120_914), None, Some(1e100)];
         let rows = table(vec![("x", Arc::new(Float64Array::from(x)) as ArrayRef)]);
-        let options = json!([{ "polynomial": { "columns": ["x"], "degree": 3 } }, { "max_abs_scale": ["x"] }]);
+        let options =
+            json!([{ "polynomial": { "columns": ["x"], "degree": 3 } }, { "max_abs_scale": ["x"] }]);
         let transform = fitted(&rows, &options).unwrap();
         // The column itself is scaled; its powers are as they were multiplied.
         assert_eq!(transform.rounded(), [1, 2]);

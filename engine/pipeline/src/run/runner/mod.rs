@@ -468,7 +468,8 @@ fn dataset_summary(dataset: &Dataset) -> String {
 fn train_summary(model: &ModelPackage) -> String {
     let output = model.model().label_output();
     let family = &model.model().family;
-    let ratio = output.l1_ratio.map_or_else(String::new, |ratio| format!(", l1 ratio {}", significant(ratio)));
+    let ratio =
+        output.l1_ratio.map_or_else(String::new, |ratio| format!(", l1 ratio {}", significant(ratio)));
     let mut summary = format!(
         "{family}, alpha {}{ratio}, {} of {} coefficients {}",
         significant(output.alpha),

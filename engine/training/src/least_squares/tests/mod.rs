@@ -16,8 +16,8 @@ use sluice_core::seam::BatchTransform;
 use sluice_testkit::{MemorySource, assert_relative, laws, log_relative_error};
 
 use super::{
-    Fitted, Grid, LinearModel, LinearOptions, Penalty, PenaltySearch, RidgeOptions, Rule,
-    Solved, fit_ridge, solve,
+    Fitted, Grid, LinearModel, LinearOptions, Penalty, PenaltySearch, RidgeOptions, Rule, Solved, fit_ridge,
+    solve,
 };
 use crate::data::{TrainingColumns, TrainingData};
 use crate::design::Design;

@@ -73,8 +73,11 @@ fn every_family_agrees_in_every_form() {
     ];
     for expected in golden["fits"].as_array().unwrap() {
         let is_diabetes = expected["table"] == "diabetes";
-        let (rows, features, label) =
-            if is_diabetes { (diabetes(), &FEATURES[..], "target") } else { (generated.clone(), &names[..], "y") };
+        let (rows, features, label) = if is_diabetes {
+            (diabetes(), &FEATURES[..], "target")
+        } else {
+            (generated.clone(), &names[..], "y")
+        };
         let source = MemorySource::new(&rows, 50);
         let weight = expected["weighted"].as_bool().unwrap().then(|| "weight".to_owned());
         let columns = TrainingColumns { weight, ..TrainingColumns::from(label) };
@@ -101,7 +104,13 @@ fn every_family_agrees_in_every_form() {
     }
 }
 
-fn searched(rows: &arrow::array::RecordBatch, features: &[&str], label: &str, spec: &str, threads: usize) -> LinearModel {
+fn searched(
+    rows: &arrow::array::RecordBatch,
+    features: &[&str],
+    label: &str,
+    spec: &str,
+    threads: usize,
+) -> LinearModel {
     let source = MemorySource::new(&numbered(rows), 50);
     let columns = TrainingColumns { identity: Some(RowIdentity::Stored), ..TrainingColumns::from(label) };
     let transform = Plain::shared(features);

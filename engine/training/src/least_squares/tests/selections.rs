@@ -33,7 +33,8 @@ fn columns(rows: usize, names: &[&'static str]) -> Vec<(&'static str, Vec<f64>)>
     let column = |j: usize| (0..rows).map(|i| noise(i * 31 + j * 257)).collect::<Vec<f64>>();
     let mut columns: Vec<(&str, Vec<f64>)> =
         names.iter().enumerate().map(|(j, name)| (*name, column(j))).collect();
-    let y = (0..rows).map(|i| 2.0 * columns[0].1[i] - columns[1].1[i] + 0.2 * noise(i * 17 + 5) + 4.0).collect();
+    let y =
+        (0..rows).map(|i| 2.0 * columns[0].1[i] - columns[1].1[i] + 0.2 * noise(i * 17 + 5) + 4.0).collect();
     columns.push(("y", y));
     columns
 }
