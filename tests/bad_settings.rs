@@ -55,9 +55,36 @@ fn options_out_of_range_are_named() {
         &Pipeline { train: "{ ridge: { alpha: -1 } }", ..sound },
         &["ridge.alpha", "is -1", "pipeline.yaml"],
     );
+    refused(
+        &Pipeline { train: "{ elastic_net: { alpha: 1, l1_ratio: 2 } }", ..sound },
+        &["elastic_net.l1_ratio", "is 2", "pipeline.yaml"],
+    );
+    let train = "{ lasso: { alpha: 1, targets: [y] } }";
+    refused(&Pipeline { train, ..sound }, &["column `y` has two roles", "target", "pipeline.yaml"]);
     let subsets = "{ by: hash, train: 0.8, eval: 0.1 }";
     refused(&Pipeline { subsets, ..sound }, &["add up to 0.9", "hint: for example", "pipeline.yaml"]);
     refused(&Pipeline { evaluate: "{ alpha: 0.7 }", ..sound }, &["`alpha` is 0.7", "pipeline.yaml"]);
+}
+
+#[test]
+fn a_target_that_is_a_feature_is_refused_by_check_and_by_train() {
+    let place = Place::new();
+    let train = "{ ridge: { alpha: 1, targets: [z] } }";
+    let input = data("bom_crlf.csv");
+    Pipeline { input: &input, train, ..Pipeline::default() }.write(&place);
+    let leak =
+        ["feature `z` leaks the target `z` through column `z`", "hint: in prediction `z` is not known"];
+    place.assert_failure(&place.sluice(&["check", "pipeline.yaml"]), 2, &leak);
+    place.assert_failure(&place.sluice(&["run", "pipeline.yaml", "--out", "out"]), 2, &leak);
+    let sluice = |arguments: &[&str]| {
+        let _ = place.sluice(arguments).exits(0);
+    };
+    sluice(&["ingest", &input, "--subset-column", "subset", "--out", "dataset"]);
+    sluice(&["transform", "dataset", "--pipeline", "pipeline.yaml", "--out", "transform"]);
+    let model = ["--label", "y", "--model", "least_squares: {targets: [z]}", "--out", "model"];
+    let train = place.sluice(&[&["train", "dataset", "--transform", "transform"], &model[..]].concat());
+    place.assert_failure(&train, 2, &leak);
+    assert!(!place.path("model").exists());
 }
 
 #[test]

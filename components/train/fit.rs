@@ -14,7 +14,7 @@ use sluice_pipeline::step::state::Shard;
 use sluice_pipeline::step::train::TrainInputs;
 use sluice_pipeline::step::train_state::TrainState;
 use sluice_report::{Table, rows, significant};
-use sluice_training::{LinearModel, ModelSpec, Output};
+use sluice_training::{CrossValidation, LinearModel, ModelSpec, Output};
 
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, parse_shard};
@@ -25,9 +25,10 @@ use crate::session::{Exit, Session};
 
 /// Fit a model and package it with its transform.
 ///
-/// Ridge regression: minimises the squared error plus alpha times the squared coefficients; the intercept is
-/// not penalised, alpha is not divided by the number of rows (as in scikit-learn). One scan of the data. Without a task
-/// it fits; `merge` joins the states of shards.
+/// Linear models by one scan of the data: `least_squares`, `ridge` (the squared error plus alpha times the squared
+/// coefficients; alpha is not divided by the number of rows), `lasso` (half the mean squared error plus alpha times the
+/// magnitudes of the coefficients) and `elastic_net` (alpha times a mixture of both), as in scikit-learn. The intercept
+/// is not penalised. Without a task it fits; `merge` joins the states of shards.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").args(["pipeline", "model", "alpha"]).required(true)))]
 pub(super) struct FitArguments {
@@ -52,7 +53,9 @@ pub(super) struct FitArguments {
     /// A column of the key: rows of one key stay in one fold of a cross-validation; may be given several times.
     #[arg(long, value_name = "COLUMN")]
     key: Vec<String>,
-    /// The model, as a pipeline file says it under `train`: `ridge: {alpha: {grid: [0.1, 1, 10]}}`.
+    /// The model, as a pipeline file says it under `train`: `ridge: {alpha: {grid: [0.1, 1, 10]}}`,
+    /// `lasso: {alpha: {path: 100, folds: 5, rule: one_standard_error}}`,
+    /// `elastic_net: {alpha: 0.1, l1_ratio: 0.5, non_negative: true}`, `least_squares: {}`.
     #[arg(long, value_name = "SPEC")]
     model: Option<String>,
     /// A ridge regression with this penalty, at least 0.
@@ -174,18 +177,30 @@ fn output_text(output: &Output, is_named: bool) -> String {
     let mut text = if is_named { format!("{}:\n", output.target) } else { String::new() };
     text.push_str(&table.to_text());
     if let Some(search) = &output.cross_validation {
-        let mut scores = Table::new(&[">alpha", ">mean squared error", ">standard error", ""]);
-        for score in &search.alphas {
-            let chosen = score.alpha.to_bits() == search.chosen.to_bits();
-            scores.push([
-                significant(score.alpha),
-                significant(score.mean_squared_error),
-                significant(score.standard_error),
-                if chosen { "chosen" } else { "" }.to_owned(),
-            ]);
-        }
-        text.push_str(&scores.to_text());
+        text.push_str(&scores(search).to_text());
         text.extend(search.note.iter().map(|note| format!("note: {note}\n")));
     }
     text
+}
+
+/// Every penalty that was tried; columns that no score fills are left out.
+fn scores(search: &CrossValidation) -> Table {
+    let has_ratios = search.chosen_l1_ratio.is_some();
+    let has_counts = search.alphas.iter().any(|score| score.nonzero.is_some());
+    let mut header = vec![">alpha"];
+    header.extend(has_ratios.then_some(">l1 ratio"));
+    header.extend(has_counts.then_some(">not 0"));
+    header.extend([">mean squared error", ">standard error", ""]);
+    let mut table = Table::new(&header);
+    for score in &search.alphas {
+        let is_chosen = score.alpha.to_bits() == search.chosen.to_bits()
+            && score.l1_ratio.map(f64::to_bits) == search.chosen_l1_ratio.map(f64::to_bits);
+        let mut row = vec![significant(score.alpha)];
+        row.extend(has_ratios.then(|| score.l1_ratio.map_or_else(String::new, significant)));
+        row.extend(has_counts.then(|| score.nonzero.map_or_else(String::new, |count| count.to_string())));
+        row.extend([significant(score.mean_squared_error), significant(score.standard_error)]);
+        row.push(if is_chosen { "chosen" } else { "" }.to_owned());
+        table.push(row);
+    }
+    table
 }

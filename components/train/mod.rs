@@ -43,6 +43,8 @@ Examples:
   sluice train dataset --transform transform --label tips --alpha 0.4 --out model
   sluice train dataset --transform transform --label tips --weight trips \\
       --model 'ridge: {alpha: {log_grid: [1e-4, 1e4, 33], folds: 5}}' --out model
+  sluice train dataset --transform transform --label tips \\
+      --model 'lasso: {alpha: {path: 100, folds: 5, rule: one_standard_error}}' --out model
   sluice train dataset --transform transform --pipeline pipeline.yaml --keep-state states --out model
   sluice train dataset --transform transform --pipeline pipeline.yaml --shard 2/5 --partial --out part-2
   sluice train merge part-1 part-2 part-3 part-4 part-5 --out model";

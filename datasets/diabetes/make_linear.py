@@ -133,7 +133,7 @@ def searches(name, x, y):
     folds = 5
     fold = np.array([fold_of(row, folds) for row in range(len(y))])
     splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds)]
-    tight = {"tol": 1e-10, "max_iter": 1_000_000}
+    tight = {"tol": 1e-13, "max_iter": 50_000}
     rows = np.bincount(fold)
     documents = []
 

@@ -37,7 +37,7 @@ pub use gather::{Gather, Scans};
 pub use inference::{Inference, InferenceOptions, StandardErrors};
 pub use least_squares::{
     CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio,
-    Penalty, PenaltySearch, RidgeOptions, fit_gathered, fit_linear, fit_linear_from, fit_ridge,
+    Penalty, PenaltySearch, RidgeOptions, Rule, fit_gathered, fit_linear, fit_linear_from, fit_ridge,
 };
 pub use model::{Coefficient, LinearModel, Link, Output, RowFeature, StartValues};
 pub use spec::{FitOptions, ModelSpec, fit, fit_with};

@@ -375,6 +375,12 @@ impl Design {
         self.gathered.form()
     }
 
+    /// Folds that the rows are gathered in.
+    #[must_use]
+    pub fn folds(&self) -> u32 {
+        self.folds
+    }
+
     /// Columns of the design matrix, the labels not counted.
     #[must_use]
     pub fn width(&self) -> usize {

@@ -101,6 +101,9 @@ pub fn fit_gathered(
     execution: &Execution,
 ) -> Result<LinearModel> {
     options.check()?;
+    if design.folds() != options.alpha.folds() {
+        return Err(CommonError::Internal("a design has as many folds as its penalty asks for".into()).into());
+    }
     model(solve(data, options, design, execution)?, options, data, execution)
 }
 

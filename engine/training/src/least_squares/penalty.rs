@@ -41,7 +41,6 @@ pub enum Rule {
 }
 
 impl Rule {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
     pub(super) fn is_best(&self) -> bool {
         *self == Self::Best
     }

@@ -319,3 +319,79 @@ impl<'a> ActiveSet<'a> {
         solved
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Objective, PreparedRows, RidgeSolution, Rows, minimise};
+
+    /// Numbers without pattern in [-1, 1), the same in every run.
+    fn noise(count: usize, seed: u64) -> Vec<f64> {
+        let mut state = seed;
+        let next = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+        };
+        (0..count).map(next).collect()
+    }
+
+    /// How far the conditions of the minimum are from holding.
+    fn breach(rows: Rows<'_>, objective: Objective, solution: &RidgeSolution) -> f64 {
+        let residuals: Vec<f64> = rows
+            .values
+            .chunks_exact(rows.features)
+            .zip(rows.label)
+            .map(|(row, label)| label - solution.predict(row))
+            .collect();
+        let of_feature = |(feature, &c): (usize, &f64)| {
+            let products = rows.values.chunks_exact(rows.features).zip(&residuals);
+            let gradient = products.map(|(row, residual)| row[feature] * residual).sum::<f64>();
+            let gradient = gradient - objective.square * c;
+            match c {
+                _ if objective.non_negative && c < 0.0 => f64::INFINITY,
+                _ if c != 0.0 => (gradient - objective.absolute.copysign(c)).abs(),
+                _ if objective.non_negative => (gradient - objective.absolute).max(0.0),
+                _ => (gradient.abs() - objective.absolute).max(0.0),
+            }
+        };
+        let of_intercept = residuals.iter().sum::<f64>().abs();
+        solution.coefficients.iter().enumerate().map(of_feature).fold(of_intercept, f64::max)
+    }
+
+    #[test]
+    fn the_conditions_of_the_minimum_hold_in_any_shape() {
+        let penalties = [
+            (0.1, 0.0, false),
+            (0.01, 0.0, false),
+            (1e-7, 0.0, false),
+            (0.3, 0.2, false),
+            (0.0, 0.0, true),
+            (0.05, 0.0, true),
+            (0.0, 0.1, true),
+        ];
+        for seed in 0..60 {
+            // From more rows than features to more features than rows.
+            let (features, count) = (1 + seed % 9, 2 + seed * 7 % 12);
+            let mut values = noise(features * count, seed as u64);
+            for row in values.chunks_exact_mut(features) {
+                match seed % 4 {
+                    // The last column the mirror image of the first, or the sum of the two before it.
+                    1 => row[features - 1] = -row[0],
+                    2 if features > 2 => row[features - 1] = row[features - 2] + row[features - 3],
+                    _ => {}
+                }
+            }
+            let label = noise(count, 1000 + seed as u64);
+            let rows = Rows { features, values: &values, label: &label, weights: None, intercept: true };
+            let prepared = PreparedRows::new(rows).unwrap();
+            for (absolute, square, non_negative) in penalties {
+                let objective = Objective { alpha: square, absolute, square, non_negative };
+                let of_rows = prepared.minimise(&objective).unwrap();
+                let of_sums = minimise(&prepared.normal(), &objective).unwrap();
+                for solution in [of_rows, of_sums] {
+                    let breach = breach(rows, objective, &solution);
+                    assert!(breach < 1e-12, "{seed} {objective:?}: {breach:e} {solution:?}");
+                }
+            }
+        }
+    }
+}

@@ -19,6 +19,7 @@ use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;
 use sluice_quality::rules::RowCounts;
 use sluice_report::{count, significant};
+use sluice_training::Rule;
 use sluice_transform::Transform;
 
 use super::cache::{Store, latest_parts};
@@ -471,15 +472,22 @@ fn dataset_summary(dataset: &Dataset) -> String {
 
 fn train_summary(model: &ModelPackage) -> String {
     let output = model.model().label_output();
+    let family = &model.model().family;
+    let ratio =
+        output.l1_ratio.map_or_else(String::new, |ratio| format!(", l1 ratio {}", significant(ratio)));
     let mut summary = format!(
-        "{}, alpha {}, {} of {} coefficients determined",
-        model.model().family,
+        "{family}, alpha {}{ratio}, {} of {} coefficients {}",
         significant(output.alpha),
         output.diagnostics.rank,
-        output.coefficients.len()
+        output.coefficients.len(),
+        if ["lasso", "elastic_net"].contains(&family.as_str()) { "not 0" } else { "determined" }
     );
     if let Some(search) = &output.cross_validation {
-        summary.push_str(&format!(", the best of {} over {} folds", search.alphas.len(), search.folds));
+        let rule = match search.rule {
+            Rule::Best => "the best",
+            Rule::OneStandardError => "the largest within one standard error",
+        };
+        summary.push_str(&format!(", {rule} of {} over {} folds", search.alphas.len(), search.folds));
         if let Some(note) = &search.note {
             summary.push_str(&format!(" ({note})"));
         }

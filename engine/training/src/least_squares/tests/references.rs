@@ -168,14 +168,12 @@ fn one_standard_error_chooses_the_largest_penalty_within() {
     let record = |model: &LinearModel| model.label_output().cross_validation.clone().unwrap();
     let (best, simple) = (record(&best), record(&simple));
     assert_eq!(best.alphas, simple.alphas);
-    let least = best.alphas.iter().find(|score| score.alpha == best.chosen).unwrap();
+    let least = best.alphas.iter().find(|score| score.alpha.to_bits() == best.chosen.to_bits()).unwrap();
     let bound = least.mean_squared_error + least.standard_error;
     assert!(simple.chosen > best.chosen);
-    for score in &simple.alphas {
-        assert_eq!(
-            score.alpha <= simple.chosen,
-            score.mean_squared_error <= bound || score.alpha < simple.chosen
-        );
+    for score in simple.alphas.iter().filter(|score| score.alpha >= simple.chosen) {
+        let is_chosen = score.alpha.to_bits() == simple.chosen.to_bits();
+        assert_eq!(score.mean_squared_error <= bound, is_chosen, "{score:?}");
     }
     // The model of the chosen penalty given is the same.
     let given = format!(r#"{{"lasso":{{"alpha":{:e}}}}}"#, simple.chosen);
