@@ -1,9 +1,12 @@
 //! `sluice train`: a model, packaged with its transform.
 
+mod text;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use sluice_core::Result;
+use sluice_core::artifact::write_whole;
 use sluice_core::role::Roles;
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_delivery::onnx::OnnxMode;
@@ -11,8 +14,8 @@ use sluice_ingest::Dataset;
 use sluice_pipeline::spec::{PipelineSpec, from_yaml};
 use sluice_pipeline::step;
 use sluice_pipeline::step::train::TrainInputs;
-use sluice_report::{Table, significant};
-use sluice_training::{LinearModel, ModelSpec, Output};
+use sluice_pipeline::step::training_report;
+use sluice_training::ModelSpec;
 
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, OutArgument};
@@ -41,7 +44,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows that it was fitted on" },
     ],
     demands: &[],
-    omits: &[],
+    omits: &["report"],
     on_error: None,
 };
 
@@ -50,12 +53,19 @@ Examples:
   sluice train dataset --transform transform --pipeline pipeline.yaml --out model
   sluice train dataset --transform transform --label tips --alpha 0.4 --out model
   sluice train dataset --transform transform --label tips --weight trips \\
-      --model 'ridge: {alpha: {log_grid: [1e-4, 1e4, 33], folds: 5}}' --out model";
+      --model 'ridge: {alpha: {log_grid: [1e-4, 1e4, 33], folds: 5}}' --out model
+  sluice train dataset --transform transform --label tips --report model.html --out model \
+      --model 'ridge: {alpha: 0, inference: {standard_errors: hc3, diagnostics: true}}'";
 
 /// Fit a model and package it with its transform.
 ///
 /// Ridge regression: minimises the squared error plus alpha times the squared coefficients; the intercept is
 /// not penalised, alpha is not divided by the number of rows (as in scikit-learn). One scan of the data.
+///
+/// Coefficients come with standard errors, t, p and intervals, the fit with R², F, AIC and BIC. In the model's
+/// `inference`, `confidence` is the level of the intervals (0.95), `standard_errors` is classical, or robust where the
+/// noise differs from row to row: hc0, hc1, hc2 or hc3; with `diagnostics` residuals and leverages are looked at. The
+/// last two read the rows once more.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group(ArgGroup::new("what").args(["pipeline", "model", "alpha"]).required(true)))]
 pub(crate) struct TrainArguments {
@@ -89,6 +99,10 @@ pub(crate) struct TrainArguments {
     /// the pipeline file says, or if-possible, unless given.
     #[arg(long, value_name = "MODE")]
     onnx: Option<OnnxMode>,
+    /// Write a page of HTML to look at: coefficients with their intervals, how well the model fits, how the
+    /// penalty was chosen, and with `inference: {diagnostics: true}` what the residuals say.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) memory: MemoryArgument,
 }
@@ -129,12 +143,15 @@ pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Answe
     let inputs = TrainInputs { transform: (&transform, &artifact), roles: &roles, onnx };
     let package = step::train::train(&spec, &dataset, inputs, &arguments.out.out, &session.execution)?;
     let model = package.model();
+    if let Some(path) = &arguments.report {
+        write_whole(path, training_report::page(model).as_bytes())?;
+    }
     let left_out = package.onnx()?.filter(|record| record.mode != OnnxMode::Off);
     let reason = left_out.and_then(|record| record.left_out);
     let note = reason.map_or_else(String::new, |reason| format!("note: no ONNX files: {reason}\n"));
     session
         .printer
-        .result(model, || format!("{}{note}model in {}", text(model), arguments.out.out.display()));
+        .result(model, || format!("{}{note}model in {}", text::text(model), arguments.out.out.display()));
     let (alpha, rows) = (model.label_output().alpha, model.rows);
     Ok(Answer::new(Exit::Done)
         .parameter("chosen_alpha", alpha)
@@ -143,37 +160,4 @@ pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Answe
         .metadata("model", "label", model.label.as_str())
         .metadata("model", "alpha", alpha)
         .metadata("model", "rows", rows))
-}
-
-fn text(model: &LinearModel) -> String {
-    model.outputs.iter().map(|output| output_text(output, model.outputs.len() > 1)).collect()
-}
-
-fn output_text(output: &Output, is_named: bool) -> String {
-    let errors = output.diagnostics.standard_errors.as_deref();
-    let mut table = Table::new(&["column", ">coefficient", ">standard error"]);
-    let intercept_error = output.diagnostics.intercept_standard_error;
-    let shown = |error: Option<f64>| error.map_or_else(|| "-".into(), significant);
-    table.push(["(intercept)".into(), significant(output.intercept), shown(intercept_error)]);
-    for (index, coefficient) in output.coefficients.iter().enumerate() {
-        let error = errors.and_then(|errors| errors.get(index)).copied();
-        table.push([coefficient.column.clone(), significant(coefficient.value), shown(error)]);
-    }
-    let mut text = if is_named { format!("{}:\n", output.target) } else { String::new() };
-    text.push_str(&table.to_text());
-    if let Some(search) = &output.cross_validation {
-        let mut scores = Table::new(&[">alpha", ">mean squared error", ">standard error", ""]);
-        for score in &search.alphas {
-            let chosen = score.alpha.to_bits() == search.chosen.to_bits();
-            scores.push([
-                significant(score.alpha),
-                significant(score.mean_squared_error),
-                significant(score.standard_error),
-                if chosen { "chosen" } else { "" }.to_owned(),
-            ]);
-        }
-        text.push_str(&scores.to_text());
-        text.extend(search.note.iter().map(|note| format!("note: {note}\n")));
-    }
-    text
 }

@@ -13,6 +13,7 @@ pub mod statistics;
 mod statistics_files;
 pub mod together;
 pub mod train;
+pub mod training_report;
 pub mod transform;
 pub mod transform_state;
 pub mod validate;

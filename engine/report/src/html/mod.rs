@@ -9,9 +9,13 @@ mod escape;
 mod figures;
 mod page;
 mod statistics;
+mod training;
 mod validation;
 
 pub use statistics::{StatisticsPageOptions, statistics_page};
+pub use training::{
+    PageModel, PagePenalty, PageResiduals, PageRow, PageTerm, PageTest, TrainingPage, training_page,
+};
 pub use validation::{
     PageExample, PageFinding, PageSeverity, PageSubset, PageVerdict, ValidationPage, validation_page,
 };

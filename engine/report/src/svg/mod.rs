@@ -2,12 +2,16 @@
 //! from the page's style sheet, so that one chart serves the light, the dark and the printed page.
 
 mod histogram;
+mod plot;
 mod scale;
 mod strip;
+mod whisker;
 
 pub(crate) use histogram::{Curve, Frame, histogram};
+pub(crate) use plot::{Mark, Plot, Tick};
 pub(crate) use scale::Scale;
 pub(crate) use strip::{Box5, strip};
+pub(crate) use whisker::whisker;
 
 /// A coordinate with at most one decimal, which is finer than a pixel. What is not finite lies at 0.
 pub(crate) fn coordinate(value: f64) -> String {

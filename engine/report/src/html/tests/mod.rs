@@ -4,4 +4,5 @@
 mod checker;
 mod pages;
 mod samples;
+mod trainings;
 mod validations;

@@ -1,0 +1,71 @@
+//! A fitted model as the terminal shows it.
+
+use sluice_pipeline::step::training_report;
+use sluice_report::{Table, significant};
+use sluice_training::inference::CoefficientTest;
+use sluice_training::{CrossValidation, LinearModel, Output};
+
+/// Coefficients, figures, penalties and notes of each output.
+pub(super) fn text(model: &LinearModel) -> String {
+    model.outputs.iter().map(|output| output_text(output, model.outputs.len() > 1)).collect()
+}
+
+fn output_text(output: &Output, is_named: bool) -> String {
+    let mut text = if is_named { format!("{}:\n", output.target) } else { String::new() };
+    text.push_str(&coefficients(output).to_text());
+    for (name, value) in training_report::figures(output) {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    if let Some(residuals) = output.inference.as_ref().and_then(|inference| inference.residuals.as_ref()) {
+        for (name, value) in training_report::residual_figures(residuals) {
+            text.push_str(&format!("residuals, {name}: {value}\n"));
+        }
+    }
+    if let Some(search) = &output.cross_validation {
+        text.push_str(&penalties(search).to_text());
+    }
+    text.extend(training_report::notes(output).iter().map(|note| format!("note: {note}\n")));
+    text
+}
+
+fn coefficients(output: &Output) -> Table {
+    let inference = output.inference.as_ref();
+    let level = inference.map_or(0.95, |inference| inference.confidence) * 100.0;
+    let interval = format!(">{}% interval", significant(level));
+    let mut table = Table::new(&["column", ">coefficient", ">standard error", ">t", ">p", &interval]);
+    let mut push = |name: &str, value: f64, test: Option<CoefficientTest>| {
+        let cells = test.map_or_else(
+            || ["-"; 4].map(str::to_owned),
+            |test| {
+                let (low, high) = test.interval;
+                [
+                    significant(test.standard_error),
+                    significant(test.statistic),
+                    training_report::p_value(test.p_value),
+                    format!("{} to {}", significant(low), significant(high)),
+                ]
+            },
+        );
+        table.push([name.to_owned(), significant(value)].into_iter().chain(cells));
+    };
+    push("(intercept)", output.intercept, inference.and_then(|inference| inference.intercept));
+    for (index, coefficient) in output.coefficients.iter().enumerate() {
+        let test = inference.and_then(|inference| *inference.coefficients.get(index)?);
+        push(&coefficient.column, coefficient.value, test);
+    }
+    table
+}
+
+fn penalties(search: &CrossValidation) -> Table {
+    let mut scores = Table::new(&[">alpha", ">mean squared error", ">standard error", ""]);
+    for score in &search.alphas {
+        let chosen = score.alpha.to_bits() == search.chosen.to_bits();
+        scores.push([
+            significant(score.alpha),
+            significant(score.mean_squared_error),
+            significant(score.standard_error),
+            if chosen { "chosen" } else { "" }.to_owned(),
+        ]);
+    }
+    scores
+}
