@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use sluice_core::Result;
+use sluice_core::artifact::write_whole;
 use sluice_core::role::Roles;
 use sluice_delivery::ModelPackage;
 use sluice_delivery::onnx::OnnxMode;
@@ -13,9 +14,11 @@ use sluice_pipeline::step;
 use sluice_pipeline::step::state::Shard;
 use sluice_pipeline::step::train::TrainInputs;
 use sluice_pipeline::step::train_state::TrainState;
-use sluice_report::{Table, rows, significant};
-use sluice_training::{CrossValidation, LinearModel, ModelSpec, Output};
+use sluice_pipeline::step::training_report;
+use sluice_report::rows;
+use sluice_training::ModelSpec;
 
+use super::text;
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, parse_shard};
 use crate::failure::ArgumentError;
@@ -29,6 +32,11 @@ use crate::session::{Exit, Session};
 /// coefficients; alpha is not divided by the number of rows), `lasso` (half the mean squared error plus alpha times the
 /// magnitudes of the coefficients) and `elastic_net` (alpha times a mixture of both), as in scikit-learn. The intercept
 /// is not penalised. Without a task it fits; `merge` joins the states of shards.
+///
+/// Coefficients come with standard errors, t, p and intervals, the fit with R², F, AIC and BIC. In the model's
+/// `inference`, `confidence` is the level of the intervals (0.95), `standard_errors` is classical, or robust where the
+/// noise differs from row to row: hc0, hc1, hc2 or hc3; with `diagnostics` residuals and leverages are looked at. The
+/// last two read the rows once more.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").args(["pipeline", "model", "alpha"]).required(true)))]
 pub(super) struct FitArguments {
@@ -65,6 +73,10 @@ pub(super) struct FitArguments {
     /// the pipeline file says, or if-possible, unless given.
     #[arg(long, value_name = "MODE")]
     onnx: Option<OnnxMode>,
+    /// Write a page of HTML to look at: coefficients with their intervals, how well the model fits, how the
+    /// penalty was chosen, and with `inference: {diagnostics: true}` what the residuals say.
+    #[arg(long, value_name = "FILE", conflicts_with = "partial")]
+    report: Option<PathBuf>,
     /// Read only part I of N of the training rows, for example `2/5`; with `--partial`.
     #[arg(long, value_name = "I/N", requires = "partial", value_parser = parse_shard)]
     shard: Option<Shard>,
@@ -140,6 +152,9 @@ pub(super) fn run(arguments: &FitArguments, session: &Session) -> Result<Answer>
     }
     let trained = step::train::train(&spec, &dataset, inputs, out, &session.execution)?;
     arguments.kept.tell(&trained.reading, session);
+    if let Some(path) = &arguments.report {
+        write_whole(path, training_report::page(trained.package.model()).as_bytes())?;
+    }
     answer(&trained.package, out, session)
 }
 
@@ -149,7 +164,7 @@ pub(super) fn answer(package: &ModelPackage, out: &Path, session: &Session) -> R
     let left_out = package.onnx()?.filter(|record| record.mode != OnnxMode::Off);
     let reason = left_out.and_then(|record| record.left_out);
     let note = reason.map_or_else(String::new, |reason| format!("note: no ONNX files: {reason}\n"));
-    session.printer.result(model, || format!("{}{note}model in {}", text(model), out.display()));
+    session.printer.result(model, || format!("{}{note}model in {}", text::text(model), out.display()));
     let (alpha, rows) = (model.label_output().alpha, model.rows);
     Ok(Answer::new(Exit::Done)
         .parameter("chosen_alpha", alpha)
@@ -158,49 +173,4 @@ pub(super) fn answer(package: &ModelPackage, out: &Path, session: &Session) -> R
         .metadata("model", "label", model.label.as_str())
         .metadata("model", "alpha", alpha)
         .metadata("model", "rows", rows))
-}
-
-fn text(model: &LinearModel) -> String {
-    model.outputs.iter().map(|output| output_text(output, model.outputs.len() > 1)).collect()
-}
-
-fn output_text(output: &Output, is_named: bool) -> String {
-    let errors = output.diagnostics.standard_errors.as_deref();
-    let mut table = Table::new(&["column", ">coefficient", ">standard error"]);
-    let intercept_error = output.diagnostics.intercept_standard_error;
-    let shown = |error: Option<f64>| error.map_or_else(|| "-".into(), significant);
-    table.push(["(intercept)".into(), significant(output.intercept), shown(intercept_error)]);
-    for (index, coefficient) in output.coefficients.iter().enumerate() {
-        let error = errors.and_then(|errors| errors.get(index)).copied();
-        table.push([coefficient.column.clone(), significant(coefficient.value), shown(error)]);
-    }
-    let mut text = if is_named { format!("{}:\n", output.target) } else { String::new() };
-    text.push_str(&table.to_text());
-    if let Some(search) = &output.cross_validation {
-        text.push_str(&scores(search).to_text());
-        text.extend(search.note.iter().map(|note| format!("note: {note}\n")));
-    }
-    text
-}
-
-/// Every penalty that was tried; columns that no score fills are left out.
-fn scores(search: &CrossValidation) -> Table {
-    let has_ratios = search.chosen_l1_ratio.is_some();
-    let has_counts = search.alphas.iter().any(|score| score.nonzero.is_some());
-    let mut header = vec![">alpha"];
-    header.extend(has_ratios.then_some(">l1 ratio"));
-    header.extend(has_counts.then_some(">not 0"));
-    header.extend([">mean squared error", ">standard error", ""]);
-    let mut table = Table::new(&header);
-    for score in &search.alphas {
-        let is_chosen = score.alpha.to_bits() == search.chosen.to_bits()
-            && score.l1_ratio.map(f64::to_bits) == search.chosen_l1_ratio.map(f64::to_bits);
-        let mut row = vec![significant(score.alpha)];
-        row.extend(has_ratios.then(|| score.l1_ratio.map_or_else(String::new, significant)));
-        row.extend(has_counts.then(|| score.nonzero.map_or_else(String::new, |count| count.to_string())));
-        row.extend([significant(score.mean_squared_error), significant(score.standard_error)]);
-        row.push(if is_chosen { "chosen" } else { "" }.to_owned());
-        table.push(row);
-    }
-    table
 }

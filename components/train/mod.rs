@@ -2,6 +2,7 @@
 
 mod fit;
 mod merge;
+mod text;
 
 use clap::{Args, Subcommand};
 use sluice_core::{MemoryLimit, Result};
@@ -33,7 +34,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     ],
     demands: &[],
     // States are for those who spread the work themselves.
-    omits: &["shard", "partial", "exact", "keep_state", "warm_start"],
+    omits: &["shard", "partial", "exact", "keep_state", "warm_start", "report"],
     on_error: None,
 };
 
@@ -45,6 +46,8 @@ Examples:
       --model 'ridge: {alpha: {log_grid: [1e-4, 1e4, 33], folds: 5}}' --out model
   sluice train dataset --transform transform --label tips \\
       --model 'lasso: {alpha: {path: 100, folds: 5, rule: one_standard_error}}' --out model
+  sluice train dataset --transform transform --label tips --report model.html --out model \\
+      --model 'ridge: {alpha: 0, inference: {standard_errors: hc3, diagnostics: true}}'
   sluice train dataset --transform transform --pipeline pipeline.yaml --keep-state states --out model
   sluice train dataset --transform transform --pipeline pipeline.yaml --shard 2/5 --partial --out part-2
   sluice train merge part-1 part-2 part-3 part-4 part-5 --out model";

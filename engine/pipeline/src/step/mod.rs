@@ -16,6 +16,7 @@ pub mod together;
 pub mod train;
 mod train_kept;
 pub mod train_state;
+pub mod training_report;
 pub mod transform;
 pub mod transform_state;
 pub mod validate;

@@ -10,10 +10,14 @@ mod explanation;
 mod figures;
 mod page;
 mod statistics;
+mod training;
 mod validation;
 
 pub use explanation::{DependenceChart, ExplanationPage, ImportanceBar, ImportanceChart, explanation_page};
 pub use statistics::{StatisticsPageOptions, statistics_page};
+pub use training::{
+    PageModel, PagePenalty, PageResiduals, PageRow, PageTerm, PageTest, TrainingPage, training_page,
+};
 pub use validation::{
     PageExample, PageFinding, PageSeverity, PageSubset, PageVerdict, ValidationPage, validation_page,
 };

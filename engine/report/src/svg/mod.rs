@@ -4,14 +4,18 @@
 mod bars;
 mod histogram;
 mod line;
+mod plot;
 mod scale;
 mod strip;
+mod whisker;
 
 pub(crate) use bars::bars;
 pub(crate) use histogram::{Curve, Frame, histogram};
 pub(crate) use line::line;
+pub(crate) use plot::{Mark, Plot, Tick};
 pub(crate) use scale::Scale;
 pub(crate) use strip::{Box5, strip};
+pub(crate) use whisker::whisker;
 
 /// A coordinate with at most one decimal, which is finer than a pixel. What is not finite lies at 0.
 pub(crate) fn coordinate(value: f64) -> String {

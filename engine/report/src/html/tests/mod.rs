@@ -5,4 +5,5 @@ mod checker;
 mod explanations;
 mod pages;
 mod samples;
+mod trainings;
 mod validations;

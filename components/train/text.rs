@@ -1,0 +1,79 @@
+//! A fitted model as the terminal shows it.
+
+use sluice_pipeline::step::training_report;
+use sluice_report::{Table, significant};
+use sluice_training::inference::CoefficientTest;
+use sluice_training::{CrossValidation, LinearModel, Output};
+
+/// Coefficients, figures, penalties and notes of each output.
+pub(super) fn text(model: &LinearModel) -> String {
+    model.outputs.iter().map(|output| output_text(output, model.outputs.len() > 1)).collect()
+}
+
+fn output_text(output: &Output, is_named: bool) -> String {
+    let mut text = if is_named { format!("{}:\n", output.target) } else { String::new() };
+    text.push_str(&coefficients(output).to_text());
+    for (name, value) in training_report::figures(output) {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    if let Some(residuals) = output.inference.as_ref().and_then(|inference| inference.residuals.as_ref()) {
+        for (name, value) in training_report::residual_figures(residuals) {
+            text.push_str(&format!("residuals, {name}: {value}\n"));
+        }
+    }
+    if let Some(search) = &output.cross_validation {
+        text.push_str(&penalties(search).to_text());
+    }
+    text.extend(training_report::notes(output).iter().map(|note| format!("note: {note}\n")));
+    text
+}
+
+fn coefficients(output: &Output) -> Table {
+    let inference = output.inference.as_ref();
+    let level = inference.map_or(0.95, |inference| inference.confidence) * 100.0;
+    let interval = format!(">{}% interval", significant(level));
+    let mut table = Table::new(&["column", ">coefficient", ">standard error", ">t", ">p", &interval]);
+    let mut push = |name: &str, value: f64, test: Option<CoefficientTest>| {
+        let cells = test.map_or_else(
+            || ["-"; 4].map(str::to_owned),
+            |test| {
+                let (low, high) = test.interval;
+                [
+                    significant(test.standard_error),
+                    significant(test.statistic),
+                    training_report::p_value(test.p_value),
+                    format!("{} to {}", significant(low), significant(high)),
+                ]
+            },
+        );
+        table.push([name.to_owned(), significant(value)].into_iter().chain(cells));
+    };
+    push("(intercept)", output.intercept, inference.and_then(|inference| inference.intercept));
+    for (index, coefficient) in output.coefficients.iter().enumerate() {
+        let test = inference.and_then(|inference| *inference.coefficients.get(index)?);
+        push(&coefficient.column, coefficient.value, test);
+    }
+    table
+}
+
+/// Every penalty that was tried; columns that no score fills are left out.
+fn penalties(search: &CrossValidation) -> Table {
+    let has_ratios = search.chosen_l1_ratio.is_some();
+    let has_counts = search.alphas.iter().any(|score| score.nonzero.is_some());
+    let mut header = vec![">alpha"];
+    header.extend(has_ratios.then_some(">l1 ratio"));
+    header.extend(has_counts.then_some(">not 0"));
+    header.extend([">mean squared error", ">standard error", ""]);
+    let mut table = Table::new(&header);
+    for score in &search.alphas {
+        let is_chosen = score.alpha.to_bits() == search.chosen.to_bits()
+            && score.l1_ratio.map(f64::to_bits) == search.chosen_l1_ratio.map(f64::to_bits);
+        let mut row = vec![significant(score.alpha)];
+        row.extend(has_ratios.then(|| score.l1_ratio.map_or_else(String::new, significant)));
+        row.extend(has_counts.then(|| score.nonzero.map_or_else(String::new, |count| count.to_string())));
+        row.extend([significant(score.mean_squared_error), significant(score.standard_error)]);
+        row.push(if is_chosen { "chosen" } else { "" }.to_owned());
+        table.push(row);
+    }
+    table
+}
