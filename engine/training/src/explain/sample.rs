@@ -106,14 +106,14 @@ impl Sample {
                 scan.read(split, execution, |batch, hashes| {
                     task.advance(execution, plan, split, first_row, hashes.len() as u64);
                     first_row += hashes.len() as u64;
-                    kept.push(batch, hashes, options.seed);
+                    kept.push(batch, hashes, options.seed)?;
                     kept.prune(limit)?;
                     Ok(task.holds(kept.size_bytes())?)
                 })?;
                 Ok(kept)
             },
             |_, later: Kept| {
-                kept.merge(later);
+                kept.merge(later)?;
                 kept.prune(limit)?;
                 Ok(kept.size_bytes())
             },
@@ -154,7 +154,7 @@ impl Scan<'_> {
         &self,
         split: &Split,
         execution: &Execution,
-        mut visit: impl FnMut(RecordBatch, &[u64]) -> Result<()>,
+        mut visit: impl FnMut(&RecordBatch, &[u64]) -> Result<()>,
     ) -> Result<()> {
         let mut first_row = 0;
         self.source.read(split, &self.request, &mut |delivery| {
@@ -173,7 +173,7 @@ impl Scan<'_> {
                 .map(|(name, array)| Field::new(name, array.data_type().clone(), true));
             let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
             let rows = RecordBatch::try_new(schema, arrays.into_iter().cloned().collect()).map_err(arrow)?;
-            visit(rows, &hashes)?;
+            visit(&rows, &hashes)?;
             first_row += hashes.len() as u64;
             Ok(())
         })
@@ -196,30 +196,31 @@ impl Kept {
         rows + self.keys.capacity() * size_of::<(u64, u64)>()
     }
 
-    fn push(&mut self, batch: RecordBatch, hashes: &[u64], seed: u64) {
+    fn push(&mut self, batch: &RecordBatch, hashes: &[u64], seed: u64) -> Result<()> {
         let keys: Vec<(u64, u64)> = hashes.iter().map(|hash| (keyed(*hash, seed), *hash)).collect();
-        self.add(batch, &keys);
+        self.add(batch, &keys)
     }
 
-    fn add(&mut self, batch: RecordBatch, keys: &[(u64, u64)]) {
+    fn add(&mut self, batch: &RecordBatch, keys: &[(u64, u64)]) -> Result<()> {
         let is_kept = |number: u64| self.bound.is_none_or(|bound| number <= bound);
         let mask: BooleanArray = keys.iter().map(|(number, _)| Some(is_kept(*number))).collect();
         self.keys.extend(keys.iter().filter(|(number, _)| is_kept(*number)));
-        // A mask of the length of the batch, which is all that can be wrong.
-        let rows = filter_record_batch(&batch, &mask).unwrap_or(batch);
+        let rows = filter_record_batch(batch, &mask).map_err(arrow)?;
         if rows.num_rows() > 0 {
-            self.batches.push(own(&rows));
+            self.batches.push(own(&rows)?);
         }
+        Ok(())
     }
 
-    fn merge(&mut self, later: Self) {
+    fn merge(&mut self, later: Self) -> Result<()> {
         let mut first = 0;
         for batch in later.batches {
             let end = first + batch.num_rows();
-            self.add(batch, &later.keys[first..end]);
+            self.add(&batch, &later.keys[first..end])?;
             first = end;
         }
         self.bound = self.bound.into_iter().chain(later.bound).min();
+        Ok(())
     }
 
     /// Drops rows that are not among the `limit` least, once there are twice as many.
@@ -254,12 +255,12 @@ fn least(
     order.sort_by_key(|place| keys[*place].0);
     order.truncate(limit);
     let places: UInt64Array = order.iter().map(|place| Some(*place as u64)).collect();
-    let rows = own(&take_record_batch(&rows, &places).map_err(arrow)?);
+    let rows = own(&take_record_batch(&rows, &places).map_err(arrow)?)?;
     Ok((rows, order.into_iter().map(|place| keys[place]).collect()))
 }
 
 /// The rows without what views hold on to: few rows of many would keep the text of all of them in memory.
-fn own(batch: &RecordBatch) -> RecordBatch {
+fn own(batch: &RecordBatch) -> Result<RecordBatch> {
     let column = |array: &ArrayRef| -> ArrayRef {
         match array.data_type() {
             DataType::Utf8View => Arc::new(array.as_string_view().gc()),
@@ -268,8 +269,7 @@ fn own(batch: &RecordBatch) -> RecordBatch {
         }
     };
     let columns = batch.columns().iter().map(column).collect();
-    // Of the same types and lengths.
-    RecordBatch::try_new(batch.schema(), columns).unwrap_or_else(|_| batch.clone())
+    RecordBatch::try_new(batch.schema(), columns).map_err(arrow)
 }
 
 /// Without dictionaries, which may differ from batch to batch.

@@ -17,6 +17,7 @@ use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::{Execution, Extent};
 use sluice_core::fold::in_order_weighed;
 use sluice_core::options::{OptionsError, Range};
+use sluice_core::plan::Split;
 use sluice_core::seam::BatchSource;
 use sluice_delivery::ModelPackage;
 use sluice_training::explain::{ContributionSums, OutputContributions};
@@ -220,12 +221,16 @@ fn write(
     execution: &Execution,
 ) -> Result<()> {
     let missing: Vec<usize> = (0..parts.len()).filter(|number| tallies[*number].is_none()).collect();
-    let items: Vec<(usize, &sluice_core::plan::Split)> = missing
+    let items: Vec<(usize, &Split)> = missing
         .iter()
         .flat_map(|number| parts[*number].splits.iter().map(move |split| (*number, split)))
         .collect();
     let mut open: Option<PartWriter> = None;
-    execution.progress.begin("predict", source.plan().extent());
+    let extent = Extent {
+        rows: Some(items.iter().map(|(_, split)| split.rows()).sum()),
+        bytes: Some(items.iter().map(|(_, split)| source.plan().bytes_of(split)).sum()).filter(|&bytes| bytes > 0),
+    };
+    execution.progress.begin("predict", extent);
     in_order_weighed(
         &items,
         execution,
