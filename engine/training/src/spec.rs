@@ -7,6 +7,7 @@ use sluice_core::execution::Execution;
 use sluice_core::options::OptionsError;
 
 use crate::data::TrainingData;
+use crate::glm::{Distribution, GlmOptions, fit_glm};
 use crate::model::LinearModel;
 use crate::ridge::{RidgeOptions, fit_ridge};
 
@@ -16,14 +17,35 @@ use crate::ridge::{RidgeOptions, fit_ridge};
 pub enum ModelSpec {
     /// Ridge regression.
     Ridge(RidgeOptions),
+    /// Logistic regression.
+    Logistic(GlmOptions),
+    /// Poisson regression.
+    Poisson(GlmOptions),
+    /// Gamma regression.
+    Gamma(GlmOptions),
+    /// Tweedie regression.
+    Tweedie(GlmOptions),
 }
 
 impl ModelSpec {
+    /// The columns beside label and weight that a fit reads, with what they are for.
+    #[must_use]
+    pub fn columns(&self) -> Vec<(&str, &'static str)> {
+        match self {
+            Self::Ridge(_) => Vec::new(),
+            Self::Logistic(options)
+            | Self::Poisson(options)
+            | Self::Gamma(options)
+            | Self::Tweedie(options) => options.columns().collect(),
+        }
+    }
+
     /// The columns that are predicted beside the label.
     #[must_use]
     pub fn targets(&self) -> &[String] {
         match self {
             Self::Ridge(options) => &options.targets,
+            Self::Logistic(_) | Self::Poisson(_) | Self::Gamma(_) | Self::Tweedie(_) => &[],
         }
     }
 
@@ -32,6 +54,10 @@ impl ModelSpec {
     pub fn check(&self) -> Result<(), OptionsError> {
         match self {
             Self::Ridge(options) => options.check(),
+            Self::Logistic(options) => options.check(Distribution::Logistic),
+            Self::Poisson(options) => options.check(Distribution::Poisson),
+            Self::Gamma(options) => options.check(Distribution::Gamma),
+            Self::Tweedie(options) => options.check(Distribution::Tweedie),
         }
     }
 }
@@ -44,5 +70,9 @@ impl ModelSpec {
 pub fn fit(spec: &ModelSpec, data: TrainingData<'_>, execution: &Execution) -> Result<LinearModel> {
     match spec {
         ModelSpec::Ridge(options) => fit_ridge(data, options, execution),
+        ModelSpec::Logistic(options) => fit_glm(data, Distribution::Logistic, options, execution),
+        ModelSpec::Poisson(options) => fit_glm(data, Distribution::Poisson, options, execution),
+        ModelSpec::Gamma(options) => fit_glm(data, Distribution::Gamma, options, execution),
+        ModelSpec::Tweedie(options) => fit_glm(data, Distribution::Tweedie, options, execution),
     }
 }

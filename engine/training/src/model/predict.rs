@@ -43,10 +43,37 @@ impl LinearModel {
 
 impl Link {
     /// Predictions from the sums of each output.
-    fn predictions(self, sums: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    fn predictions(self, mut sums: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+        let each = |sums: &mut Vec<Vec<f64>>, inverse: fn(f64) -> f64| {
+            sums.iter_mut().flatten().for_each(|sum| *sum = inverse(*sum));
+        };
         match self {
-            Self::Identity => sums,
+            Self::Identity => {}
+            Self::Logit => each(&mut sums, logistic),
+            Self::Log => each(&mut sums, f64::exp),
+            Self::Softmax => softmax(&mut sums),
         }
+        sums
+    }
+}
+
+/// 1 / (1 + e^−sum), without overflow at either end.
+fn logistic(sum: f64) -> f64 {
+    let small = (-sum.abs()).exp();
+    if sum < 0.0 { small / (1.0 + small) } else { 1.0 / (1.0 + small) }
+}
+
+/// Sums of the classes become probabilities, row by row.
+fn softmax(sums: &mut [Vec<f64>]) {
+    for row in 0..sums.first().map_or(0, Vec::len) {
+        let largest = sums.iter().map(|sums| sums[row]);
+        let largest = largest.fold(f64::NEG_INFINITY, |most, sum| if sum > most { sum } else { most });
+        let mut total = 0.0;
+        for sums in sums.iter_mut() {
+            sums[row] = (sums[row] - largest).exp();
+            total += sums[row];
+        }
+        sums.iter_mut().for_each(|sums| sums[row] /= total);
     }
 }
 

@@ -226,6 +226,7 @@ fn model(fitted: Fitted, data: TrainingData<'_>) -> Result<LinearModel> {
         method: method.into(),
         rows,
         outputs: outputs.collect(),
+        glm: None,
     })
 }
 

@@ -5,6 +5,7 @@
 //! - [`PreparedRows`] and [`ridge_rows`] solve from the rows themselves, for data that fit in memory;
 //! - [`RidgeSolution`] is the answer;
 //! - [`coordinate_descent`] minimises with absolute penalties or a sign, from cross products;
+//! - `Penalised` is a step of an iteration, with a penalty for each unknown;
 //! - [`ridge_coefficients`] and [`Normal::squared_error`] try a penalty on rows that it was not fitted on.
 //!
 //! The method, file by file: `power` scales by powers of two (exact), `gram` adds up cross products in
@@ -20,6 +21,7 @@ mod gram;
 mod nist;
 mod normal;
 mod packed;
+mod penalised;
 mod power;
 mod refined;
 mod ridge;
@@ -32,6 +34,7 @@ mod tests;
 pub use coordinate::{Penalties, Quadratic, coordinate_descent};
 pub use normal::Normal;
 pub use packed::Packed;
+pub(crate) use penalised::{Penalised, PenalisedSolution, Precision};
 pub use ridge::{DOUBLE_DOUBLE_FEATURES, ridge, ridge_coefficients};
 pub use rows::{PreparedRows, Rows, ridge_rows};
 pub use solution::{Diagnostics, Method, RidgeSolution};
