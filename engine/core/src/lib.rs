@@ -14,6 +14,7 @@ pub mod accumulator;
 pub mod artifact;
 pub mod batch;
 pub mod column;
+pub mod distribution;
 pub mod double_double;
 pub mod encoding;
 pub mod error;

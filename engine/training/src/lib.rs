@@ -4,7 +4,8 @@
 //! - [`model`] is the fitted model, which predicts from a `FeatureBatch`;
 //! - [`design`] gathers what the solvers need of the transformed rows, together or fold by fold;
 //! - [`solve`] solves, pure and free of Arrow;
-//! - [`ridge`] joins them to a family of models; [`glm`] iterates.
+//! - [`ridge`] joins them to a family of models; [`glm`] iterates;
+//! - [`inference`] says what a fit tells of the population.
 //!
 //! To add a model: its options with their ranges and a line in [`ModelSpec`], an accumulator or a use of
 //! [`design`], and reference values from another implementation.
@@ -13,6 +14,7 @@ pub mod data;
 pub mod design;
 pub mod error;
 pub mod glm;
+pub mod inference;
 pub mod model;
 pub mod ridge;
 pub mod solve;

@@ -7,12 +7,12 @@
 //! Fewer than two rows say nothing about variance.
 
 mod holm;
-mod student;
 
 use serde::{Deserialize, Serialize};
 
+use sluice_core::distribution::student::{upper_quantile, upper_tail};
+
 pub use holm::holm;
-pub use student::{upper_quantile, upper_tail};
 
 use crate::metric::{Direction, Undefined};
 
