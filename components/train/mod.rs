@@ -12,7 +12,7 @@ use sluice_pipeline::spec::{PipelineSpec, from_yaml};
 use sluice_pipeline::step;
 use sluice_pipeline::step::train::TrainInputs;
 use sluice_report::{Table, significant};
-use sluice_training::{LinearModel, ModelSpec, Output};
+use sluice_training::{GlmRecord, LinearModel, ModelSpec, Output};
 
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, OutArgument};
@@ -49,6 +49,7 @@ const EXAMPLES: &str = "\
 Examples:
   sluice train dataset --transform transform --pipeline pipeline.yaml --out model
   sluice train dataset --transform transform --label tips --alpha 0.4 --out model
+  sluice train dataset --transform transform --label churned --model 'logistic: {alpha: 1}' --out model
   sluice train dataset --transform transform --label tips --weight trips \\
       --model 'ridge: {alpha: {log_grid: [1e-4, 1e4, 33], folds: 5}}' --out model";
 
@@ -56,6 +57,9 @@ Examples:
 ///
 /// Ridge regression: minimises the squared error plus alpha times the squared coefficients; the intercept is
 /// not penalised, alpha is not divided by the number of rows (as in scikit-learn). One scan of the data.
+///
+/// `logistic` (two classes or more), `poisson`, `gamma` and `tweedie` regression are fitted in a few scans, with alpha as
+/// in scikit-learn's estimators of these names (logistic: alpha is 1/C), standard errors, deviance, AIC and BIC.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group(ArgGroup::new("what").args(["pipeline", "model", "alpha"]).required(true)))]
 pub(crate) struct TrainArguments {
@@ -146,7 +150,30 @@ pub(crate) fn run(arguments: &TrainArguments, session: &Session) -> Result<Answe
 }
 
 fn text(model: &LinearModel) -> String {
-    model.outputs.iter().map(|output| output_text(output, model.outputs.len() > 1)).collect()
+    let outputs = model.outputs.iter().map(|output| output_text(output, model.outputs.len() > 1));
+    outputs.chain(model.glm.iter().map(|glm| glm_text(glm))).collect()
+}
+
+/// The figures of a generalised linear model, one a line.
+fn glm_text(glm: &GlmRecord) -> String {
+    let mut table = Table::new(&["figure", ">value"]);
+    let mut row = |name: &str, value: Option<f64>| {
+        table.push([name.to_owned(), value.map_or_else(|| "-".to_owned(), significant)]);
+    };
+    row("deviance", Some(glm.deviance));
+    row("null deviance", Some(glm.null_deviance));
+    row("pseudo-R²", glm.pseudo_r_squared);
+    row("log-likelihood", glm.log_likelihood);
+    row("AIC", glm.aic);
+    row("BIC", glm.bic);
+    row("dispersion", glm.dispersion);
+    row("steps", Some(f64::from(glm.convergence.iterations)));
+    let mut text = table.to_text();
+    if let Some(positive) = &glm.positive {
+        text.push_str(&format!("prediction: the probability of `{positive}`\n"));
+    }
+    text.extend(glm.notes.iter().map(|note| format!("note: {note}\n")));
+    text
 }
 
 fn output_text(output: &Output, is_named: bool) -> String {

@@ -56,6 +56,7 @@ pub fn train(
         .labels()
         .map(|label| (label, "label"))
         .chain(columns.weight.iter().map(|weight| (weight.as_str(), "weight")))
+        .chain(spec.columns())
     {
         check_column(&source, column, role)?;
     }

@@ -46,7 +46,7 @@ pub use error::GlmError;
 pub(crate) use labels::places;
 pub use labels::{Class, MAX_CLASSES};
 pub use options::{Distribution, GlmOptions};
-pub use record::{ClassRows, Convergence, GlmRecord};
+pub use record::{ClassRows, Convergence, EquationTests, GlmRecord};
 pub use rows::Offsets;
 
 /// Cells of features that are kept in memory: 64 MiB.
@@ -374,8 +374,8 @@ impl Fit<'_> {
     ) -> Problem<'b> {
         let GlmOptions { alpha, l1_ratio, tolerance, max_iterations, .. } = *self.options;
         let total = if at.family.has_classes() { 1.0 } else { label.summary.weight.to_f64() };
-        // At most 2^900, where a coefficient is 0 in any digit that could be told.
-        let most = 900.0_f64.exp2();
+        // Where a coefficient is 0 in any digit that could be told.
+        let most = 1010.0_f64.exp2();
         let bounded = |penalty: f64| if penalty > most { most } else { penalty };
         let penalties = |share: f64, power: i32| -> Vec<f64> {
             let of_columns =

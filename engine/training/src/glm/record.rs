@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labels::Class;
 use super::rows::Offsets;
+use crate::inference::CoefficientTest;
 
 /// How a generalised linear model fits, and how the fit came about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,10 @@ pub struct GlmRecord {
     /// What the variance is multiplied by: 1 of classes and counts, else Pearson's χ² over the rows less the parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispersion: Option<f64>,
+    /// Wald's tests of each equation, by the normal distribution, with intervals of 95 %; none where there are no
+    /// standard errors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<EquationTests>,
     /// How the iteration went.
     pub convergence: Convergence,
     /// What to know about the figures.
@@ -62,6 +67,15 @@ pub struct ClassRows {
     pub rows: u64,
     /// The sum of their weights.
     pub weight: f64,
+}
+
+/// The tests of one equation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EquationTests {
+    /// Of the intercept.
+    pub intercept: Option<CoefficientTest>,
+    /// Of the coefficients, in order; none of one that was left out.
+    pub coefficients: Vec<Option<CoefficientTest>>,
 }
 
 /// How an iteration went.

@@ -31,15 +31,23 @@ pub(super) struct Scaling {
 impl Scaling {
     /// Mean (where there is an intercept) and a power of two near one over the spread of the columns of some rows.
     pub(super) fn of(cells: &[f64], width: usize, intercept: bool) -> Self {
-        let count = std::cmp::max(cells.len() / std::cmp::max(width, 1), 1) as f64;
+        let rows = || cells.chunks_exact(std::cmp::max(width, 1));
+        let count = rows().len() as f64;
         let mut shift = vec![0.0; width];
-        if intercept && width > 0 {
-            for row in cells.chunks_exact(width) {
-                shift.iter_mut().zip(row).for_each(|(sum, value)| *sum += value / count);
+        if let (true, Some(first)) = (intercept, rows().next()) {
+            // About the first row, so that the mean of equal numbers is that number.
+            for row in rows() {
+                for ((sum, value), first) in shift.iter_mut().zip(row).zip(first) {
+                    *sum += (value - first) / count;
+                }
+            }
+            for (shift, first) in shift.iter_mut().zip(first) {
+                let mean = *shift + first;
+                *shift = if mean.is_finite() { mean } else { 0.0 };
             }
         }
         let mut spread = vec![0.0_f64; width];
-        for row in cells.chunks_exact(std::cmp::max(width, 1)) {
+        for row in rows() {
             for ((spread, value), shift) in spread.iter_mut().zip(row).zip(&shift) {
                 // Halves, because the difference of the two ends of `f64` is beyond it.
                 let deviation = (value / 2.0 - shift / 2.0).abs();
@@ -48,10 +56,9 @@ impl Scaling {
                 }
             }
         }
-        let scale = spread.into_iter().map(|spread| {
-            let exponent = -(spread.log2().round() + 1.0);
-            if exponent.abs() <= 1000.0 { exponent.exp2() } else { 1.0 }
-        });
+        // Squares of scales, which penalties are multiplied by, must be numbers.
+        let scale = |spread: f64| (-(spread.log2().round() + 1.0)).clamp(-500.0, 500.0).exp2();
+        let scale = spread.into_iter().map(|spread| if spread > 0.0 { scale(spread) } else { 1.0 });
         Self { scale: scale.collect(), shift }
     }
 }

@@ -14,12 +14,16 @@ use sluice_core::error::Result;
 
 use super::family::Family;
 use super::newton::{Evaluated, Optimum, Problem};
-use super::record::{Convergence, GlmRecord};
+use super::record::{Convergence, EquationTests, GlmRecord};
 use super::scan::{Point, Scaling};
 use super::{Fit, Label};
 use crate::error::SolveError;
+use crate::inference::{CoefficientTests, Reference};
 use crate::model::{Coefficient, LinearModel, Link, Output};
 use crate::solve::{Diagnostics, Method, Precision};
+
+/// The coverage of intervals.
+const CONFIDENCE: f64 = 0.95;
 
 /// What came of the iteration on all rows.
 pub(super) struct Fitted {
@@ -110,7 +114,8 @@ pub(super) fn model(fit: &Fit<'_>, label: &Label, null: &Optimum, fitted: Fitted
     });
     let outputs: Vec<Output> =
         outputs.collect::<Result<_, SolveError>>().map_err(|error| fit.data.failed(error))?;
-    let record = record(fit, label, null, &fitted, (pearson, dispersion));
+    let mut record = record(fit, label, null, &fitted, (pearson, dispersion));
+    record.tests = outputs.iter().filter_map(tests).collect();
     Ok(LinearModel {
         family: fit.distribution.name().into(),
         label: fit.data.columns.label.clone(),
@@ -124,6 +129,20 @@ pub(super) fn model(fit: &Fit<'_>, label: &Label, null: &Optimum, fitted: Fitted
         rows,
         outputs,
         glm: Some(Box::new(record)),
+    })
+}
+
+/// The tests of an equation that has standard errors.
+fn tests(output: &Output) -> Option<EquationTests> {
+    let errors = output.diagnostics.standard_errors.as_ref()?;
+    let test = CoefficientTests::new(Reference::Normal, CONFIDENCE);
+    let coefficients = output.coefficients.iter().zip(errors);
+    Some(EquationTests {
+        intercept: output
+            .diagnostics
+            .intercept_standard_error
+            .and_then(|error| test.of(output.intercept, error)),
+        coefficients: coefficients.map(|(coefficient, error)| test.of(coefficient.value, *error)).collect(),
     })
 }
 
@@ -253,6 +272,7 @@ fn record(
         parameters: fitted.parameters,
         pearson_chi_square: Some(pearson).filter(|value| value.is_finite()),
         dispersion,
+        tests: Vec::new(),
         convergence: fitted.convergence.clone(),
         notes,
     }

@@ -1,13 +1,15 @@
 //! Predictions of batches. A sum runs over the features in order, in every row the same way.
 
-use arrow::array::{Array, Float64Array};
+use arrow::array::{Array, ArrayRef, Float64Array};
 use arrow::buffer::NullBuffer;
 
+use sluice_core::column::numbers;
 use sluice_core::error::Result;
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace, NotANumber};
 
 use super::{LinearModel, Link, Output};
 use crate::design::rows::not_a_number;
+use crate::glm::{Class, places};
 
 impl LinearModel {
     /// The predictions of a batch, one column for each output.
@@ -27,6 +29,24 @@ impl LinearModel {
     pub fn predict_sound(&self, features: &FeatureBatch, space: &FeatureSpace) -> Vec<Float64Array> {
         let nulls = first_unsound(features).map(|_| soundness(features));
         self.columns(features, space, nulls.as_ref())
+    }
+
+    /// The labels of a batch as numbers that predictions compare with: 1 of the positive class and 0 of the other, else
+    /// the label itself.
+    ///
+    /// # Errors
+    /// `GlmError::UnknownClass` with the row; a column of another kind.
+    pub fn labels(&self, label: &ArrayRef) -> Result<Float64Array> {
+        let Some(glm) = self.glm.as_ref().filter(|glm| !glm.classes.is_empty()) else {
+            return numbers(&self.label, label, "the label");
+        };
+        let mut classes: Vec<Class> = glm.classes.iter().map(|class| class.class.clone()).collect();
+        if let (Some(positive), [first, _]) = (&glm.positive, classes.as_slice())
+            && first == positive
+        {
+            classes.reverse();
+        }
+        Ok(places(&self.label, label, &classes, |_| true)?.into())
     }
 
     fn columns(
