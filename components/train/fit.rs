@@ -31,7 +31,12 @@ use crate::session::{Exit, Session};
 /// Linear models by one scan of the data: `least_squares`, `ridge` (the squared error plus alpha times the squared
 /// coefficients; alpha is not divided by the number of rows), `lasso` (half the mean squared error plus alpha times the
 /// magnitudes of the coefficients) and `elastic_net` (alpha times a mixture of both), as in scikit-learn. The intercept
-/// is not penalised. Without a task it fits; `merge` joins the states of shards.
+/// is not penalised.
+///
+/// `logistic` (two classes or more), `poisson`, `gamma` and `tweedie` regression are fitted in a few scans, with alpha as
+/// in scikit-learn's estimators of these names (logistic: alpha is 1/C), standard errors, deviance, AIC and BIC.
+///
+/// Without a task it fits; `merge` joins the states of shards.
 ///
 /// Coefficients come with standard errors, t, p and intervals, the fit with R², F, AIC and BIC. In the model's
 /// `inference`, `confidence` is the level of the intervals (0.95), `standard_errors` is classical, or robust where the

@@ -42,6 +42,7 @@ const EXAMPLES: &str = "\
 Examples:
   sluice train dataset --transform transform --pipeline pipeline.yaml --out model
   sluice train dataset --transform transform --label tips --alpha 0.4 --out model
+  sluice train dataset --transform transform --label churned --model 'logistic: {alpha: 1}' --out model
   sluice train dataset --transform transform --label tips --weight trips \\
       --model 'ridge: {alpha: {log_grid: [1e-4, 1e4, 33], folds: 5}}' --out model
   sluice train dataset --transform transform --label tips \\

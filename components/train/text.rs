@@ -3,11 +3,34 @@
 use sluice_pipeline::step::training_report;
 use sluice_report::{Table, significant};
 use sluice_training::inference::CoefficientTest;
-use sluice_training::{CrossValidation, LinearModel, Output};
+use sluice_training::{CrossValidation, GlmRecord, LinearModel, Output};
 
 /// Coefficients, figures, penalties and notes of each output.
 pub(super) fn text(model: &LinearModel) -> String {
-    model.outputs.iter().map(|output| output_text(output, model.outputs.len() > 1)).collect()
+    let outputs = model.outputs.iter().map(|output| output_text(output, model.outputs.len() > 1));
+    outputs.chain(model.glm.iter().map(|glm| glm_text(glm))).collect()
+}
+
+/// The figures of a generalised linear model, one a line.
+fn glm_text(glm: &GlmRecord) -> String {
+    let mut table = Table::new(&["figure", ">value"]);
+    let mut row = |name: &str, value: Option<f64>| {
+        table.push([name.to_owned(), value.map_or_else(|| "-".to_owned(), significant)]);
+    };
+    row("deviance", Some(glm.deviance));
+    row("null deviance", Some(glm.null_deviance));
+    row("pseudo-R²", glm.pseudo_r_squared);
+    row("log-likelihood", glm.log_likelihood);
+    row("AIC", glm.aic);
+    row("BIC", glm.bic);
+    row("dispersion", glm.dispersion);
+    row("steps", Some(f64::from(glm.convergence.iterations)));
+    let mut text = table.to_text();
+    if let Some(positive) = &glm.positive {
+        text.push_str(&format!("prediction: the probability of `{positive}`\n"));
+    }
+    text.extend(glm.notes.iter().map(|note| format!("note: {note}\n")));
+    text
 }
 
 fn output_text(output: &Output, is_named: bool) -> String {

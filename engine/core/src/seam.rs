@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, Float64Array};
 use arrow::record_batch::RecordBatch;
 
 use crate::affine::BeforeAffine;
 use crate::batch::Batch;
+use crate::column::numbers;
 use crate::error::Result;
 use crate::features::{ExactFeatures, FeatureBatch, FeatureSpace};
 use crate::plan::{Plan, Split};
@@ -235,6 +236,21 @@ pub trait Predictor: BatchTransform {
 
     /// The column that it predicts.
     fn label(&self) -> &str;
+
+    /// The labels of some rows as the numbers that predictions are compared with: the numbers themselves, or 1 where a
+    /// label is of the class whose probability is predicted and 0 elsewhere.
+    ///
+    /// # Errors
+    /// A label that is no number or none of the classes, with its row; predictions that compare with no one number.
+    fn label_values(&self, label: &ArrayRef) -> Result<Float64Array> {
+        numbers(self.label(), label, "the evaluation")
+    }
+
+    /// What a label of 1 stands for, where that is not the number 1: two models whose labels mean different things
+    /// cannot be compared.
+    fn label_meaning(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Splits `range` of a source, for those that read a part of it.

@@ -49,6 +49,14 @@ pub enum DeliveryError {
         /// How far they may be apart.
         allowed: f64,
     },
+    /// A model whose predictions compare with no one number of a row.
+    #[error("the model of `{label}` {problem}, so `evaluate` has no figures for it")]
+    NotEvaluated {
+        /// The label.
+        label: String,
+        /// Why, continuing the sentence.
+        problem: String,
+    },
     /// A model name that cannot be a folder.
     #[error("`{name}` cannot be the name of a model")]
     Name {
@@ -127,6 +135,7 @@ impl Diagnostic for DeliveryError {
             | Self::NoAlias { .. }
             | Self::NoSuchVersion { .. } => ErrorKind::Malformed,
             Self::Name { .. }
+            | Self::NotEvaluated { .. }
             | Self::OnnxInexpressible { .. }
             | Self::ExecutorInput { .. }
             | Self::ExecutorInputValue { .. }
@@ -142,6 +151,11 @@ impl Diagnostic for DeliveryError {
             Self::OnnxInexpressible { .. } | Self::OnnxDiffers { .. } => Some(
                 "take the operation out, or let the package do without: `onnx: if-possible` says why in its \
                  `onnx.json`"
+                    .into(),
+            ),
+            Self::NotEvaluated { .. } => Some(
+                "score the rows with `sluice predict --keep` the label, and compare the columns; figures of two classes and of \
+                 numbers are in `evaluate`"
                     .into(),
             ),
             Self::Name { .. } => Some("use letters, digits, `-`, `_` and `.`, 64 at most".into()),

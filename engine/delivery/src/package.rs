@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use arrow::array::{Float64Array, RecordBatch};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft};
@@ -14,7 +14,8 @@ use sluice_core::error::{CommonError, ErrorKind, Result};
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
 use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::{BatchTransform, Predictor};
-use sluice_training::{LinearModel, Output, RowFeature};
+use sluice_training::glm::ClassRows;
+use sluice_training::{Class, LinearModel, Link, Output, RowFeature};
 use sluice_transform::Transform;
 use sluice_transform::graph::Cell;
 
@@ -97,10 +98,11 @@ impl PackageParts {
         self.model.predict(&features, self.transform.space())
     }
 
-    /// The columns of the predictions, the label's first.
-    fn outputs(&self) -> Vec<String> {
+    /// The columns of the predictions, the label's first; of more than two classes `prediction_CLASS` of each.
+    pub(crate) fn outputs(&self) -> Vec<String> {
+        let has_classes = self.model.link == Link::Softmax;
         let name = |(index, output): (usize, &Output)| match index {
-            0 => PREDICTION.to_owned(),
+            0 if !has_classes => PREDICTION.to_owned(),
             _ => format!("{PREDICTION}_{}", output.target),
         };
         self.model.outputs.iter().enumerate().map(name).collect()
@@ -304,6 +306,34 @@ impl Predictor for ModelPackage {
 
     fn label(&self) -> &str {
         &self.parts.model.label
+    }
+
+    fn label_values(&self, label: &ArrayRef) -> Result<Float64Array> {
+        let model = &self.parts.model;
+        if let Some(glm) = &model.glm {
+            let problem = if model.link == Link::Softmax {
+                Some(format!("predicts the probabilities of {} classes", glm.classes.len()))
+            } else {
+                let column = glm.offsets.columns().next();
+                column.map(|column| format!("was fitted with `{column}` beside its features, which predictions leave out"))
+            };
+            if let Some(problem) = problem {
+                return Err(DeliveryError::NotEvaluated { label: model.label.clone(), problem }.into());
+            }
+        }
+        model.labels(label)
+    }
+
+    fn label_meaning(&self) -> Option<String> {
+        let glm = self.parts.model.glm.as_ref()?;
+        // 0 and 1 are their own numbers, so that any model of them can be compared.
+        let is_number = |class: &ClassRows, number: i64| class.class == Class::Integer(number);
+        match (glm.classes.as_slice(), &glm.positive) {
+            ([zero, one], Some(Class::Integer(1))) if is_number(zero, 0) && is_number(one, 1) => None,
+            (_, Some(positive)) => Some(format!("the probability of `{positive}`")),
+            ([], None) => None,
+            (classes, None) => Some(format!("the probabilities of {} classes", classes.len())),
+        }
     }
 }
 

@@ -94,6 +94,10 @@ fn obstacle(source: &dyn BatchSource, candidate: &dyn Predictor, baseline: &dyn 
             candidate.label()
         ));
     }
+    if baseline.label_meaning() != candidate.label_meaning() {
+        let meaning = |model: &dyn Predictor| model.label_meaning().unwrap_or_else(|| "the label".into());
+        return Some(format!("it predicts {}, the candidate {}", meaning(baseline), meaning(candidate)));
+    }
     let missing = baseline.inputs().into_iter().find(|column| source.plan().column(column).is_none())?;
     Some(format!("it reads column `{missing}`, which {} does not have", source.name()))
 }

@@ -1,4 +1,4 @@
-//! Fits models: so far the linear ones that one scan of the data determines.
+//! Fits models: the linear ones that one scan of the data determines, and generalised ones by a few scans.
 //!
 //! - [`data`] says what a fit reads, [`spec`] which model is wanted; [`fit`] fits it;
 //! - [`model`] is the fitted model, which predicts from a `FeatureBatch`;
@@ -6,7 +6,7 @@
 //!   comes from when it is not a scan;
 //! - [`solve`] solves, pure and free of Arrow;
 //! - [`wide`] solves designs that are too wide for sums of products, scan by scan;
-//! - [`least_squares`] joins them to a family of models;
+//! - [`least_squares`] joins them to a family of models; [`glm`] iterates;
 //! - [`calibration`] learns what scores are worth as probabilities;
 //! - [`explain`] says what a fitted model makes of which feature;
 //! - [`inference`] says what a fit tells of the population;
@@ -21,6 +21,7 @@ pub mod design;
 pub mod error;
 pub mod explain;
 pub mod gather;
+pub mod glm;
 pub mod inference;
 pub mod interop;
 pub mod least_squares;
@@ -34,6 +35,7 @@ pub mod wide;
 pub use data::{TrainingColumns, TrainingData};
 pub use error::TrainingError;
 pub use gather::{Gather, Scans};
+pub use glm::{Class, Distribution, GlmError, GlmOptions, GlmRecord, fit_glm};
 pub use inference::{Inference, InferenceOptions, StandardErrors};
 pub use least_squares::{
     CrossValidation, ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, MixingRatio,

@@ -9,6 +9,7 @@ use sluice_core::options::OptionsError;
 use crate::data::TrainingData;
 use crate::error::TrainingError;
 use crate::gather::{Gather, Scans};
+use crate::glm::{Distribution, GlmOptions, fit_glm};
 use crate::least_squares::{
     ElasticNetOptions, LassoOptions, LeastSquaresOptions, LinearOptions, RidgeOptions, fit_linear_from,
 };
@@ -26,9 +27,29 @@ pub enum ModelSpec {
     Lasso(LassoOptions),
     /// Elastic net.
     ElasticNet(ElasticNetOptions),
+    /// Logistic regression.
+    Logistic(GlmOptions),
+    /// Poisson regression.
+    Poisson(GlmOptions),
+    /// Gamma regression.
+    Gamma(GlmOptions),
+    /// Tweedie regression.
+    Tweedie(GlmOptions),
 }
 
 impl ModelSpec {
+    /// The columns beside label and weight that a fit reads, with what they are for.
+    #[must_use]
+    pub fn columns(&self) -> Vec<(&str, &'static str)> {
+        match self {
+            Self::Ridge(_) => Vec::new(),
+            Self::Logistic(options)
+            | Self::Poisson(options)
+            | Self::Gamma(options)
+            | Self::Tweedie(options) => options.columns().collect(),
+        }
+    }
+
     /// The columns that are predicted beside the label.
     #[must_use]
     pub fn targets(&self) -> &[String] {
@@ -37,20 +58,27 @@ impl ModelSpec {
             Self::Ridge(options) => &options.targets,
             Self::Lasso(options) => &options.targets,
             Self::ElasticNet(options) => &options.targets,
+            Self::Logistic(_) | Self::Poisson(_) | Self::Gamma(_) | Self::Tweedie(_) => &[],
         }
     }
 
     /// The family, as the options name it.
     #[must_use]
     pub fn family(&self) -> &'static str {
-        self.linear().family.name()
+        match self.solver() {
+            Solver::Sums(options) => options.family.name(),
+            Solver::Iterations(distribution, _) => distribution.name(),
+        }
     }
 
     /// The folds that sums over the rows are gathered in, for a model that is solved from them alone; none for a model
     /// that reads the rows again and again.
     #[must_use]
     pub fn folds(&self) -> Option<u32> {
-        Some(self.linear().alpha.folds())
+        match self.solver() {
+            Solver::Sums(options) => Some(options.alpha.folds()),
+            Solver::Iterations(..) => None,
+        }
     }
 
     /// Whether it is fitted by iterations, which another model can be the start of.
@@ -62,19 +90,42 @@ impl ModelSpec {
     /// # Errors
     /// [`OptionsError`] for an option out of its range.
     pub fn check(&self) -> Result<(), OptionsError> {
-        self.linear().check()
-    }
-
-    /// The options that linear least squares has in common.
-    #[must_use]
-    pub fn linear(&self) -> LinearOptions {
-        match self {
-            Self::LeastSquares(options) => options.into(),
-            Self::Ridge(options) => options.into(),
-            Self::Lasso(options) => options.into(),
-            Self::ElasticNet(options) => options.into(),
+        match self.solver() {
+            Solver::Sums(options) => options.check(),
+            Solver::Iterations(distribution, options) => options.check(distribution),
         }
     }
+
+    /// The options of linear least squares, where it is that.
+    #[must_use]
+    pub fn linear(&self) -> Option<LinearOptions> {
+        match self.solver() {
+            Solver::Sums(options) => Some(options),
+            Solver::Iterations(..) => None,
+        }
+    }
+
+    /// How it is fitted.
+    fn solver(&self) -> Solver<'_> {
+        match self {
+            Self::LeastSquares(options) => Solver::Sums(options.into()),
+            Self::Ridge(options) => Solver::Sums(options.into()),
+            Self::Lasso(options) => Solver::Sums(options.into()),
+            Self::ElasticNet(options) => Solver::Sums(options.into()),
+            Self::Logistic(options) => Solver::Iterations(Distribution::Logistic, options),
+            Self::Poisson(options) => Solver::Iterations(Distribution::Poisson, options),
+            Self::Gamma(options) => Solver::Iterations(Distribution::Gamma, options),
+            Self::Tweedie(options) => Solver::Iterations(Distribution::Tweedie, options),
+        }
+    }
+}
+
+/// The two ways of fitting.
+enum Solver<'a> {
+    /// From sums that one scan gathers.
+    Sums(LinearOptions),
+    /// By iterations over the rows.
+    Iterations(Distribution, &'a GlmOptions),
 }
 
 /// What a fit may begin with, beside the rows.
@@ -118,8 +169,13 @@ pub fn fit_with(
     if options.start.is_some() && !spec.is_iterated() {
         return Err(TrainingError::NoStart { family: spec.family() }.into());
     }
-    match options.gather {
-        Some(gather) => fit_linear_from(data, &spec.linear(), gather, execution),
-        None => fit_linear_from(data, &spec.linear(), &mut Scans { data, execution }, execution),
+    match (spec.solver(), options.gather) {
+        (Solver::Sums(linear), Some(gather)) => fit_linear_from(data, &linear, gather, execution),
+        (Solver::Sums(linear), None) => {
+            fit_linear_from(data, &linear, &mut Scans { data, execution }, execution)
+        }
+        (Solver::Iterations(distribution, glm), _) => {
+            fit_glm(data, distribution, glm, options.start, execution)
+        }
     }
 }

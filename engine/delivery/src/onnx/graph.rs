@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::seam::BatchTransform as _;
 use sluice_onnx::{Edge, ElementType, GraphBuilder, Operator, Tensor};
-use sluice_training::LinearModel;
+use sluice_training::{LinearModel, Link, Output};
 use sluice_transform::Transform;
 
 use super::bound::Bound;
@@ -14,7 +14,7 @@ use super::inputs::Inputs;
 use super::nulls::Masks;
 use super::operations;
 use super::value::Value;
-use crate::package::{PREDICTION, PackageParts};
+use crate::package::PackageParts;
 
 /// Both files, before they were run.
 #[derive(Debug)]
@@ -24,7 +24,8 @@ pub(crate) struct Export {
     pub(crate) model_file: Vec<u8>,
     /// What the outputs are called.
     pub(crate) features: String,
-    pub(crate) prediction: String,
+    /// Those of the model file, in the order of the model's outputs.
+    pub(crate) predictions: Vec<String>,
     /// The columns of the widest tensor on the way.
     pub(crate) widest: usize,
     /// By the columns of the design matrix.
@@ -49,13 +50,17 @@ impl Export {
 
         let mut graph = GraphBuilder::new("model");
         let (matrix, _, _) = features(&parts.transform, &inputs, &mut graph)?;
-        let prediction = free_name(&graph, PREDICTION);
-        let predicted = linear(&parts.model, &matrix, &mut graph);
-        let about = format!("{}; NaN where a feature is missing or not finite", parts.model.label);
-        graph.output(&prediction, &predicted, (ElementType::Double, 1), &about)?;
+        let mut predictions = Vec::new();
+        let predicted = predicted(&parts.model, &matrix, &mut graph);
+        for ((name, output), edge) in parts.outputs().iter().zip(&parts.model.outputs).zip(&predicted) {
+            let name = free_name(&graph, name);
+            let about = format!("{}; NaN where a feature is missing or not finite", output.target);
+            graph.output(&name, edge, (ElementType::Double, 1), &about)?;
+            predictions.push(name);
+        }
         graph.property("label", &parts.model.label);
         let model_file = graph.finish();
-        Ok(Self { inputs, transform_file, model_file, features: features_name, prediction, widest, bounds })
+        Ok(Self { inputs, transform_file, model_file, features: features_name, predictions, widest, bounds })
     }
 }
 
@@ -101,10 +106,40 @@ fn features(
     Ok((graph.node(&Operator::Concat, &columns), bounds, masks))
 }
 
+/// The predictions of each output: its sum through the inverse of the link. 1 / (1 + e^−sum) and 1 / Σ e^(other − own)
+/// are right at both ends too, where e to a power is infinite or 0.
+fn predicted(model: &LinearModel, features: &Edge, graph: &mut GraphBuilder) -> Vec<Edge> {
+    let sums: Vec<Edge> = model.outputs.iter().map(|output| linear(output, features, graph)).collect();
+    match model.link {
+        Link::Identity => sums,
+        Link::Log => sums.iter().map(|sum| graph.node(&Operator::Exp, &[sum])).collect(),
+        Link::Logit => {
+            let one = graph.number(1.0);
+            let mut inverse = |sum: &Edge| {
+                let negative = graph.node(&Operator::Neg, &[sum]);
+                let power = graph.node(&Operator::Exp, &[&negative]);
+                let below = graph.node(&Operator::Add, &[&one, &power]);
+                graph.node(&Operator::Reciprocal, &[&below])
+            };
+            sums.iter().map(&mut inverse).collect()
+        }
+        Link::Softmax => {
+            let all: Vec<&Edge> = sums.iter().collect();
+            let all = graph.node(&Operator::Concat, &all);
+            let mut share = |own: &Edge| {
+                let beyond = graph.node(&Operator::Sub, &[&all, own]);
+                let powers = graph.node(&Operator::Exp, &[&beyond]);
+                let total = graph.sum_of_rows(&powers);
+                graph.node(&Operator::Reciprocal, &[&total])
+            };
+            sums.iter().map(&mut share).collect()
+        }
+    }
+}
+
 /// Features x coefficients + intercept. Σ (x − x) is 0, or NaN where a feature is NaN or infinite: there
 /// is no prediction then, as in `sluice predict`.
-fn linear(model: &LinearModel, features: &Edge, graph: &mut GraphBuilder) -> Edge {
-    let output = model.label_output();
+fn linear(output: &Output, features: &Edge, graph: &mut GraphBuilder) -> Edge {
     let coefficients = output.coefficients.iter().map(|coefficient| coefficient.value).collect();
     let coefficients = graph.column(&Tensor::Double(coefficients));
     let intercept = graph.number(output.intercept);

@@ -150,8 +150,11 @@ pub struct OnnxFiles {
     pub inputs: Vec<OnnxInput>,
     /// The output of `transform.onnx`.
     pub features: String,
-    /// The output of `model.onnx`.
+    /// The first output of `model.onnx`.
     pub prediction: String,
+    /// Its other outputs: of further targets, or of further classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_predictions: Vec<String>,
     /// How far features may differ from ours, by the columns of the output.
     pub bounds: Vec<Bound>,
     /// Rows on which both were run when they were written.
@@ -220,7 +223,8 @@ pub(crate) fn export(parts: &PackageParts, rows: &RecordBatch) -> Result<(OnnxBy
         ir_version: IR_VERSION,
         inputs: export.inputs.describe(),
         features: export.features.clone(),
-        prediction: export.prediction.clone(),
+        prediction: export.predictions.first().cloned().unwrap_or_default(),
+        further_predictions: export.predictions.iter().skip(1).cloned().collect(),
         bounds: export.bounds.clone(),
         verified_rows,
     };

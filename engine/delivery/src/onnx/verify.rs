@@ -8,6 +8,7 @@ use sluice_core::error::{CommonError, Result};
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace};
 use sluice_core::seam::BatchTransform as _;
 use sluice_onnx::Session;
+use sluice_training::{Link, Output};
 
 use super::bound::{Bound, is_close};
 use super::graph::Export;
@@ -68,18 +69,39 @@ impl Trial<'_> {
         let found = output(self.transform.run(&tensors)?, expected.len())?;
         self.compare_features(&found, &expected, &numbers)?;
         let predictions = self.parts.model.predict_sound(&features, space);
-        let predictions =
-            predictions.first().ok_or_else(|| CommonError::Internal("a model without predictions".into()))?;
-        let found = output(self.model.run(&tensors)?, table.num_rows())?;
-        let width = space.width();
-        for (row, found) in found.iter().enumerate() {
-            let prediction = if predictions.is_null(row) { f64::NAN } else { predictions.value(row) };
-            let allowed = allowed(self.parts, &expected[row * width..(row + 1) * width], &self.export.bounds);
-            if !is_close(*found, prediction, allowed) {
-                return Err(differs("the prediction", numbers[row], prediction, *found, allowed).into());
+        let found = self.model.run(&tensors)?;
+        let is_whole = found.len() == predictions.len() && found.iter().all(|column| column.len() == numbers.len());
+        if !is_whole {
+            return Err(CommonError::Internal("an ONNX graph has not the outputs of its model".into()).into());
+        }
+        for (column, (found, predictions)) in found.iter().zip(&predictions).enumerate() {
+            for (row, found) in found.iter().enumerate() {
+                let prediction = if predictions.is_null(row) { f64::NAN } else { predictions.value(row) };
+                let features = &expected[row * space.width()..(row + 1) * space.width()];
+                let allowed = self.allowed(column, features, prediction);
+                if !is_close(*found, prediction, allowed) {
+                    let what = format!("`{}`", self.export.predictions[column]);
+                    return Err(differs(&what, numbers[row], prediction, *found, allowed).into());
+                }
             }
         }
         Ok(numbers.len())
+    }
+
+    /// How far a prediction may be apart: what its sums may, times the slope of the inverse link, and what exponentials
+    /// add.
+    fn allowed(&self, column: usize, features: &[f64], prediction: f64) -> f64 {
+        let model = &self.parts.model;
+        let of = |output: &Output| allowed(output, features, &self.export.bounds);
+        match model.link {
+            Link::Identity => of(&model.outputs[column]),
+            Link::Log => (2.0 * of(&model.outputs[column]) + Bound::FUNCTION.0) * (1.0 + prediction),
+            Link::Logit => of(&model.outputs[column]) + Bound::FUNCTION.0,
+            Link::Softmax => {
+                let largest = model.outputs.iter().map(of).fold(0.0, |most, own| if own > most { own } else { most });
+                2.0 * largest + Bound::FUNCTION.0
+            }
+        }
     }
 
     /// Rows without the edge rows that have no features, what number each has, and the features.
@@ -126,8 +148,7 @@ fn output(outputs: Vec<Vec<f64>>, cells: usize) -> Result<Vec<f64>> {
 }
 
 /// The sum is added up in another order, so what matters is the size of what is added.
-fn allowed(parts: &PackageParts, features: &[f64], bounds: &[Bound]) -> f64 {
-    let output = parts.model.label_output();
+fn allowed(output: &Output, features: &[f64], bounds: &[Bound]) -> f64 {
     let mut size = output.intercept.abs();
     let mut carried = 0.0;
     for ((coefficient, feature), bound) in output.coefficients.iter().zip(features).zip(bounds) {

@@ -33,6 +33,9 @@ const BASELINE: &str = "baseline";
 pub struct RegressionMetrics {
     #[serde(skip)]
     candidate: Option<Arc<dyn BatchTransform>>,
+    /// The candidate again, which knows what its labels are as numbers.
+    #[serde(skip)]
+    labels: Option<Arc<dyn Predictor>>,
     #[serde(skip)]
     baseline: Option<Arc<dyn BatchTransform>>,
     #[serde(skip)]
@@ -72,6 +75,7 @@ impl RegressionMetrics {
         let terms = if baseline.is_some() { PAIRED } else { ALONE };
         Self {
             candidate: Some(Arc::clone(candidate) as Arc<dyn BatchTransform>),
+            labels: Some(Arc::clone(candidate)),
             baseline: baseline_transform,
             columns: TermColumns::default(),
             label: candidate.label().into(),
@@ -84,8 +88,11 @@ impl RegressionMetrics {
     }
 
     fn add(&mut self, batch: &Batch) -> Result<()> {
-        let purpose = "the evaluation";
-        let label = numbers(&self.label, batch.require(&self.label)?, purpose)?;
+        let label = batch.require(&self.label)?;
+        let label = match &self.labels {
+            Some(candidate) => candidate.label_values(label)?,
+            None => numbers(&self.label, label, "the evaluation")?,
+        };
         let label = finite(&label, || format!("label `{}`", self.label))?;
         let candidate = prediction(batch, CANDIDATE)?;
         let candidate = finite(candidate, || "the candidate's prediction".into())?;

@@ -127,6 +127,7 @@ pub(super) fn columns_of(
         .labels()
         .map(|label| (label, "label"))
         .chain(columns.weight.iter().map(|weight| (weight.as_str(), "weight")))
+        .chain(spec.columns())
     {
         check_column(source, column, role)?;
     }

@@ -16,7 +16,7 @@ use crate::error::TrainingError;
 /// The columns that stand beside the features.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Responses {
-    /// What is predicted; at least one.
+    /// What is predicted; none where the caller reads it.
     pub(crate) labels: Vec<String>,
     /// How much a row counts.
     pub(crate) weight: Option<String>,
@@ -93,7 +93,8 @@ impl Responses {
             features
                 .fill(space, first, count, stride, cells)
                 .map_err(|problem| not_a_number(problem, space))?;
-            for (row, cells) in cells.chunks_exact_mut(stride).enumerate() {
+            // Without features and labels there are no cells.
+            for (row, cells) in cells.chunks_exact_mut(std::cmp::max(stride, 1)).enumerate() {
                 for (cell, label) in cells[width..].iter_mut().zip(&labels) {
                     *cell = label.value(first + row);
                 }

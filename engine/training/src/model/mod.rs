@@ -5,6 +5,7 @@ mod start;
 
 use serde::{Deserialize, Serialize};
 
+use crate::glm::GlmRecord;
 use crate::inference::Inference;
 use crate::least_squares::CrossValidation;
 use crate::solve::Diagnostics;
@@ -15,11 +16,11 @@ pub use start::StartValues;
 /// A fitted linear model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinearModel {
-    /// The family, as the options name it: `ridge`, `lasso`.
+    /// The family, as the options name it: `ridge`, `logistic`, …
     pub family: String,
     /// The column that it predicts.
     pub label: String,
-    /// The weighted mean of the label over the training rows.
+    /// The weighted mean of the label over the training rows; of two classes the share of the positive one.
     pub label_mean: f64,
     /// The weighted mean of each column of the design matrix over the training rows, which explanations compare with;
     /// empty in models that are older than they are.
@@ -31,8 +32,11 @@ pub struct LinearModel {
     pub method: String,
     /// The rows that it was fitted on, those of weight 0 not counted.
     pub rows: u64,
-    /// What is predicted, the label first.
+    /// What is predicted, the label first; of more than two classes, the probability of each.
     pub outputs: Vec<Output>,
+    /// How a generalised linear model fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glm: Option<Box<GlmRecord>>,
 }
 
 /// How the sum of a model's intercept and features is related to its prediction.
@@ -41,12 +45,18 @@ pub struct LinearModel {
 pub enum Link {
     /// The prediction is the sum.
     Identity,
+    /// The prediction is 1 / (1 + e^−sum), the probability of the positive class.
+    Logit,
+    /// The prediction is e^sum.
+    Log,
+    /// The predictions are e^sum of each class over the total of all.
+    Softmax,
 }
 
 /// One column of predictions and how it comes about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
-    /// The column that it predicts.
+    /// The column that it predicts; of more than two classes the class.
     pub target: String,
     /// The penalty that it was fitted with.
     pub alpha: f64,

@@ -1,13 +1,15 @@
 //! Predictions of batches. A sum runs over the features in order, in every row the same way.
 
-use arrow::array::{Array, Float64Array};
+use arrow::array::{Array, ArrayRef, Float64Array};
 use arrow::buffer::NullBuffer;
 
+use sluice_core::column::numbers;
 use sluice_core::error::Result;
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace, NotANumber, SparseRows};
 
 use super::{LinearModel, Link, Output};
 use crate::design::rows::not_a_number;
+use crate::glm::{Class, places};
 
 impl LinearModel {
     /// The predictions of a batch, one column for each output.
@@ -45,6 +47,24 @@ impl LinearModel {
         Some(self.link.predictions(sums).into_iter().flatten().collect())
     }
 
+    /// The labels of a batch as numbers that predictions compare with: 1 of the positive class and 0 of the other, else
+    /// the label itself.
+    ///
+    /// # Errors
+    /// `GlmError::UnknownClass` with the row; a column of another kind.
+    pub fn labels(&self, label: &ArrayRef) -> Result<Float64Array> {
+        let Some(glm) = self.glm.as_ref().filter(|glm| !glm.classes.is_empty()) else {
+            return numbers(&self.label, label, "the label");
+        };
+        let mut classes: Vec<Class> = glm.classes.iter().map(|class| class.class.clone()).collect();
+        if let (Some(positive), [first, _]) = (&glm.positive, classes.as_slice())
+            && first == positive
+        {
+            classes.reverse();
+        }
+        Ok(places(&self.label, label, &classes, |_| true)?.into())
+    }
+
     fn columns(
         &self,
         features: &FeatureBatch,
@@ -59,10 +79,37 @@ impl LinearModel {
 
 impl Link {
     /// Predictions from the sums of each output.
-    fn predictions(self, sums: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    fn predictions(self, mut sums: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+        let each = |sums: &mut Vec<Vec<f64>>, inverse: fn(f64) -> f64| {
+            sums.iter_mut().flatten().for_each(|sum| *sum = inverse(*sum));
+        };
         match self {
-            Self::Identity => sums,
+            Self::Identity => {}
+            Self::Logit => each(&mut sums, logistic),
+            Self::Log => each(&mut sums, f64::exp),
+            Self::Softmax => softmax(&mut sums),
         }
+        sums
+    }
+}
+
+/// 1 / (1 + e^−sum), without overflow at either end.
+fn logistic(sum: f64) -> f64 {
+    let small = (-sum.abs()).exp();
+    if sum < 0.0 { small / (1.0 + small) } else { 1.0 / (1.0 + small) }
+}
+
+/// Sums of the classes become probabilities, row by row.
+fn softmax(sums: &mut [Vec<f64>]) {
+    for row in 0..sums.first().map_or(0, Vec::len) {
+        let largest = sums.iter().map(|sums| sums[row]);
+        let largest = largest.fold(f64::NEG_INFINITY, |most, sum| if sum > most { sum } else { most });
+        let mut total = 0.0;
+        for sums in sums.iter_mut() {
+            sums[row] = (sums[row] - largest).exp();
+            total += sums[row];
+        }
+        sums.iter_mut().for_each(|sums| sums[row] /= total);
     }
 }
 

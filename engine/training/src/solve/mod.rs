@@ -7,7 +7,8 @@
 //! - [`coordinate_descent`] minimises with absolute penalties or a sign, from cross products;
 //! - [`Objective`] says which penalties, [`minimise`] solves for any of them;
 //! - [`Trials`] and [`Normal::squared_error`] try penalties on rows that they were not fitted on;
-//! - [`Whitening`] gives the rows coordinates in which leverages and robust variances are sums of squares.
+//! - [`Whitening`] gives the rows coordinates in which leverages and robust variances are sums of squares;
+//! - `Penalised` is a step of an iteration, with a penalty for each unknown.
 //!
 //! The method, file by file: `power` scales by powers of two (exact), `gram` adds up cross products in
 //! double-double, `system` equilibrates, `cholesky` factors in double-double and finds the rank, `refined`
@@ -25,6 +26,7 @@ mod nist;
 mod normal;
 mod objective;
 mod packed;
+mod penalised;
 mod power;
 mod refined;
 mod ridge;
@@ -41,6 +43,7 @@ pub use minimise::{Trial, Trials, minimise};
 pub use normal::Normal;
 pub use objective::Objective;
 pub use packed::Packed;
+pub(crate) use penalised::{Penalised, PenalisedSolution, Precision};
 pub use ridge::{DOUBLE_DOUBLE_FEATURES, ridge};
 pub use rows::{PreparedRows, Rows, ridge_rows};
 pub use solution::{Diagnostics, Method, RidgeSolution};

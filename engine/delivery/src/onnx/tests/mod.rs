@@ -18,7 +18,7 @@ use sluice_core::role::Roles;
 use sluice_core::seam::BatchTransform;
 use sluice_onnx::{Session, Tensor};
 use sluice_testkit::MemorySource;
-use sluice_training::{RidgeOptions, TrainingColumns, TrainingData, fit_ridge};
+use sluice_training::{Link, RidgeOptions, TrainingColumns, TrainingData, fit_ridge};
 use sluice_transform::{TransformSpec, fit};
 
 use super::graph::Export;
@@ -192,6 +192,29 @@ fn every_operation_does_in_onnx_what_it_does_here() {
 }
 
 #[test]
+fn every_link_does_in_onnx_what_it_does_here() {
+    let table = table(200);
+    for link in [Link::Identity, Link::Logit, Link::Log, Link::Softmax] {
+        let mut parts = parts(&table, &json!([{ "standardize": { "columns": ["p", "q"] } }, { "one_hot": ["c"] }]));
+        let model = &mut parts.model;
+        model.link = link;
+        let mut other = model.outputs[0].clone();
+        other.target = "other".into();
+        other.intercept -= 2.0;
+        other.coefficients.iter_mut().for_each(|coefficient| coefficient.value *= -0.5);
+        model.outputs.push(other);
+        let export = Export::new(&parts).unwrap();
+        let rows = verify(&parts, &export, &table).unwrap_or_else(|error| panic!("{link:?}: {error}"));
+        assert!(rows > 200, "200 rows and edges, not {rows}");
+        let first = if link == Link::Softmax { "prediction_y" } else { "prediction" };
+        assert_eq!(export.predictions, [first, "prediction_other"]);
+        // What the file says is looked at: with another coefficient it differs.
+        parts.model.outputs[1].intercept += 1e-3;
+        assert!(verify(&parts, &export, &table).is_err(), "{link:?}");
+    }
+}
+
+#[test]
 fn each_function_keeps_its_bound_alone() {
     let table = table(300);
     for function in FUNCTIONS {
@@ -337,7 +360,7 @@ fn names_of_columns_may_be_those_of_outputs_but_not_of_masks() {
     };
     let found = parts_of(&table, "prediction");
     let export = Export::new(&found).unwrap();
-    assert_eq!(export.prediction, "prediction_");
+    assert_eq!(export.predictions, ["prediction_"]);
     verify(&found, &export, &table).unwrap();
     let table = renamed("p", "c_is_null");
     let error = Export::new(&parts_of(&table, "c_is_null")).unwrap_err();

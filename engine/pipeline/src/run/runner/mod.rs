@@ -492,6 +492,10 @@ fn train_summary(model: &ModelPackage) -> String {
             summary.push_str(&format!(" ({note})"));
         }
     }
+    if let Some(glm) = &model.model().glm {
+        let steps = glm.convergence.iterations;
+        summary.push_str(&format!(", {steps} steps, deviance {} of {}", significant(glm.deviance), significant(glm.null_deviance)));
+    }
     if model.model().method == "exact" {
         summary.push_str(", ill-conditioned: read once more in double-double");
     }

@@ -84,7 +84,7 @@ fn every_family_agrees_in_every_form() {
         let transform = Plain::shared(features);
         let data = data(&source, &transform, &columns);
         let spec: ModelSpec = serde_json::from_value(expected["spec"].clone()).unwrap();
-        let options = spec.linear();
+        let options = spec.linear().unwrap();
         for (method, form, tolerance) in forms {
             let execution = Execution::with_threads(2);
             let model = fit_gathered(data, &options, form(data, 1), &execution).unwrap();
@@ -220,7 +220,7 @@ fn glmnet_agrees_to_its_printed_digits() {
         let (absolute, square) = (lambda * l1_ratio, lambda * (1.0 - l1_ratio) / deviation);
         let alpha = absolute + square;
         let text = format!(r#"{{"elastic_net":{{"alpha":{alpha:e},"l1_ratio":{:e}}}}}"#, absolute / alpha);
-        let options: LinearOptions = serde_json::from_str::<ModelSpec>(&text).unwrap().linear();
+        let options: LinearOptions = serde_json::from_str::<ModelSpec>(&text).unwrap().linear().unwrap();
         let (transform, columns) = (Plain::shared(&names), TrainingColumns::from("y"));
         let data = data(&source, &transform, &columns);
         let model = crate::fit_linear(data, &options, &Execution::with_threads(1)).unwrap();
