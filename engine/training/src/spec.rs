@@ -42,7 +42,7 @@ impl ModelSpec {
     #[must_use]
     pub fn columns(&self) -> Vec<(&str, &'static str)> {
         match self {
-            Self::Ridge(_) => Vec::new(),
+            Self::LeastSquares(_) | Self::Ridge(_) | Self::Lasso(_) | Self::ElasticNet(_) => Vec::new(),
             Self::Logistic(options)
             | Self::Poisson(options)
             | Self::Gamma(options)

@@ -131,6 +131,8 @@ pub(super) struct Sums {
     pub(super) pearson: Vec<DoubleDouble>,
     /// Rows that are not on the side of their class.
     pub(super) misfits: u64,
+    /// Σ weight x value of each column, that of the ones first.
+    columns: Vec<DoubleDouble>,
 }
 
 /// Numbers of one block, reused.
@@ -158,6 +160,7 @@ impl Sums {
             grams: vec![gram; triangle_index(predictors, 0)],
             pearson: vec![DoubleDouble::ZERO; predictors],
             misfits: 0,
+            columns: vec![DoubleDouble::ZERO; columns],
         })
     }
 
@@ -231,6 +234,16 @@ impl Sums {
         }
     }
 
+    /// The weighted means of the columns of the design in their own units, over rows of so much weight.
+    pub(super) fn column_means(&self, point: &Point, weight: DoubleDouble) -> Vec<f64> {
+        let Scaling { shift, scale } = point.scaling.as_ref();
+        let sums = self.columns.iter().skip(usize::from(point.intercept));
+        let units = shift.iter().zip(scale);
+        sums.zip(units)
+            .map(|(sum, (shift, scale))| (*sum / weight * scale.recip() + *shift).to_f64())
+            .collect()
+    }
+
     /// The matrix of second derivatives, linear predictor after linear predictor.
     pub(super) fn information(&self) -> Packed {
         let predictors = self.pearson.len();
@@ -254,12 +267,19 @@ impl RowSums for Sums {
             grams: self.grams.iter().map(Gram::empty).collect(),
             pearson: vec![DoubleDouble::ZERO; self.pearson.len()],
             misfits: 0,
+            columns: vec![DoubleDouble::ZERO; self.columns.len()],
         }
     }
 
     fn add(&mut self, point: &Point, rows: Rows<'_>, scratch: &mut Scratch) {
         point.columns_of(rows.cells, rows.labels.len(), &mut scratch.columns);
         self.rows += rows.labels.len() as u64;
+        let mut sums = vec![0.0; self.columns.len()];
+        for (row, cells) in scratch.columns.chunks_exact(std::cmp::max(sums.len(), 1)).enumerate() {
+            let weight = rows.weights.map_or(1.0, |weights| weights[row]);
+            sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += weight * cell);
+        }
+        add_each(&mut self.columns, &sums);
         match point.family {
             Family::Softmax(classes) => self.add_classes(point, classes, rows, scratch),
             Family::Logistic | Family::Power(_) => self.add_single(point, rows, scratch),
@@ -270,14 +290,18 @@ impl RowSums for Sums {
         self.rows += later.rows;
         self.loss = self.loss + later.loss;
         self.misfits += later.misfits;
-        for (mine, theirs) in [(&mut self.slope, &later.slope), (&mut self.pearson, &later.pearson)] {
+        for (mine, theirs) in [
+            (&mut self.slope, &later.slope),
+            (&mut self.pearson, &later.pearson),
+            (&mut self.columns, &later.columns),
+        ] {
             mine.iter_mut().zip(theirs).for_each(|(sum, other)| *sum = *sum + *other);
         }
         self.grams.iter_mut().zip(later.grams).for_each(|(mine, theirs)| mine.merge(theirs));
     }
 
     fn size_bytes(&self) -> usize {
-        16 * (self.slope.capacity() + self.pearson.capacity())
+        16 * (self.slope.capacity() + self.pearson.capacity() + self.columns.capacity())
             + self.grams.iter().map(Gram::size_bytes).sum::<usize>()
     }
 

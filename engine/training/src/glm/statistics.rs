@@ -120,6 +120,7 @@ pub(super) fn model(fit: &Fit<'_>, label: &Label, null: &Optimum, fitted: Fitted
         family: fit.distribution.name().into(),
         label: fit.data.columns.label.clone(),
         label_mean: label_mean(label),
+        column_means: sums.column_means(&fitted.end.point, label.summary.weight),
         link: match family {
             Family::Logistic => Link::Logit,
             Family::Softmax(_) => Link::Softmax,
@@ -211,7 +212,7 @@ fn output(
         constant: fitted.constant.iter().filter_map(feature).collect(),
         aliased: fitted.aliased.iter().filter_map(feature).collect(),
         condition: fitted.condition,
-        effective_degrees: fitted.parameters,
+        effective_degrees: Some(fitted.parameters),
         residual_square: fitted.end.sums.pearson[class].to_f64(),
         label_square: null.evaluated.sums.pearson[class].to_f64(),
         residual_variance: dispersion,
@@ -223,9 +224,11 @@ fn output(
     Ok(Output {
         target,
         alpha,
+        l1_ratio: None,
         intercept,
         coefficients: Coefficient::named(names, &coefficients),
         diagnostics,
+        inference: None,
         cross_validation: None,
     })
 }

@@ -88,7 +88,7 @@ fn fit(
     let transform = Plain::shared(features);
     let columns = TrainingColumns { weight: weight.map(str::to_owned), ..TrainingColumns::from(label) };
     let data = TrainingData { source, transform: &transform, columns: &columns };
-    fit_glm(data, distribution, options, &Execution::with_threads(threads))
+    fit_glm(data, distribution, options, None, &Execution::with_threads(threads))
 }
 
 fn number(value: &serde_json::Value) -> f64 {

@@ -77,11 +77,6 @@ impl PenalisedSolution {
         &self.solved.system.aliased
     }
 
-    /// Unknowns that are neither.
-    pub(crate) fn rank(&self) -> usize {
-        self.solved.system.features.len()
-    }
-
     /// What the factor says about the precision of the solution, given the matrix `F` without penalties.
     pub(crate) fn precision(&self, information: &Packed) -> Precision {
         let system = &self.solved.system;
