@@ -1,7 +1,7 @@
 //! The coefficients: a row each, with the interval as a line over one axis.
 
 use crate::html::escape::{NAME, escape, name};
-use crate::html::figures::{brief, counted, figure};
+use crate::html::figures::{brief, counted, figure, percent};
 use crate::html::put;
 use crate::html::training::{PageModel, p_value};
 use crate::svg::{Scale, whisker};
@@ -74,7 +74,7 @@ pub(super) fn table(body: &mut String, model: &PageModel) {
          <th scope=\"col\" class=\"n\">Standard error</th><th scope=\"col\" class=\"n wide\">Interval</th>\
          <th scope=\"col\" class=\"n wide\">Statistic</th><th scope=\"col\" class=\"n\">p</th>\
          <th scope=\"col\" class=\"n wide\">Variance inflation</th></tr></thead><tbody>",
-        figure(model.confidence),
+        percent(model.confidence),
         escape(&model.standard_errors, NAME),
         brief(scale.low()),
         brief(scale.high())
