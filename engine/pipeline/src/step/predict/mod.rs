@@ -228,7 +228,8 @@ fn write(
     let mut open: Option<PartWriter> = None;
     let extent = Extent {
         rows: Some(items.iter().map(|(_, split)| split.rows()).sum()),
-        bytes: Some(items.iter().map(|(_, split)| source.plan().bytes_of(split)).sum()).filter(|&bytes| bytes > 0),
+        bytes: Some(items.iter().map(|(_, split)| source.plan().bytes_of(split)).sum())
+            .filter(|&bytes| bytes > 0),
     };
     execution.progress.begin("predict", extent);
     in_order_weighed(
