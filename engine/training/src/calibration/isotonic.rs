@@ -15,9 +15,9 @@ use super::ScoredRow;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Isotonic {
     /// Scores, ascending, each once.
-    pub(super) scores: Vec<f64>,
+    scores: Vec<f64>,
     /// The probability at each, not falling.
-    pub(super) probabilities: Vec<f64>,
+    probabilities: Vec<f64>,
 }
 
 /// Neighbours that share a probability.
