@@ -262,7 +262,9 @@ impl Predictor for ModelPackage {
                 Some(format!("predicts the probabilities of {} classes", glm.classes.len()))
             } else {
                 let column = glm.offsets.columns().next();
-                column.map(|column| format!("was fitted with `{column}` beside its features, which predictions leave out"))
+                column.map(|column| {
+                    format!("was fitted with `{column}` beside its features, which predictions leave out")
+                })
             };
             if let Some(problem) = problem {
                 return Err(DeliveryError::NotEvaluated { label: model.label.clone(), problem }.into());

@@ -70,7 +70,8 @@ impl Trial<'_> {
         self.compare_features(&found, &expected, &numbers)?;
         let predictions = self.parts.model.predict_sound(&features, space);
         let found = self.model.run(&tensors)?;
-        let is_whole = found.len() == predictions.len() && found.iter().all(|column| column.len() == numbers.len());
+        let is_whole =
+            found.len() == predictions.len() && found.iter().all(|column| column.len() == numbers.len());
         if !is_whole {
             return Err(CommonError::Internal("an ONNX graph has not the outputs of its model".into()).into());
         }
@@ -98,7 +99,8 @@ impl Trial<'_> {
             Link::Log => (2.0 * of(&model.outputs[column]) + Bound::FUNCTION.0) * (1.0 + prediction),
             Link::Logit => of(&model.outputs[column]) + Bound::FUNCTION.0,
             Link::Softmax => {
-                let largest = model.outputs.iter().map(of).fold(0.0, |most, own| if own > most { own } else { most });
+                let largest =
+                    model.outputs.iter().map(of).fold(0.0, |most, own| if own > most { own } else { most });
                 2.0 * largest + Bound::FUNCTION.0
             }
         }

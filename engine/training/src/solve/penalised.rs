@@ -77,11 +77,6 @@ impl PenalisedSolution {
         &self.solved.system.aliased
     }
 
-    /// Unknowns that are neither.
-    pub(crate) fn rank(&self) -> usize {
-        self.solved.system.features.len()
-    }
-
     /// What the factor says about the precision of the solution, given the matrix `F` without penalties.
     pub(crate) fn precision(&self, information: &Packed) -> Precision {
         let system = &self.solved.system;
@@ -191,9 +186,9 @@ mod tests {
     #[test]
     fn what_others_determine_is_left_out_without_penalty() {
         let found = solve([[4.0, 2.0], [2.0, 1.0]], [2.0, 1.0], [0.0, 0.0], 0.0);
-        assert_eq!((found.aliased(), found.rank()), (&[1][..], 1));
+        assert_eq!((found.aliased(), found.constant()), (&[1][..], &[][..]));
         assert_eq!(found.solution(), [0.5, 0.0]);
         let found = solve([[0.0, 0.0], [0.0, 1.0]], [0.0, 1.0], [0.0, 0.0], 0.0);
-        assert_eq!((found.constant(), found.rank()), (&[0][..], 1));
+        assert_eq!((found.constant(), found.aliased()), (&[0][..], &[][..]));
     }
 }

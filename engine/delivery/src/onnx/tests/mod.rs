@@ -195,7 +195,8 @@ fn every_operation_does_in_onnx_what_it_does_here() {
 fn every_link_does_in_onnx_what_it_does_here() {
     let table = table(200);
     for link in [Link::Identity, Link::Logit, Link::Log, Link::Softmax] {
-        let mut parts = parts(&table, &json!([{ "standardize": { "columns": ["p", "q"] } }, { "one_hot": ["c"] }]));
+        let mut parts =
+            parts(&table, &json!([{ "standardize": { "columns": ["p", "q"] } }, { "one_hot": ["c"] }]));
         let model = &mut parts.model;
         model.link = link;
         let mut other = model.outputs[0].clone();

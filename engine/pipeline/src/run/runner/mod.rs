@@ -481,7 +481,11 @@ fn train_summary(model: &ModelPackage) -> String {
     }
     if let Some(glm) = &model.model().glm {
         let steps = glm.convergence.iterations;
-        summary.push_str(&format!(", {steps} steps, deviance {} of {}", significant(glm.deviance), significant(glm.null_deviance)));
+        summary.push_str(&format!(
+            ", {steps} steps, deviance {} of {}",
+            significant(glm.deviance),
+            significant(glm.null_deviance)
+        ));
     }
     if model.model().method == "exact" {
         summary.push_str(", ill-conditioned: read once more in double-double");
