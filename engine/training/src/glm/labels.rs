@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use arrow::array::{Array, ArrayRef, Float64Array};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use statrs::function::gamma::ln_gamma;
 
 use sluice_core::accumulator::{Accumulator, Input};
@@ -26,8 +26,7 @@ use crate::error::TrainingError;
 pub const MAX_CLASSES: usize = 1000;
 
 /// A value of a label that is predicted as one of several.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     /// True or false.
     Boolean(bool),
@@ -35,6 +34,62 @@ pub enum Class {
     Integer(i64),
     /// Text.
     Text(String),
+}
+
+/// [`Class`] in states, whose form does not describe itself.
+#[derive(Serialize, Deserialize)]
+enum Stored {
+    Boolean(bool),
+    Integer(i64),
+    Text(String),
+}
+
+/// [`Class`] in files for people: the value itself.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Boolean(bool),
+    Integer(i64),
+    Text(String),
+}
+
+impl Serialize for Class {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let own = self.clone();
+        if serializer.is_human_readable() {
+            match own {
+                Self::Boolean(value) => Written::Boolean(value),
+                Self::Integer(value) => Written::Integer(value),
+                Self::Text(value) => Written::Text(value),
+            }
+            .serialize(serializer)
+        } else {
+            match own {
+                Self::Boolean(value) => Stored::Boolean(value),
+                Self::Integer(value) => Stored::Integer(value),
+                Self::Text(value) => Stored::Text(value),
+            }
+            .serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Class {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(if deserializer.is_human_readable() {
+            match Written::deserialize(deserializer)? {
+                Written::Boolean(value) => Self::Boolean(value),
+                Written::Integer(value) => Self::Integer(value),
+                Written::Text(value) => Self::Text(value),
+            }
+        } else {
+            match Stored::deserialize(deserializer)? {
+                Stored::Boolean(value) => Self::Boolean(value),
+                Stored::Integer(value) => Self::Integer(value),
+                Stored::Text(value) => Self::Text(value),
+            }
+        })
+    }
 }
 
 impl fmt::Display for Class {

@@ -264,7 +264,7 @@ impl Fit<'_> {
     fn all_rows(&self, label: &Label, null: &Optimum, width: usize) -> Result<Fitted> {
         let rows = self.data.source.plan().rows();
         if rows <= WHOLE_ROWS && rows.saturating_mul(width as u64) <= KEPT_CELLS {
-            let keep = Keep { reader: label.reader.clone(), rows: KeptRows::default() };
+            let keep = Keep::new(label.reader.clone());
             self.execution.progress.begin("train", self.data.source.plan().extent());
             let kept = fold(self.data.source, &keep, self.execution)?.accumulator.finish();
             return self.in_memory(label, null, &kept, width);

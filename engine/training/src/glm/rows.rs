@@ -20,10 +20,9 @@ use crate::design::FEATURES;
 use crate::design::rows::{Responses, sound_weights};
 
 /// What is read of a row.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone)]
 pub(super) struct RowReader {
     /// The features; none for a model of the intercept alone.
-    #[serde(skip)]
     pub(super) transform: Option<Arc<dyn BatchTransform>>,
     pub(super) label: LabelReader,
     pub(super) weight: Option<String>,
@@ -212,15 +211,22 @@ impl KeptRows {
 /// The accumulator that keeps all rows.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Keep {
-    pub(super) reader: RowReader,
-    pub(super) rows: KeptRows,
+    #[serde(skip)]
+    reader: Option<RowReader>,
+    rows: KeptRows,
+}
+
+impl Keep {
+    pub(super) fn new(reader: RowReader) -> Self {
+        Self { reader: Some(reader), rows: KeptRows::default() }
+    }
 }
 
 impl Accumulator for Keep {
     type Output = KeptRows;
 
     fn inputs(&self) -> Inputs {
-        self.reader.inputs()
+        self.reader.as_ref().map_or_else(Inputs::default, RowReader::inputs)
     }
 
     fn empty(&self) -> Self {
@@ -229,7 +235,8 @@ impl Accumulator for Keep {
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         let Input::Rows(batch) = input else { return Ok(()) };
-        self.reader.each(batch, |rows, _| {
+        let Some(reader) = &self.reader else { return Ok(()) };
+        reader.each(batch, |rows, _| {
             self.rows.push(rows);
             Ok(())
         })

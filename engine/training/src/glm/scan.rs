@@ -343,7 +343,8 @@ pub(super) trait RowSums: Clone + Send + Sync {
 /// The accumulator of [`RowSums`].
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Scan<S> {
-    reader: RowReader,
+    #[serde(skip)]
+    reader: Option<RowReader>,
     #[serde(skip)]
     point: Option<Arc<Point>>,
     /// Whether sums that are no numbers are an error, with its row.
@@ -353,7 +354,7 @@ pub(super) struct Scan<S> {
 
 impl<S: RowSums> Scan<S> {
     pub(super) fn new(reader: RowReader, point: Point, sums: S, is_strict: bool) -> Self {
-        Self { reader, point: Some(Arc::new(point)), is_strict, sums }
+        Self { reader: Some(reader), point: Some(Arc::new(point)), is_strict, sums }
     }
 }
 
@@ -361,7 +362,7 @@ impl<S: RowSums> Accumulator for Scan<S> {
     type Output = S;
 
     fn inputs(&self) -> Inputs {
-        self.reader.inputs()
+        self.reader.as_ref().map_or_else(Inputs::default, RowReader::inputs)
     }
 
     fn empty(&self) -> Self {
@@ -370,10 +371,10 @@ impl<S: RowSums> Accumulator for Scan<S> {
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         let Input::Rows(batch) = input else { return Ok(()) };
-        let Some(point) = self.point.clone() else { return Ok(()) };
+        let (Some(reader), Some(point)) = (&self.reader, self.point.clone()) else { return Ok(()) };
         let mut scratch = Scratch::default();
         let (sums, is_strict) = (&mut self.sums, self.is_strict);
-        self.reader.each(batch, |rows, places| {
+        reader.each(batch, |rows, places| {
             sums.add(&point, rows, &mut scratch);
             if is_strict && !sums.is_finite() { Err(infinite(&point, rows, places)) } else { Ok(()) }
         })

@@ -10,7 +10,7 @@ use sluice_testkit::{MemorySource, assert_relative, laws};
 
 use super::family::Family;
 use super::labels::{LabelReader, LabelSummary};
-use super::rows::{Keep, KeptRows, RowReader};
+use super::rows::{Keep, RowReader};
 use super::scan::{Point, Scaling, Scan, Sums};
 use super::separation::Recession;
 use super::{Class, Distribution, GlmOptions, Offsets, fit_glm};
@@ -191,7 +191,7 @@ fn spector_agrees_with_stata() {
     let mut lines = text.lines();
     let split = |line: &str| -> Vec<String> {
         line.split([',', ' ', '\t'])
-            .map(|cell| cell.trim_matches('"').to_owned())
+            .map(|cell| cell.trim_matches(['"', '\'']).to_owned())
             .filter(|cell| !cell.is_empty())
             .collect()
     };
@@ -303,7 +303,10 @@ fn scans_agree_with_memory_and_threads_change_no_bit() {
         let whole = fit(&few, labels, &["x", "far"], distribution, &options, 2).unwrap();
         assert_eq!(whole.method, "whole");
         for (found, whole) in found.outputs.iter().zip(&whole.outputs) {
-            assert!((found.intercept - whole.intercept).abs() < 1e-6 * whole.intercept.abs(), "{label}");
+            assert!(
+                (found.intercept - whole.intercept).abs() < 1e-5 * (1.0 + whole.intercept.abs()),
+                "{label}"
+            );
             for (found, whole) in found.coefficients.iter().zip(&whole.coefficients) {
                 assert!((found.value - whole.value).abs() < 1e-9, "{label}: {} {}", found.value, whole.value);
             }
@@ -361,7 +364,7 @@ fn accumulators_keep_the_laws() {
         let sums = Sums::new(family, 4).unwrap();
         laws::check(&source, &Scan::new(reader.clone(), point.clone(), sums, false));
         laws::check(&source, &Scan::new(reader.clone(), point, Recession::new(family, 4), false));
-        laws::check(&source, &Keep { reader: reader.clone(), rows: KeptRows::default() });
+        laws::check(&source, &Keep::new(reader.clone()));
         laws::check(&source, &LabelSummary::new(reader.label, reader.weight));
     }
 }
