@@ -89,6 +89,10 @@ fn hostile_and_many_terms_are_shown_and_bounded() {
     residuals.sample[1].leverage = f64::INFINITY;
     let html = training_page(&evil, &page(vec![shown.clone()]));
     assert_eq!(check(&html).count("script"), 1);
-    assert!(html.contains("201 coefficients nearer to 0 are left out") && html.len() < 700_000, "{}", html.len());
+    assert!(
+        html.contains("201 coefficients nearer to 0 are left out") && html.len() < 700_000,
+        "{}",
+        html.len()
+    );
     assert_eq!(html, training_page(&evil, &page(vec![shown])));
 }
