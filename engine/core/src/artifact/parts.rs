@@ -68,7 +68,7 @@ impl PartFiles {
         let record = self.record_path(name);
         match fs::remove_file(&record) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(CommonError::file("replace", self.target.join(name), error).into());
+                Err(CommonError::file("replace", self.target.join(name), error).into())
             }
             _ => DraftFile::at(&self.folder.join(name), name, self.target.join(name)),
         }

@@ -7,7 +7,7 @@
 //! added up. The base value is `a + Σ b_j m_j`, the expected sum over the training rows. Base value and contributions add
 //! up to the model's sum; where the link is the identity that is the prediction, elsewhere the prediction before the
 //! inverse of the link. Rounding: each contribution within some ulps of its largest term, so that the difference to the
-//! sum is at most (features + 2) ulps of Σ |b_j x_j| + |a|.
+//! sum is at most (features + 2) ulps of `Σ |b_j x_j| + |a|`.
 //!
 //! A row in which a feature is null, NaN or infinite has no prediction and no contributions.
 

@@ -19,7 +19,7 @@ use crate::least_squares::{RidgeOptions, fit_ridge};
 struct Plain(FeatureSpace);
 
 impl Plain {
-    fn new(names: &[&str]) -> Arc<dyn BatchTransform> {
+    fn shared(names: &[&str]) -> Arc<dyn BatchTransform> {
         let features = names.iter().map(|name| FeatureSpec {
             name: (*name).into(),
             kind: match *name {
@@ -103,7 +103,7 @@ fn sampled(table: &RecordBatch, rows: u64, seed: u64, split: u64, threads: usize
 #[test]
 fn shapley_values_agree_with_the_formula_and_add_up() {
     let golden = golden();
-    let (table, transform) = (table(&golden), Plain::new(&["a", "b", "code"]));
+    let (table, transform) = (table(&golden), Plain::shared(&["a", "b", "code"]));
     let model = model(&table, &transform, 2.0);
     for (found, expected) in model.column_means.iter().zip(numbers(&golden["means"])) {
         assert_relative(*found, expected, 1e-14);
@@ -143,7 +143,7 @@ fn shapley_values_agree_with_the_formula_and_add_up() {
 
 #[test]
 fn a_model_without_means_is_refused() {
-    let (table, transform) = (table(&golden()), Plain::new(&["a", "b"]));
+    let (table, transform) = (table(&golden()), Plain::shared(&["a", "b"]));
     let mut model = model(&table, &transform, 1.0);
     model.column_means.clear();
     let error = LinearExplainer::new(&model, transform.space()).unwrap_err();
@@ -153,7 +153,7 @@ fn a_model_without_means_is_refused() {
 #[test]
 fn permutation_importance_agrees_with_the_same_permutations_in_numpy() {
     let golden = golden();
-    let (table, transform) = (table(&golden), Plain::new(&["a", "b", "code"]));
+    let (table, transform) = (table(&golden), Plain::shared(&["a", "b", "code"]));
     let model = model(&table, &transform, 2.0);
     let explained = Explained { transform: transform.as_ref(), model: &model };
     let options = PermutationOptions { repeats: 4, seed: 7 };
@@ -179,7 +179,7 @@ fn permutation_importance_agrees_with_the_same_permutations_in_numpy() {
 fn what_a_column_cannot_tell_weighs_nothing_and_the_only_one_weighs_twice_the_variance() {
     let golden = golden();
     let table = table(&golden);
-    let transform = Plain::new(&["unused"]);
+    let transform = Plain::shared(&["unused"]);
     // `unused` is the label itself here, so the model repeats it.
     let model = model(&table, &transform, 0.0);
     let explained = Explained { transform: transform.as_ref(), model: &model };
@@ -210,7 +210,7 @@ fn a_permuted_row_without_a_prediction_is_counted() {
         let hashes = std::iter::once(("__row_hash", Arc::clone(&hashes)));
         RecordBatch::try_from_iter(columns.into_iter().chain(rest).chain(hashes)).unwrap()
     };
-    let transform = Plain::new(&["ratio"]);
+    let transform = Plain::shared(&["ratio"]);
     let model = model(&table(b), &transform, 0.0);
     let explained = Explained { transform: transform.as_ref(), model: &model };
     // Of the row with a / b = 1 / 0 there is no prediction; a 0 / 0 is not there before anything is permuted.
@@ -227,7 +227,7 @@ fn a_permuted_row_without_a_prediction_is_counted() {
 #[test]
 fn partial_dependence_agrees_with_scikit_learn() {
     let golden = golden();
-    let (table, transform) = (table(&golden), Plain::new(&["a", "b", "code"]));
+    let (table, transform) = (table(&golden), Plain::shared(&["a", "b", "code"]));
     let model = model(&table, &transform, 2.0);
     let explained = Explained { transform: transform.as_ref(), model: &model };
     let sample = sampled(&table, 1000, 0, 30, 1);
