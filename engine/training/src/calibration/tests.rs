@@ -48,9 +48,8 @@ fn isotonic_steps_err_no_more_than_linfas() {
     let theirs = linfa_linear::IsotonicRegression::new().fit(&Dataset::new(scores, labels)).unwrap();
     let ours = Calibration::fit(CalibrationMethod::Isotonic, &rows).unwrap();
     let error = |probability: &dyn Fn(f64) -> f64| {
-        let square = |row: &ScoredRow| {
-            (probability(row.score) - f64::from(u8::from(row.is_positive))).powi(2)
-        };
+        let square =
+            |row: &ScoredRow| (probability(row.score) - f64::from(u8::from(row.is_positive))).powi(2);
         rows.iter().map(square).sum::<f64>()
     };
     let of_ours = error(&|score| ours.probability(score));
