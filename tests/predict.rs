@@ -95,7 +95,7 @@ fn what_cannot_be_scored_is_refused() {
 fn part(place: &Place, path: &str) -> RecordBatch {
     let file = fs_err::File::open(place.path(path)).unwrap().into_file();
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-    let schema = reader.schema().clone();
+    let schema = std::sync::Arc::clone(reader.schema());
     let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
     concat_batches(&schema, &batches).unwrap()
 }

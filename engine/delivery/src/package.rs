@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_row_alone_is_predicted_as_in_a_batch() {
-        let (rows, present) = (200_u32, |row: u32, salt: u32| (row * 7 + salt) % 11 != 0);
+        let (rows, present) = (200_u32, |row: u32, salt: u32| !(row * 7 + salt).is_multiple_of(11));
         let number = |row: u32, salt: u32| f64::from((row * 31 + salt * 17) % 97) / 7.0;
         let columns: Vec<(&str, ArrayRef)> = vec![
             (
