@@ -78,6 +78,8 @@ pub(crate) enum Component {
     Push(crate::push::PushArguments),
     /// Score rows in bulk with a model package.
     Predict(crate::predict::PredictArguments),
+    /// Calibrate the probabilities of a classifier on held-out rows.
+    Calibrate(crate::calibrate::CalibrateArguments),
     /// Explain what a model makes of which feature.
     Explain(crate::explain::ExplainArguments),
     /// Write the component files for Kubeflow Pipelines and Vertex.
@@ -98,6 +100,7 @@ impl Component {
             Self::Validate(arguments) => &arguments.memory,
             Self::Evaluate(arguments) => &arguments.memory,
             Self::Predict(arguments) => &arguments.memory,
+            Self::Calibrate(arguments) => &arguments.memory,
             Self::Explain(arguments) => &arguments.memory,
             Self::Check(_) | Self::Schema(_) | Self::Push(_) | Self::Components(_) | Self::Datasets(_) => {
                 return None;

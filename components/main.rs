@@ -5,6 +5,7 @@
 
 mod answer;
 mod arguments;
+mod calibrate;
 mod check;
 mod components;
 mod data;
@@ -126,6 +127,7 @@ fn component(component: &Component, session: &Session) -> Result<Answer> {
         Component::Evaluate(arguments) => evaluate::run(arguments, session),
         Component::Push(arguments) => push::run(arguments, session),
         Component::Predict(arguments) => predict::run(arguments, session),
+        Component::Calibrate(arguments) => calibrate::run(arguments, session),
         Component::Explain(arguments) => explain::run(arguments, session),
         Component::Components(arguments) => components::run(arguments, session),
         Component::Datasets(arguments) => datasets::run(arguments, session),

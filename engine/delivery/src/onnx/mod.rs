@@ -215,6 +215,9 @@ fn problem(operation: &Operation) -> Option<String> {
 
 /// The files of a package, run on `rows` and on edge rows.
 pub(crate) fn export(parts: &PackageParts, rows: &RecordBatch) -> Result<(OnnxBytes, OnnxFiles)> {
+    if parts.model.calibration.is_some() {
+        return Err(inexpressible("calibration", "has no form in the graph").into());
+    }
     let export = Export::new(parts)?;
     let verified_rows = verify::verify(parts, &export, rows)?;
     let files = OnnxFiles {

@@ -2,6 +2,7 @@
 //! and the single commands call the same functions.
 
 pub mod apply;
+pub mod calibrate;
 pub mod evaluate;
 pub mod explain;
 pub mod ingest;

@@ -50,7 +50,7 @@ pub struct ScoredRow {
 }
 
 /// Why there is no calibration.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CalibrationError {
     /// All rows are of one class.
@@ -59,6 +59,15 @@ pub enum CalibrationError {
         /// How many rows.
         rows: usize,
     },
+    /// The model does not predict the probability of one of two classes.
+    #[error("the model of `{label}` does not predict the probability of one of two classes")]
+    NotBinary {
+        /// What it predicts.
+        label: String,
+    },
+    /// The model is calibrated already.
+    #[error("the model is calibrated already")]
+    Calibrated,
     /// The curve was not found.
     #[error("the logistic curve was not found in {steps} steps")]
     NotConverged {
@@ -69,7 +78,10 @@ pub enum CalibrationError {
 
 impl sluice_core::Diagnostic for CalibrationError {
     fn kind(&self) -> sluice_core::ErrorKind {
-        sluice_core::ErrorKind::Malformed
+        match self {
+            Self::NotBinary { .. } | Self::Calibrated => sluice_core::ErrorKind::Usage,
+            Self::OneClass { .. } | Self::NotConverged { .. } => sluice_core::ErrorKind::Malformed,
+        }
     }
 
     fn hint(&self) -> Option<String> {
@@ -77,6 +89,8 @@ impl sluice_core::Diagnostic for CalibrationError {
             Self::OneClass { .. } => {
                 "calibrate on rows of both classes, which the model was not fitted on".into()
             }
+            Self::NotBinary { .. } => "calibrate a model of `logistic` with two classes".into(),
+            Self::Calibrated => "calibrate the model that it was made from".into(),
             Self::NotConverged { .. } => {
                 "take `isotonic`, or look at the scores: they may all be 0 or 1".into()
             }

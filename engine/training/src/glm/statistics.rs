@@ -129,6 +129,7 @@ pub(super) fn model(fit: &Fit<'_>, label: &Label, null: &Optimum, fitted: Fitted
         method: fitted.method.into(),
         rows,
         outputs,
+        calibration: None,
         glm: Some(Box::new(record)),
     })
 }
@@ -154,6 +155,8 @@ fn label_mean(label: &Label) -> f64 {
         Some(positive) => {
             label.summary.classes.get(positive).map_or(0.0, |(_, weight)| (*weight / total).to_f64())
         }
+        // More than two classes have no mean.
+        None if !label.classes.is_empty() => 0.0,
         None => (label.summary.sum / total).to_f64(),
     }
 }

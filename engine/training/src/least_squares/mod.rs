@@ -349,6 +349,7 @@ fn model(
         method: method.into(),
         rows,
         outputs: outputs.collect(),
+        calibration: None,
         glm: None,
     })
 }

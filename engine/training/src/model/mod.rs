@@ -5,6 +5,7 @@ mod start;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Calibration;
 use crate::glm::GlmRecord;
 use crate::inference::Inference;
 use crate::least_squares::CrossValidation;
@@ -20,7 +21,8 @@ pub struct LinearModel {
     pub family: String,
     /// The column that it predicts.
     pub label: String,
-    /// The weighted mean of the label over the training rows; of two classes the share of the positive one.
+    /// The weighted mean of the label over the training rows; of two classes the share of the positive one, of
+    /// more 0.
     pub label_mean: f64,
     /// The weighted mean of each column of the design matrix over the training rows, which explanations compare with;
     /// empty in models that are older than they are.
@@ -34,6 +36,9 @@ pub struct LinearModel {
     pub rows: u64,
     /// What is predicted, the label first; of more than two classes, the probability of each.
     pub outputs: Vec<Output>,
+    /// What the probabilities of two classes are worth, where they were calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// How a generalised linear model fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub glm: Option<Box<GlmRecord>>,

@@ -44,7 +44,7 @@ impl LinearModel {
             return None;
         }
         let sums = self.outputs.iter().map(|output| vec![output.sum_of_row(features, space)]).collect();
-        Some(self.link.predictions(sums).into_iter().flatten().collect())
+        Some(self.calibrated(self.link.predictions(sums)).into_iter().flatten().collect())
     }
 
     /// The labels of a batch as numbers that predictions compare with: 1 of the positive class and 0 of the other, else
@@ -65,6 +65,15 @@ impl LinearModel {
         Ok(places(&self.label, label, &classes, |_| true)?.into())
     }
 
+    /// Probabilities as the calibration has them, where there is one.
+    fn calibrated(&self, mut predictions: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+        if let Some(calibration) = &self.calibration {
+            let all = predictions.iter_mut().flatten();
+            all.for_each(|probability| *probability = calibration.probability(*probability));
+        }
+        predictions
+    }
+
     fn columns(
         &self,
         features: &FeatureBatch,
@@ -72,7 +81,7 @@ impl LinearModel {
         nulls: Option<&NullBuffer>,
     ) -> Vec<Float64Array> {
         let sums = self.outputs.iter().map(|output| output.sums(features, space)).collect();
-        let predictions = self.link.predictions(sums).into_iter();
+        let predictions = self.calibrated(self.link.predictions(sums)).into_iter();
         predictions.map(|values| Float64Array::new(values.into(), nulls.cloned())).collect()
     }
 }

@@ -272,7 +272,7 @@ fn a_file_that_does_something_else_is_found_out() {
     let mut other = parts.clone();
     other.model.outputs[0].intercept += 1e-9;
     let error = verify(&other, &export, &table).unwrap_err();
-    assert!(error.to_string().contains("the prediction is"), "{error}");
+    assert!(error.to_string().contains("`prediction` is"), "{error}");
     let shifted = table.slice(1, 60);
     let source = MemorySource::new(&shifted, 20);
     other.model = parts.model.clone();
