@@ -178,7 +178,7 @@ impl<'a> Folds<'a> {
         let are_trusted = |training: &Normal| {
             least.iter().all(|candidate| {
                 let objective = self.options.objective(*candidate, training.weight_sum);
-                minimise(training, &objective).is_ok_and(|found| is_trusted(&found))
+                minimise(training, &objective).is_ok_and(|found| is_trusted(self.data, &found))
             })
         };
         if self.sums.len() == 1 {
