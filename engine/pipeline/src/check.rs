@@ -50,9 +50,7 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     for (role, column) in named(roles) {
         require(column, &format!("data.roles.{role}"))?;
     }
-    for target in spec.train.targets() {
-        require(target, "train")?;
-    }
+    spec.train.targets().iter().try_for_each(|target| require(target, "train"))?;
     if let Some(column) = spec.data.subsets.column() {
         require(column, "data.subsets.by")?;
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, Float64Array, RecordBatch};
 use serde::{Deserialize, Serialize};
 
 use sluice_core::accumulator::{Accumulator, Input};
@@ -11,6 +11,7 @@ use sluice_core::batch::{Batch, Inputs};
 use sluice_core::column::numbers;
 use sluice_core::error::{CommonError, Error, Result};
 use sluice_core::execution::Execution;
+use sluice_core::features::FeatureColumn;
 use sluice_core::fold::fold;
 use sluice_core::group::GroupMap;
 use sluice_core::seam::{BatchSource, BatchTransform, Predictor};
@@ -117,9 +118,8 @@ struct Scores {
 impl Scores {
     fn add(&mut self, batch: &Batch) -> Result<()> {
         let predicted = batch.features(MODEL)?;
-        let scores = match predicted.columns.as_slice() {
-            [sluice_core::features::FeatureColumn::Numbers(values)] => values,
-            _ => return Err(CommonError::Internal("a classifier gives one probability".into()).into()),
+        let [FeatureColumn::Numbers(scores)] = predicted.columns.as_slice() else {
+            return Err(CommonError::Internal("a classifier gives one probability".into()).into());
         };
         let labels = self.model.label_values(batch.require(self.model.label())?)?;
         let weights = match &self.weight {
@@ -127,8 +127,7 @@ impl Scores {
             None => None,
         };
         for row in 0..batch.rows() {
-            let of = |values: &arrow::array::Float64Array| {
-                use arrow::array::Array as _;
+            let of = |values: &Float64Array| {
                 (!values.is_null(row)).then(|| values.value(row)).filter(|value| value.is_finite())
             };
             let at_row = |problem: TrainingError| Error::from(problem).at_row(row);

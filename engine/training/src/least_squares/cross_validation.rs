@@ -191,7 +191,7 @@ impl<'a> Folds<'a> {
         let are_trusted = |training: &Normal| {
             least.iter().all(|candidate| {
                 let objective = self.options.objective(*candidate, training.weight_sum);
-                minimise(training, &objective).is_ok_and(|found| is_trusted(&found))
+                minimise(training, &objective).is_ok_and(|found| is_trusted(self.data, &found))
             })
         };
         if self.sums.len() == 1 {
@@ -300,7 +300,8 @@ fn least_of_no_coefficients(options: &LinearOptions, all: &Normal, l1_ratio: f64
         let product = all.label_cross[feature].to_f64();
         if options.non_negative { product } else { product.abs() }
     });
-    products.fold(0.0_f64, f64::max) / (all.weight_sum * l1_ratio)
+    let most = products.fold(0.0, |most, product| if product > most { product } else { most });
+    most / (all.weight_sum * l1_ratio)
 }
 
 fn score(candidate: Candidate, errors: &[DoubleDouble], weights: &[f64]) -> AlphaScore {

@@ -43,6 +43,10 @@ pub use penalty::{Grid, Penalty, PenaltySearch, Rule};
 /// The condition of the scaled feature columns past which the blocked Gram matrix is not trusted.
 const TRUSTED_CONDITION: f64 = 1e6;
 
+/// The same where products are features, which are known to more digits than `f64` has: powers of one column nearly
+/// determine one another, and are to be told apart to nine digits.
+const TRUSTED_OF_PRODUCTS: f64 = 1e3;
+
 /// Fits a ridge regression of each label on the outputs of the transform.
 ///
 /// # Errors
@@ -282,9 +286,10 @@ fn basis_of(
 }
 
 /// Whether the blocked Gram matrix was exact enough for this solution.
-fn is_trusted(solution: &RidgeSolution) -> bool {
+fn is_trusted(data: TrainingData<'_>, solution: &RidgeSolution) -> bool {
     let diagnostics = &solution.diagnostics;
-    diagnostics.condition.sqrt() <= TRUSTED_CONDITION && diagnostics.aliased.is_empty()
+    let limit = if data.transform.rounded().is_empty() { TRUSTED_CONDITION } else { TRUSTED_OF_PRODUCTS };
+    diagnostics.condition.sqrt() <= limit && diagnostics.aliased.is_empty()
 }
 
 /// Through the origin a constant label is a line like any other, unless it is 0.

@@ -56,7 +56,7 @@ pub fn coordinate_descent(
         penalties.absolute.len() == size && penalties.square.len() == size,
         "each coefficient has its penalties"
     );
-    let largest = linear.iter().fold(0.0_f64, |most, entry| most.max(entry.abs()));
+    let largest = linear.iter().fold(0.0, |most, entry| larger(most, entry.abs()));
     let enough = tolerance * largest;
     let mut descent = Descent { problem, penalties, gradient: linear.to_vec() };
     for (column, &coefficient) in coefficients.iter().enumerate() {
@@ -79,6 +79,11 @@ pub fn coordinate_descent(
     Err(SolveError::NotConverged { steps: sweeps })
 }
 
+/// The larger of two; what is no number counts as larger than any, so that it is not taken for the end.
+fn larger(most: f64, value: f64) -> f64 {
+    if value > most || value.is_nan() { value } else { most }
+}
+
 struct Descent<'a> {
     problem: Quadratic<'a>,
     penalties: Penalties<'a>,
@@ -89,18 +94,18 @@ struct Descent<'a> {
 impl Descent<'_> {
     /// Minimises over each coordinate that takes part; the largest change of a coordinate's own gradient.
     fn sweep(&mut self, coefficients: &mut [f64], takes_part: impl Fn(f64) -> bool) -> f64 {
-        let mut largest = 0.0_f64;
-        for column in 0..coefficients.len() {
-            let old = coefficients[column];
+        let mut largest = 0.0;
+        for (column, coefficient) in coefficients.iter_mut().enumerate() {
+            let old = *coefficient;
             if !takes_part(old) {
                 continue;
             }
             let new = self.minimum(column, old);
             let step = new - old;
             if step != 0.0 {
-                coefficients[column] = new;
+                *coefficient = new;
                 self.move_by(column, step);
-                largest = largest.max((step * self.curvature(column)).abs());
+                largest = larger(largest, (step * self.curvature(column)).abs());
             }
         }
         largest
