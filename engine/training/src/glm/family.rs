@@ -3,12 +3,12 @@
 //! | family | link | half deviance | slope, downhill | curvature (expected) |
 //! |---|---|---|---|---|
 //! | logistic | logit | ln(1 + e^η) − yη | y − p | p(1 − p) |
-//! | softmax | log, normalised | ln Σ e^η − η_y | y_k − p_k | p_k(δ_kl − p_l) |
+//! | softmax | log, normalised | ln Σ e^η − `η_y` | `y_k` − `p_k` | `p_k(δ_kl` − `p_l`) |
 //! | power 1 | log | y ln(y/μ) − y + μ | y − μ | μ |
 //! | power 2 | log | y/μ − 1 − ln(y/μ) | y/μ − 1 | 1 |
 //! | power p | log | y^(2−p)/((1−p)(2−p)) − yμ^(1−p)/(1−p) + μ^(2−p)/(2−p) | (y − μ)μ^(1−p) | μ^(2−p) |
 //!
-//! (McCullagh & Nelder, Generalized Linear Models, 2nd edition, 1989, sections 2.3 to 2.5; Jørgensen, The Theory of
+//! (`McCullagh` & Nelder, Generalized Linear Models, 2nd edition, 1989, sections 2.3 to 2.5; Jørgensen, The Theory of
 //! Dispersion Models, 1997, for powers.) Exponentials are taken of −|η|, so that the logistic function keeps all
 //! digits at both ends and nothing overflows but what is beyond `f64`. The observed curvature, where it is never
 //! negative (power up to 2), brings iterations to their end faster than the expected one, which the statistics want.

@@ -119,10 +119,10 @@ impl Coded {
         let mut coder = Coder { label, places: BTreeMap::new(), codes: Vec::with_capacity(array.len()) };
         match Column::view(array) {
             Column::Boolean(values) => {
-                coder.each(values.len(), |row| Ok(Class::Boolean(values.value(row))))?
+                coder.each(values.len(), |row| Ok(Class::Boolean(values.value(row))))?;
             }
             Column::Integer(values) => {
-                coder.each(values.len(), |row| Ok(Class::Integer(values.value(row))))?
+                coder.each(values.len(), |row| Ok(Class::Integer(values.value(row))))?;
             }
             Column::Unsigned(values) => coder.each(values.len(), |row| whole(label, values.value(row)))?,
             Column::Float(values) => coder.each(values.len(), |row| whole_float(label, values.value(row)))?,

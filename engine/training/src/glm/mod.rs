@@ -1,6 +1,6 @@
 //! Generalised linear models out of core: logistic (two classes or more), Poisson, Gamma and Tweedie regression.
 //!
-//! Minimises Σ w·loss + alpha·(½(1 − l1_ratio)‖β‖² + l1_ratio‖β‖₁) for classes (scikit-learn's `LogisticRegression` with
+//! Minimises Σ w·loss + alpha·(½(1 − `l1_ratio)‖β‖²` + `l1_ratio‖β‖₁`) for classes (scikit-learn's `LogisticRegression` with
 //! C = 1/alpha), and the same with the mean of half the deviance in place of the sum for amounts (`PoissonRegressor`,
 //! `GammaRegressor`, `TweedieRegressor`); the intercept is not penalised.
 //!
@@ -273,7 +273,7 @@ impl Fit<'_> {
         let scaling = Arc::new(Scaling::of(head.cells(), width, self.options.intercept));
         let start = self.point(label, null, &scaling);
         let (started, started_on_rows) = match self.start {
-            Some(model) => (Some(self.from_model(model, label, &scaling)?), None),
+            Some(model) => (Some(self.start_of(model, label, &scaling)?), None),
             None => {
                 let started = self.on_head(label, start.clone(), &head, width);
                 let rows = started.as_ref().map(|_| head.len() as u64);
@@ -296,7 +296,7 @@ impl Fit<'_> {
         let scaling = Arc::new(Scaling::of(kept.cells(), width, self.options.intercept));
         let mut start = self.point(label, null, &scaling);
         if let Some(model) = self.start {
-            start.coefficients = self.from_model(model, label, &scaling)?;
+            start.coefficients = self.start_of(model, label, &scaling)?;
         }
         let blocks = kept.blocks(width);
         let problem = self.problem(label.reader.clone(), Origin::Kept(&blocks), &start, label);
@@ -317,7 +317,7 @@ impl Fit<'_> {
     }
 
     /// The coefficients of an earlier model in the units of the iteration.
-    fn from_model(&self, model: &LinearModel, label: &Label, scaling: &Scaling) -> Result<Vec<f64>> {
+    fn start_of(&self, model: &LinearModel, label: &Label, scaling: &Scaling) -> Result<Vec<f64>> {
         let positive = |class: Option<&Class>| class.map_or_else(|| "none".to_owned(), ToString::to_string);
         let theirs = model.glm.as_ref().and_then(|glm| glm.positive.as_ref());
         if theirs != label.positive.as_ref() {

@@ -27,7 +27,7 @@ pub struct GlmRecord {
     pub deviance: f64,
     /// That of the model without features.
     pub null_deviance: f64,
-    /// 1 − deviance / null deviance: McFadden's pseudo-R² of classes, D² of amounts.
+    /// 1 − deviance / null deviance: `McFadden`'s pseudo-R² of classes, D² of amounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pseudo_r_squared: Option<f64>,
     /// The logarithm of the likelihood; absent where it has no closed form.

@@ -1,7 +1,7 @@
 //! Whether some direction of the coefficients fits better and better without end.
 //!
 //! A direction d is one of recession where no row loses along it and some gain: with two classes, ±x·d ≥ 0 for all rows
-//! (+ for the class 1), and for one strictly; with more, x·(d_own − d_other) ≥ 0; with zeros in counts or amounts,
+//! (+ for the class 1), and for one strictly; with more, `x·(d_own` − `d_other`) ≥ 0; with zeros in counts or amounts,
 //! x·d ≤ 0 where the label is 0 and x·d = 0 elsewhere. Then, and only then, there is no finite maximum of the
 //! likelihood (Albert & Anderson, "On the existence of maximum likelihood estimates in logistic regression models",
 //! Biometrika 71 (1984)). The iteration runs off along such a direction, so its last step is what is tried.
@@ -133,9 +133,9 @@ impl RowSums for Recession {
                 Family::Power(_) => {
                     let along = sum(0);
                     if label > 0.0 {
-                        self.gain(-along.abs(), 0.0)
+                        self.gain(-along.abs(), 0.0);
                     } else {
-                        self.gain(-along, -along)
+                        self.gain(-along, -along);
                     }
                     usize::from(label > 0.0)
                 }

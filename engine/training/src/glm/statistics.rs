@@ -7,6 +7,8 @@
 //! Log-likelihoods: of classes minus the loss; of power 1 Σ w(y ln μ − μ − ln Γ(y + 1)); of power 2, without weights,
 //! that of the Gamma distribution with shape 1/φ. AIC and BIC do not count φ as a parameter (as in statsmodels).
 
+use std::ops::Range;
+
 use statrs::function::gamma::ln_gamma;
 
 use sluice_core::double_double::DoubleDouble;
@@ -161,6 +163,26 @@ fn label_mean(label: &Label) -> f64 {
     }
 }
 
+/// The intercept of an equation, where features are 0, and what it takes of each scaled coefficient.
+fn intercept_of(fitted: &Fitted, own: Range<usize>) -> (f64, Vec<f64>) {
+    let point = &fitted.end.point;
+    let first = usize::from(point.intercept);
+    let Scaling { shift, scale } = point.scaling.as_ref();
+    let scaled = &fitted.coefficients[own.clone()];
+    let mut factors = vec![0.0; fitted.coefficients.len()];
+    let mut intercept = DoubleDouble::ZERO;
+    if point.intercept {
+        factors[own.start] = 1.0;
+        intercept = DoubleDouble::from(scaled[0]);
+    }
+    for (column, (shift, scale)) in shift.iter().zip(scale).enumerate() {
+        let factor = -(shift * scale);
+        factors[own.start + first + column] = if point.intercept { factor } else { 0.0 };
+        intercept = intercept + DoubleDouble::product(scaled[first + column], factor);
+    }
+    (intercept.to_f64(), factors)
+}
+
 /// One equation, in the units of the features.
 fn output(
     fitted: &Fitted,
@@ -173,26 +195,16 @@ fn output(
     let columns = point.columns();
     let first = usize::from(point.intercept);
     let own = class * columns..(class + 1) * columns;
-    let Scaling { shift, scale } = point.scaling.as_ref();
-    let scaled = &fitted.coefficients[own.clone()];
-    let coefficients: Vec<f64> =
-        scaled[first..].iter().zip(scale).map(|(value, scale)| value * scale).collect();
+    let scale = &point.scaling.scale;
+    let coefficients: Vec<f64> = fitted.coefficients[own.start + first..own.end]
+        .iter()
+        .zip(scale)
+        .map(|(value, scale)| value * scale)
+        .collect();
     if let Some(feature) = coefficients.iter().position(|value| !value.is_finite()) {
         return Err(SolveError::CoefficientNotFinite { feature });
     }
-    // The intercept where features are 0: factors of the scaled coefficients.
-    let mut factors = vec![0.0; fitted.coefficients.len()];
-    let mut intercept = DoubleDouble::ZERO;
-    if point.intercept {
-        factors[own.start] = 1.0;
-        intercept = DoubleDouble::from(scaled[0]);
-    }
-    for (column, (shift, scale)) in shift.iter().zip(scale).enumerate() {
-        let factor = -(shift * scale);
-        factors[own.start + first + column] = if point.intercept { factor } else { 0.0 };
-        intercept = intercept + DoubleDouble::product(scaled[first + column], factor);
-    }
-    let intercept = intercept.to_f64();
+    let (intercept, factors) = intercept_of(fitted, own.clone());
     if !intercept.is_finite() {
         return Err(SolveError::InterceptNotFinite);
     }
@@ -285,13 +297,12 @@ fn record(
 }
 
 /// The logarithm of the likelihood, where it has a closed form.
-#[expect(clippy::float_cmp, reason = "powers 1 and 2 are cases of their own, exactly")]
 fn log_likelihood(fit: &Fit<'_>, label: &Label, loss: f64, dispersion: Option<f64>) -> Option<f64> {
     let constant = label.summary.constant.to_f64();
     match label.reader.label.family {
         Family::Logistic | Family::Softmax(_) => Some(-loss),
-        Family::Power(power) if power == 1.0 => Some(constant - loss),
-        Family::Power(power) if power == 2.0 && fit.data.columns.weight.is_none() => {
+        Family::Power(1.0) => Some(constant - loss),
+        Family::Power(2.0) if fit.data.columns.weight.is_none() => {
             let shape = 1.0 / dispersion?;
             let rows = label.summary.rows as f64;
             Some(rows * (shape * shape.ln() - ln_gamma(shape) - shape) - shape * loss + constant)

@@ -45,6 +45,30 @@ pub struct PageRow {
 /// Charts, figures and rows.
 pub(super) fn section(body: &mut String, shown: &PageResiduals) {
     body.push_str("<article><h3>Residuals</h3><div class=\"plots\">");
+    charts(body, shown);
+    put!(
+        body,
+        "</div><p class=\"note\">Charts are drawn from {} rows chosen by the hash of their content; tests and lists are \
+         of all rows.</p><table class=\"figures\"><tbody>",
+        counted(shown.sample.len() as u64)
+    );
+    for (title, words) in &shown.figures {
+        put!(
+            body,
+            "<tr><th scope=\"row\">{}</th><td>{}</td></tr>",
+            escape(title, NAME),
+            escape(words, SENTENCE)
+        );
+    }
+    body.push_str("</tbody></table>");
+    for (title, rows) in &shown.standing_out {
+        list(body, title, rows);
+    }
+    body.push_str("</article>");
+}
+
+/// The four plots of a fit: residuals by prediction, normal quantiles, spread by prediction, leverage.
+fn charts(body: &mut String, shown: &PageResiduals) {
     let points = |of: fn(&PageRow) -> (f64, f64)| shown.sample.iter().map(of).collect::<Vec<_>>();
     let level = |points: &[(f64, f64)]| {
         let ends = points.first().zip(points.last());
@@ -87,25 +111,6 @@ pub(super) fn section(body: &mut String, shown: &PageResiduals) {
     let marks = vec![Mark::Points(leverage.clone()), Mark::Line(level(&leverage), "rule")];
     let axes = ("Leverage", "leverage", "studentised residual");
     chart(body, axes, marks, "Rows far to the right and far from 0 pull the fit towards themselves.");
-    put!(
-        body,
-        "</div><p class=\"note\">Charts are drawn from {} rows chosen by the hash of their content; tests and lists are \
-         of all rows.</p><table class=\"figures\"><tbody>",
-        counted(shown.sample.len() as u64)
-    );
-    for (title, words) in &shown.figures {
-        put!(
-            body,
-            "<tr><th scope=\"row\">{}</th><td>{}</td></tr>",
-            escape(title, NAME),
-            escape(words, SENTENCE)
-        );
-    }
-    body.push_str("</tbody></table>");
-    for (title, rows) in &shown.standing_out {
-        list(body, title, rows);
-    }
-    body.push_str("</article>");
 }
 
 fn chart(body: &mut String, (title, x, y): (&str, &str, &str), marks: Vec<Mark>, words: &str) {
