@@ -5,6 +5,7 @@
 mod architecture;
 mod bad_data;
 mod bad_settings;
+mod classification;
 mod concurrent;
 mod conformance;
 mod container;

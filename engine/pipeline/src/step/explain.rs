@@ -102,6 +102,15 @@ pub fn explain(
     let permutation_options =
         options.repeats.map(|repeats| PermutationOptions { repeats, seed: options.seed });
     permutation_options.map_or(Ok(()), |options| options.check())?;
+    if permutation_options.is_some() && model.model().link == Link::Softmax {
+        return Err(OptionsError::Conflict {
+            name: "permutation".into(),
+            problem: "judges by the squared error, which the probabilities of several classes do not have"
+                .into(),
+            hint: Some("leave it out; contributions are there for each class".into()),
+        }
+        .into());
+    }
     let explainer = LinearExplainer::new(model.model(), model.transform().space())?;
     check_dependence(&options.dependence, &model.inputs())?;
     let explained = Explained { transform: model.transform(), model: model.model() };

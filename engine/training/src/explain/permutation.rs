@@ -18,7 +18,6 @@ use arrow::array::{BooleanArray, Float64Array, RecordBatch, UInt64Array};
 use arrow::compute::take;
 use serde::{Deserialize, Serialize};
 
-use sluice_core::column::numbers;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::{Execution, Extent};
 use sluice_core::fold::in_order;
@@ -188,7 +187,8 @@ fn judged(explained: Explained<'_>, sample: &Sample) -> Result<(Sample, Vec<f64>
         place: "the data, but it is the label that the importance of the features is judged by".into(),
         available: sample.rows.schema().fields().iter().map(|field| field.name().clone()).collect(),
     })?;
-    let labels = numbers(label, column, "the label")?;
+    // Of two classes 1 is the positive one.
+    let labels = explained.model.labels(column)?;
     let predictions = explained.predict(&sample.rows)?;
     let predicted = predictions.first().into_iter().flatten().flat_map(Float64Array::iter);
     let is_judged = |(label, predicted): (Option<f64>, Option<f64>)| {

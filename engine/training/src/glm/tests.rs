@@ -383,7 +383,7 @@ fn separable_classes_are_told_with_the_column() {
     let noise: Vec<f64> = x.iter().map(|x| (x * 7.3).sin()).collect();
     // Completely by `x`; a few on both sides of it; by the indicator alone, for some rows.
     let sharp: Vec<f64> = x.iter().map(|x| f64::from(*x > 9.0)).collect();
-    let touching: Vec<f64> = x.iter().map(|x| f64::from(*x > 9.0 || *x == 5.0)).collect();
+    let touching: Vec<f64> = x.iter().map(|x| f64::from(*x > 9.0 || (4.5..5.5).contains(x))).collect();
     let level: Vec<f64> = x.iter().map(|x| f64::from(*x > 15.0)).collect();
     let counts: Vec<f64> =
         x.iter().map(|x| if *x > 15.0 { 0.0 } else { (x * 3.1).sin().abs() * 4.0 }).collect();

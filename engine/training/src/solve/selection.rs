@@ -334,6 +334,10 @@ mod tests {
         (0..count).map(next).collect()
     }
 
+    fn positive(value: f64) -> f64 {
+        if value > 0.0 { value } else { 0.0 }
+    }
+
     /// How far the conditions of the minimum are from holding.
     fn breach(rows: Rows<'_>, objective: Objective, solution: &RidgeSolution) -> f64 {
         let residuals: Vec<f64> = rows
@@ -349,12 +353,17 @@ mod tests {
             match c {
                 _ if objective.non_negative && c < 0.0 => f64::INFINITY,
                 _ if c != 0.0 => (gradient - objective.absolute.copysign(c)).abs(),
-                _ if objective.non_negative => (gradient - objective.absolute).max(0.0),
-                _ => (gradient.abs() - objective.absolute).max(0.0),
+                _ if objective.non_negative => positive(gradient - objective.absolute),
+                _ => positive(gradient.abs() - objective.absolute),
             }
         };
         let of_intercept = residuals.iter().sum::<f64>().abs();
-        solution.coefficients.iter().enumerate().map(of_feature).fold(of_intercept, f64::max)
+        solution
+            .coefficients
+            .iter()
+            .enumerate()
+            .map(of_feature)
+            .fold(of_intercept, |most, own| if own > most { own } else { most })
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn names() -> Vec<String> {
 
 /// The table of `make_linear.py`, by the same steps; `y` and `weight` after the features.
 fn correlated(rows: usize) -> arrow::array::RecordBatch {
-    let mut columns = vec![Vec::with_capacity(rows); COLUMNS + 2];
+    let mut columns = vec![Vec::new(); COLUMNS + 2];
     for i in 0..rows {
         let mut last = 0.0;
         for (j, column) in columns.iter_mut().take(COLUMNS).enumerate() {
@@ -46,9 +46,10 @@ fn correlated(rows: usize) -> arrow::array::RecordBatch {
 }
 
 fn close(model: &Output, expected: &Value, tolerance: f64) {
-    let size = floats(&expected["coefficients"]).iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+    let larger = |most: f64, value: f64| if value > most { value } else { most };
+    let size = floats(&expected["coefficients"]).iter().map(|value| value.abs()).fold(0.0, larger);
     let intercept = expected["intercept"].as_f64().unwrap();
-    assert!((model.intercept - intercept).abs() <= tolerance * intercept.abs().max(size), "{intercept}");
+    assert!((model.intercept - intercept).abs() <= tolerance * larger(size, intercept.abs()), "{intercept}");
     for (found, expected) in model.coefficients.iter().zip(floats(&expected["coefficients"])) {
         assert!((found.value - expected).abs() <= tolerance * size, "{found:?}, not {expected:e}");
     }
