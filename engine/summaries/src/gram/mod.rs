@@ -222,12 +222,7 @@ impl Gram {
         for (index, block) in rows.chunks(GRAM_BLOCK_ROWS * width).enumerate() {
             let first = index * GRAM_BLOCK_ROWS;
             let count = block.len() / width;
-            for (row, values) in block.chunks_exact(width).enumerate() {
-                let shifted = values.iter().zip(&self.shift).zip(&self.scale);
-                for (column, ((value, shift), scale)) in shifted.enumerate() {
-                    cells[column * stride + row] = (value - shift) * scale;
-                }
-            }
+            self.lay_out(block, stride, &mut cells);
             let own = remainders.rows(first, count);
             own.add_to(&mut cells, stride, block, &self.shift, &self.scale);
             let weights = weights.map(|weights| &weights[first..first + count]);
@@ -236,6 +231,21 @@ impl Gram {
                 weights,
                 &mut scratch,
             );
+        }
+    }
+
+    /// Shifts and scales rows into columns, some rows at a time, so that a line of the cache is written whole.
+    fn lay_out(&self, block: &[f64], stride: usize, cells: &mut [f64]) {
+        const TOGETHER: usize = 8;
+        let width = self.width();
+        for (number, rows) in block.chunks(TOGETHER * width).enumerate() {
+            let first = number * TOGETHER;
+            for (column, (shift, scale)) in self.shift.iter().zip(&self.scale).enumerate() {
+                let own = &mut cells[column * stride + first..];
+                for (cell, row) in own.iter_mut().zip(rows.chunks_exact(width)) {
+                    *cell = (row[column] - shift) * scale;
+                }
+            }
         }
     }
 

@@ -56,7 +56,7 @@ const KEPT_CELLS: u64 = 1 << 23;
 const MAX_PARAMETERS: usize = 8192;
 
 /// Steps on the first rows: what starts the others need not be exact.
-const HEAD_ITERATIONS: u32 = 8;
+const HEAD_ITERATIONS: u32 = 50;
 
 /// What the label says.
 struct Label {

@@ -16,8 +16,7 @@ use sluice_summaries::gram::GRAM_BLOCK_ROWS;
 
 use super::error::GlmError;
 use super::labels::LabelReader;
-use crate::design::FEATURES;
-use crate::design::rows::{Responses, sound_weights};
+use crate::design::rows::{Responses, blocks, further, sound_weights};
 
 /// What is read of a row.
 #[derive(Clone)]
@@ -107,20 +106,24 @@ impl RowReader {
             .map(String::as_str)
             .chain(self.offsets.columns())
             .fold(inputs, Inputs::with_column);
-        match &self.transform {
-            Some(transform) => inputs.with_transform(FEATURES, transform),
-            None => inputs,
-        }
+        let columns = self.transform.iter().flat_map(|transform| transform.inputs());
+        columns.fold(inputs, Inputs::with_column)
     }
 
     /// Hands out the rows of a batch of a scan.
     pub(super) fn each(
         &self,
         batch: &Batch,
-        visit: impl FnMut(Rows<'_>, &[usize]) -> Result<()>,
+        mut visit: impl FnMut(Rows<'_>, &[usize]) -> Result<()>,
     ) -> Result<()> {
         match &self.transform {
-            Some(transform) => self.each_of(batch, batch.features(FEATURES)?, transform.space(), visit),
+            // Few rows at a time: what the transform makes of them stays in the cache.
+            Some(transform) => blocks(batch.rows()).try_for_each(|rows| {
+                let piece = batch.slice(rows.clone());
+                let features = transform.apply(&piece).map_err(|error| further(error, rows.start))?;
+                self.each_of(&piece, &features, transform.space(), &mut visit)
+                    .map_err(|error| further(error, rows.start))
+            }),
             None => {
                 let nothing = FeatureBatch { rows: batch.rows(), columns: Vec::new() };
                 self.each_of(batch, &nothing, &FeatureSpace::default(), visit)
