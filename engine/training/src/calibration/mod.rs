@@ -1,7 +1,7 @@
 //! Calibration of a classifier: what its scores are worth as probabilities, learnt from rows that it was not fitted on.
 //!
-//! - [`Calibration::isotonic`]: the rising function of the score with the least squared error (`isotonic`);
-//! - [`Calibration::sigmoid`]: a logistic curve in the log-odds of the score, after Platt (`sigmoid`).
+//! - `isotonic`: the rising function of the score with the least squared error;
+//! - `sigmoid`: a logistic curve in the log-odds of the score, after Platt.
 //!
 //! Both are fitted in memory, from a score, a label and a weight per row.
 

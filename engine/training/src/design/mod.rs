@@ -5,10 +5,10 @@
 //! first rows, so that the sums of a span are the same in every window; and where that turns out ill-conditioned, one
 //! more scan takes the sums in double-double.
 //!
-//! Rows are gathered before the affine maps that a transform ends in, which [`affine`] applies afterwards.
+//! Rows are gathered before the affine maps that a transform ends in, which `affine` applies afterwards.
 //!
-//! [`Design`] gathers, of all rows together or apart for each fold of a cross-validation; [`rows`] hands out what it
-//! adds up, [`columns`] is the fast way to Gram matrices; [`stored`] checks what was read from a file.
+//! [`Design`] gathers, of all rows together or apart for each fold of a cross-validation; `rows` hands out what it
+//! adds up, `columns` is the fast way to Gram matrices; `stored` checks what was read from a file.
 
 pub(crate) mod affine;
 mod columns;

@@ -8,7 +8,7 @@
 //!
 //! Classical standard errors are those of [`Diagnostics`]. Robust ones are the sandwich `A^-1 M A^-1` with
 //! `M = Σ (w e)² x x'` (White, Econometrica 48, 1980; the small-sample variants of `MacKinnon` & White, J. Econometrics
-//! 29, 1985), taken in the coordinates of [`Whitening`](crate::solve::Whitening). Statistics are compared with
+//! 29, 1985), taken in the coordinates of [`Whitening`]. Statistics are compared with
 //! Student's t with rows less effective degrees of freedom. The variance inflation of a coefficient is its classical
 //! variance over that of a fit in which the column stands alone; with a penalty it is Marquardt's (Technometrics 12,
 //! 1970).

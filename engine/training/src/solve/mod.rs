@@ -5,7 +5,7 @@
 //! - [`PreparedRows`] and [`ridge_rows`] solve from the rows themselves, for data that fit in memory;
 //! - [`RidgeSolution`] is the answer;
 //! - [`coordinate_descent`] minimises with absolute penalties or a sign, from cross products;
-//! - [`Objective`] says which penalties, [`minimise`] solves for any of them;
+//! - [`Objective`] says which penalties, [`minimise()`] solves for any of them;
 //! - [`Trials`] and [`Normal::squared_error`] try penalties on rows that they were not fitted on;
 //! - [`Whitening`] gives the rows coordinates in which leverages and robust variances are sums of squares;
 //! - `Penalised` is a step of an iteration, with a penalty for each unknown.

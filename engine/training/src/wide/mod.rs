@@ -5,10 +5,10 @@
 //! once and adds up `X'W(Xp)` for all systems that are still at work - every penalty in every fold of a
 //! cross-validation, every label. Memory is some vectors per system, whatever the rows.
 //!
-//! - [`piece`]: rows as the scans take them, numbers as columns, indicators as codes;
-//! - [`survey`]: the first scan, which gathers what belongs to single columns;
-//! - [`products`]: the scan of a step, and that of squared errors;
-//! - [`conjugate`]: the steps.
+//! - `piece`: rows as the scans take them, numbers as columns, indicators as codes;
+//! - `survey`: the first scan, which gathers what belongs to single columns;
+//! - `products`: the scan of a step, and that of squared errors;
+//! - `conjugate`: the steps.
 //!
 //! Columns of numbers are shifted and scaled as for Gram matrices; indicators are not, so that they stay 0. What a
 //! matrix would tell beside the solution (standard errors, the trace of the hat matrix) is not known here.
