@@ -46,8 +46,8 @@ impl Interval {
         let variance = share * (1.0 - share) / rows + square / (4.0 * rows * rows);
         let reach = z * variance.sqrt() / (1.0 + square / rows);
         // Rounding leaves the ends a little beside 0 and 1.
-        let low = if share > 0.0 { (centre - reach).max(0.0) } else { 0.0 };
-        let high = if share < 1.0 { (centre + reach).min(1.0) } else { 1.0 };
+        let low = if share > 0.0 { (centre - reach).clamp(0.0, 1.0) } else { 0.0 };
+        let high = if share < 1.0 { (centre + reach).clamp(0.0, 1.0) } else { 1.0 };
         Self { low, high, standard_error: None, method: Method::Wilson }
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn predictions<'a>(
 }
 
 /// The numbers, if all are there and finite.
-pub(super) fn finite<'a>(values: &'a Float64Array, what: impl Fn() -> String) -> Result<&'a [f64]> {
+pub(super) fn finite(values: &Float64Array, what: impl Fn() -> String) -> Result<&[f64]> {
     let numbers = values.values();
     let is_sound = |row: usize| !values.is_null(row) && numbers[row].is_finite();
     match (0..values.len()).find(|row| !is_sound(*row)) {
