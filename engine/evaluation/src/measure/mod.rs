@@ -2,7 +2,7 @@
 //! most one baseline.
 //!
 //! - `scored`: the rows with labels, weights and predictions;
-//! - [`Term`] and `moments`: means of numbers per row, and their errors;
+//! - `Term` and `moments`: means of numbers per row, and their errors;
 //! - `cells`: confusion matrices at thresholds;
 //! - [`Measured`]: value, interval and change of a metric in a slice, from what was gathered.
 //!

@@ -2,7 +2,7 @@
 //!
 //! To add a metric: a [`Definition`] in the file of its family, with its name, direction, the tasks it fits and its
 //! formula. Nothing else names metrics: options, reports and the gate go through [`Definition::all`]. A formula is one
-//! of a few kinds ([`Formula`]), which say what is gathered of the rows (`measure`) and give value, interval and the
+//! of a few kinds (`Formula`), which say what is gathered of the rows (`measure`) and give value, interval and the
 //! error of a change.
 
 mod confusion;
