@@ -11,6 +11,7 @@ mod conformance;
 mod container;
 mod explain;
 mod features;
+mod foreign;
 mod full_disk;
 mod kept_states;
 mod memory;

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
+use sluice_core::error::CommonError;
+use sluice_delivery::FileRegistry;
 use sluice_delivery::kubeflow::ArtifactType;
-use sluice_delivery::{FileRegistry, ModelPackage};
 use sluice_evaluation::EvaluateOptions;
 use sluice_evaluation::gate::{Columns, RequirementOptions};
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
+use sluice_pipeline::step::contender::Contender;
 
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, OutArgument, SourceArguments};
@@ -18,6 +20,10 @@ use crate::executor::{Contract, Input, Output};
 use crate::pipeline_argument::PipelineArgument;
 use crate::session::Session;
 use crate::{tables, verdict};
+
+mod predictions;
+
+use predictions::PredictionArguments;
 
 pub(crate) const CONTRACT: Contract = Contract {
     command: "evaluate",
@@ -51,6 +57,9 @@ Examples:
   sluice evaluate dataset --model model --baseline old-model --out evaluation \\
       --slice sex --require '{metric: rmse, block_if_worse: 0.0, every: sex}'
   sluice evaluate dataset --model model --pipeline pipeline.yaml --registry registry --name tips --out evaluation
+  sluice evaluate scored.parquet --label tips --prediction new_score --baseline-prediction old_score --out evaluation
+  sluice evaluate rows.parquet --out evaluation --baseline model \
+      --model '{label: tips, command: {run: [python, predict.py], columns: [miles, fare]}}'
 
 Rules of `--require`: at_most, at_least (the value), block_if_worse (blocks on proof of harm, Holm-corrected over
 slices), prove_not_worse (passes on proof only). Metrics: rmse, mse, mae, r2, mean_error.";
@@ -65,14 +74,18 @@ pub(crate) struct EvaluateArguments {
     /// A data set made by `ingest`, or files with the label.
     #[arg(value_name = "INPUT")]
     input: String,
-    /// The model package to judge.
-    #[arg(long)]
-    model: PathBuf,
-    /// The model package to compare with.
-    #[arg(long)]
-    baseline: Option<PathBuf>,
+    /// The model to judge: a package; or the description of another model, as a YAML file or in braces.
+    #[arg(long, value_name = "MODEL", required_unless_present = "prediction")]
+    model: Option<String>,
+    /// The model to compare with: a package or a description, as for `--model`.
+    #[arg(long, value_name = "MODEL")]
+    baseline: Option<String>,
+    #[command(flatten)]
+    predictions: PredictionArguments,
     /// Compare with the model in production instead: the one that this registry has as `latest-blessed`, if any.
-    #[arg(long, value_name = "FOLDER", requires = "name", conflicts_with = "baseline")]
+    #[arg(
+        long, value_name = "FOLDER", requires = "name", conflicts_with_all = ["baseline", "baseline_prediction"]
+    )]
     registry: Option<PathBuf>,
     /// The name of the model in the registry.
     #[arg(long, requires = "registry")]
@@ -140,17 +153,30 @@ impl EvaluateArguments {
 }
 
 impl EvaluateArguments {
+    /// The model to judge.
+    fn candidate(&self) -> Result<Contender> {
+        match (&self.model, self.predictions.candidate()?) {
+            (_, Some(columns)) => Ok(columns),
+            (Some(place), None) => Contender::open(place),
+            // clap asks for one of them.
+            (None, None) => Err(CommonError::Internal("no model is named".into()).into()),
+        }
+    }
+
     /// The model to compare with.
-    fn baseline(&self, session: &Session) -> Result<Option<ModelPackage>> {
+    fn baseline(&self, session: &Session) -> Result<Option<Contender>> {
         let (Some(registry), Some(name)) = (&self.registry, &self.name) else {
-            return self.baseline.as_deref().map(ModelPackage::open).transpose();
+            return match (&self.baseline, self.predictions.baseline()?) {
+                (_, Some(columns)) => Ok(Some(columns)),
+                (place, None) => place.as_deref().map(Contender::open).transpose(),
+            };
         };
         let Some((version, model)) = FileRegistry::new(registry, name)?.latest_blessed()? else {
             session.printer.message("no baseline yet: the registry has no version of this model");
             return Ok(None);
         };
         session.printer.message(&format!("against version {version}"));
-        Ok(Some(model))
+        Ok(Some(model.into()))
     }
 }
 
@@ -165,7 +191,7 @@ fn slice(text: &str) -> Result<Columns> {
 pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<Answer> {
     let options = arguments.options()?;
     options.check()?;
-    let candidate = ModelPackage::open(&arguments.model)?;
+    let candidate = arguments.candidate()?;
     let baseline = arguments.baseline(session)?;
     let (source, digest) = Data::open(&arguments.input, &arguments.source, session)?
         .rows(arguments.subset.as_deref(), session)?;

@@ -1,8 +1,9 @@
 //! What leaves the pipeline: the model package, its form as ONNX, the registry that keeps versions of it,
-//! and the formats of orchestrators.
+//! and the formats of orchestrators; and models of others, which are judged beside ours ([`foreign`]).
 
 mod error;
 mod examples;
+pub mod foreign;
 pub mod kubeflow;
 pub mod onnx;
 mod package;

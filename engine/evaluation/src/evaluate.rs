@@ -28,6 +28,14 @@ pub enum Baseline {
     NotComparable(String),
 }
 
+impl Baseline {
+    /// One that met an error.
+    #[must_use]
+    pub fn not_comparable(error: &Error) -> Self {
+        Self::NotComparable(told(error))
+    }
+}
+
 impl std::fmt::Debug for Baseline {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -19,6 +19,22 @@ pub enum OnnxError {
         /// What it says, with all causes.
         problem: String,
     },
+    /// The library that runs foreign graphs cannot be loaded.
+    #[error("cannot load onnxruntime from `{path}`: {problem}")]
+    Library {
+        /// Where it should be.
+        path: String,
+        /// What the loader says.
+        problem: String,
+    },
+    /// The library does not take a foreign graph or its rows.
+    #[error("onnxruntime cannot {action} the ONNX graph: {problem}")]
+    Foreign {
+        /// What was tried: `read`, `run`.
+        action: &'static str,
+        /// What it says.
+        problem: String,
+    },
     /// Rows that do not fit the inputs of the graph.
     #[error("the ONNX graph takes {expected}, but was given {found}")]
     Inputs {
@@ -32,15 +48,18 @@ pub enum OnnxError {
 impl Diagnostic for OnnxError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NameTaken { .. } | Self::Inputs { .. } => ErrorKind::Usage,
-            Self::Runtime { .. } => ErrorKind::Malformed,
+            Self::NameTaken { .. } | Self::Inputs { .. } | Self::Library { .. } => ErrorKind::Usage,
+            Self::Runtime { .. } | Self::Foreign { .. } => ErrorKind::Malformed,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::NameTaken { name } => Some(format!("rename the column `{name}`")),
-            Self::Runtime { .. } | Self::Inputs { .. } => None,
+            Self::Library { .. } => {
+                Some("it must be onnxruntime 1.17 or later, built for this machine".into())
+            }
+            Self::Runtime { .. } | Self::Foreign { .. } | Self::Inputs { .. } => None,
         }
     }
 }

@@ -2,11 +2,12 @@
 
 A table with every kind of column that ONNX has, with nulls, NaN, infinities, extremes and texts that no training row
 had, goes through a pipeline with every operation that is exported. Predictions are compared with those of `sluice predict`,
-row by row; the functions of `math` with NumPy's.
+row by row; the functions of `math` with NumPy's. A graph that is not of a package is evaluated by the library.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 
@@ -142,6 +143,27 @@ def differ(found, expected, bound):
     return np.flatnonzero(~close)
 
 
+def foreign(sluice, work, scored):
+    """A model of someone else, in single precision with all columns in one input, as `sluice evaluate` judges it."""
+    weights = np.array([[0.25], [-0.5]], np.float32)
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["X", "W"], ["product"]), onnx.helper.make_node("Add", ["product", "b"], ["y"])],
+        "linear", [onnx.helper.make_tensor_value_info("X", onnx.TensorProto.FLOAT, [None, 2])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, 1])],
+        [onnx.numpy_helper.from_array(weights, "W"), onnx.numpy_helper.from_array(np.array([2], np.float32), "b")])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, work / "linear.onnx")
+    rows = scored.slice(100)
+    pq.write_table(rows, work / "rows-of-others.parquet")
+    (work / "linear.yaml").write_text("label: y\nonnx: { file: linear.onnx, inputs: { X: [p, q] } }\n")
+    sluice("evaluate", "rows-of-others.parquet", "--model", "linear.yaml", "--out", "judged")
+    judged = json.loads((work / "judged/evaluation.json").read_text())["slices"][0]["candidate"]["rmse"]
+    features = np.stack([rows["p"].to_numpy(), rows["q"].to_numpy()], axis=1).astype(np.float32)
+    errors = features @ weights + np.float32(2) - rows["y"].to_numpy()[:, None]
+    expected = np.sqrt(np.mean(np.square(errors, dtype=np.float64)))
+    assert abs(judged / expected - 1) < 1e-6, (judged, expected)
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--sluice", required=True)
@@ -152,6 +174,8 @@ def main():
     def sluice(*words):
         subprocess.run([arguments.sluice, *map(str, words)], check=True, cwd=work)
 
+    libraries = sorted((pathlib.Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so*"))
+    os.environ["ORT_DYLIB_PATH"] = str(libraries[-1])
     edges = [np.nan, np.inf, -np.inf, 0.0, -0.0, 0.5, 1.5, 2.5, 1e300, -1e300, 5e-324, -1.0, 1e-12, 2.0**52 + 1, -0.3]
     pq.write_table(table(2000, 1, None), work / "rows.parquet")
     scored = table(500, 2, edges)
@@ -210,6 +234,7 @@ def main():
         apart = differ(features[:, columns.index(name)], reference, bound)
         assert apart.size == 0, (name, [(p[row], features[row, columns.index(name)], reference[row]) for row in apart[:5]])
 
+    foreign(sluice, work, scored)
     for size in (1, 7):
         for first in range(0, 500, 97):
             part = {name: values[first : first + size] for name, values in fed.items()}

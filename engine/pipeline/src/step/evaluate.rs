@@ -1,15 +1,15 @@
 //! Evaluate: the candidate on the evaluation rows, against the baseline, through the gate.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use sluice_core::artifact::{Artifact, ArtifactError, Draft};
-use sluice_core::error::{Error, Result};
+use sluice_core::error::{Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
-use sluice_core::seam::{BatchSource, Predictor};
-use sluice_delivery::ModelPackage;
+use sluice_core::seam::BatchSource;
 use sluice_evaluation::gate::Verdict;
 use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
+
+use super::contender::Contender;
 
 /// The artifact's kind.
 pub const EVALUATION_KIND: &str = "evaluation";
@@ -37,25 +37,16 @@ pub struct Evaluated {
 pub fn evaluate(
     source: &dyn BatchSource,
     data_digest: &str,
-    candidate: &ModelPackage,
-    baseline: Option<&ModelPackage>,
+    candidate: &Contender,
+    baseline: Option<&Contender>,
     options: &EvaluateOptions,
     target: &Path,
     execution: &Execution,
 ) -> Result<Evaluated> {
-    // The mean of the label over the training rows: sums about it keep their digits.
-    let options = EvaluateOptions { label_shift: candidate.model().label_mean, ..options.clone() };
-    let candidate_digest = candidate.artifact().digest();
+    let candidate_digest = candidate.digest();
     let mut made_of = vec![("data", data_digest), ("candidate", candidate_digest)];
-    made_of.extend(baseline.map(|model| ("baseline", model.artifact().digest())));
-    let shared: Arc<dyn Predictor> = Arc::new(candidate.clone());
-    let compared = match baseline {
-        Some(model) => Baseline::Model(Arc::new(model.clone())),
-        None => Baseline::None,
-    };
-    execution.progress.begin("evaluate", source.plan().extent());
-    let evaluated = sluice_evaluation::evaluate(source, &shared, &compared, &options, execution);
-    execution.progress.end();
+    made_of.extend(baseline.map(|model| ("baseline", model.digest())));
+    let evaluated = compare(source, candidate, baseline, options, execution);
     let mut draft = Draft::new(target)?;
     let made_from = made_of.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect();
     match evaluated {
@@ -66,12 +57,38 @@ pub fn evaluate(
             Ok(Evaluated { evaluation, artifact })
         }
         Err(error) => {
-            if !matches!(error.kind(), sluice_core::ErrorKind::Interrupted(_)) {
+            if !matches!(error.kind(), ErrorKind::Interrupted(_)) {
                 publish_error(draft, candidate_digest, options.alpha, &error, made_from)?;
             }
             Err(error)
         }
     }
+}
+
+/// Makes the models ready and evaluates them.
+fn compare(
+    source: &dyn BatchSource,
+    candidate: &Contender,
+    baseline: Option<&Contender>,
+    options: &EvaluateOptions,
+    execution: &Execution,
+) -> Result<Evaluation> {
+    let ready = candidate.ready(source, execution)?;
+    let label_shift = candidate.label_shift(source, ready.as_ref())?;
+    let options = EvaluateOptions { label_shift, ..options.clone() };
+    let compared = match baseline.map(|model| model.ready(source, execution)) {
+        None => Baseline::None,
+        Some(Ok(model)) => Baseline::Model(model),
+        // As one that fails on a row: the candidate has its figures all the same, and does not pass.
+        Some(Err(error)) if matches!(error.kind(), ErrorKind::Usage | ErrorKind::Malformed) => {
+            Baseline::not_comparable(&error)
+        }
+        Some(Err(error)) => return Err(error),
+    };
+    execution.progress.begin("evaluate", source.plan().extent());
+    let evaluated = sluice_evaluation::evaluate(source, &ready, &compared, &options, execution);
+    execution.progress.end();
+    evaluated
 }
 
 fn publish_error(

@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod calibrate;
+pub mod contender;
 pub mod evaluate;
 pub mod explain;
 pub mod ingest;

@@ -92,6 +92,16 @@ impl<'de> Deserialize<'de> for Class {
     }
 }
 
+impl Class {
+    /// The places of the labels of a column among `classes`.
+    ///
+    /// # Errors
+    /// A label that is null, none of them, or of a kind that classes cannot be, with its row.
+    pub fn places(label: &str, array: &ArrayRef, classes: &[Self]) -> Result<Float64Array> {
+        Ok(places(label, array, classes, |_| true)?.into())
+    }
+}
+
 impl fmt::Display for Class {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

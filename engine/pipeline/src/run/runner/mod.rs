@@ -29,6 +29,7 @@ use super::{RunOptions, RunReport, StepReport, StepState};
 use crate::key::KeyParts;
 use crate::spec::{BaselineSpec, PipelineFile};
 use crate::step;
+use crate::step::contender::Contender;
 use crate::step::evaluate::Evaluated;
 use crate::step::kept_states::Reading;
 use crate::step::train::TrainInputs;
@@ -382,7 +383,7 @@ impl<'a> Runner<'a> {
             .with("model", model.artifact().digest())
             .with_options("options", options)?;
         if let Some(baseline) = &baseline {
-            parts = parts.with("baseline", baseline.artifact().digest());
+            parts = parts.with("baseline", baseline.digest());
         }
         let evaluated = self.step(Work {
             name: StepName::Evaluate,
@@ -393,7 +394,7 @@ impl<'a> Runner<'a> {
                 step::evaluate::evaluate(
                     &source,
                     digest,
-                    model,
+                    &Contender::from(model.clone()),
                     baseline.as_ref(),
                     options,
                     target,
@@ -410,14 +411,15 @@ impl<'a> Runner<'a> {
         Ok(evaluated)
     }
 
-    fn baseline(&self) -> Result<(Option<ModelPackage>, String)> {
+    fn baseline(&self) -> Result<(Option<Contender>, String)> {
         Ok(match &self.file.spec.evaluate.baseline {
             BaselineSpec::None => (None, "without a baseline".to_owned()),
             BaselineSpec::Path(path) => {
-                (Some(ModelPackage::open(&self.file.resolve(path))?), format!("against `{path}`"))
+                let place = self.file.resolve(path).display().to_string();
+                (Some(Contender::open(&place)?), format!("against `{path}`"))
             }
             BaselineSpec::LatestBlessed => match self.registry()?.latest_blessed()? {
-                Some((version, model)) => (Some(model), format!("against version {version}")),
+                Some((version, model)) => (Some(model.into()), format!("against version {version}")),
                 None => (None, "no baseline yet".to_owned()),
             },
         })
