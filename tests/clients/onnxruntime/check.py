@@ -206,7 +206,7 @@ def main():
     assert features.shape == (500, len(columns)) == (500, len(record["bounds"]))
 
     # A sum is as near as what is added is large.
-    weights = json.loads((package / "model.json").read_text())
+    weights = json.loads((package / "model.json").read_text())["outputs"][0]
     coefficients = np.array([entry["value"] for entry in weights["coefficients"]])
     with np.errstate(all="ignore"):
         size = np.abs(features * coefficients).sum(axis=1) + abs(weights["intercept"])
