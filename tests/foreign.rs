@@ -135,6 +135,15 @@ fn a_model_that_fails_is_an_error_and_a_baseline_that_fails_is_not_comparable() 
     let absent = ["evaluate", "scored.csv", "--label", "tips", "--prediction", "scores", "--out", "g"];
     let outcome = place.sluice(&absent).exits(2);
     assert!(outcome.stderr.contains("column `scores`"), "{outcome:#?}");
+    // A prediction that is missing is an error with its row, or left out and counted.
+    place.write("gaps.csv", "tips,score\n1,1\n2,\n3,2.5\n,4\n");
+    let gaps = ["evaluate", "gaps.csv", "--label", "tips", "--prediction", "score", "--metric", "mse"];
+    let refused = place.sluice(&[&gaps[..], &["--out", "j"]].concat()).exits(4);
+    assert!(refused.stderr.contains("`gaps.csv`, row 4"), "{refused:#?}");
+    let excluded = place.sluice(&[&gaps[..], &["--missing", "exclude", "--out", "k", "--json"]].concat());
+    let excluded = excluded.exits(0).json();
+    assert_eq!((&excluded["excluded"]["label"], &excluded["excluded"]["candidate"]), (&1.into(), &1.into()));
+    assert_eq!((metric(&excluded, "candidate", "mse"), &excluded["slices"][0]["rows"]), (0.125, &2.into()));
     // Text is no prediction, a number no probability.
     let text = ["evaluate", "scored.csv", "--label", "tips", "--prediction", "class", "--out", "h"];
     assert!(place.sluice(&text).exits(2).stderr.contains("column `class`"));

@@ -14,7 +14,7 @@ use sluice_core::role::Roles;
 use sluice_core::seam::{BatchSource, BatchTransform, Predictor};
 use sluice_delivery::onnx::OnnxMode;
 use sluice_delivery::{ModelPackage, PackageParts};
-use sluice_evaluation::measure::{MeasureOptions, Measures};
+use sluice_evaluation::measure::{MeasureOptions, Measures, Missing};
 use sluice_evaluation::metric::{Definition, Metric, TaskKind};
 use sluice_pipeline::spec::from_yaml;
 use sluice_quality::statistics::{Statistics, StatisticsOptions};
@@ -121,7 +121,7 @@ fn metrics_alone_and_against_a_baseline_by_slices() {
         let groupings = vec![Grouping::overall(), Grouping::by([slice])];
         let names = Definition::defaults(TaskKind::Regression).iter();
         let metrics: Vec<Arc<Metric>> = names.map(|name| Metric::find(name).unwrap()).collect();
-        let options = MeasureOptions { metrics: &metrics, groupings, weight: None, label_shift: 1.5 };
+        let options = MeasureOptions { metrics: &metrics, groupings, weight: None, missing: Missing::Refuse, label_shift: 1.5 };
         check(&source, &Measures::new(&candidate, None, &options));
         check(&source, &Measures::new(&candidate, Some(&baseline), &options));
     }

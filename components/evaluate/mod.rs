@@ -9,6 +9,7 @@ use sluice_delivery::FileRegistry;
 use sluice_delivery::kubeflow::ArtifactType;
 use sluice_evaluation::EvaluateOptions;
 use sluice_evaluation::gate::{Columns, RequirementOptions};
+use sluice_evaluation::measure::Missing;
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
 use sluice_pipeline::step::contender::Contender;
@@ -114,6 +115,10 @@ pub(crate) struct EvaluateArguments {
     /// The level of every test.
     #[arg(long)]
     alpha: Option<f64>,
+    /// What is done with rows in which the label, the weight or a prediction is missing: `refuse` (an error that names
+    /// the row; unless given) or `exclude` (left out for all models, and counted).
+    #[arg(long, value_name = "POLICY", value_parser = missing, conflicts_with = "pipeline")]
+    missing: Option<Missing>,
     /// Let a baseline that cannot be compared not block, for this recorded reason.
     #[arg(long, value_name = "REASON")]
     force: Option<String>,
@@ -140,6 +145,7 @@ impl EvaluateArguments {
             slices: self.slice.iter().map(|text| slice(text)).collect::<Result<_>>()?,
             force: self.force.clone(),
             weight: self.weight.clone(),
+            missing: self.missing.unwrap_or_default(),
             ..EvaluateOptions::default()
         };
         for text in &self.require {
@@ -177,6 +183,14 @@ impl EvaluateArguments {
         };
         session.printer.message(&format!("against version {version}"));
         Ok(Some(model.into()))
+    }
+}
+
+fn missing(text: &str) -> Result<Missing, String> {
+    match text {
+        "refuse" => Ok(Missing::Refuse),
+        "exclude" => Ok(Missing::Exclude),
+        _ => Err("the policies are `refuse` and `exclude`".into()),
     }
 }
 

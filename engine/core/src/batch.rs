@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::compute::filter;
 use arrow::datatypes::UInt64Type;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 
@@ -300,6 +302,38 @@ impl Batch {
             groups: Vec::new(),
             features: Vec::new(),
         }
+    }
+
+    /// The rows that `keep` marks, with all that was derived of them. They count on from the first row of the batch.
+    ///
+    /// # Errors
+    /// [`CommonError::Internal`] when `keep` is not of these rows.
+    pub fn filtered(&self, keep: &BooleanArray) -> Result<Self> {
+        let failed = |error: ArrowError| CommonError::Internal(format!("rows cannot be filtered: {error}"));
+        let kept = |hashes: &Vec<u64>| keep.values().set_indices().map(|row| hashes[row]).collect();
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for (name, array) in &self.columns {
+            columns.push((name.clone(), filter(array, keep).map_err(failed)?));
+        }
+        let mut features = Vec::with_capacity(self.features.len());
+        for (name, batch) in &self.features {
+            features.push((name.clone(), batch.filtered(keep).map_err(failed)?));
+        }
+        Ok(Self {
+            split: self.split,
+            first_row: self.first_row,
+            rows: keep.true_count(),
+            columns,
+            by_name: self.by_name.clone(),
+            apart: Arc::clone(&self.apart),
+            row_hashes: self.row_hashes.as_ref().map(kept),
+            groups: self
+                .groups
+                .iter()
+                .map(|(grouping, numbers)| (grouping.clone(), numbers.filtered(keep)))
+                .collect(),
+            features,
+        })
     }
 
     /// Rows.

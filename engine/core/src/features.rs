@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, Float64Array, UInt32Array};
+use arrow::array::{Array, AsArray, BooleanArray, Float64Array, UInt32Array};
+use arrow::compute::filter;
+use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 
 /// What a feature column holds.
@@ -156,7 +158,37 @@ pub struct NotANumber {
     pub is_null: bool,
 }
 
+impl FeatureColumn {
+    /// The rows that `keep` marks.
+    fn filtered(&self, keep: &BooleanArray) -> Result<Self, ArrowError> {
+        Ok(match self {
+            Self::Numbers(values) => Self::Numbers(filter(values, keep)?.as_primitive().clone()),
+            Self::Codes(values) => Self::Codes(filter(values, keep)?.as_primitive().clone()),
+            Self::Sparse(rows) => {
+                let mut kept = SparseRows { offsets: vec![0], ..SparseRows::default() };
+                for row in keep.values().set_indices() {
+                    let entries = rows.offsets[row] as usize..rows.offsets[row + 1] as usize;
+                    kept.indices.extend_from_slice(&rows.indices[entries.clone()]);
+                    kept.values.extend_from_slice(&rows.values[entries.clone()]);
+                    let last = kept.offsets[kept.offsets.len() - 1];
+                    kept.offsets.push(last + (rows.offsets[row + 1] - rows.offsets[row]));
+                }
+                Self::Sparse(Arc::new(kept))
+            }
+        })
+    }
+}
+
 impl FeatureBatch {
+    /// The rows that `keep` marks.
+    ///
+    /// # Errors
+    /// When `keep` is not of these rows.
+    pub fn filtered(&self, keep: &BooleanArray) -> Result<Self, ArrowError> {
+        let columns = self.columns.iter().map(|column| column.filtered(keep)).collect::<Result<_, _>>()?;
+        Ok(Self { rows: keep.true_count(), columns })
+    }
+
     /// Fills a row-major design matrix of `stride` columns, features first, from row `first` on. Cells beyond
     /// the features are left alone.
     ///

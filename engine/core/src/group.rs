@@ -4,7 +4,7 @@
 
 use std::hash::BuildHasher;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, BooleanArray};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,13 @@ impl GroupNumbers {
     #[must_use]
     pub fn of(&self, row: usize) -> usize {
         self.numbers.as_ref().map_or(0, |numbers| numbers[row] as usize)
+    }
+
+    /// Those of the rows that `keep` marks.
+    #[must_use]
+    pub(crate) fn filtered(&self, keep: &BooleanArray) -> Self {
+        let kept = |numbers: &Vec<u32>| keep.values().set_indices().map(|row| numbers[row]).collect();
+        Self { count: self.count, numbers: self.numbers.as_ref().map(kept) }
     }
 
     /// Whether all rows are in one group by definition.

@@ -3,6 +3,8 @@
 
 use sluice_core::error::{Diagnostic, Error, ErrorKind};
 
+use crate::measure::Excluded;
+
 /// Why a model could not be evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
@@ -43,6 +45,12 @@ pub enum EvaluationError {
         /// The source.
         source_name: String,
     },
+    /// Something is missing in every row.
+    #[error("no row is left to evaluate on: {excluded}")]
+    AllExcluded {
+        /// What is missing.
+        excluded: Excluded,
+    },
     /// A slice column in which every value is null.
     #[error("slice column `{column}` is null in all rows")]
     SliceColumnEmpty {
@@ -72,6 +80,7 @@ impl Diagnostic for EvaluationError {
             | Self::NotOneNumber { .. }
             | Self::NotAProbability { .. }
             | Self::RowsMissing { .. }
+            | Self::AllExcluded { .. }
             | Self::SliceColumnEmpty { .. } => ErrorKind::Malformed,
             Self::BaselineFailed { source } => source.kind(),
             Self::TooManySlices { .. } | Self::OtherEvaluation { .. } => ErrorKind::Usage,
@@ -81,10 +90,10 @@ impl Diagnostic for EvaluationError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotFinite { what, .. } if what.starts_with("label") => {
-                Some("leave rows without a usable label out of the evaluation data".into())
+                Some("leave rows without a usable label out of the data, or let `missing: exclude` do so and count them".into())
             }
             Self::NotFinite { .. } => {
-                Some("impute or clip the features that this row brings to the model".into())
+                Some("impute or clip the features that this row brings to the model, or let `missing: exclude` leave such rows out".into())
             }
             Self::NotOneNumber { outputs: 1, .. } => {
                 Some("evaluate a model that predicts one number per row".into())
@@ -96,6 +105,9 @@ impl Diagnostic for EvaluationError {
                 Some("give the probability of the positive class, between 0 and 1".into())
             }
             Self::BaselineFailed { source } => source.hint(),
+            Self::AllExcluded { .. } => {
+                Some("check the label and the features of the rows: `missing: refuse` names the first".into())
+            }
             Self::RowsMissing { .. } => Some("check how the data are divided into subsets".into()),
             Self::SliceColumnEmpty { column } => {
                 Some(format!("remove `{column}` from the slices, or check where its values were lost"))

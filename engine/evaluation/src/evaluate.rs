@@ -79,6 +79,7 @@ pub fn evaluate(
             metrics: &checked.metrics,
             groupings: checked.groupings.clone(),
             weight: checked.weight.clone(),
+            missing: checked.missing,
             label_shift: checked.label_shift,
         };
         fold(source, &Measures::new(candidate, model, &options), execution)
@@ -163,9 +164,17 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
     let State { groups, rows, accumulator } = state;
     let mut slices = Vec::new();
     let measured: Measured = sluice_core::Accumulator::finish(accumulator);
+    let excluded = *measured.excluded();
+    let rows = rows - excluded.rows();
+    if rows == 0 {
+        return Err(EvaluationError::AllExcluded { excluded }.into());
+    }
     for (place, grouping) in measured.groupings().iter().enumerate() {
         for (number, key) in ordered_keys(&groups, grouping)? {
-            let Some(slice) = measured.slice(place, number) else { continue };
+            // A slice of which all rows are left out is none.
+            let Some(slice) = measured.slice(place, number).filter(|slice| slice.rows() > 0) else {
+                continue;
+            };
             let of = |metric: &Arc<Metric>| figures(metric, &slice, measured.is_paired(), checked.alpha);
             let figures = checked.metrics.iter().map(of).collect();
             let key = SliceKey::new(grouping, &key);
@@ -175,7 +184,10 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
         }
     }
     let (keys, figures): (Vec<_>, Vec<_>) = slices.into_iter().unzip();
-    let verdict = judge(&figures, rows, models, checked);
+    let mut verdict = judge(&figures, rows, models, checked);
+    if excluded.rows() > 0 {
+        verdict.reasons.insert(0, Reason::about(RuleName::Evaluation, rows, true, excluded.to_string()));
+    }
     let slices = keys
         .into_iter()
         .zip(&figures)
@@ -189,6 +201,7 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
     Ok(Evaluation {
         label: models.candidate.label().into(),
         label_shift: checked.label_shift,
+        excluded: (excluded.rows() > 0).then_some(excluded),
         metrics,
         slices,
         verdict,

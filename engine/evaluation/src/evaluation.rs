@@ -9,6 +9,7 @@ use sluice_core::group::{Grouping, KeyPart};
 use crate::comparison::{Change, Interval};
 use crate::curves::Curves;
 use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
+use crate::measure::Excluded;
 use crate::metric::Direction;
 
 /// A metric that was computed.
@@ -137,6 +138,9 @@ pub struct Evaluation {
     pub label: String,
     /// What was taken off the label before squaring; it changes rounding only.
     pub label_shift: f64,
+    /// The rows that were left out because something is missing in them; none: there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excluded: Option<Excluded>,
     /// The metrics, in the order of the options.
     pub metrics: Vec<MetricName>,
     /// Overall first, then slice by slice: by definition, then by the text of the key.

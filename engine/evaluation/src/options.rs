@@ -7,6 +7,7 @@
 //! | `require` | none | [`RequirementOptions`] | what the candidate must meet |
 //! | `alpha` | 0.05 | above 0, below 0.5 | level of every test and interval |
 //! | `weight` | the model's | a column | the weight of the rows |
+//! | `missing` | `refuse` | `refuse`, `exclude` | rows without a label, weight or prediction: an error, or left out and counted |
 //! | `force` | none | a reason | lets a baseline that cannot be compared not block |
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use sluice_core::group::Grouping;
 use sluice_core::options::{OptionsError, Range};
 
 use crate::gate::{Columns, Requirement, RequirementOptions, finite};
+use crate::measure::Missing;
 use crate::metric::{Definition, Metric, TaskKind};
 
 /// Options of an evaluation, unchecked.
@@ -51,6 +53,8 @@ pub struct EvaluateOptions {
     /// The column with the weight of the rows; none: every row counts once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
+    /// What is done with rows in which the label, the weight or a prediction is missing.
+    pub missing: Missing,
     /// A number near the label mean, such as its mean over the train subset. It changes rounding only.
     #[serde(skip)]
     pub label_shift: f64,
@@ -65,6 +69,7 @@ impl Default for EvaluateOptions {
             alpha: 0.05,
             force: None,
             weight: None,
+            missing: Missing::default(),
             label_shift: 0.0,
         }
     }
@@ -79,6 +84,7 @@ pub struct CheckedOptions {
     pub(crate) alpha: f64,
     pub(crate) force: Option<String>,
     pub(crate) weight: Option<String>,
+    pub(crate) missing: Missing,
     pub(crate) label_shift: f64,
     /// Whether metrics were named; else those of the task are added.
     is_named: bool,
@@ -132,6 +138,7 @@ impl EvaluateOptions {
             alpha,
             force: self.force.clone(),
             weight: self.weight.clone(),
+            missing: self.missing,
             label_shift,
             is_named: !self.metrics.is_empty(),
         })

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow::datatypes::Float64Type;
 use serde_json::Value;
 use sluice_core::error::ErrorKind;
 use sluice_core::execution::Execution;
@@ -12,6 +13,7 @@ use sluice_testkit::memory::MemorySource;
 
 use crate::fixture::{Linear, diabetes, fit, golden, numbers, ridge, table, texts};
 use crate::gate::{Columns, Comparison, Outcome, RequirementOptions, RuleName};
+use crate::measure::Missing;
 use crate::{Baseline, EvaluateOptions, Evaluation, SliceMetrics, evaluate};
 
 fn by(column: &str) -> EvaluateOptions {
@@ -213,4 +215,72 @@ fn a_baseline_that_cannot_be_compared_fails_unless_forced() {
         assert_eq!(verdict.outcome, Outcome::Pass);
         assert_eq!(verdict.forced, options.force);
     }
+}
+
+/// Rows of which some lack a label, a prediction or a weight, in slices of which one has nothing else.
+fn gaps() -> RecordBatch {
+    let rows = 300_u32;
+    let gap = |every: u32, salt: u32| move |row: u32| !(row + salt).is_multiple_of(every);
+    let column = |has: &dyn Fn(u32) -> bool, value: &dyn Fn(u32) -> f64| -> ArrayRef {
+        Arc::new((0..rows).map(|row| has(row).then(|| value(row))).collect::<Float64Array>())
+    };
+    let slice = |row: u32| match row {
+        _ if row.is_multiple_of(7) && row < 100 => "gaps only",
+        _ if row.is_multiple_of(2) => "even",
+        _ => "odd",
+    };
+    RecordBatch::try_from_iter([
+        ("y", column(&gap(7, 0), &|row| f64::from(row % 13))),
+        ("p", column(&gap(11, 3), &|row| if row % 29 == 1 { f64::NAN } else { f64::from(row % 17) })),
+        ("q", column(&gap(13, 5), &|row| f64::from(row % 19))),
+        ("w", column(&gap(17, 2), &|row| f64::from(row % 3) + 1.0)),
+        ("s", Arc::new((0..rows).map(|row| Some(slice(row))).collect::<StringArray>()) as ArrayRef),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn rows_that_are_left_out_are_as_if_they_were_not_there_and_counted() {
+    let all = gaps();
+    let value = |name: &str, row: usize| {
+        let column = all.column_by_name(name).unwrap().as_primitive::<Float64Type>();
+        (column.is_valid(row) && column.value(row).is_finite()).then(|| column.value(row))
+    };
+    let lacks: Vec<Option<&str>> = (0..all.num_rows())
+        .map(|row| ["y", "w", "p", "q"].into_iter().find(|name| value(name, row).is_none()))
+        .collect();
+    let keep: BooleanArray = lacks.iter().map(|lacks| Some(lacks.is_none())).collect();
+    let rest = arrow::compute::filter_record_batch(&all, &keep).unwrap();
+    let models = (Linear::column("p", "p"), Baseline::Model(Linear::column("q", "q")));
+    let options = EvaluateOptions { missing: Missing::Exclude, weight: Some("w".into()), ..by("s") };
+    let mut found = run(&all, &models.0, &models.1, &options).unwrap();
+    let expected = run(&rest, &models.0, &models.1, &options).unwrap();
+    let count = |name: &str| lacks.iter().filter(|lacks| **lacks == Some(name)).count() as u64;
+    let excluded = found.excluded.take().unwrap();
+    assert_eq!(
+        (excluded.label, excluded.weight, excluded.candidate, excluded.baseline),
+        (count("y"), count("w"), count("p"), count("q"))
+    );
+    let told = found.verdict.reasons.remove(0);
+    assert!(told.text.starts_with(&format!("{} rows are left out", excluded.rows())), "{}", told.text);
+    assert!(found.slices.iter().all(|slice| slice.slice.to_string() != "s=gaps only"));
+    assert_eq!(found.slices.len(), expected.slices.len());
+    for (found, expected) in found.slices.iter().zip(&expected.slices) {
+        assert_eq!((found.rows, found.weight), (expected.rows, expected.weight));
+        for (name, value) in &found.candidate {
+            assert_relative(value.unwrap(), expected.candidate[name].unwrap(), 1e-13);
+        }
+    }
+    // Refused unless asked for, and an error among the rows that are left names its row.
+    let refused =
+        run(&all, &models.0, &models.1, &EvaluateOptions { missing: Missing::Refuse, ..options.clone() });
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Malformed);
+    let nothing = EvaluateOptions { weight: Some("none".into()), ..options };
+    let none: ArrayRef = Arc::new(Float64Array::new_null(all.num_rows()));
+    let mut columns: Vec<(String, ArrayRef)> =
+        all.schema().fields().iter().map(|field| field.name().clone()).zip(all.columns().to_vec()).collect();
+    columns.push(("none".into(), none));
+    let weightless = RecordBatch::try_from_iter(columns).unwrap();
+    let error = run(&weightless, &models.0, &models.1, &nothing).unwrap_err();
+    assert!(error.to_string().starts_with("no row is left to evaluate on"), "{error}");
 }

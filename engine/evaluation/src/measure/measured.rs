@@ -10,13 +10,14 @@ use crate::metric::{ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate
 
 use super::cells::Cells;
 use super::moments::Moments;
-use super::{GroupedSums, MeasurePlan};
+use super::{Excluded, GroupedSums, MeasurePlan};
 
 /// The sums of all slices.
 #[derive(Clone, Debug)]
 pub struct Measured {
     pub(super) plan: Arc<MeasurePlan>,
     pub(super) sums: Vec<GroupedSums>,
+    pub(super) excluded: Excluded,
 }
 
 impl Measured {
@@ -30,6 +31,12 @@ impl Measured {
     #[must_use]
     pub fn is_paired(&self) -> bool {
         self.plan.baseline_digest.is_some()
+    }
+
+    /// Rows that were left out.
+    #[must_use]
+    pub fn excluded(&self) -> &Excluded {
+        &self.excluded
     }
 
     /// One slice: the place of its grouping, and its number there; none where there are no rows of it.

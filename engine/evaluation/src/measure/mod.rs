@@ -7,10 +7,11 @@
 //! - [`Measured`]: value, interval and change of a metric in a slice, from what was gathered.
 //!
 //! Rows are read once; what goes into sums is computed once per batch. A label or prediction that is null, NaN or
-//! infinite is an error that names the row: leaving it out would compare models on rows of their own choice.
+//! infinite is an error that names the row, unless such rows may be left out, for all models alike ([`Missing`]).
 
 mod blamed;
 mod cells;
+mod excluded;
 mod measured;
 mod moments;
 mod ordering;
@@ -37,6 +38,7 @@ use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
 use moments::{MomentPlan, MomentSums};
 
+pub use excluded::{Excluded, Missing};
 pub use measured::{Measured, MeasuredSlice};
 pub(crate) use ordering::Ordering;
 pub(crate) use scored::{Pair, place};
@@ -55,6 +57,7 @@ pub(crate) struct MeasurePlan {
     label_shift: f64,
     weight: Option<String>,
     task: Task,
+    missing: Missing,
     candidate_digest: String,
     baseline_digest: Option<String>,
     groupings: Vec<Grouping>,
@@ -87,6 +90,7 @@ pub struct Measures {
     models: Option<Models>,
     plan: Arc<MeasurePlan>,
     sums: Vec<GroupedSums>,
+    excluded: Excluded,
 }
 
 /// What is measured, and on which rows.
@@ -98,6 +102,8 @@ pub struct MeasureOptions<'a> {
     pub groupings: Vec<Grouping>,
     /// The weight column, if rows have weights.
     pub weight: Option<String>,
+    /// What is done with rows in which something is missing.
+    pub missing: Missing,
     /// A number near the label mean, taken off before squaring.
     pub label_shift: f64,
 }
@@ -122,6 +128,7 @@ impl Measures {
             label_shift: options.label_shift,
             weight: options.weight.clone(),
             task: candidate.task(),
+            missing: options.missing,
             candidate_digest: candidate.digest().into(),
             baseline_digest: baseline.map(|model| model.digest().into()),
             groupings: options.groupings.clone(),
@@ -140,7 +147,19 @@ impl Measures {
                 .map(|model| -> Arc<dyn BatchTransform> { Arc::new(Blamed(Arc::clone(model))) }),
         };
         let sums = plan.no_sums();
-        Self { models: Some(models), plan: Arc::new(plan), sums }
+        Self { models: Some(models), plan: Arc::new(plan), sums, excluded: Excluded::default() }
+    }
+
+    /// The rows that take part.
+    fn add_kept(&mut self, batch: &Batch) -> Result<()> {
+        if self.plan.missing == Missing::Exclude
+            && let Some((keep, rows)) = excluded::kept(&self.plan, batch)?
+        {
+            self.excluded.add(&rows);
+            let kept = batch.filtered(&keep)?;
+            return self.add(&kept).map_err(|error| excluded::among_all(error, &keep));
+        }
+        self.add(batch)
     }
 
     fn add(&mut self, batch: &Batch) -> Result<()> {
@@ -308,12 +327,12 @@ impl Accumulator for Measures {
     }
 
     fn empty(&self) -> Self {
-        Self { sums: self.plan.no_sums(), ..self.clone() }
+        Self { sums: self.plan.no_sums(), excluded: Excluded::default(), ..self.clone() }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         match input {
-            Input::Rows(batch) => self.add(batch),
+            Input::Rows(batch) => self.add_kept(batch),
             Input::Counted(_) | Input::Apart(_) => Ok(()),
         }
     }
@@ -323,6 +342,7 @@ impl Accumulator for Measures {
             return Err(EvaluationError::OtherEvaluation { difference }.into());
         }
         let plan = Arc::clone(&self.plan);
+        self.excluded.add(&later.excluded);
         for ((grouping, mine), theirs) in plan.groupings.iter().zip(&mut self.sums).zip(&later.sums) {
             let (count, numbers) = groups.of(grouping)?;
             check_slices(grouping, count)?;
@@ -335,7 +355,7 @@ impl Accumulator for Measures {
     }
 
     fn finish(self) -> Self::Output {
-        Measured { plan: self.plan, sums: self.sums }
+        Measured { plan: self.plan, sums: self.sums, excluded: self.excluded }
     }
 
     fn size_bytes(&self) -> usize {

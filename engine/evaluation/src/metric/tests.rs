@@ -15,7 +15,7 @@ use sluice_testkit::memory::MemorySource;
 use super::{Definition, Metric, Side, TaskKind, Undefined};
 use crate::comparison::Estimate;
 use crate::fixture::{Linear, numbers, table, texts};
-use crate::measure::{MeasureOptions, Measures};
+use crate::measure::{MeasureOptions, Measures, Missing};
 
 fn measures(
     metrics: &[&Arc<Metric>],
@@ -25,7 +25,8 @@ fn measures(
     label_shift: f64,
 ) -> Measures {
     let metrics: Vec<Arc<Metric>> = metrics.iter().map(|metric| Arc::clone(metric)).collect();
-    let options = MeasureOptions { metrics: &metrics, groupings, weight: None, label_shift };
+    let options =
+        MeasureOptions { metrics: &metrics, groupings, weight: None, missing: Missing::Refuse, label_shift };
     Measures::new(candidate, baseline, &options)
 }
 

@@ -186,22 +186,23 @@ struct EvaluateSections {
     require: Vec<sluice_evaluation::gate::RequirementOptions>,
     alpha: f64,
     force: Option<String>,
+    missing: sluice_evaluation::measure::Missing,
 }
 
 impl Default for EvaluateSections {
     fn default() -> Self {
-        let EvaluateOptions { metrics, slices, require, alpha, force, weight: _, label_shift: _ } =
+        let EvaluateOptions { metrics, slices, require, alpha, force, missing, weight: _, label_shift: _ } =
             EvaluateOptions::default();
-        Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force }
+        Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force, missing }
     }
 }
 
 impl From<EvaluateSections> for EvaluateSpec {
     fn from(sections: EvaluateSections) -> Self {
-        let EvaluateSections { baseline, metrics, slices, require, alpha, force } = sections;
+        let EvaluateSections { baseline, metrics, slices, require, alpha, force, missing } = sections;
         // The weight is a role of the data, the shift is the model's.
         let options =
-            EvaluateOptions { metrics, slices, require, alpha, force, ..EvaluateOptions::default() };
+            EvaluateOptions { metrics, slices, require, alpha, force, missing, ..EvaluateOptions::default() };
         Self { baseline, options }
     }
 }

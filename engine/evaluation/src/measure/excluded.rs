@@ -1,0 +1,117 @@
+//! Rows that take no part because a label, a weight or a prediction is missing: refused unless they may be left out,
+//! and then counted by what they lack.
+
+use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array};
+use serde::{Deserialize, Serialize};
+use sluice_core::batch::Batch;
+use sluice_core::column::Column;
+use sluice_core::error::{Error, Result};
+
+use super::{BASELINE, CANDIDATE, MeasurePlan, scored};
+
+/// What is done with a row in which the label, the weight or a prediction is null, NaN or infinite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// It is an error that names the row.
+    #[default]
+    Refuse,
+    /// It takes no part, for no model: all are compared on the same rows. How many there are stands beside the figures.
+    Exclude,
+}
+
+/// How many rows were left out, each by the first of these that it lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excluded {
+    /// The label.
+    pub label: u64,
+    /// The weight.
+    pub weight: u64,
+    /// The candidate's prediction.
+    pub candidate: u64,
+    /// The baseline's prediction.
+    pub baseline: u64,
+}
+
+impl Excluded {
+    /// All of them.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.label + self.weight + self.candidate + self.baseline
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.label += other.label;
+        self.weight += other.weight;
+        self.candidate += other.candidate;
+        self.baseline += other.baseline;
+    }
+}
+
+impl std::fmt::Display for Excluded {
+    /// `5 rows are left out: 3 without a label, 2 without a prediction of the candidate`.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rows = self.rows();
+        write!(formatter, "{rows} {} left out: ", if rows == 1 { "row is" } else { "rows are" })?;
+        let parts = [
+            (self.label, "a label"),
+            (self.weight, "a weight"),
+            (self.candidate, "a prediction of the candidate"),
+            (self.baseline, "a prediction of the baseline"),
+        ];
+        for (index, (rows, what)) in parts.iter().filter(|(rows, _)| *rows > 0).enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(formatter, "{comma}{rows} without {what}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows that take part, where some do not.
+pub(super) fn kept(plan: &MeasurePlan, batch: &Batch) -> Result<Option<(BooleanArray, Excluded)>> {
+    let mut keep = vec![true; batch.rows()];
+    let mut mark = |is_missing: &dyn Fn(usize) -> bool| {
+        let mut marked = 0;
+        for (row, keep) in keep.iter_mut().enumerate() {
+            if *keep && is_missing(row) {
+                *keep = false;
+                marked += 1;
+            }
+        }
+        marked
+    };
+    let mut excluded = Excluded { label: mark(&missing(batch.require(&plan.label)?)), ..Excluded::default() };
+    if let Some(weight) = &plan.weight {
+        excluded.weight = mark(&missing(batch.require(weight)?));
+    }
+    let outputs = plan.task.outputs();
+    let mut side = |model| -> Result<u64> {
+        let columns = scored::predictions(batch, model, outputs)?;
+        Ok(mark(&|row| columns.iter().any(|column| is_missing(column, row))))
+    };
+    excluded.candidate = side(CANDIDATE)?;
+    if plan.baseline_digest.is_some() {
+        excluded.baseline = side(BASELINE)?;
+    }
+    Ok((excluded.rows() > 0).then(|| (BooleanArray::from(keep), excluded)))
+}
+
+/// An error in the rows that were kept, with its row among all.
+pub(super) fn among_all(mut error: Error, keep: &BooleanArray) -> Error {
+    let kept = error.take_row().and_then(|row| usize::try_from(row).ok());
+    match kept.and_then(|kept| keep.values().set_indices().nth(kept)) {
+        Some(row) => error.at_row(row),
+        None => error,
+    }
+}
+
+fn missing(array: &ArrayRef) -> impl Fn(usize) -> bool {
+    move |row| match Column::view(array) {
+        Column::Float(values) => is_missing(values, row),
+        _ => array.is_null(row),
+    }
+}
+
+fn is_missing(values: &Float64Array, row: usize) -> bool {
+    values.is_null(row) || !values.value(row).is_finite()
+}
