@@ -335,11 +335,13 @@ def cases(options):
 
 
 def compare(contenders, rounds, options):
-    """Every contender once per round, in turn."""
+    """Every contender once per round, in turn; shows on the way what each cost."""
     results = {contender.name: [] for contender in contenders}
     for _ in range(rounds):
         for contender in contenders:
-            results[contender.name].append(contender.once(options))
+            found = contender.once(options)
+            print(f"  {contender.name}: {found['cpu']:.2f} s of CPU", file=sys.stderr)
+            results[contender.name].append(found)
     summary = []
     for name, runs in results.items():
         row = {"name": name, "rounds": rounds, "wall_max": max(run["wall"] for run in runs)}
