@@ -340,7 +340,8 @@ def compare(contenders, rounds, options):
     for _ in range(rounds):
         for contender in contenders:
             found = contender.once(options)
-            print(f"  {contender.name}: {found['cpu']:.2f} s of CPU", file=sys.stderr)
+            figure = f", figure {found['figure']:.9g}" if found.get("figure") is not None else ""
+            print(f"  {contender.name}: {found['cpu']:.2f} s of CPU{figure}", file=sys.stderr)
             results[contender.name].append(found)
     summary = []
     for name, runs in results.items():
