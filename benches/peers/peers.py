@@ -8,6 +8,7 @@ below that of this script, so it imports nothing but the standard library.
 """
 
 import argparse
+import functools
 import json
 import os
 import platform
@@ -64,11 +65,13 @@ TAXI_TRANSFORM = [
 ]
 
 
-def measure(command):
+def measure(command, environment=None):
     """Runs a command; its wall and CPU seconds, peak memory, and what it printed."""
+    environment = {**os.environ, **(environment or {})}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
-        process = subprocess.Popen([str(word) for word in command], stdout=out, stderr=errors, cwd=ROOT)
+        words = [str(word) for word in command]
+        process = subprocess.Popen(words, stdout=out, stderr=errors, cwd=ROOT, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -95,7 +98,7 @@ class Sluice:
         result = measure([*command, "--out", folder])
         report = json.loads(result["text"])
         result["steps"] = {step["name"]: step["seconds"] for step in report["steps"]}
-        result["rmse"] = report["evaluation"]["slices"][0]["candidate"]["rmse"]
+        result["figure"] = report["evaluation"]["slices"][0]["candidate"]["rmse"]
         return result
 
 
@@ -120,17 +123,57 @@ class SluiceTransform:
         return total | {"peak_mib": max(fit["peak_mib"], apply["peak_mib"]), "text": ""}
 
 
-class Peer:
-    """A contender that is a job of jobs.py."""
+class SluiceTrain:
+    """A model of a data set; the figure is its first coefficient."""
 
-    def __init__(self, name, job, file, python=sys.executable):
-        self.name, self.job, self.file, self.python = name, job, file, python
+    def __init__(self, dataset, transform, label, model, threads):
+        self.name = f"sluice train, {counted(threads)}"
+        words = ["train", dataset, "--transform", transform, "--label", label, "--model", model]
+        self.words = [*words, "--onnx", "off", "--json", "--threads", threads]
+
+    def once(self, options):
+        result = measure([options.sluice, *self.words, "--out", options.work / "model"])
+        result["figure"] = json.loads(result["text"])["outputs"][0]["coefficients"][0]["value"]
+        return result
+
+
+class SluicePredict:
+    """Predictions of a model, written with the key beside them."""
+
+    def __init__(self, model, files, threads):
+        self.name = f"sluice predict, {counted(threads)}"
+        self.words = ["predict", model, files, "--keep", "trip_id", "--threads", threads]
+
+    def once(self, options):
+        folder = options.work / "predictions"
+        shutil.rmtree(folder, ignore_errors=True)
+        return measure([options.sluice, *self.words, "--out", folder])
+
+
+class Timed:
+    """A program that times its job itself, without reading what it works on."""
+
+    def __init__(self, name, *command, threads=None):
+        self.name, self.command = name, command
+        # Of BLAS, of OpenMP and of Arrow.
+        libraries = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
+        self.environment = {library: str(threads) for library in libraries if threads}
 
     def once(self, _):
-        result = measure([self.python, HERE / "jobs.py", self.job, self.file])
+        result = measure(self.command, self.environment)
         # TFDV's libraries print before the job does.
         job = json.loads(result["text"].splitlines()[-1])
-        return result | {"job_wall": job["wall"], "job_cpu": job["cpu"], "rmse": job["rmse"]}
+        return result | {"job_wall": job["wall"], "job_cpu": job["cpu"], "figure": job["figure"]}
+
+
+def peer(name, job, file, python=sys.executable, threads=None):
+    """A contender that is a job of jobs.py."""
+    name = f"{name}, {counted(threads)}" if threads else name
+    return Timed(name, python, HERE / "jobs.py", job, file, threads=threads)
+
+
+def counted(threads):
+    return "1 thread" if threads == 1 else f"{threads} threads"
 
 
 class Floor:
@@ -145,8 +188,79 @@ class Floor:
         return measure([self.program, self.file])
 
 
+def training_cases(options):
+    """Name, rounds (None: as asked for), and a function that makes what the contenders read and answers with them."""
+    work, table = options.work, options.work / "data/ridge.parquet"
+    dataset, transform = work / "ridge-dataset", work / "ridge-transform"
+    # The peers read the very file that ingest wrote.
+    train = dataset / "train/part-00000.parquet"
+    features = ", ".join(f"x{index:02}" for index in range(100))
+
+    @functools.cache
+    def prepared():
+        query = "SELECT *, response > 0 AS is_high FROM ridge"
+        ingest = ["ingest", "--input", f"ridge={table}", "--query", query, "--share", "train=1", "--out", dataset]
+        measure([options.sluice, *ingest])
+        fit = ["transform", "fit", dataset, "--operation", f"pass_through: [{features}]", "--out", transform]
+        measure([options.sluice, *fit])
+        return [Floor(options.decode, train)] if options.decode else []
+
+    def ours(label, model):
+        return [SluiceTrain(dataset, transform, label, model, threads) for threads in (1, 2)]
+
+    def peers(name, job, file):
+        return [peer(name, job, file, threads=threads) for threads in (1, 2)]
+
+    def fits(label, model, job):
+        return lambda: [*prepared(), *ours(label, model), *peers("pyarrow + scikit-learn", job, train)]
+
+    def logistic():
+        return [
+            *fits("is_high", "logistic: {alpha: 1}", "sklearn_train_logistic")(),
+            *peers("scikit-learn, the fit alone as job", "sklearn_train_logistic_in_memory", train),
+        ]
+
+    def in_memory():
+        words = [options.ridge, table, "response"]
+        library = [Timed(f"sluice's library, {counted(threads)}", *words, threads) for threads in (1, 2)]
+        return [*library, *peers("scikit-learn", "sklearn_train_ridge_in_memory", table)]
+
+    grid = "ridge: {alpha: {log_grid: [1e-2, 1e6, 20], folds: 5}}"
+    return [
+        ("training: ridge, 1 M x 100", None, fits("response", "ridge: {alpha: 1}", "sklearn_train_ridge")),
+        # Half a minute each.
+        ("training: ridge, 20 penalties x 5 folds", 1, fits("response", grid, "sklearn_train_ridge_grid")),
+        ("training: logistic, 1 M x 100", None, logistic),
+        *([("training: ridge in memory, 1 M x 100", None, in_memory)] if options.ridge else []),
+        ("predict: taxi ridge, 2 M trips", None, lambda: predictions(options)),
+    ]
+
+
+def predictions(options):
+    """The ridge of datasets/taxi on its trips, from Parquet to Parquet."""
+    work = options.work
+    trips, dataset, transform, model = (work / f"trips{part}" for part in ("", "-dataset", "-transform", "-model"))
+    files = f"{trips}/span-1/*.parquet"
+    operations = [
+        "impute: { columns: [trip_miles, trip_seconds], with: median }",
+        "standardize: [fare, trip_miles, trip_seconds, extras]",
+        "one_hot: [payment_type, trip_start_hour]",
+    ]
+    words = [word for operation in operations for word in ("--operation", operation)]
+    for command in [
+        ["datasets", "taxi", "--rows", 2_000_000, "--out", trips],
+        ["ingest", files, "--subset-column", "subset", "--key", "trip_id", "--out", dataset],
+        ["transform", "fit", dataset, *words, "--out", transform],
+        ["train", dataset, "--transform", transform, "--label", "tips", "--alpha", 1, "--onnx", "off", "--out", model],
+    ]:
+        measure([options.sluice, *command])
+    ours = [SluicePredict(model, files, threads) for threads in (1, 2)]
+    peers = [peer("pyarrow + scikit-learn", "sklearn_predict", trips / "span-1", threads=threads) for threads in (1, 2)]
+    return [*ours, *peers]
+
+
 def cases(options):
-    """Name, rounds (None: as asked for), contenders."""
+    """Name, rounds (None: as asked for), contenders or a function that makes what they read and answers with them."""
     data = options.work / "data"
     taxi, trips_csv, trips_parquet, ridge = (
         data / name for name in ["taxi.parquet", "trips.csv", "trips.parquet", "ridge.parquet"]
@@ -167,25 +281,33 @@ def cases(options):
 
     def summaries(file, *ours):
         floor = [Floor(options.decode, file)] if options.decode else []
-        tfdv = [Peer("TFDV from a data frame", "tfdv_dataframe", file, options.tfdv)] if options.tfdv else []
+        tfdv = [peer("TFDV from a data frame", "tfdv_dataframe", file, options.tfdv)] if options.tfdv else []
         return [
             *floor,
             Sluice("sluice statistics", "statistics", file, "--json"),
             *ours,
-            Peer("DuckDB SUMMARIZE", "duckdb_summarize", file),
-            Peer("pandas describe", "pandas_describe", file),
+            peer("DuckDB SUMMARIZE", "duckdb_summarize", file),
+            peer("pandas describe", "pandas_describe", file),
             *tfdv,
         ]
 
-    # Ingest is no part of what is timed: the peers read the very file that it wrote.
-    dataset = options.work / "taxi-dataset"
-    if "transform" in options.only or not options.only:
-        words = ["ingest", taxi, "--share", "train=1", "--out", dataset]
-        measure([options.sluice, *words])
-    train = dataset / "train/part-00000.parquet"
+    def transforms():
+        # Ingest is no part of what is timed: the peers read the very file that it wrote.
+        dataset = options.work / "taxi-dataset"
+        measure([options.sluice, "ingest", taxi, "--share", "train=1", "--out", dataset])
+        train = dataset / "train/part-00000.parquet"
 
-    def tft(rows, job):
-        return [Peer(f"TensorFlow Transform, {rows}", job, train, options.tfdv)] if options.tfdv else []
+        def tft(rows, job):
+            return [peer(f"TensorFlow Transform, {rows}", job, train, options.tfdv)] if options.tfdv else []
+
+        return [
+            SluiceTransform(dataset),
+            peer("polars, expressions", "polars_transform", train),
+            peer("scikit-learn, ColumnTransformer", "sklearn_transform", train),
+            # Its fixed cost, tracing and starting, shows in the second: a hundredth of the rows.
+            *tft("2 M rows", "tft_transform"),
+            *tft("20 k rows", "tft_transform_few"),
+        ]
 
     def sliced(file, *arguments):
         return Sluice(f"sluice statistics {' '.join(arguments)}", "statistics", file, "--json", *arguments)
@@ -194,46 +316,41 @@ def cases(options):
         ("statistics: taxi.parquet, 2 M x 21", None, summaries(taxi, sliced(taxi, "--slice", "payment_type"))),
         ("statistics: ridge.parquet, 1 M x 103", None, summaries(ridge)),
         ("statistics: trips.csv, 500 k x 12", None, summaries(trips_csv)),
-        ("pipeline: trips.csv", None, [run(pipelines["trips-csv"]), Peer("scikit-learn", "sklearn_trips", trips_csv)]),
+        ("pipeline: trips.csv", None, [run(pipelines["trips-csv"]), peer("scikit-learn", "sklearn_trips", trips_csv)]),
         (
             "pipeline: trips.parquet",
             None,
-            [run(pipelines["trips-parquet"]), Peer("scikit-learn", "sklearn_trips", trips_parquet)],
+            [run(pipelines["trips-parquet"]), peer("scikit-learn", "sklearn_trips", trips_parquet)],
         ),
-        ("pipeline: ridge.parquet, 1 M x 100", None, [run(pipelines["ridge"]), Peer("scikit-learn", "sklearn_ridge", ridge)]),
-        (
-            "transform: taxi.parquet, 13 features of 2 M",
-            None,
-            [
-                SluiceTransform(dataset),
-                Peer("polars, expressions", "polars_transform", train),
-                Peer("scikit-learn, ColumnTransformer", "sklearn_transform", train),
-                # Its fixed cost, tracing and starting, shows in the second: a hundredth of the rows.
-                *tft("2 M rows", "tft_transform"),
-                *tft("20 k rows", "tft_transform_few"),
-            ],
-        ),
+        ("pipeline: ridge.parquet, 1 M x 100", None, [run(pipelines["ridge"]), peer("scikit-learn", "sklearn_ridge", ridge)]),
+        ("transform: taxi.parquet, 13 features of 2 M", None, transforms),
+        *training_cases(options),
         ("start: help", 20, [Sluice("sluice --help", "--help")]),
         (
             "start: diabetes, first run",
             20,
-            [run(diabetes / "pipeline.yaml"), Peer("scikit-learn", "sklearn_diabetes", diabetes / "diabetes.csv")],
+            [run(diabetes / "pipeline.yaml"), peer("scikit-learn", "sklearn_diabetes", diabetes / "diabetes.csv")],
         ),
     ]
 
 
 def compare(contenders, rounds, options):
-    """Every contender once per round, in turn."""
+    """Every contender once per round, in turn; shows on the way what each cost."""
     results = {contender.name: [] for contender in contenders}
     for _ in range(rounds):
         for contender in contenders:
-            results[contender.name].append(contender.once(options))
+            found = contender.once(options)
+            figure = f", figure {found['figure']:.9g}" if found.get("figure") is not None else ""
+            print(f"  {contender.name}: {found['cpu']:.2f} s of CPU{figure}", file=sys.stderr)
+            results[contender.name].append(found)
     summary = []
     for name, runs in results.items():
         row = {"name": name, "rounds": rounds, "wall_max": max(run["wall"] for run in runs)}
+        # What a busy machine falsifies least.
+        row["cpu_min"] = min(run["cpu"] for run in runs)
         for key in ["wall", "cpu", "job_wall", "job_cpu", "peak_mib"]:
-            row[key] = statistics.median(run[key] for run in runs) if key in runs[0] else None
-        row["rmse"] = runs[0].get("rmse")
+            row[key] = statistics.median(run[key] for run in runs) if runs[0].get(key) is not None else None
+        row["figure"] = runs[0].get("figure")
         if "steps" in runs[0]:
             steps = runs[0]["steps"]
             row["steps"] = {step: statistics.median(run["steps"][step] for run in runs) for step in steps}
@@ -249,12 +366,12 @@ def seconds(value):
 
 def markdown(report):
     lines = [
-        "| case | | wall, median | wall, max | CPU | job wall | job CPU | peak memory |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        "| case | | wall, median | wall, max | CPU | CPU, least | job wall | job CPU | peak memory |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for case, rows in report["cases"].items():
         for row in rows:
-            times = " | ".join(seconds(row[key]) for key in ["wall", "wall_max", "cpu", "job_wall", "job_cpu"])
+            times = " | ".join(seconds(row[key]) for key in ["wall", "wall_max", "cpu", "cpu_min", "job_wall", "job_cpu"])
             lines.append(f"| {case} | {row['name']} | {times} | {row['peak_mib']:.0f} MiB |")
     return "\n".join(lines)
 
@@ -270,6 +387,7 @@ def main():
     parser.add_argument("--sluice", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--decode", default="", help="the example `decode`; without, its floor is left out")
+    parser.add_argument("--ridge", default="", help="the example `ridge`; without, fits in memory are left out")
     parser.add_argument("--tfdv", default="", help="an interpreter that has TFDV; without, it is left out")
     parser.add_argument("--runs", type=int, default=5, help="rounds of the long cases")
     parser.add_argument("--only", default="", help="cases whose name contains this")
@@ -287,6 +405,7 @@ def main():
     for name, rounds, contenders in cases(options):
         if options.only in name:
             print(f"{name} …", file=sys.stderr)
+            contenders = contenders() if callable(contenders) else contenders
             report["cases"][name] = compare(contenders, rounds or options.runs, options)
     results = options.work / "peers.json"
     results.write_text(json.dumps(report, indent=2) + "\n")

@@ -27,3 +27,38 @@ fn quantile_of_convex(tail: f64, upper_tail: impl Fn(f64) -> f64, density: impl 
     }
     quantile
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor, Normal, StudentsT};
+
+    use super::{chi_squared, fisher, normal, student};
+
+    /// What is left of its digits where `statrs` does well: degrees of freedom below 100, not far out.
+    const TOLERANCE: f64 = 1e-9;
+
+    fn agree(found: f64, expected: f64) -> bool {
+        (found - expected).abs() <= TOLERANCE * expected.abs()
+    }
+
+    proptest! {
+        // Beside the digits of the modules' own tests, which are of few arguments.
+        #[test]
+        fn tails_agree_with_statrs_at_any_moderate_argument(
+            at in 0.01..6.0_f64,
+            ratio in 0.01..8.0_f64,
+            numerator in 0.5..100.0_f64,
+            denominator in 0.5..100.0_f64,
+        ) {
+            let theirs = Normal::standard().sf(at);
+            prop_assert!(agree(normal::upper_tail(at), theirs), "normal: {theirs:e}");
+            let theirs = StudentsT::new(0.0, 1.0, denominator).unwrap().sf(at);
+            prop_assert!(agree(student::upper_tail(at, denominator), theirs), "t: {theirs:e}");
+            let theirs = FisherSnedecor::new(numerator, denominator).unwrap().sf(ratio);
+            prop_assert!(agree(fisher::upper_tail(ratio, numerator, denominator), theirs), "F: {theirs:e}");
+            let theirs = ChiSquared::new(numerator).unwrap().sf(ratio * numerator);
+            prop_assert!(agree(chi_squared::upper_tail(ratio * numerator, numerator), theirs), "{theirs:e}");
+        }
+    }
+}
