@@ -88,7 +88,7 @@ pub fn evaluate(
         return Err(EvaluationError::RowsMissing { source_name: source.name() }.into());
     }
     let models = Models { candidate: candidate.as_ref(), baseline: &baseline, baseline_digest };
-    conclude(state, &models, &checked)
+    conclude(state, &models, &checked, execution)
 }
 
 /// Why the baseline cannot be compared, as far as can be known before reading.
@@ -151,10 +151,15 @@ struct Models<'a> {
 }
 
 /// From sums to figures to the verdict.
-fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOptions) -> Result<Evaluation> {
+fn conclude(
+    state: State<Measures>,
+    models: &Models<'_>,
+    checked: &CheckedOptions,
+    execution: &Execution,
+) -> Result<Evaluation> {
     let State { groups, rows, accumulator } = state;
     let mut slices = Vec::new();
-    let measured: Measured = sluice_core::Accumulator::finish(accumulator);
+    let measured: Measured = sluice_core::Accumulator::finish(accumulator).rank(execution)?;
     for (place, grouping) in measured.groupings().iter().enumerate() {
         for (number, key) in ordered_keys(&groups, grouping)? {
             let Some(slice) = measured.slice(place, number) else { continue };

@@ -1,0 +1,18 @@
+//! Statistics of order: rows are kept, sorted once per model, and walked slice by slice.
+//!
+//! - [`RankedRows`]: the rows of a state, in columns;
+//! - `order`: all rows in the order of a number; `totals`: that order slice by slice, without sorting again;
+//! - `placement`: the area under the ROC curve, with its error;
+//! - [`RankedFigures`]: the figures of every slice.
+
+mod figures;
+mod order;
+mod placement;
+mod rows;
+mod totals;
+
+pub(crate) use figures::{RankedFigures, RankedPlan};
+pub(crate) use rows::{RankedRows, RowShape};
+
+#[cfg(test)]
+mod tests;
