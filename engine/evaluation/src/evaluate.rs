@@ -1,5 +1,6 @@
 //! Evaluates a candidate against a baseline on the same rows, in one scan, and decides.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sluice_core::error::{Error, ErrorKind, Result};
@@ -9,6 +10,7 @@ use sluice_core::group::{GroupTables, Grouping, KeyPart};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchSource, Predictor, Task};
 
+use crate::curves::Curves;
 use crate::error::EvaluationError;
 use crate::evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics};
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
@@ -168,6 +170,7 @@ fn conclude(
             let key = SliceKey::new(grouping, &key);
             let name = (!grouping.is_overall()).then(|| key.to_string());
             let (rows, weight) = (slice.rows(), slice.weight());
+            let key = (key, curves(&slice));
             slices.push((key, SliceFigures { grouping: grouping.clone(), name, rows, weight, figures }));
         }
     }
@@ -176,7 +179,7 @@ fn conclude(
     let slices = keys
         .into_iter()
         .zip(&figures)
-        .map(|(key, slice)| SliceMetrics::new(key, slice, checked.alpha))
+        .map(|((key, curves), slice)| SliceMetrics { curves, ..SliceMetrics::new(key, slice, checked.alpha) })
         .collect();
     let metrics = checked
         .metrics
@@ -203,6 +206,12 @@ fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<Vec<(usize,
     let mut keys: Vec<(usize, Vec<KeyPart>)> = table.keys().iter().cloned().enumerate().collect();
     keys.sort_by_cached_key(|(_, key)| key.iter().map(ToString::to_string).collect::<Vec<_>>());
     Ok(keys)
+}
+
+/// What plots show of a slice, by model.
+fn curves(slice: &MeasuredSlice<'_>) -> BTreeMap<String, Curves> {
+    let of = |(name, side): (&str, Side)| Some((name.to_owned(), slice.curves(side)?.clone()));
+    [("candidate", Side::Candidate), ("baseline", Side::Baseline)].into_iter().filter_map(of).collect()
 }
 
 fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alpha: f64) -> Figures {

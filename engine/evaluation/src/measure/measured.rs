@@ -8,6 +8,7 @@ use sluice_core::execution::Execution;
 use sluice_core::group::Grouping;
 
 use crate::comparison::{Estimate, Interval};
+use crate::curves::Curves;
 use crate::metric::{ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined};
 
 use super::cells::Cells;
@@ -142,6 +143,12 @@ impl<'a> MeasuredSlice<'a> {
     /// That there is something to take the mean of.
     fn check(&self) -> Result<(), Undefined> {
         if self.sums.weight(self.group).high > 0.0 { Ok(()) } else { Err(Undefined::NoWeight) }
+    }
+
+    /// What plots show of a side, where that is known of the slice.
+    #[must_use]
+    pub fn curves(&self, side: Side) -> Option<&'a Curves> {
+        self.measured.ranked.as_ref()?.curves(self.grouping, self.group, side)
     }
 
     fn ranked(&self) -> Result<&'a RankedFigures, Undefined> {

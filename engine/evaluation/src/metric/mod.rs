@@ -11,6 +11,7 @@ mod dual;
 mod formula;
 mod ranked;
 mod regression;
+mod steps;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,8 @@ pub(crate) use confusion::{ConfusionFormula, Counts, Rate};
 pub use definition::{Definition, Metric, Parameter, TaskKind};
 pub(crate) use dual::Dual;
 pub(crate) use formula::{Formula, MomentFormula};
-pub(crate) use ranked::Statistic;
+pub(crate) use ranked::{Statistic, StepStatistic};
+pub(crate) use steps::{Step, Walk};
 
 /// Which way a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

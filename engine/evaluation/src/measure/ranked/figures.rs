@@ -1,15 +1,19 @@
-//! The figures of order of every slice: values, intervals and changes.
+//! The figures of order of every slice: values, intervals, changes and curves.
 
 use serde::{Deserialize, Serialize};
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 
-use super::order::{First, Place, in_order};
-use super::placement::{Area, Counted, SliceRows, Weighing, Weighted};
-use super::rows::{Columns, Labels, RankedRows};
+use super::placement::{Counted, Weighing, Weighted};
+use super::rows::{Columns, RankedRows};
 use super::totals::Layout;
+use super::{errors, ranks, scores};
 use crate::comparison::{Estimate, Interval};
+use crate::curves::Curves;
 use crate::metric::{Side, Statistic, Undefined};
+
+/// Beside overall, slices have curves where there are at most so many of them.
+pub(crate) const MAX_CURVES: usize = 64;
 
 /// Which statistics are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,29 +31,84 @@ impl RankedPlan {
     pub(crate) fn is_empty(&self) -> bool {
         self.statistics.is_empty()
     }
+
+    /// The statistics with their places.
+    pub(super) fn statistics(&self) -> impl Iterator<Item = (usize, Statistic)> {
+        self.statistics.iter().copied().enumerate()
+    }
 }
 
 /// What is known of a model's statistic in a slice.
 #[derive(Clone, Copy, Debug)]
-struct Value {
-    value: Result<f64, Undefined>,
+pub(super) struct Value {
+    pub(super) value: Result<f64, Undefined>,
     /// With the rows of the smaller class.
-    estimate: Result<(Estimate, f64), Undefined>,
+    pub(super) estimate: Result<(Estimate, f64), Undefined>,
 }
 
-/// One statistic in one slice.
+impl Value {
+    /// A value whose error is not known by itself.
+    pub(super) fn alone(value: Result<f64, Undefined>) -> Self {
+        Self { value, estimate: Err(value.err().unwrap_or(Undefined::NoReplicates)) }
+    }
+}
+
+/// One statistic in one slice, of every model.
 #[derive(Clone, Debug)]
-struct Figure {
-    sides: Vec<Value>,
-    change: Result<Estimate, Undefined>,
+pub(super) struct Figure {
+    pub(super) models: Vec<Value>,
+    pub(super) change: Result<Estimate, Undefined>,
+}
+
+impl Figure {
+    /// Values whose errors are not known by themselves.
+    pub(super) fn alone(values: impl Iterator<Item = Result<f64, Undefined>>) -> Self {
+        let models: Vec<Value> = values.map(Value::alone).collect();
+        let reason = models.iter().find_map(|model| model.value.err()).unwrap_or(Undefined::NoReplicates);
+        Self { models, change: Err(reason) }
+    }
+
+    /// Adds that of the next model, whose error is not known by itself.
+    pub(super) fn add(&mut self, value: Result<f64, Undefined>) {
+        self.models.push(Value::alone(value));
+        let reason = self.models.iter().find_map(|model| model.value.err());
+        self.change = Err(reason.unwrap_or(Undefined::NoReplicates));
+    }
+}
+
+/// The figures of one slice.
+#[derive(Clone, Debug)]
+pub(super) struct SliceFigures {
+    /// By statistic.
+    pub(super) figures: Vec<Figure>,
+    /// By model; none where they are not asked for.
+    pub(super) curves: Vec<Curves>,
+}
+
+/// What figures are made from.
+pub(super) struct Ranking<'a> {
+    pub(super) plan: &'a RankedPlan,
+    pub(super) columns: &'a Columns,
+    /// By grouping.
+    pub(super) layouts: &'a [Layout<'a>],
+    pub(super) execution: &'a Execution,
+}
+
+impl Ranking<'_> {
+    /// Whether the slices of a grouping have curves.
+    pub(super) fn has_curves(&self, grouping: usize) -> bool {
+        let slices: usize =
+            self.layouts.iter().filter(|layout| !layout.is_overall()).map(|layout| layout.totals.len()).sum();
+        slices <= MAX_CURVES || self.layouts[grouping].is_overall()
+    }
 }
 
 /// The statistics of every slice.
 #[derive(Clone, Debug)]
 pub(crate) struct RankedFigures {
     plan: RankedPlan,
-    /// By grouping, slice and statistic.
-    figures: Vec<Vec<Vec<Figure>>>,
+    /// By grouping and slice.
+    figures: Vec<Vec<SliceFigures>>,
 }
 
 impl RankedFigures {
@@ -64,39 +123,39 @@ impl RankedFigures {
         if u32::try_from(columns.rows()).is_err() {
             return Err(CommonError::Internal("more rows than can be put in order".into()).into());
         }
-        let orders = orders(&columns, execution);
         let mut groups = columns.groups.iter();
-        let mut figures = Vec::new();
+        let mut layouts = Vec::new();
         for is_overall in overall {
-            execution.cancel.check()?;
             let groups = if *is_overall { None } else { groups.next().map(Vec::as_slice) };
-            let layout = Layout::new(&columns, groups);
-            figures.push(match columns.weights.as_slice() {
-                [] => of_slices(plan, &columns, &layout, &orders, Counted),
-                weights => of_slices(plan, &columns, &layout, &orders, Weighted(weights)),
-            });
+            layouts.push(Layout::new(&columns, groups));
         }
+        let ranking = Ranking { plan, columns: &columns, layouts: &layouts, execution };
+        let figures = match columns.weights.as_slice() {
+            [] => of_families(&ranking, Counted),
+            weights => of_families(&ranking, Weighted(weights)),
+        }?;
         Ok(Self { plan: plan.clone(), figures })
+    }
+
+    fn slice(&self, grouping: usize, group: usize) -> Option<&SliceFigures> {
+        self.figures.get(grouping)?.get(group)
     }
 
     fn figure(&self, grouping: usize, group: usize, statistic: Statistic) -> Result<&Figure, Undefined> {
         let place = self.plan.statistics.iter().position(|known| *known == statistic);
-        let of = |place: usize| self.figures.get(grouping)?.get(group)?.get(place);
+        let of = |place: usize| self.slice(grouping, group)?.figures.get(place);
         place.and_then(of).ok_or(Undefined::NotRanked)
     }
 
-    fn side(
+    fn model(
         &self,
         grouping: usize,
         group: usize,
         statistic: Statistic,
         side: Side,
     ) -> Result<Value, Undefined> {
-        let place = match side {
-            Side::Candidate => 0,
-            Side::Baseline => 1,
-        };
-        self.figure(grouping, group, statistic)?.sides.get(place).copied().ok_or(Undefined::NotRanked)
+        let figure = self.figure(grouping, group, statistic)?;
+        figure.models.get(number(side)).copied().ok_or(Undefined::NotRanked)
     }
 
     /// The value of a statistic.
@@ -107,7 +166,7 @@ impl RankedFigures {
         statistic: Statistic,
         side: Side,
     ) -> Result<f64, Undefined> {
-        self.side(grouping, group, statistic, side)?.value
+        self.model(grouping, group, statistic, side)?.value
     }
 
     /// The interval of its value.
@@ -119,7 +178,7 @@ impl RankedFigures {
         side: Side,
         alpha: f64,
     ) -> Result<Interval, Undefined> {
-        let (estimate, rows) = self.side(grouping, group, statistic, side)?.estimate?;
+        let (estimate, rows) = self.model(grouping, group, statistic, side)?.estimate?;
         let interval = Interval::delong(&estimate, rows, alpha);
         Ok(if statistic == Statistic::Gini { interval.map(|area| 2.0 * area - 1.0) } else { interval })
     }
@@ -133,73 +192,30 @@ impl RankedFigures {
     ) -> Result<Estimate, Undefined> {
         self.figure(grouping, group, statistic)?.change
     }
-}
 
-/// The rows by the score of each model, from the highest on.
-fn orders(columns: &Columns, execution: &Execution) -> Vec<Vec<Place>> {
-    let order = |predictions: &Vec<f64>| in_order(predictions.iter().copied(), First::Greatest);
-    match columns.predictions.as_slice() {
-        [candidate, baseline] if execution.threads.get() > 1 => std::thread::scope(|scope| {
-            let other = scope.spawn(|| order(baseline));
-            let own = order(candidate);
-            match other.join() {
-                Ok(other) => vec![own, other],
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }),
-        models => models.iter().map(order).collect(),
+    /// The curves of a model in a slice, if it has any.
+    pub(crate) fn curves(&self, grouping: usize, group: usize, side: Side) -> Option<&Curves> {
+        self.slice(grouping, group)?.curves.get(number(side))
     }
 }
 
-/// The figures of every slice of a grouping.
-fn of_slices<W: Weighing>(
-    plan: &RankedPlan,
-    columns: &Columns,
-    layout: &Layout<'_>,
-    orders: &[Vec<Place>],
-    weighing: W,
-) -> Vec<Vec<Figure>> {
-    let mut scratch = vec![Vec::new(); orders.len()];
-    let places: Vec<&[Place]> =
-        orders.iter().zip(&mut scratch).map(|(order, scratch)| layout.arrange(order, scratch)).collect();
-    let mut amounts = if orders.len() > 1 { vec![W::Amount::default(); columns.rows()] } else { Vec::new() };
-    let labels: &[bool] = match &columns.labels {
-        Labels::Classes(labels) => labels,
-        Labels::Numbers(_) => &[],
-    };
-    let mut start = 0;
-    let mut figures = Vec::new();
-    for (totals, end) in layout.totals.iter().zip(layout.ends()) {
-        let places: Vec<&[Place]> = places.iter().map(|places| &places[start..end]).collect();
-        let rows = SliceRows { labels, weighing, totals };
-        let areas = match places.as_slice() {
-            _ if !totals.has_both() => Vec::new(),
-            [candidate, baseline] => rows.areas(candidate, baseline, &mut amounts).to_vec(),
-            [candidate] => vec![rows.area(candidate)],
-            _ => Vec::new(),
-        };
-        figures.push(
-            plan.statistics.iter().map(|statistic| of_areas(*statistic, &areas, places.len())).collect(),
-        );
-        start = end;
+/// The place of a side among the models.
+fn number(side: Side) -> usize {
+    match side {
+        Side::Candidate => 0,
+        Side::Baseline => 1,
     }
-    figures
 }
 
-/// The area itself, or what it is beyond chance: twice the area less one.
-fn of_areas(statistic: Statistic, areas: &[Area], models: usize) -> Figure {
-    let is_gini = statistic == Statistic::Gini;
-    let side = |model: usize| match areas.get(model) {
-        None => Value { value: Err(Undefined::OneClass), estimate: Err(Undefined::OneClass) },
-        Some(area) => {
-            let value = if is_gini { area.value * 2.0 + -1.0 } else { area.value };
-            let estimate = area.estimate().map(|estimate| (estimate, area.least_rows()));
-            Value { value: Ok(value.to_f64()), estimate }
-        }
-    };
-    let change = match areas {
-        [_, _, change] => change.estimate().map(|change| if is_gini { change.scaled(2.0) } else { change }),
-        _ => Err(Undefined::OneClass),
-    };
-    Figure { sides: (0..models).map(side).collect(), change }
+/// The figures by grouping and slice. Statistics of one order are made together, so that one order is held at a time.
+fn of_families<W: Weighing>(ranking: &Ranking<'_>, weighing: W) -> Result<Vec<Vec<SliceFigures>>> {
+    let none = Figure { models: Vec::new(), change: Err(Undefined::NotRanked) };
+    let statistics = ranking.plan.statistics().count();
+    let empty = SliceFigures { figures: vec![none; statistics], curves: Vec::new() };
+    let mut figures: Vec<Vec<SliceFigures>> =
+        ranking.layouts.iter().map(|layout| vec![empty.clone(); layout.totals.len()]).collect();
+    scores::fill(ranking, weighing, &mut figures)?;
+    errors::fill(ranking, &mut figures)?;
+    ranks::fill(ranking, weighing, &mut figures)?;
+    Ok(figures)
 }

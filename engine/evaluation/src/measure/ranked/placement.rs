@@ -22,7 +22,7 @@ use sluice_core::double_double::DoubleDouble;
 use super::order::Place;
 use super::totals::{POSITIVE, Totals};
 use crate::comparison::Estimate;
-use crate::metric::Undefined;
+use crate::metric::{Step, Undefined};
 
 /// Below this share of Σx² a centred sum of squares is rounding: 2⁻⁹⁸.
 const NOISE: f64 = 3.155_443_620_884_047e-30;
@@ -35,6 +35,8 @@ pub(crate) trait Weighing: Copy {
     type Running: Copy + Default;
     /// See [`ClassSums`].
     type Sums: Copy + Default;
+    /// A sum of products.
+    type Products: Copy + Default;
 
     /// The weight of a row.
     fn weight(self, row: u32) -> Self::Amount;
@@ -48,6 +50,14 @@ pub(crate) trait Weighing: Copy {
     fn of_positive(above: Self::Running, tied: Self::Running) -> Self::Amount;
     /// Twice what misplaces a negative row: the positive weight below it, and half of what is tied.
     fn of_negative(total: Self::Running, above: Self::Running, tied: Self::Running) -> Self::Amount;
+    /// Twice the rank of a row, less the weight of all: what is before it, and half of what is tied.
+    fn rank(before: Self::Running, tied: Self::Running, total: Self::Running) -> Self::Amount;
+    /// As a number.
+    fn number(running: Self::Running) -> f64;
+    /// Adds the product of a row's weight with two amounts.
+    fn product(sum: &mut Self::Products, weight: Self::Amount, first: Self::Amount, second: Self::Amount);
+    /// The sum.
+    fn products(sum: Self::Products) -> DoubleDouble;
     /// Adds a row.
     fn sum(sums: &mut Self::Sums, weight: Self::Amount, amount: Self::Amount);
     /// The sums.
@@ -73,6 +83,7 @@ impl Weighing for Counted {
     type Amount = i64;
     type Running = i64;
     type Sums = [i128; 2];
+    type Products = i128;
 
     #[inline]
     fn weight(self, _: u32) -> i64 {
@@ -105,6 +116,25 @@ impl Weighing for Counted {
     }
 
     #[inline]
+    fn rank(before: i64, tied: i64, total: i64) -> i64 {
+        2 * before + tied - total
+    }
+
+    #[inline]
+    fn number(running: i64) -> f64 {
+        running as f64
+    }
+
+    #[inline]
+    fn product(sum: &mut i128, _: i64, first: i64, second: i64) {
+        *sum += i128::from(first) * i128::from(second);
+    }
+
+    fn products(sum: i128) -> DoubleDouble {
+        whole(sum)
+    }
+
+    #[inline]
     fn sum(sums: &mut [i128; 2], _: i64, amount: i64) {
         sums[0] += i128::from(amount);
         sums[1] += i128::from(amount) * i128::from(amount);
@@ -131,6 +161,7 @@ impl Weighing for Weighted<'_> {
     type Amount = f64;
     type Running = DoubleDouble;
     type Sums = [DoubleDouble; 3];
+    type Products = DoubleDouble;
 
     #[inline]
     fn weight(self, row: u32) -> f64 {
@@ -159,6 +190,25 @@ impl Weighing for Weighted<'_> {
     #[inline]
     fn of_negative(total: DoubleDouble, above: DoubleDouble, tied: DoubleDouble) -> f64 {
         ((total - above) * 2.0 - tied).to_f64()
+    }
+
+    #[inline]
+    fn rank(before: DoubleDouble, tied: DoubleDouble, total: DoubleDouble) -> f64 {
+        (before * 2.0 + tied - total).to_f64()
+    }
+
+    #[inline]
+    fn number(running: DoubleDouble) -> f64 {
+        running.to_f64()
+    }
+
+    #[inline]
+    fn product(sum: &mut DoubleDouble, weight: f64, first: f64, second: f64) {
+        *sum = *sum + DoubleDouble::product(weight, first) * second;
+    }
+
+    fn products(sum: DoubleDouble) -> DoubleDouble {
+        sum
     }
 
     #[inline]
@@ -239,11 +289,7 @@ impl<W: Weighing> SliceRows<'_, W> {
         let all_positive = W::total(self.totals, POSITIVE);
         let mut above = [W::Running::default(); 2];
         for tied in places.chunk_by(|one, next| one.step == next.step) {
-            let mut within = [W::Running::default(); 2];
-            for place in tied {
-                let class = usize::from(self.labels[place.row as usize]);
-                W::add(&mut within[class], self.weighing.weight(place.row));
-            }
+            let within = self.within(tied);
             let amounts =
                 [W::of_negative(all_positive, above[1], within[1]), W::of_positive(above[0], within[0])];
             for place in tied {
@@ -253,6 +299,63 @@ impl<W: Weighing> SliceRows<'_, W> {
             W::join(&mut above[0], within[0]);
             W::join(&mut above[1], within[1]);
         }
+    }
+
+    /// Hands over every step of some weight, from the highest score on.
+    pub(crate) fn steps(&self, places: &[Place], scores: &[f64], mut visit: impl FnMut(&Step)) {
+        let totals = [0, 1].map(|class| W::number(W::total(self.totals, class)));
+        let mut above = [W::Running::default(); 2];
+        for tied in places.chunk_by(|one, next| one.step == next.step) {
+            let Some(first) = tied.first() else { continue };
+            let within = self.within(tied);
+            let [negative, positive] = within.map(W::number);
+            if !(positive + negative > 0.0) {
+                continue;
+            }
+            W::join(&mut above[0], within[0]);
+            W::join(&mut above[1], within[1]);
+            // Sums of weights in another order may end a little beside the total.
+            let upto = |class: usize| {
+                let sum = W::number(above[class]);
+                if sum < totals[class] { sum } else { totals[class] }
+            };
+            visit(&Step {
+                score: scores[first.row as usize],
+                positive,
+                negative,
+                true_positives: upto(1),
+                false_positives: upto(0),
+            });
+        }
+    }
+
+    /// Hands over every row with its weight and twice its rank, less the weight of all.
+    pub(crate) fn ranks(&self, places: &[Place], mut visit: impl FnMut(u32, W::Amount, W::Amount)) {
+        let mut total = W::total(self.totals, 0);
+        W::join(&mut total, W::total(self.totals, POSITIVE));
+        let mut before = W::Running::default();
+        for tied in places.chunk_by(|one, next| one.step == next.step) {
+            let mut within = W::Running::default();
+            for place in tied {
+                W::add(&mut within, self.weighing.weight(place.row));
+            }
+            let rank = W::rank(before, within, total);
+            for place in tied {
+                visit(place.row, self.weighing.weight(place.row), rank);
+            }
+            W::join(&mut before, within);
+        }
+    }
+
+    /// The weight of some rows, by class.
+    #[inline]
+    fn within(&self, places: &[Place]) -> [W::Running; 2] {
+        let mut within = [W::Running::default(); 2];
+        for place in places {
+            let class = usize::from(self.labels[place.row as usize]);
+            W::add(&mut within[class], self.weighing.weight(place.row));
+        }
+        within
     }
 
     /// The area of one model.

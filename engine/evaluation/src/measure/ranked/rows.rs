@@ -90,6 +90,20 @@ impl Columns {
         self.labels.len()
     }
 
+    /// Whether each row is positive; nothing where labels are numbers.
+    pub(crate) fn classes(&self) -> &[bool] {
+        match &self.labels {
+            Labels::Classes(labels) => labels,
+            Labels::Numbers(_) => &[],
+        }
+    }
+
+    /// The weight of a row.
+    #[inline]
+    pub(crate) fn weight(&self, row: u32) -> f64 {
+        self.weights.get(row as usize).copied().unwrap_or(1.0)
+    }
+
     pub(crate) fn size_bytes(&self) -> usize {
         let numbers = self.predictions.iter().chain([&self.weights]).map(Vec::capacity).sum::<usize>();
         let groups = self.groups.iter().map(Vec::capacity).sum::<usize>();

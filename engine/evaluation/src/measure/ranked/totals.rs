@@ -73,6 +73,17 @@ impl<'a> Layout<'a> {
         Self { groups, totals }
     }
 
+    /// Whether all rows are one slice by definition.
+    pub(crate) fn is_overall(&self) -> bool {
+        self.groups.is_none()
+    }
+
+    /// The number of the slice of a row.
+    #[inline]
+    pub(crate) fn slice_of(&self, row: usize) -> usize {
+        self.groups.map_or(0, |groups| usize::from(groups[row]))
+    }
+
     /// Where each slice ends.
     pub(crate) fn ends(&self) -> Vec<usize> {
         let mut end = 0;
