@@ -1,5 +1,6 @@
 //! Evaluates a candidate against a baseline on the same rows, in one scan, and decides.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sluice_core::error::{Error, ErrorKind, Result};
@@ -9,6 +10,7 @@ use sluice_core::group::{GroupTables, Grouping, KeyPart};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchSource, Predictor, Task};
 
+use crate::curves::Curves;
 use crate::error::EvaluationError;
 use crate::evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics};
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
@@ -97,7 +99,7 @@ pub fn evaluate(
         return Err(EvaluationError::RowsMissing { source_name: source.name() }.into());
     }
     let models = Models { candidate: candidate.as_ref(), baseline: &baseline, baseline_digest };
-    conclude(state, &models, &checked)
+    conclude(state, &models, &checked, execution)
 }
 
 /// Why the baseline cannot be compared, as far as can be known before reading.
@@ -160,7 +162,12 @@ struct Models<'a> {
 }
 
 /// From sums to figures to the verdict.
-fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOptions) -> Result<Evaluation> {
+fn conclude(
+    state: State<Measures>,
+    models: &Models<'_>,
+    checked: &CheckedOptions,
+    execution: &Execution,
+) -> Result<Evaluation> {
     let State { groups, rows, accumulator } = state;
     let mut slices = Vec::new();
     let measured: Measured = sluice_core::Accumulator::finish(accumulator);
@@ -169,6 +176,7 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
     if rows == 0 {
         return Err(EvaluationError::AllExcluded { excluded }.into());
     }
+    let measured = measured.rank(execution)?;
     for (place, grouping) in measured.groupings().iter().enumerate() {
         for (number, key) in ordered_keys(&groups, grouping)? {
             // A slice of which all rows are left out is none.
@@ -180,6 +188,7 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
             let key = SliceKey::new(grouping, &key);
             let name = (!grouping.is_overall()).then(|| key.to_string());
             let (rows, weight) = (slice.rows(), slice.weight());
+            let key = (key, curves(&slice));
             slices.push((key, SliceFigures { grouping: grouping.clone(), name, rows, weight, figures }));
         }
     }
@@ -191,7 +200,7 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
     let slices = keys
         .into_iter()
         .zip(&figures)
-        .map(|(key, slice)| SliceMetrics::new(key, slice, checked.alpha))
+        .map(|((key, curves), slice)| SliceMetrics { curves, ..SliceMetrics::new(key, slice, checked.alpha) })
         .collect();
     let metrics = checked
         .metrics
@@ -219,6 +228,12 @@ fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<Vec<(usize,
     let mut keys: Vec<(usize, Vec<KeyPart>)> = table.keys().iter().cloned().enumerate().collect();
     keys.sort_by_cached_key(|(_, key)| key.iter().map(ToString::to_string).collect::<Vec<_>>());
     Ok(keys)
+}
+
+/// What plots show of a slice, by model.
+fn curves(slice: &MeasuredSlice<'_>) -> BTreeMap<String, Curves> {
+    let of = |(name, side): (&str, Side)| Some((name.to_owned(), slice.curves(side)?.clone()));
+    [("candidate", Side::Candidate), ("baseline", Side::Baseline)].into_iter().filter_map(of).collect()
 }
 
 fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alpha: f64) -> Figures {

@@ -13,6 +13,9 @@ pub enum Method {
     Delta,
     /// Wilson's score interval of a share (J. American Statistical Association 22 (1927)).
     Wilson,
+    /// DeLong's error of an area under a ROC curve, of its logit so that the ends stay between 0 and 1.
+    #[serde(rename = "delong")]
+    DeLong,
 }
 
 /// An interval that holds the true value in a 1 − alpha share of such evaluations.
@@ -49,6 +52,43 @@ impl Interval {
         let low = if share > 0.0 { (centre - reach).clamp(0.0, 1.0) } else { 0.0 };
         let high = if share < 1.0 { (centre + reach).clamp(0.0, 1.0) } else { 1.0 };
         Self { low, high, standard_error: None, method: Method::Wilson }
+    }
+
+    /// That of an area under a ROC curve, where the smaller class has so many rows. The logit ln(A/(1 − A)) has the
+    /// standard error s/(A(1 − A)) (delta method). An area of 0 or 1 has no variance in the sample, which does not
+    /// mean that it has none: its interval is Wilson's for a share of the rows of the smaller class.
+    #[must_use]
+    pub fn delong(estimate: &Estimate, rows: f64, alpha: f64) -> Self {
+        let (area, standard_error) = (estimate.difference, Some(estimate.standard_error));
+        if !(area > 0.0 && area < 1.0) {
+            return Self {
+                standard_error,
+                method: Method::DeLong,
+                ..Self::wilson(area.clamp(0.0, 1.0), rows, alpha)
+            };
+        }
+        let logit = Estimate {
+            difference: (area / (1.0 - area)).ln(),
+            standard_error: estimate.standard_error / (area * (1.0 - area)),
+            ..*estimate
+        };
+        let [low, high] = match logit.standard_error > 0.0 {
+            true => logit.interval(alpha).map(|logit| 1.0 / (1.0 + (-logit).exp())),
+            false => [area, area],
+        };
+        Self { low, high, standard_error, method: Method::DeLong }
+    }
+
+    /// That of an increasing linear function of what this is of.
+    #[must_use]
+    pub(crate) fn map(self, function: impl Fn(f64) -> f64) -> Self {
+        let slope = function(1.0) - function(0.0);
+        Self {
+            low: function(self.low),
+            high: function(self.high),
+            standard_error: self.standard_error.map(|error| slope * error),
+            method: self.method,
+        }
     }
 }
 

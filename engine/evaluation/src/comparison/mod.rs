@@ -46,6 +46,16 @@ impl Estimate {
         Ok(Self { difference, standard_error, degrees_of_freedom })
     }
 
+    /// That of so many times as much.
+    #[must_use]
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        Self {
+            difference: factor * self.difference,
+            standard_error: factor.abs() * self.standard_error,
+            degrees_of_freedom: self.degrees_of_freedom,
+        }
+    }
+
     /// The interval that holds the true difference in a `1 - alpha` share of such evaluations.
     #[must_use]
     pub fn interval(&self, alpha: f64) -> [f64; 2] {

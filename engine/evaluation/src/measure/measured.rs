@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use sluice_core::double_double::DoubleDouble;
+use sluice_core::error::Result as CoreResult;
+use sluice_core::execution::Execution;
 use sluice_core::group::Grouping;
 
 use crate::comparison::{Estimate, Interval};
+use crate::curves::Curves;
 use crate::metric::{ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined};
 
 use super::cells::Cells;
 use super::moments::Moments;
+use super::ranked::{RankedFigures, RankedRows};
 use super::{Excluded, GroupedSums, MeasurePlan};
 
 /// The sums of all slices.
@@ -18,9 +22,24 @@ pub struct Measured {
     pub(super) plan: Arc<MeasurePlan>,
     pub(super) sums: Vec<GroupedSums>,
     pub(super) excluded: Excluded,
+    /// What is still to be ranked.
+    pub(super) rows: Option<RankedRows>,
+    pub(super) ranked: Option<RankedFigures>,
 }
 
 impl Measured {
+    /// Puts the rows in order, which metrics of order need before they can be asked for.
+    ///
+    /// # Errors
+    /// When it is cancelled.
+    pub fn rank(mut self, execution: &Execution) -> CoreResult<Self> {
+        if let Some(rows) = self.rows.take() {
+            let overall: Vec<bool> = self.plan.groupings.iter().map(Grouping::is_overall).collect();
+            self.ranked = Some(RankedFigures::new(&self.plan.ranked, rows, &overall, execution)?);
+        }
+        Ok(self)
+    }
+
     /// The slicings, as they were asked for.
     #[must_use]
     pub fn groupings(&self) -> &[Grouping] {
@@ -44,7 +63,7 @@ impl Measured {
     pub fn slice(&self, grouping: usize, group: usize) -> Option<MeasuredSlice<'_>> {
         let sums = self.sums.get(grouping)?;
         let rows = *sums.rows.get(group)?;
-        Some(MeasuredSlice { measured: self, sums, group, rows })
+        Some(MeasuredSlice { measured: self, sums, grouping, group, rows })
     }
 }
 
@@ -53,11 +72,12 @@ impl Measured {
 pub struct MeasuredSlice<'a> {
     measured: &'a Measured,
     sums: &'a GroupedSums,
+    grouping: usize,
     group: usize,
     rows: u64,
 }
 
-impl MeasuredSlice<'_> {
+impl<'a> MeasuredSlice<'a> {
     /// Its rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -79,6 +99,9 @@ impl MeasuredSlice<'_> {
         let value = match &metric.formula {
             Formula::Moments(formula) => self.moment_value(formula, side)?.value,
             Formula::Confusion(formula) => formula.rate.value(&self.cells(formula).counts(side))?.value,
+            Formula::Ranked(statistic) => {
+                return self.ranked()?.value(self.grouping, self.group, *statistic, side);
+            }
         };
         finite(value)
     }
@@ -98,6 +121,9 @@ impl MeasuredSlice<'_> {
                     .map(|estimate| Interval::of(&estimate, alpha))
             }
             Formula::Confusion(formula) => self.confusion_interval(formula, side, alpha),
+            Formula::Ranked(statistic) => {
+                self.ranked()?.interval(self.grouping, self.group, *statistic, side, alpha)
+            }
         }
     }
 
@@ -117,12 +143,23 @@ impl MeasuredSlice<'_> {
                 let rows = cells.effective_rows(Side::Candidate, |_| true);
                 self.estimate(candidate.value - baseline.value, variance, rows)
             }
+            Formula::Ranked(statistic) => self.ranked()?.change(self.grouping, self.group, *statistic),
         }
     }
 
     /// That there is something to take the mean of.
     fn check(&self) -> Result<(), Undefined> {
         if self.sums.weight(self.group).high > 0.0 { Ok(()) } else { Err(Undefined::NoWeight) }
+    }
+
+    /// What plots show of a side, where that is known of the slice.
+    #[must_use]
+    pub fn curves(&self, side: Side) -> Option<&'a Curves> {
+        self.measured.ranked.as_ref()?.curves(self.grouping, self.group, side)
+    }
+
+    fn ranked(&self) -> Result<&'a RankedFigures, Undefined> {
+        self.measured.ranked.as_ref().ok_or(Undefined::NotRanked)
     }
 
     fn moments(&self) -> Moments<'_> {

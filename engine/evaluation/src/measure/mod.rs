@@ -4,6 +4,7 @@
 //! - `scored`: the rows with labels, weights and predictions;
 //! - `Term` and `moments`: means of numbers per row, and their errors;
 //! - `cells`: confusion matrices at thresholds;
+//! - `ranked`: the rows in the order of their scores;
 //! - [`Measured`]: value, interval and change of a metric in a slice, from what was gathered.
 //!
 //! Rows are read once; what goes into sums is computed once per batch. A label or prediction that is null, NaN or
@@ -15,6 +16,7 @@ mod excluded;
 mod measured;
 mod moments;
 mod ordering;
+mod ranked;
 mod scored;
 mod term;
 
@@ -37,6 +39,7 @@ use crate::metric::{Formula, Metric};
 use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
 use moments::{MomentPlan, MomentSums};
+use ranked::{RankedPlan, RankedRows, RowShape};
 
 pub use excluded::{Excluded, Missing};
 pub use measured::{Measured, MeasuredSlice};
@@ -63,6 +66,7 @@ pub(crate) struct MeasurePlan {
     groupings: Vec<Grouping>,
     moments: MomentPlan,
     cells: CellPlan,
+    ranked: RankedPlan,
 }
 
 /// Who predicts.
@@ -91,6 +95,8 @@ pub struct Measures {
     plan: Arc<MeasurePlan>,
     sums: Vec<GroupedSums>,
     excluded: Excluded,
+    /// The rows themselves, where a metric asks for their order.
+    rows: Option<RankedRows>,
 }
 
 /// What is measured, and on which rows.
@@ -134,11 +140,13 @@ impl Measures {
             groupings: options.groupings.clone(),
             moments: MomentPlan::new(baseline.is_some(), is_weighted),
             cells: CellPlan::new(is_weighted),
+            ranked: RankedPlan::default(),
         };
         for metric in options.metrics {
             match &metric.formula {
                 Formula::Moments(formula) => plan.moments.add(&formula.terms, true),
                 Formula::Confusion(formula) => plan.cells.add(formula.threshold),
+                Formula::Ranked(statistic) => plan.ranked.add(*statistic),
             }
         }
         let models = Models {
@@ -146,8 +154,8 @@ impl Measures {
             baseline: baseline
                 .map(|model| -> Arc<dyn BatchTransform> { Arc::new(Blamed(Arc::clone(model))) }),
         };
-        let sums = plan.no_sums();
-        Self { models: Some(models), plan: Arc::new(plan), sums, excluded: Excluded::default() }
+        let (sums, rows) = (plan.no_sums(), plan.no_rows());
+        Self { models: Some(models), plan: Arc::new(plan), sums, rows, excluded: Excluded::default() }
     }
 
     /// The rows that take part.
@@ -210,6 +218,11 @@ impl Measures {
             sums.moments.add(&mut columns, &ordering);
             sums.cells.add(&plan.cells, &pair, |row| numbers.of(row));
         }
+        if let Some(rows) = &mut self.rows {
+            let numbers = plan.sliced().map(|grouping| batch.groups(grouping)).collect::<Result<Vec<_>>>()?;
+            let groups: Vec<_> = numbers.into_iter().map(|numbers| |row| numbers.of(row)).collect();
+            rows.add(&pair, &groups)?;
+        }
         Ok(())
     }
 
@@ -239,7 +252,10 @@ impl Measures {
     /// Whether the parts fit one another, as those of a restored state might not.
     fn is_sound(&self) -> bool {
         let plan = &self.plan;
-        self.sums.len() == plan.groupings.len() && self.sums.iter().all(|sums| sums.is_sound(plan))
+        self.sums.len() == plan.groupings.len()
+            && self.sums.iter().all(|sums| sums.is_sound(plan))
+            && self.rows.is_some() != plan.ranked.is_empty()
+            && self.rows.as_ref().is_none_or(|rows| rows.is_sound(plan.row_shape()))
     }
 }
 
@@ -255,6 +271,24 @@ impl MeasurePlan {
             sums
         };
         self.groupings.iter().map(empty).collect()
+    }
+
+    /// The groupings of more than one group.
+    fn sliced(&self) -> impl Iterator<Item = &Grouping> {
+        self.groupings.iter().filter(|grouping| !grouping.is_overall())
+    }
+
+    fn row_shape(&self) -> RowShape {
+        RowShape {
+            is_of_classes: self.task != Task::Regression,
+            is_weighted: self.weight.is_some(),
+            models: 1 + usize::from(self.baseline_digest.is_some()),
+            groupings: self.sliced().count(),
+        }
+    }
+
+    fn no_rows(&self) -> Option<RankedRows> {
+        (!self.ranked.is_empty()).then(|| RankedRows::new(self.row_shape()))
     }
 }
 
@@ -327,7 +361,13 @@ impl Accumulator for Measures {
     }
 
     fn empty(&self) -> Self {
-        Self { sums: self.plan.no_sums(), excluded: Excluded::default(), ..self.clone() }
+        Self {
+            models: self.models.clone(),
+            plan: Arc::clone(&self.plan),
+            sums: self.plan.no_sums(),
+            rows: self.plan.no_rows(),
+            excluded: Excluded::default(),
+        }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
@@ -351,15 +391,22 @@ impl Accumulator for Measures {
             }
             mine.merge(&plan, theirs, count, numbers);
         }
+        if let (Some(mine), Some(theirs)) = (&mut self.rows, later.rows) {
+            let numbers =
+                plan.sliced().map(|grouping| Ok(groups.of(grouping)?.1)).collect::<Result<Vec<_>>>()?;
+            mine.merge(theirs, &numbers)?;
+        }
         Ok(())
     }
 
     fn finish(self) -> Self::Output {
-        Measured { plan: self.plan, sums: self.sums, excluded: self.excluded }
+        Measured { plan: self.plan, sums: self.sums, rows: self.rows, ranked: None, excluded: self.excluded }
     }
 
     fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.sums.iter().map(GroupedSums::size_bytes).sum::<usize>()
+        size_of::<Self>()
+            + self.sums.iter().map(GroupedSums::size_bytes).sum::<usize>()
+            + self.rows.as_ref().map_or(0, RankedRows::size_bytes)
     }
 }
 

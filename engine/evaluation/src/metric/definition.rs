@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sluice_core::options::{OptionsError, Range};
 use sluice_core::seam::Task;
 
-use super::{Direction, Formula, confusion, regression};
+use super::{Direction, Formula, confusion, ranked, regression};
 
 /// What kind of label a metric is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Definition {
 impl Definition {
     /// All metrics, those of a family together.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        [regression::DEFINITIONS, confusion::DEFINITIONS].into_iter().flatten()
+        [regression::DEFINITIONS, confusion::DEFINITIONS, ranked::DEFINITIONS].into_iter().flatten()
     }
 
     /// What is reported of a task where nothing is named.
@@ -84,7 +84,7 @@ impl Definition {
     pub fn defaults(task: TaskKind) -> &'static [&'static str] {
         match task {
             TaskKind::Regression => &["rmse", "mse", "mae", "r2", "mean_error"],
-            TaskKind::Binary => &["accuracy", "precision", "recall", "f1"],
+            TaskKind::Binary => &["auc", "accuracy", "precision", "recall", "f1"],
             TaskKind::MultiClass => &[],
         }
     }

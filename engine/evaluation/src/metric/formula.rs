@@ -1,7 +1,7 @@
 //! The kinds of formulas.
 
 use super::dual::Dual;
-use super::{ConfusionFormula, Undefined};
+use super::{ConfusionFormula, Statistic, Undefined};
 use crate::measure::Term;
 
 /// How a metric follows from the rows.
@@ -11,6 +11,8 @@ pub(crate) enum Formula {
     Moments(MomentFormula),
     /// From a confusion matrix at a threshold.
     Confusion(ConfusionFormula),
+    /// From the order of the rows.
+    Ranked(Statistic),
 }
 
 /// A smooth function of means.

@@ -9,7 +9,9 @@ mod confusion;
 mod definition;
 mod dual;
 mod formula;
+mod ranked;
 mod regression;
+mod steps;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,8 @@ pub(crate) use confusion::{ConfusionFormula, Counts, Rate};
 pub use definition::{Definition, Metric, Parameter, TaskKind};
 pub(crate) use dual::Dual;
 pub(crate) use formula::{Formula, MomentFormula};
+pub(crate) use ranked::{Statistic, StepStatistic};
+pub(crate) use steps::{Step, Walk};
 
 /// Which way a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +76,8 @@ pub enum Undefined {
     Nothing(&'static str),
     /// Its error is known from replicates only, and there are none.
     NoReplicates,
+    /// The rows were not put in order, which [`crate::measure::Measured::rank`] does.
+    NotRanked,
 }
 
 impl std::fmt::Display for Undefined {
@@ -84,6 +90,7 @@ impl std::fmt::Display for Undefined {
             Self::OneClass => formatter.write_str("all rows are of one class"),
             Self::Nothing(what) => write!(formatter, "there are no {what}"),
             Self::NoReplicates => formatter.write_str("its error is known from `bootstrap` only"),
+            Self::NotRanked => formatter.write_str("its rows were not put in order"),
         }
     }
 }

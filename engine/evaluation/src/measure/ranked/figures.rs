@@ -1,0 +1,221 @@
+//! The figures of order of every slice: values, intervals, changes and curves.
+
+use serde::{Deserialize, Serialize};
+use sluice_core::error::{CommonError, Result};
+use sluice_core::execution::Execution;
+
+use super::placement::{Counted, Weighing, Weighted};
+use super::rows::{Columns, RankedRows};
+use super::totals::Layout;
+use super::{errors, ranks, scores};
+use crate::comparison::{Estimate, Interval};
+use crate::curves::Curves;
+use crate::metric::{Side, Statistic, Undefined};
+
+/// Beside overall, slices have curves where there are at most so many of them.
+pub(crate) const MAX_CURVES: usize = 64;
+
+/// Which statistics are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RankedPlan {
+    statistics: Vec<Statistic>,
+}
+
+impl RankedPlan {
+    pub(crate) fn add(&mut self, statistic: Statistic) {
+        if !self.statistics.contains(&statistic) {
+            self.statistics.push(statistic);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.statistics.is_empty()
+    }
+
+    /// The statistics with their places.
+    pub(super) fn statistics(&self) -> impl Iterator<Item = (usize, Statistic)> {
+        self.statistics.iter().copied().enumerate()
+    }
+}
+
+/// What is known of a model's statistic in a slice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Value {
+    pub(super) value: Result<f64, Undefined>,
+    /// With the rows of the smaller class.
+    pub(super) estimate: Result<(Estimate, f64), Undefined>,
+}
+
+impl Value {
+    /// A value whose error is not known by itself.
+    pub(super) fn alone(value: Result<f64, Undefined>) -> Self {
+        Self { value, estimate: Err(value.err().unwrap_or(Undefined::NoReplicates)) }
+    }
+}
+
+/// One statistic in one slice, of every model.
+#[derive(Clone, Debug)]
+pub(super) struct Figure {
+    pub(super) models: Vec<Value>,
+    pub(super) change: Result<Estimate, Undefined>,
+}
+
+impl Figure {
+    /// Values whose errors are not known by themselves.
+    pub(super) fn alone(values: impl Iterator<Item = Result<f64, Undefined>>) -> Self {
+        let models: Vec<Value> = values.map(Value::alone).collect();
+        let reason = models.iter().find_map(|model| model.value.err()).unwrap_or(Undefined::NoReplicates);
+        Self { models, change: Err(reason) }
+    }
+
+    /// Adds that of the next model, whose error is not known by itself.
+    pub(super) fn add(&mut self, value: Result<f64, Undefined>) {
+        self.models.push(Value::alone(value));
+        let reason = self.models.iter().find_map(|model| model.value.err());
+        self.change = Err(reason.unwrap_or(Undefined::NoReplicates));
+    }
+}
+
+/// The figures of one slice.
+#[derive(Clone, Debug)]
+pub(super) struct SliceFigures {
+    /// By statistic.
+    pub(super) figures: Vec<Figure>,
+    /// By model; none where they are not asked for.
+    pub(super) curves: Vec<Curves>,
+}
+
+/// What figures are made from.
+pub(super) struct Ranking<'a> {
+    pub(super) plan: &'a RankedPlan,
+    pub(super) columns: &'a Columns,
+    /// By grouping.
+    pub(super) layouts: &'a [Layout<'a>],
+    pub(super) execution: &'a Execution,
+}
+
+impl Ranking<'_> {
+    /// Whether the slices of a grouping have curves.
+    pub(super) fn has_curves(&self, grouping: usize) -> bool {
+        let slices: usize =
+            self.layouts.iter().filter(|layout| !layout.is_overall()).map(|layout| layout.totals.len()).sum();
+        slices <= MAX_CURVES || self.layouts[grouping].is_overall()
+    }
+}
+
+/// The statistics of every slice.
+#[derive(Clone, Debug)]
+pub(crate) struct RankedFigures {
+    plan: RankedPlan,
+    /// By grouping and slice.
+    figures: Vec<Vec<SliceFigures>>,
+}
+
+impl RankedFigures {
+    /// Of all rows; `overall` says of each grouping whether it has one slice only.
+    pub(crate) fn new(
+        plan: &RankedPlan,
+        rows: RankedRows,
+        overall: &[bool],
+        execution: &Execution,
+    ) -> Result<Self> {
+        let columns = rows.into_columns();
+        if u32::try_from(columns.rows()).is_err() {
+            return Err(CommonError::Internal("more rows than can be put in order".into()).into());
+        }
+        let mut groups = columns.groups.iter();
+        let mut layouts = Vec::new();
+        for is_overall in overall {
+            let groups = if *is_overall { None } else { groups.next().map(Vec::as_slice) };
+            layouts.push(Layout::new(&columns, groups));
+        }
+        let ranking = Ranking { plan, columns: &columns, layouts: &layouts, execution };
+        let figures = match columns.weights.as_slice() {
+            [] => of_families(&ranking, Counted),
+            weights => of_families(&ranking, Weighted(weights)),
+        }?;
+        Ok(Self { plan: plan.clone(), figures })
+    }
+
+    fn slice(&self, grouping: usize, group: usize) -> Option<&SliceFigures> {
+        self.figures.get(grouping)?.get(group)
+    }
+
+    fn figure(&self, grouping: usize, group: usize, statistic: Statistic) -> Result<&Figure, Undefined> {
+        let place = self.plan.statistics.iter().position(|known| *known == statistic);
+        let of = |place: usize| self.slice(grouping, group)?.figures.get(place);
+        place.and_then(of).ok_or(Undefined::NotRanked)
+    }
+
+    fn model(
+        &self,
+        grouping: usize,
+        group: usize,
+        statistic: Statistic,
+        side: Side,
+    ) -> Result<Value, Undefined> {
+        let figure = self.figure(grouping, group, statistic)?;
+        figure.models.get(number(side)).copied().ok_or(Undefined::NotRanked)
+    }
+
+    /// The value of a statistic.
+    pub(crate) fn value(
+        &self,
+        grouping: usize,
+        group: usize,
+        statistic: Statistic,
+        side: Side,
+    ) -> Result<f64, Undefined> {
+        self.model(grouping, group, statistic, side)?.value
+    }
+
+    /// The interval of its value.
+    pub(crate) fn interval(
+        &self,
+        grouping: usize,
+        group: usize,
+        statistic: Statistic,
+        side: Side,
+        alpha: f64,
+    ) -> Result<Interval, Undefined> {
+        let (estimate, rows) = self.model(grouping, group, statistic, side)?.estimate?;
+        let interval = Interval::delong(&estimate, rows, alpha);
+        Ok(if statistic == Statistic::Gini { interval.map(|area| 2.0 * area - 1.0) } else { interval })
+    }
+
+    /// Its change.
+    pub(crate) fn change(
+        &self,
+        grouping: usize,
+        group: usize,
+        statistic: Statistic,
+    ) -> Result<Estimate, Undefined> {
+        self.figure(grouping, group, statistic)?.change
+    }
+
+    /// The curves of a model in a slice, if it has any.
+    pub(crate) fn curves(&self, grouping: usize, group: usize, side: Side) -> Option<&Curves> {
+        self.slice(grouping, group)?.curves.get(number(side))
+    }
+}
+
+/// The place of a side among the models.
+fn number(side: Side) -> usize {
+    match side {
+        Side::Candidate => 0,
+        Side::Baseline => 1,
+    }
+}
+
+/// The figures by grouping and slice. Statistics of one order are made together, so that one order is held at a time.
+fn of_families<W: Weighing>(ranking: &Ranking<'_>, weighing: W) -> Result<Vec<Vec<SliceFigures>>> {
+    let none = Figure { models: Vec::new(), change: Err(Undefined::NotRanked) };
+    let statistics = ranking.plan.statistics().count();
+    let empty = SliceFigures { figures: vec![none; statistics], curves: Vec::new() };
+    let mut figures: Vec<Vec<SliceFigures>> =
+        ranking.layouts.iter().map(|layout| vec![empty.clone(); layout.totals.len()]).collect();
+    scores::fill(ranking, weighing, &mut figures)?;
+    errors::fill(ranking, &mut figures)?;
+    ranks::fill(ranking, weighing, &mut figures)?;
+    Ok(figures)
+}

@@ -1,0 +1,23 @@
+//! Statistics of order: rows are kept, sorted once per model, and walked slice by slice.
+//!
+//! - [`RankedRows`]: the rows of a state, in columns;
+//! - `order`: all rows in the order of a number; `totals`: that order slice by slice, without sorting again;
+//! - `placement`: the area under the ROC curve, with its error;
+//! - `scores`, `errors`, `ranks`: statistics by what rows are sorted by;
+//! - [`RankedFigures`]: the figures of every slice.
+
+mod curve;
+mod errors;
+mod figures;
+mod order;
+mod placement;
+mod ranks;
+mod rows;
+mod scores;
+mod totals;
+
+pub(crate) use figures::{RankedFigures, RankedPlan};
+pub(crate) use rows::{RankedRows, RowShape};
+
+#[cfg(test)]
+mod tests;

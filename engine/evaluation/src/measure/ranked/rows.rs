@@ -1,0 +1,299 @@
+//! The rows themselves, where sums do not say enough: label, weight, the score of each model and the slices of a row.
+//!
+//! Rows are kept in chunks of columns, in their order. Joining two states moves chunks and copies no row: a later
+//! state's numbers of slices are translated when its rows are laid out, by a table that goes with its chunks. How the
+//! rows are cut into chunks is not part of the state.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::super::Pair;
+use crate::error::EvaluationError;
+
+/// Rows of a chunk that is still growing.
+const CHUNK_ROWS: usize = 1 << 16;
+
+/// The labels of rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Labels {
+    /// Whether each row is positive.
+    Classes(Vec<bool>),
+    /// A number per row.
+    Numbers(Vec<f64>),
+}
+
+impl Labels {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Classes(labels) => labels.len(),
+            Self::Numbers(labels) => labels.len(),
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        match self {
+            Self::Classes(labels) => labels.capacity(),
+            Self::Numbers(labels) => labels.capacity() * size_of::<f64>(),
+        }
+    }
+
+    fn append(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Classes(mine), Self::Classes(mut theirs)) => mine.append(&mut theirs),
+            (Self::Numbers(mine), Self::Numbers(mut theirs)) => mine.append(&mut theirs),
+            // Of one plan, so of one kind; a restored state of mixed kinds is found out by its length.
+            (Self::Classes(_), Self::Numbers(_)) | (Self::Numbers(_), Self::Classes(_)) => {}
+        }
+    }
+}
+
+/// What is kept of every row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RowShape {
+    /// Whether labels are classes.
+    pub(crate) is_of_classes: bool,
+    /// Whether rows have weights.
+    pub(crate) is_weighted: bool,
+    /// How many models there are.
+    pub(crate) models: usize,
+    /// How many groupings have more than one group.
+    pub(crate) groupings: usize,
+}
+
+/// Rows in columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Columns {
+    pub(crate) labels: Labels,
+    /// None without weights.
+    pub(crate) weights: Vec<f64>,
+    /// Of the candidate, then of the baseline.
+    pub(crate) predictions: Vec<Vec<f64>>,
+    /// The number of the slice, per grouping of more than one.
+    pub(crate) groups: Vec<Vec<u16>>,
+}
+
+impl Columns {
+    pub(crate) fn new(shape: RowShape) -> Self {
+        Self {
+            labels: match shape.is_of_classes {
+                true => Labels::Classes(Vec::new()),
+                false => Labels::Numbers(Vec::new()),
+            },
+            weights: Vec::new(),
+            predictions: vec![Vec::new(); shape.models],
+            groups: vec![Vec::new(); shape.groupings],
+        }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether each row is positive; nothing where labels are numbers.
+    pub(crate) fn classes(&self) -> &[bool] {
+        match &self.labels {
+            Labels::Classes(labels) => labels,
+            Labels::Numbers(_) => &[],
+        }
+    }
+
+    /// The weight of a row.
+    #[inline]
+    pub(crate) fn weight(&self, row: u32) -> f64 {
+        self.weights.get(row as usize).copied().unwrap_or(1.0)
+    }
+
+    pub(crate) fn size_bytes(&self) -> usize {
+        let numbers = self.predictions.iter().chain([&self.weights]).map(Vec::capacity).sum::<usize>();
+        let groups = self.groups.iter().map(Vec::capacity).sum::<usize>();
+        self.labels.size_bytes() + numbers * size_of::<f64>() + groups * size_of::<u16>()
+    }
+
+    fn reserve(&mut self, rows: usize) {
+        match &mut self.labels {
+            Labels::Classes(labels) => labels.reserve_exact(rows),
+            Labels::Numbers(labels) => labels.reserve_exact(rows),
+        }
+        self.predictions.iter_mut().for_each(|column| column.reserve_exact(rows));
+        self.groups.iter_mut().for_each(|column| column.reserve_exact(rows));
+    }
+
+    fn append(&mut self, mut more: Self) {
+        self.labels.append(more.labels);
+        self.weights.append(&mut more.weights);
+        for (mine, theirs) in self.predictions.iter_mut().zip(&mut more.predictions) {
+            mine.append(theirs);
+        }
+        for (mine, theirs) in self.groups.iter_mut().zip(&mut more.groups) {
+            mine.append(theirs);
+        }
+    }
+
+    fn push(&mut self, pair: &Pair<'_>) {
+        match &mut self.labels {
+            Labels::Classes(labels) => labels.extend(pair.label.iter().map(|label| *label > 0.5)),
+            Labels::Numbers(labels) => labels.extend_from_slice(pair.label),
+        }
+        self.weights.extend_from_slice(pair.weight.unwrap_or_default());
+        let models = [Some(&pair.candidate), pair.baseline.as_ref()];
+        for (column, model) in self.predictions.iter_mut().zip(models.into_iter().flatten()) {
+            column.extend_from_slice(model.first().copied().unwrap_or_default());
+        }
+    }
+
+    /// Whether the parts fit one another, as those of a restored state might not.
+    fn is_sound(&self, shape: RowShape) -> bool {
+        let rows = self.rows();
+        matches!(self.labels, Labels::Classes(_)) == shape.is_of_classes
+            && self.weights.len() == if shape.is_weighted { rows } else { 0 }
+            && self.predictions.len() == shape.models
+            && self.predictions.iter().all(|column| column.len() == rows)
+            && self.groups.len() == shape.groupings
+            && self.groups.iter().all(|column| column.len() == rows)
+    }
+}
+
+/// New numbers of slices by their old ones, per grouping.
+type Translation = Arc<Vec<Vec<u16>>>;
+
+/// Rows that were read together.
+#[derive(Clone, Debug)]
+struct Chunk {
+    columns: Columns,
+    /// None where the numbers are those of the state.
+    translation: Option<Translation>,
+}
+
+/// Rows, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct RankedRows {
+    shape: RowShape,
+    chunks: Vec<Chunk>,
+    bytes: usize,
+}
+
+impl RankedRows {
+    /// No rows.
+    pub(crate) fn new(shape: RowShape) -> Self {
+        Self { shape, chunks: Vec::new(), bytes: 0 }
+    }
+
+    /// Adds rows with the numbers of their slices, a function per grouping of more than one group.
+    pub(crate) fn add(
+        &mut self,
+        pair: &Pair<'_>,
+        groups: &[impl Fn(usize) -> usize],
+    ) -> Result<(), EvaluationError> {
+        let rows = pair.label.len();
+        let grows = |chunk: &Chunk| chunk.translation.is_none() && chunk.columns.rows() + rows <= CHUNK_ROWS;
+        if !self.chunks.last().is_some_and(grows) {
+            let mut columns = Columns::new(self.shape);
+            columns.reserve(rows);
+            self.bytes += columns.size_bytes();
+            self.chunks.push(Chunk { columns, translation: None });
+        }
+        let Some(chunk) = self.chunks.last_mut() else { return Ok(()) };
+        self.bytes -= chunk.columns.size_bytes();
+        chunk.columns.push(pair);
+        for (column, group_of) in chunk.columns.groups.iter_mut().zip(groups) {
+            for row in 0..rows {
+                column.push(narrow(group_of(row))?);
+            }
+        }
+        self.bytes += chunk.columns.size_bytes();
+        Ok(())
+    }
+
+    /// Adds later rows; `numbers` are the new numbers of their slices, per grouping.
+    pub(crate) fn merge(&mut self, later: Self, numbers: &[&[u32]]) -> Result<(), EvaluationError> {
+        let narrowed = |numbers: &&[u32]| numbers.iter().map(|number| narrow(*number as usize)).collect();
+        let table: Vec<Vec<u16>> = numbers.iter().map(narrowed).collect::<Result<_, _>>()?;
+        let is_same = |new: &Vec<u16>| new.iter().enumerate().all(|(old, new)| old == usize::from(*new));
+        self.bytes += later.bytes;
+        if table.iter().all(is_same) {
+            self.chunks.extend(later.chunks);
+            return Ok(());
+        }
+        let table: Translation = Arc::new(table);
+        // Chunks of one earlier state share a table, and stand together.
+        let mut last: Option<(Translation, Translation)> = None;
+        for mut chunk in later.chunks {
+            let composed = match (&chunk.translation, &last) {
+                (None, _) => Arc::clone(&table),
+                (Some(own), Some((of, composed))) if Arc::ptr_eq(own, of) => Arc::clone(composed),
+                (Some(own), _) => {
+                    let composed: Translation = Arc::new(compose(own, &table));
+                    last = Some((Arc::clone(own), Arc::clone(&composed)));
+                    composed
+                }
+            };
+            chunk.translation = Some(composed);
+            self.chunks.push(chunk);
+        }
+        Ok(())
+    }
+
+    /// Whether the parts fit one another, as those of a restored state might not.
+    pub(crate) fn is_sound(&self, shape: RowShape) -> bool {
+        self.shape == shape && self.chunks.iter().all(|chunk| chunk.columns.is_sound(shape))
+    }
+
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.bytes + self.chunks.capacity() * size_of::<Chunk>()
+    }
+
+    /// All rows as columns.
+    pub(crate) fn into_columns(self) -> Columns {
+        let mut all = Columns::new(self.shape);
+        all.reserve(self.chunks.iter().map(|chunk| chunk.columns.rows()).sum());
+        for Chunk { mut columns, translation } in self.chunks {
+            if let Some(translation) = translation {
+                for (column, table) in columns.groups.iter_mut().zip(translation.iter()) {
+                    for number in column {
+                        *number = table.get(usize::from(*number)).copied().unwrap_or(u16::MAX);
+                    }
+                }
+            }
+            all.append(columns);
+        }
+        all
+    }
+}
+
+/// The number of a slice, of which there are fewer than 2¹⁶.
+fn narrow(number: usize) -> Result<u16, EvaluationError> {
+    let too_many = |_| EvaluationError::TooManySlices {
+        columns: "the columns of a slice".into(),
+        limit: usize::from(u16::MAX) + 1,
+    };
+    u16::try_from(number).map_err(too_many)
+}
+
+/// One translation after the other.
+fn compose(first: &[Vec<u16>], second: &[Vec<u16>]) -> Vec<Vec<u16>> {
+    let of = |(first, second): (&Vec<u16>, &Vec<u16>)| {
+        first.iter().map(|number| second.get(usize::from(*number)).copied().unwrap_or(u16::MAX)).collect()
+    };
+    first.iter().zip(second).map(of).collect()
+}
+
+impl Serialize for RankedRows {
+    /// As one chunk, so that the bytes do not tell how the rows came.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.shape, self.clone().into_columns()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RankedRows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (shape, columns) = <(RowShape, Columns)>::deserialize(deserializer)?;
+        if !columns.is_sound(shape) {
+            return Err(serde::de::Error::custom("the columns of the rows do not fit one another"));
+        }
+        let bytes = columns.size_bytes();
+        let chunks =
+            if columns.rows() == 0 { Vec::new() } else { vec![Chunk { columns, translation: None }] };
+        Ok(Self { shape, chunks, bytes })
+    }
+}

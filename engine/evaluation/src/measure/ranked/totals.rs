@@ -1,0 +1,114 @@
+//! Where the slices of a grouping stand in an order, and what they weigh by class.
+
+use sluice_core::double_double::DoubleDouble;
+
+use super::order::Place;
+use super::rows::{Columns, Labels};
+
+/// The negative rows of a slice come first where both classes do, then the positive ones.
+pub(crate) const POSITIVE: usize = 1;
+
+/// The rows of a slice by class; rows whose labels are numbers count as negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Totals {
+    pub(crate) rows: [u64; 2],
+    /// Σw.
+    pub(crate) weight: [DoubleDouble; 2],
+    /// Σw².
+    pub(crate) square: [DoubleDouble; 2],
+}
+
+impl Totals {
+    /// Rows of a class, as many as would tell as much were their weights equal.
+    pub(crate) fn effective_rows(&self, class: usize) -> f64 {
+        (self.weight[class] * self.weight[class] / self.square[class]).to_f64()
+    }
+
+    /// Whether there is weight in both classes.
+    pub(crate) fn has_both(&self) -> bool {
+        self.weight.iter().all(|weight| weight.high > 0.0)
+    }
+
+    /// The weight of all rows.
+    pub(crate) fn all(&self) -> DoubleDouble {
+        self.weight[0] + self.weight[1]
+    }
+}
+
+/// The slices of one grouping.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout<'a> {
+    /// The number of the slice of each row; none where all rows are one slice.
+    groups: Option<&'a [u16]>,
+    pub(crate) totals: Vec<Totals>,
+}
+
+impl<'a> Layout<'a> {
+    /// Of rows with these numbers of slices.
+    pub(crate) fn new(columns: &Columns, groups: Option<&'a [u16]>) -> Self {
+        let count = match groups {
+            Some(groups) => groups.iter().max().map_or(0, |most| usize::from(*most) + 1),
+            None => 1,
+        };
+        let mut totals = vec![Totals::default(); count];
+        let group_of = |row: usize| groups.map_or(0, |groups| usize::from(groups[row]));
+        let class_of = |row: usize| match &columns.labels {
+            Labels::Classes(labels) => usize::from(labels[row]),
+            Labels::Numbers(_) => 0,
+        };
+        for row in 0..columns.rows() {
+            let (slice, class) = (&mut totals[group_of(row)], class_of(row));
+            slice.rows[class] += 1;
+            if let Some(weight) = columns.weights.get(row) {
+                slice.weight[class] = slice.weight[class] + *weight;
+                slice.square[class] = slice.square[class] + DoubleDouble::product(*weight, *weight);
+            }
+        }
+        if columns.weights.is_empty() {
+            for slice in &mut totals {
+                slice.weight = slice.rows.map(DoubleDouble::from);
+                slice.square = slice.weight;
+            }
+        }
+        Self { groups, totals }
+    }
+
+    /// Whether all rows are one slice by definition.
+    pub(crate) fn is_overall(&self) -> bool {
+        self.groups.is_none()
+    }
+
+    /// The number of the slice of a row.
+    #[inline]
+    pub(crate) fn slice_of(&self, row: usize) -> usize {
+        self.groups.map_or(0, |groups| usize::from(groups[row]))
+    }
+
+    /// Where each slice ends.
+    pub(crate) fn ends(&self) -> Vec<usize> {
+        let mut end = 0;
+        let rows = |totals: &Totals| usize::try_from(totals.rows[0] + totals.rows[1]).unwrap_or(usize::MAX);
+        self.totals
+            .iter()
+            .map(|totals| {
+                end += rows(totals);
+                end
+            })
+            .collect()
+    }
+
+    /// An order of all rows, slice after slice, in memory that was used before. That of one slice is the order itself.
+    pub(crate) fn arrange<'b>(&self, order: &'b [Place], scratch: &'b mut Vec<Place>) -> &'b [Place] {
+        let Some(groups) = self.groups else { return order };
+        scratch.clear();
+        scratch.resize(order.len(), Place::default());
+        let ends = self.ends();
+        let mut next: Vec<usize> = std::iter::once(0).chain(ends).collect();
+        for place in order {
+            let next = &mut next[usize::from(groups[place.row as usize])];
+            scratch[*next] = *place;
+            *next += 1;
+        }
+        scratch
+    }
+}
