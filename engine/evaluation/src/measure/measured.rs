@@ -6,7 +6,9 @@ use sluice_core::double_double::DoubleDouble;
 use sluice_core::group::Grouping;
 
 use crate::comparison::{Estimate, Interval};
+use crate::curves::Curves;
 use crate::metric::{ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined};
+use crate::tables::Tables;
 
 use super::cells::Cells;
 use super::moments::Moments;
@@ -72,6 +74,15 @@ impl MeasuredSlice<'_> {
         let value = match &metric.formula {
             Formula::Moments(formula) => self.moment_value(formula, side)?.value,
             Formula::Confusion(formula) => formula.rate.value(&self.cells(formula).counts(side))?.value,
+            Formula::Maximum(term) => {
+                let largest = self.sums.maxima.of(&self.measured.plan.maxima, self.group, *term, side);
+                DoubleDouble::from(largest)
+            }
+            Formula::Bins(formula) => {
+                let plan = &self.measured.plan.bins;
+                let distance = self.sums.bins.distance(plan, self.group, formula.bins, side);
+                distance / self.sums.weight(self.group)
+            }
         };
         finite(value)
     }
@@ -91,6 +102,8 @@ impl MeasuredSlice<'_> {
                     .map(|estimate| Interval::of(&estimate, alpha))
             }
             Formula::Confusion(formula) => self.confusion_interval(formula, side, alpha),
+            Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
+            Formula::Bins(_) => Err(Undefined::NoReplicates),
         }
     }
 
@@ -110,12 +123,40 @@ impl MeasuredSlice<'_> {
                 let rows = cells.effective_rows(Side::Candidate, |_| true);
                 self.estimate(candidate.value - baseline.value, variance, rows)
             }
+            Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
+            Formula::Bins(_) => Err(Undefined::NoReplicates),
         }
+    }
+
+    /// What plots of a model show.
+    #[must_use]
+    pub fn curves(&self, side: Side) -> Curves {
+        let plan = &self.measured.plan.bins;
+        let calibration = |bins| self.sums.bins.calibration(plan, self.group, bins, side);
+        Curves { calibration: plan.first().map(calibration).unwrap_or_default(), ..Curves::default() }
+    }
+
+    /// How rows of each class are predicted.
+    #[must_use]
+    pub fn tables(&self, side: Side) -> Tables {
+        let plan = &self.measured.plan.cells;
+        let matrix =
+            |threshold: &f64| self.sums.cells.of(plan, self.group, *threshold).matrix(*threshold, side);
+        Tables { confusion: plan.thresholds().iter().map(matrix).collect() }
     }
 
     /// That there is something to take the mean of.
     fn check(&self) -> Result<(), Undefined> {
         if self.sums.weight(self.group).high > 0.0 { Ok(()) } else { Err(Undefined::NoWeight) }
+    }
+
+    /// That labels and predictions are what the metric is for.
+    fn check_domain(&self, formula: &MomentFormula, side: Side) -> Result<(), Undefined> {
+        let outside = formula.terms.iter().find_map(|term| {
+            let domain = term.domain()?;
+            self.moments().mean(*term, side).high.is_nan().then_some(domain)
+        });
+        outside.map_or(Ok(()), |domain| Err(Undefined::OutsideDomain(domain)))
     }
 
     fn moments(&self) -> Moments<'_> {
@@ -124,11 +165,14 @@ impl MeasuredSlice<'_> {
     }
 
     fn moment_value(&self, formula: &MomentFormula, side: Side) -> Result<Dual, Undefined> {
+        self.check_domain(formula, side)?;
         let means = self.moments().means(&formula.terms, side);
         (formula.value)(&Dual::inputs(&means))
     }
 
     fn moment_change(&self, formula: &MomentFormula) -> Result<Estimate, Undefined> {
+        self.check_domain(formula, Side::Candidate)?;
+        self.check_domain(formula, Side::Baseline)?;
         let moments = self.moments();
         let of = |means: &[DoubleDouble]| (formula.value)(&Dual::inputs(means));
         // Both from one level, so that the change keeps the digits that the terms' changes have.

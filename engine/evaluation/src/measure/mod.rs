@@ -4,13 +4,17 @@
 //! - `scored`: the rows with labels, weights and predictions;
 //! - [`Term`] and `moments`: means of numbers per row, and their errors;
 //! - `cells`: confusion matrices at thresholds;
+//! - `bins`: sums by ranges of the probability;
+//! - `maxima`: the largest of numbers per row;
 //! - [`Measured`]: value, interval and change of a metric in a slice, from what was gathered.
 //!
 //! Rows are read once; what goes into sums is computed once per batch. A label or prediction that is null, NaN or
 //! infinite is an error that names the row: leaving it out would compare models on rows of their own choice.
 
+mod bins;
 mod blamed;
 mod cells;
+mod maxima;
 mod measured;
 mod moments;
 mod ordering;
@@ -33,8 +37,10 @@ use sluice_summaries::ExactSum;
 use crate::error::EvaluationError;
 use crate::metric::{Formula, Metric};
 
+use bins::{BinPlan, Bins};
 use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
+use maxima::{Maxima, MaximumPlan};
 use moments::{MomentPlan, MomentSums};
 
 pub use measured::{Measured, MeasuredSlice};
@@ -60,6 +66,8 @@ pub(crate) struct MeasurePlan {
     groupings: Vec<Grouping>,
     moments: MomentPlan,
     cells: CellPlan,
+    maxima: MaximumPlan,
+    bins: BinPlan,
 }
 
 /// Who predicts.
@@ -77,6 +85,8 @@ struct GroupedSums {
     weights: Vec<ExactSum>,
     moments: MomentSums,
     cells: CellSums,
+    maxima: Maxima,
+    bins: Bins,
 }
 
 /// The accumulator behind every metric. Serialised without the models, so a restored state merges and finishes but
@@ -127,11 +137,15 @@ impl Measures {
             groupings: options.groupings.clone(),
             moments: MomentPlan::new(baseline.is_some(), is_weighted),
             cells: CellPlan::new(is_weighted),
+            maxima: MaximumPlan::default(),
+            bins: BinPlan::new(is_weighted),
         };
         for metric in options.metrics {
             match &metric.formula {
                 Formula::Moments(formula) => plan.moments.add(&formula.terms, true),
                 Formula::Confusion(formula) => plan.cells.add(formula.threshold),
+                Formula::Maximum(term) => plan.maxima.add(*term),
+                Formula::Bins(formula) => plan.bins.add(formula.bins),
             }
         }
         let models = Models {
@@ -173,6 +187,7 @@ impl Measures {
             scored::probabilities(&[pair.label], || format!("label `{}`", plan.label))?;
         }
         let mut columns = plan.moments.columns(&pair);
+        let extremes = plan.maxima.columns(&pair);
         for (grouping, sums) in plan.groupings.iter().zip(&mut self.sums) {
             let numbers = batch.groups(grouping)?;
             check_slices(grouping, numbers.count)?;
@@ -190,6 +205,8 @@ impl Measures {
             }
             sums.moments.add(&mut columns, &ordering);
             sums.cells.add(&plan.cells, &pair, |row| numbers.of(row));
+            sums.maxima.add(&extremes, pair.weight, |row| numbers.of(row));
+            sums.bins.add(&plan.bins, &pair, |row| numbers.of(row));
         }
         Ok(())
     }
@@ -230,6 +247,8 @@ impl MeasurePlan {
             let mut sums = GroupedSums {
                 moments: MomentSums::new(&self.moments),
                 cells: CellSums::new(&self.cells),
+                maxima: Maxima::new(&self.maxima),
+                bins: Bins::new(&self.bins),
                 ..GroupedSums::default()
             };
             sums.grow(self, usize::from(grouping.is_overall()));
@@ -248,6 +267,8 @@ impl GroupedSums {
             }
             self.moments.grow(groups);
             self.cells.grow(&plan.cells, groups);
+            self.maxima.grow(groups);
+            self.bins.grow(groups);
         }
     }
 
@@ -261,6 +282,8 @@ impl GroupedSums {
         }
         self.moments.merge(&later.moments, groups, numbers);
         self.cells.merge(&plan.cells, &later.cells, groups, numbers);
+        self.maxima.merge(&later.maxima, groups, numbers);
+        self.bins.merge(&later.bins, groups, numbers);
     }
 
     fn is_sound(&self, plan: &MeasurePlan) -> bool {
@@ -268,6 +291,8 @@ impl GroupedSums {
         self.weights.len() == if plan.weight.is_some() { groups } else { 0 }
             && self.moments.is_sound(&plan.moments, groups)
             && self.cells.is_sound(&plan.cells, groups)
+            && self.maxima.is_sound(&plan.maxima, groups)
+            && self.bins.is_sound(&plan.bins, groups)
     }
 
     fn size_bytes(&self) -> usize {
@@ -275,6 +300,8 @@ impl GroupedSums {
             + self.weights.capacity() * size_of::<ExactSum>()
             + self.moments.size_bytes()
             + self.cells.size_bytes()
+            + self.maxima.size_bytes()
+            + self.bins.size_bytes()
     }
 
     fn weight(&self, group: usize) -> DoubleDouble {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sluice_core::options::{OptionsError, Range};
 use sluice_core::seam::Task;
 
-use super::{Direction, Formula, confusion, regression};
+use super::{Direction, Formula, confusion, probability, regression};
 
 /// What kind of label a metric is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,18 @@ pub struct Parameter {
     pub range: fn() -> Range,
 }
 
+impl Parameter {
+    /// A value that it takes: in its range, and whole where it counts something.
+    fn check(&self, option: &str, value: f64) -> Result<f64, OptionsError> {
+        let range = (self.range)();
+        if matches!(self.name, "bins" | "k") && value.fract() != 0.0 {
+            let range = format!("a whole number, {range}");
+            return Err(OptionsError::OutOfRange { name: option.into(), value: value.to_string(), range });
+        }
+        range.check(option, value)
+    }
+}
+
 /// A metric as the catalogue has it.
 pub struct Definition {
     /// The name in options and reports.
@@ -76,7 +88,19 @@ impl std::fmt::Debug for Definition {
 impl Definition {
     /// All metrics, those of a family together.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        [regression::DEFINITIONS, confusion::DEFINITIONS].into_iter().flatten()
+        [regression::DEFINITIONS, probability::DEFINITIONS, confusion::DEFINITIONS].into_iter().flatten()
+    }
+
+    /// Other names that options may use for it; reports use [`Definition::name`].
+    pub fn aliases(&self) -> impl Iterator<Item = &'static str> {
+        let of = self.name;
+        let all = [regression::ALIASES, probability::ALIASES, confusion::ALIASES].into_iter().flatten();
+        all.filter(move |(_, name)| *name == of).map(|(alias, _)| *alias)
+    }
+
+    /// Whether it goes by this name.
+    fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases().any(|alias| alias == name)
     }
 
     /// What is reported of a task where nothing is named.
@@ -84,7 +108,15 @@ impl Definition {
     pub fn defaults(task: TaskKind) -> &'static [&'static str] {
         match task {
             TaskKind::Regression => &["rmse", "mse", "mae", "r2", "mean_error"],
-            TaskKind::Binary => &["accuracy", "precision", "recall", "f1"],
+            TaskKind::Binary => &[
+                "log_loss",
+                "brier_score",
+                "accuracy",
+                "precision",
+                "recall",
+                "f1",
+                "expected_calibration_error",
+            ],
             TaskKind::MultiClass => &[],
         }
     }
@@ -116,12 +148,13 @@ impl Metric {
             Some((name, rest)) => (name.trim(), rest.strip_suffix(')')),
             None => (text.trim(), Some("")),
         };
-        let definition =
-            Definition::all().find(|known| known.name == name).ok_or_else(|| OptionsError::NoSuchChoice {
+        let definition = Definition::all().find(|known| known.is_called(name)).ok_or_else(|| {
+            OptionsError::NoSuchChoice {
                 name: "metric".into(),
                 value: name.into(),
                 choices: Definition::all().map(|known| known.name.into()).collect(),
-            })?;
+            }
+        })?;
         let inside = inside.ok_or_else(|| definition.misread(text))?;
         let mut values: Vec<f64> = definition.parameters.iter().map(|parameter| parameter.default).collect();
         for setting in inside.split(',').map(str::trim).filter(|setting| !setting.is_empty()) {
@@ -129,8 +162,8 @@ impl Metric {
             let place = definition.parameters.iter().position(|known| known.name == parameter.trim());
             let place = place.ok_or_else(|| definition.no_parameter(parameter.trim()))?;
             let value: f64 = value.trim().parse().map_err(|_| definition.misread(text))?;
-            let option = format!("{name}.{}", parameter.trim());
-            values[place] = (definition.parameters[place].range)().check(&option, value)?;
+            let option = format!("{}.{}", definition.name, parameter.trim());
+            values[place] = definition.parameters[place].check(&option, value)?;
         }
         Ok(Arc::new(definition.metric(&values)))
     }

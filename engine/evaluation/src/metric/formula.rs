@@ -11,6 +11,16 @@ pub(crate) enum Formula {
     Moments(MomentFormula),
     /// From a confusion matrix at a threshold.
     Confusion(ConfusionFormula),
+    /// The largest of numbers per row.
+    Maximum(Term),
+    /// From ranges of the predicted probability.
+    Bins(BinFormula),
+}
+
+/// The mean distance of probability and frequency over so many ranges of equal width.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BinFormula {
+    pub(crate) bins: usize,
 }
 
 /// A smooth function of means.

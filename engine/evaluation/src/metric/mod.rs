@@ -9,6 +9,7 @@ mod confusion;
 mod definition;
 mod dual;
 mod formula;
+mod probability;
 mod regression;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use confusion::{ConfusionFormula, Counts, Rate};
 pub use definition::{Definition, Metric, Parameter, TaskKind};
 pub(crate) use dual::Dual;
-pub(crate) use formula::{Formula, MomentFormula};
+pub(crate) use formula::{BinFormula, Formula, MomentFormula};
 
 /// Which way a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,12 @@ pub enum Undefined {
     Nothing(&'static str),
     /// Its error is known from replicates only, and there are none.
     NoReplicates,
+    /// The prediction is the same in all rows of the slice.
+    ConstantPrediction,
+    /// Labels or predictions that the metric is not for; what it is for.
+    OutsideDomain(&'static str),
+    /// A largest value says nothing of those to come.
+    NoErrorOfExtreme,
 }
 
 impl std::fmt::Display for Undefined {
@@ -84,9 +91,14 @@ impl std::fmt::Display for Undefined {
             Self::OneClass => formatter.write_str("all rows are of one class"),
             Self::Nothing(what) => write!(formatter, "there are no {what}"),
             Self::NoReplicates => formatter.write_str("its error is known from `bootstrap` only"),
+            Self::ConstantPrediction => formatter.write_str("the prediction is constant"),
+            Self::OutsideDomain(domain) => write!(formatter, "it is for {domain} only"),
+            Self::NoErrorOfExtreme => formatter.write_str("a largest value has no standard error"),
         }
     }
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;
