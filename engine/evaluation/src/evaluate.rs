@@ -15,7 +15,7 @@ use crate::error::EvaluationError;
 use crate::evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics};
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
 use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
-use crate::metric::{Metric, Side, TaskKind};
+use crate::metric::{Metric, Side};
 use crate::options::{CheckedOptions, EvaluateOptions};
 use crate::tables::Tables;
 
@@ -57,7 +57,7 @@ pub fn evaluate(
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<Evaluation> {
-    let checked = options.check()?.for_task(TaskKind::of(&candidate.task()))?;
+    let checked = options.check()?.for_task(&candidate.task())?;
     let baseline_digest = match baseline {
         Baseline::Model(model) => Some(model.digest().to_owned()),
         Baseline::None | Baseline::NotComparable(_) => None,

@@ -21,7 +21,7 @@ pub use error::EvaluationError;
 pub use evaluate::{Baseline, evaluate};
 pub use evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics, SlicePart};
 pub use options::{CheckedOptions, EvaluateOptions};
-pub use tables::{ConfusionMatrix, Tables};
+pub use tables::{ClassMatrix, ConfusionMatrix, Tables};
 
 #[cfg(test)]
 mod fixture;

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::group::Grouping;
+use sluice_core::seam::Task;
 
 use crate::comparison::{Estimate, Interval};
 use crate::curves::Curves;
-use crate::metric::{ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined};
-use crate::tables::Tables;
+use crate::metric::{
+    ClassFormula, ClassRate, ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined,
+};
+use crate::tables::{ClassMatrix, Tables};
 
 use super::cells::Cells;
+use super::classes::ClassCells;
 use super::moments::Moments;
 use super::{GroupedSums, MeasurePlan};
 
@@ -83,6 +87,9 @@ impl MeasuredSlice<'_> {
                 let distance = self.sums.bins.distance(plan, self.group, formula.bins, side);
                 distance / self.sums.weight(self.group)
             }
+            Formula::Classes(formula) => {
+                formula.rate.value(&self.classes().counts(side), self.class_place(formula))?.value
+            }
         };
         finite(value)
     }
@@ -104,6 +111,7 @@ impl MeasuredSlice<'_> {
             Formula::Confusion(formula) => self.confusion_interval(formula, side, alpha),
             Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
             Formula::Bins(_) => Err(Undefined::NoReplicates),
+            Formula::Classes(formula) => self.class_interval(formula, side, alpha),
         }
     }
 
@@ -125,6 +133,7 @@ impl MeasuredSlice<'_> {
             }
             Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
             Formula::Bins(_) => Err(Undefined::NoReplicates),
+            Formula::Classes(formula) => self.class_change(formula),
         }
     }
 
@@ -139,10 +148,17 @@ impl MeasuredSlice<'_> {
     /// How rows of each class are predicted.
     #[must_use]
     pub fn tables(&self, side: Side) -> Tables {
-        let plan = &self.measured.plan.cells;
-        let matrix =
-            |threshold: &f64| self.sums.cells.of(plan, self.group, *threshold).matrix(*threshold, side);
-        Tables { confusion: plan.thresholds().iter().map(matrix).collect() }
+        let plan = &self.measured.plan;
+        let matrix = |threshold: &f64| {
+            self.sums.cells.of(&plan.cells, self.group, *threshold).matrix(*threshold, side)
+        };
+        let classes = match &plan.task {
+            Task::MultiClass { classes } if plan.classes.is_asked() => {
+                Some(ClassMatrix { classes: classes.clone(), weights: self.classes().matrix(side) })
+            }
+            _ => None,
+        };
+        Tables { confusion: plan.cells.thresholds().iter().map(matrix).collect(), classes }
     }
 
     /// That there is something to take the mean of.
@@ -210,6 +226,42 @@ impl MeasuredSlice<'_> {
         };
         let rows = cells.effective_rows(side, |_| true);
         self.estimate(dual.value, variance, rows).map(|estimate| Interval::of(&estimate, alpha))
+    }
+
+    fn classes(&self) -> ClassCells<'_> {
+        self.sums.classes.of(&self.measured.plan.classes, self.group)
+    }
+
+    /// The place of the class that a rate is of.
+    fn class_place(&self, formula: &ClassFormula) -> usize {
+        let Task::MultiClass { classes } = &self.measured.plan.task else { return 0 };
+        let is_it = |class: &String| Some(class) == formula.class.as_ref();
+        classes.iter().position(is_it).unwrap_or(0)
+    }
+
+    fn class_interval(&self, formula: &ClassFormula, side: Side, alpha: f64) -> Result<Interval, Undefined> {
+        let (cells, class) = (self.classes(), self.class_place(formula));
+        let counts = cells.counts(side);
+        let dual = formula.rate.value(&counts, class)?;
+        let variance = cells.variance(&dual.slope, side).ok_or(Undefined::NoReplicates)?;
+        if let ClassRate::Share { parts, .. } = formula.rate {
+            // A kind of row belongs to what the share is of where that grows with it.
+            let whole = parts(&counts, class).1;
+            let is_of = |label, predicted| cells.influence(&whole.slope, label, predicted).high > 0.0;
+            return Ok(Interval::wilson(dual.value.to_f64(), cells.effective_rows(side, is_of), alpha));
+        }
+        let rows = cells.effective_rows(side, |_, _| true);
+        self.estimate(dual.value, variance, rows).map(|estimate| Interval::of(&estimate, alpha))
+    }
+
+    fn class_change(&self, formula: &ClassFormula) -> Result<Estimate, Undefined> {
+        let (cells, class) = (self.classes(), self.class_place(formula));
+        let value = |side| formula.rate.value(&cells.counts(side), class);
+        let (candidate, baseline) = (value(Side::Candidate)?, value(Side::Baseline)?);
+        let variance = cells.change_variance(&candidate.slope, &baseline.slope);
+        let rows = cells.effective_rows(Side::Candidate, |_, _| true);
+        let variance = variance.ok_or(Undefined::NoReplicates)?;
+        self.estimate(candidate.value - baseline.value, variance, rows)
     }
 
     /// From the variance of a mean with divisor n.

@@ -5,6 +5,7 @@
 //! - [`Term`] and `moments`: means of numbers per row, and their errors;
 //! - `cells`: confusion matrices at thresholds;
 //! - `bins`: sums by ranges of the probability;
+//! - `classes`: matrices of several classes;
 //! - `maxima`: the largest of numbers per row;
 //! - [`Measured`]: value, interval and change of a metric in a slice, from what was gathered.
 //!
@@ -14,6 +15,7 @@
 mod bins;
 mod blamed;
 mod cells;
+mod classes;
 mod maxima;
 mod measured;
 mod moments;
@@ -40,6 +42,7 @@ use crate::metric::{Formula, Metric};
 use bins::{BinPlan, Bins};
 use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
+use classes::{ClassPlan, ClassSums};
 use maxima::{Maxima, MaximumPlan};
 use moments::{MomentPlan, MomentSums};
 
@@ -68,6 +71,7 @@ pub(crate) struct MeasurePlan {
     cells: CellPlan,
     maxima: MaximumPlan,
     bins: BinPlan,
+    classes: ClassPlan,
 }
 
 /// Who predicts.
@@ -87,6 +91,7 @@ struct GroupedSums {
     cells: CellSums,
     maxima: Maxima,
     bins: Bins,
+    classes: ClassSums,
 }
 
 /// The accumulator behind every metric. Serialised without the models, so a restored state merges and finishes but
@@ -139,6 +144,7 @@ impl Measures {
             cells: CellPlan::new(is_weighted),
             maxima: MaximumPlan::default(),
             bins: BinPlan::new(is_weighted),
+            classes: ClassPlan::new(candidate.task().outputs(), baseline.is_some(), is_weighted),
         };
         for metric in options.metrics {
             match &metric.formula {
@@ -146,6 +152,7 @@ impl Measures {
                 Formula::Confusion(formula) => plan.cells.add(formula.threshold),
                 Formula::Maximum(term) => plan.maxima.add(*term),
                 Formula::Bins(formula) => plan.bins.add(formula.bins),
+                Formula::Classes(_) => plan.classes.add(),
             }
         }
         let models = Models {
@@ -207,6 +214,7 @@ impl Measures {
             sums.cells.add(&plan.cells, &pair, |row| numbers.of(row));
             sums.maxima.add(&extremes, pair.weight, |row| numbers.of(row));
             sums.bins.add(&plan.bins, &pair, |row| numbers.of(row));
+            sums.classes.add(&plan.classes, &pair, |row| numbers.of(row));
         }
         Ok(())
     }
@@ -249,6 +257,7 @@ impl MeasurePlan {
                 cells: CellSums::new(&self.cells),
                 maxima: Maxima::new(&self.maxima),
                 bins: Bins::new(&self.bins),
+                classes: ClassSums::new(&self.classes),
                 ..GroupedSums::default()
             };
             sums.grow(self, usize::from(grouping.is_overall()));
@@ -269,6 +278,7 @@ impl GroupedSums {
             self.cells.grow(&plan.cells, groups);
             self.maxima.grow(groups);
             self.bins.grow(groups);
+            self.classes.grow(&plan.classes, groups);
         }
     }
 
@@ -284,6 +294,7 @@ impl GroupedSums {
         self.cells.merge(&plan.cells, &later.cells, groups, numbers);
         self.maxima.merge(&later.maxima, groups, numbers);
         self.bins.merge(&later.bins, groups, numbers);
+        self.classes.merge(&plan.classes, &later.classes, groups, numbers);
     }
 
     fn is_sound(&self, plan: &MeasurePlan) -> bool {
@@ -293,6 +304,7 @@ impl GroupedSums {
             && self.cells.is_sound(&plan.cells, groups)
             && self.maxima.is_sound(&plan.maxima, groups)
             && self.bins.is_sound(&plan.bins, groups)
+            && self.classes.is_sound(&plan.classes, groups)
     }
 
     fn size_bytes(&self) -> usize {
@@ -302,6 +314,7 @@ impl GroupedSums {
             + self.cells.size_bytes()
             + self.maxima.size_bytes()
             + self.bins.size_bytes()
+            + self.classes.size_bytes()
     }
 
     fn weight(&self, group: usize) -> DoubleDouble {

@@ -47,6 +47,8 @@ pub(crate) enum Term {
     Deviance(f64),
     /// (p − y)² of two classes, the sum of it over several.
     Brier,
+    /// Whether the class of the row is among so many of the highest probability; of equal ones the first.
+    IsAmong(usize),
     /// y p, of two classes.
     PositivePrediction,
     /// −ln of the probability that was given to the class of the row: of the positive class, or of one of several.
@@ -121,6 +123,7 @@ impl Term {
                 [_] => both(|p, y| (p - y) * (p - y)),
                 classes => class_distances(label, classes),
             },
+            Self::IsAmong(first) => among(label, predictions, first),
             Self::PositivePrediction => both(|p, y| y * p),
             Self::Deviance(power) => combine(prediction, label, |p, y| unit_deviance(p, y, power)),
             Self::LogLoss => match predictions {
@@ -192,6 +195,21 @@ impl Term {
 pub(crate) fn predicted_class(classes: &[&[f64]], row: usize) -> usize {
     (1..classes.len())
         .fold(0, |best, class| if classes[class][row] > classes[best][row] { class } else { best })
+}
+
+/// 1 where fewer than `first` classes come before that of the row.
+fn among(label: &[f64], classes: &[&[f64]], first: usize) -> Vec<f64> {
+    let is_among = |(row, label): (usize, &f64)| {
+        let came = super::place(*label);
+        let own = classes.get(came).map_or(f64::INFINITY, |column| column[row]);
+        let comes_before = |(class, column): (usize, &&[f64])| {
+            column[row] > own || (class < came && column[row].to_bits() == own.to_bits())
+        };
+        let before =
+            classes.iter().enumerate().filter(|(class, column)| comes_before((*class, *column))).count();
+        f64::from(u8::from(came < classes.len() && before < first))
+    };
+    label.iter().enumerate().map(is_among).collect()
 }
 
 /// Σ over classes of the squared distance between probability and what came.

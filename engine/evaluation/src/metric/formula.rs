@@ -1,7 +1,7 @@
 //! The kinds of formulas.
 
 use super::dual::Dual;
-use super::{ConfusionFormula, Undefined};
+use super::{ClassFormula, ConfusionFormula, Undefined};
 use crate::measure::Term;
 
 /// How a metric follows from the rows.
@@ -15,6 +15,8 @@ pub(crate) enum Formula {
     Maximum(Term),
     /// From ranges of the predicted probability.
     Bins(BinFormula),
+    /// From a matrix of several classes.
+    Classes(ClassFormula),
 }
 
 /// The mean distance of probability and frequency over so many ranges of equal width.

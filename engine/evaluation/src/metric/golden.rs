@@ -83,12 +83,12 @@ pub(super) fn uniforms(seed: u64) -> impl FnMut() -> f64 {
     }
 }
 
-const ROWS: usize = 500;
+pub(super) const ROWS: usize = 500;
 
 /// Columns by name.
 pub(super) type Rows = Vec<(&'static str, Vec<f64>)>;
 
-fn columns(names: &[&'static str], rows: &[Vec<f64>]) -> Rows {
+pub(super) fn columns(names: &[&'static str], rows: &[Vec<f64>]) -> Rows {
     let column = |place: usize| rows.iter().map(|row| row[place]).collect();
     names.iter().enumerate().map(|(place, name)| (*name, column(place))).collect()
 }
@@ -302,37 +302,44 @@ fn rates_that_do_not_exist_say_why() {
     }
 }
 
-/// The error of a change of any rate by leaving out each row once: for smooth functions of means both agree as
-/// rows grow.
-#[test]
-fn errors_of_rates_equal_the_infinitesimal_jackknife() {
-    let rows = chances();
-    let names =
-        ["mcc", "cohen_kappa", "f_beta", "markedness", "negative_likelihood_ratio", "prevalence_threshold"];
-    let (candidate, baseline) = (binary("c"), binary("b"));
-    let whole = evaluated(&rows, &candidate, Some(&baseline), &names, Some("w"));
-    let mut influences = vec![Vec::new(); names.len()];
+/// Standard errors of changes against the difference quotient of each row's weight (the infinitesimal jackknife).
+pub(super) fn errors_equal_quotients(
+    rows: &Rows,
+    candidate: &Arc<dyn Predictor>,
+    baseline: &Arc<dyn Predictor>,
+    names: &[&str],
+) {
+    let whole = evaluated(rows, candidate, Some(baseline), names, Some("w"));
+    let mut variances = vec![0.0; names.len()];
     let step = 1e-5;
     for row in 0..ROWS {
         let mut nudged = rows.clone();
         let weights = &mut nudged.iter_mut().find(|(name, _)| *name == "w").unwrap().1;
         let weight = weights[row];
         weights[row] += step;
-        let moved = evaluated(&nudged, &candidate, Some(&baseline), &names, Some("w"));
-        for (place, name) in names.iter().enumerate() {
+        let moved = evaluated(&nudged, candidate, Some(baseline), names, Some("w"));
+        for (name, variance) in names.iter().zip(&mut variances) {
             let difference = |evaluation: &Evaluation| {
                 evaluation.slices[0].changes.as_ref().unwrap()[*name].difference.unwrap()
             };
-            influences[place].push(weight * (difference(&moved) - difference(&whole)) / step);
+            *variance += (weight * (difference(&moved) - difference(&whole)) / step).powi(2);
         }
     }
-    for (place, name) in names.iter().enumerate() {
+    for (name, variance) in names.iter().zip(variances) {
         let change = &whole.slices[0].changes.as_ref().unwrap()[*name];
         let degrees = change.degrees_of_freedom.unwrap();
-        let variance: f64 = influences[place].iter().map(|influence| influence * influence).sum();
         let expected = (variance * (degrees + 1.0) / degrees).sqrt();
         assert_relative(change.standard_error.unwrap(), expected, 1e-3);
     }
+}
+
+#[test]
+fn errors_of_rates_equal_the_infinitesimal_jackknife() {
+    let names =
+        ["mcc", "cohen_kappa", "f_beta", "markedness", "negative_likelihood_ratio", "prevalence_threshold"];
+    errors_equal_quotients(&chances(), &binary("c"), &binary("b"), &names);
+    let names = ["log_loss", "normalized_entropy", "coefficient_of_discrimination", "pearson"];
+    errors_equal_quotients(&chances(), &binary("c"), &binary("b"), &names);
 }
 
 #[test]

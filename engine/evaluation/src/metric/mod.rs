@@ -5,6 +5,7 @@
 //! of a few kinds ([`Formula`]), which say what is gathered of the rows (`measure`) and give value, interval and the
 //! error of a change.
 
+mod classes;
 mod confusion;
 mod definition;
 mod dual;
@@ -14,6 +15,7 @@ mod regression;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use classes::{ClassCounts, ClassFormula, ClassRate};
 pub(crate) use confusion::{ConfusionFormula, Counts, Rate};
 pub use definition::{Definition, Metric, Parameter, TaskKind};
 pub(crate) use dual::Dual;
@@ -100,5 +102,7 @@ impl std::fmt::Display for Undefined {
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod golden_classes;
 #[cfg(test)]
 mod tests;
