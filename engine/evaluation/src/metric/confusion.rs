@@ -195,7 +195,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     at(
         "prevalence_threshold",
-        "share of positive rows from which a positive prediction is more likely right than wrong",
+        "share of positive rows below which precision falls off fastest",
         LOWER,
         |values| {
             rate(values, |c| {

@@ -292,7 +292,7 @@ impl Definition {
     }
 
     /// Whether it is of one of several classes.
-    fn takes_class(&self) -> bool {
+    pub(super) fn takes_class(&self) -> bool {
         let values: Vec<f64> = self.parameters.iter().map(|parameter| parameter.default).collect();
         matches!((self.formula)(&values), Formula::Classes(formula) if formula.rate.is_of_class())
     }

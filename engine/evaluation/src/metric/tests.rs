@@ -9,10 +9,11 @@ use sluice_core::fold::fold;
 use sluice_core::group::Grouping;
 use sluice_core::seam::Predictor;
 use sluice_testkit::close::assert_relative;
+use sluice_testkit::datasets::repository;
 use sluice_testkit::laws;
 use sluice_testkit::memory::MemorySource;
 
-use super::{Definition, Metric, Side, TaskKind, Undefined};
+use super::{Definition, Direction, Metric, Parameter, Side, TaskKind, Undefined};
 use crate::comparison::Estimate;
 use crate::fixture::{Linear, numbers, table, texts};
 use crate::measure::{MeasureOptions, Measures};
@@ -284,5 +285,48 @@ fn other_names_mean_the_same_metric() {
         for alias in definition.aliases() {
             assert!(Definition::all().all(|known| known.name != alias), "{alias} names two metrics");
         }
+    }
+}
+
+/// The table of `docs/metrics.md`.
+fn documented() -> String {
+    let mut text =
+        "| metric | other names | labels of | better | parameters | value |\n|---|---|---|---|---|---|\n"
+            .to_owned();
+    let quoted =
+        |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    for definition in Definition::all() {
+        let tasks: Vec<String> = definition.tasks.iter().map(ToString::to_string).collect();
+        let better = match definition.direction {
+            Direction::LowerIsBetter => "lower",
+            Direction::HigherIsBetter => "higher",
+            Direction::ZeroIsBest => "0",
+            Direction::OneIsBest => "1",
+            Direction::None => "",
+        };
+        let parameter = |known: &Parameter| format!("`{}` ({})", known.name, known.default);
+        let mut parameters: Vec<String> = definition.parameters.iter().map(parameter).collect();
+        parameters.extend(definition.takes_class().then(|| "`class`".to_owned()));
+        text.push_str(&format!(
+            "| `{}` | {} | {} | {better} | {} | {} |\n",
+            definition.name,
+            quoted(definition.aliases().collect()),
+            tasks.join(", "),
+            parameters.join(", "),
+            definition.meaning.replace('|', "\\|")
+        ));
+    }
+    text
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let page = std::fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
+    let table = documented();
+    assert!(page.contains(&table), "docs/metrics.md lacks the table of metrics as it is now:\n{table}");
+    for task in [TaskKind::Regression, TaskKind::Binary, TaskKind::MultiClass] {
+        let names: Vec<String> = Definition::defaults(task).iter().map(|name| format!("`{name}`")).collect();
+        let line = format!("- {task}: {}", names.join(", "));
+        assert!(page.contains(&line), "docs/metrics.md lacks the defaults as they are now:\n{line}");
     }
 }
