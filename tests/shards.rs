@@ -121,7 +121,13 @@ fn metrics_alone_and_against_a_baseline_by_slices() {
         let groupings = vec![Grouping::overall(), Grouping::by([slice])];
         let names = Definition::defaults(TaskKind::Regression).iter();
         let metrics: Vec<Arc<Metric>> = names.map(|name| Metric::find(name).unwrap()).collect();
-        let options = MeasureOptions { metrics: &metrics, groupings, weight: None, missing: Missing::Refuse, label_shift: 1.5 };
+        let options = MeasureOptions {
+            metrics: &metrics,
+            groupings,
+            weight: None,
+            missing: Missing::Refuse,
+            label_shift: 1.5,
+        };
         check(&source, &Measures::new(&candidate, None, &options));
         check(&source, &Measures::new(&candidate, Some(&baseline), &options));
     }

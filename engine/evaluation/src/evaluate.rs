@@ -15,8 +15,9 @@ use crate::error::EvaluationError;
 use crate::evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics};
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
 use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
-use crate::metric::{Metric, Side, TaskKind};
+use crate::metric::{Metric, Side};
 use crate::options::{CheckedOptions, EvaluateOptions};
+use crate::tables::Tables;
 
 /// What the candidate is compared with.
 #[derive(Clone, Default)]
@@ -64,7 +65,7 @@ pub fn evaluate(
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<Evaluation> {
-    let checked = options.check()?.for_task(TaskKind::of(&candidate.task()))?;
+    let checked = options.check()?.for_task(&candidate.task())?;
     let baseline_digest = match baseline {
         Baseline::Model(model) => Some(model.digest().to_owned()),
         Baseline::None | Baseline::NotComparable(_) => None,
@@ -188,8 +189,11 @@ fn conclude(
             let key = SliceKey::new(grouping, &key);
             let name = (!grouping.is_overall()).then(|| key.to_string());
             let (rows, weight) = (slice.rows(), slice.weight());
-            let key = (key, curves(&slice));
-            slices.push((key, SliceFigures { grouping: grouping.clone(), name, rows, weight, figures }));
+            let shown = shown(&slice, measured.is_paired());
+            slices.push((
+                (key, shown),
+                SliceFigures { grouping: grouping.clone(), name, rows, weight, figures },
+            ));
         }
     }
     let (keys, figures): (Vec<_>, Vec<_>) = slices.into_iter().unzip();
@@ -200,7 +204,11 @@ fn conclude(
     let slices = keys
         .into_iter()
         .zip(&figures)
-        .map(|((key, curves), slice)| SliceMetrics { curves, ..SliceMetrics::new(key, slice, checked.alpha) })
+        .map(|((key, (curves, tables)), slice)| SliceMetrics {
+            curves,
+            tables,
+            ..SliceMetrics::new(key, slice, checked.alpha)
+        })
         .collect();
     let metrics = checked
         .metrics
@@ -230,10 +238,21 @@ fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<Vec<(usize,
     Ok(keys)
 }
 
-/// What plots show of a slice, by model.
-fn curves(slice: &MeasuredSlice<'_>) -> BTreeMap<String, Curves> {
-    let of = |(name, side): (&str, Side)| Some((name.to_owned(), slice.curves(side)?.clone()));
-    [("candidate", Side::Candidate), ("baseline", Side::Baseline)].into_iter().filter_map(of).collect()
+/// The curves and tables of both models, by their names.
+fn shown(slice: &MeasuredSlice<'_>, is_paired: bool) -> (BTreeMap<String, Curves>, BTreeMap<String, Tables>) {
+    let (mut curves, mut tables) = (BTreeMap::new(), BTreeMap::new());
+    let sides = [("candidate", Some(Side::Candidate)), ("baseline", is_paired.then_some(Side::Baseline))];
+    for (name, side) in sides {
+        let Some(side) = side else { continue };
+        let (drawn, counted) = (slice.curves(side), slice.tables(side));
+        if drawn != Curves::default() {
+            curves.insert(name.to_owned(), drawn);
+        }
+        if !counted.is_empty() {
+            tables.insert(name.to_owned(), counted);
+        }
+    }
+    (curves, tables)
 }
 
 fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alpha: f64) -> Figures {

@@ -11,6 +11,7 @@ use crate::curves::Curves;
 use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
 use crate::measure::Excluded;
 use crate::metric::Direction;
+use crate::tables::Tables;
 
 /// A metric that was computed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +93,9 @@ pub struct SliceMetrics {
     /// What plots show, by `candidate` and `baseline`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub curves: BTreeMap<String, Curves>,
+    /// How rows of each class are predicted, by `candidate` and `baseline`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, Tables>,
     /// Why a value is `null`, by metric.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub undefined: BTreeMap<String, String>,
@@ -109,6 +113,7 @@ impl SliceMetrics {
             baseline: None,
             changes: None,
             curves: BTreeMap::new(),
+            tables: BTreeMap::new(),
             undefined: BTreeMap::new(),
         };
         for figures in &slice.figures {

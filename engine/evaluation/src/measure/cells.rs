@@ -9,6 +9,7 @@ use sluice_summaries::ExactSum;
 
 use super::Pair;
 use crate::metric::{Counts, Dual, Side};
+use crate::tables::ConfusionMatrix;
 
 /// Bits of a cell's number.
 const LABEL: usize = 1;
@@ -32,6 +33,10 @@ impl CellPlan {
         if self.place(threshold).is_none() {
             self.thresholds.push(threshold);
         }
+    }
+
+    pub(crate) fn thresholds(&self) -> &[f64] {
+        &self.thresholds
     }
 
     fn place(&self, threshold: f64) -> Option<usize> {
@@ -169,6 +174,18 @@ impl Cells {
             false_negatives: of(LABEL),
             false_positives: of(2),
             true_positives: of(2 + LABEL),
+        }
+    }
+
+    /// The counts of one side.
+    pub(crate) fn matrix(&self, threshold: f64, side: Side) -> ConfusionMatrix {
+        let counts = self.counts(side);
+        ConfusionMatrix {
+            threshold,
+            true_positives: counts.true_positives.value.to_f64(),
+            false_positives: counts.false_positives.value.to_f64(),
+            true_negatives: counts.true_negatives.value.to_f64(),
+            false_negatives: counts.false_negatives.value.to_f64(),
         }
     }
 

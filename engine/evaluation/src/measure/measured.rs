@@ -6,12 +6,17 @@ use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result as CoreResult;
 use sluice_core::execution::Execution;
 use sluice_core::group::Grouping;
+use sluice_core::seam::Task;
 
 use crate::comparison::{Estimate, Interval};
 use crate::curves::Curves;
-use crate::metric::{ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined};
+use crate::metric::{
+    ClassFormula, ClassRate, ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined,
+};
+use crate::tables::{ClassMatrix, Tables};
 
 use super::cells::Cells;
+use super::classes::ClassCells;
 use super::moments::Moments;
 use super::ranked::{RankedFigures, RankedRows};
 use super::{Excluded, GroupedSums, MeasurePlan};
@@ -102,6 +107,18 @@ impl<'a> MeasuredSlice<'a> {
             Formula::Ranked(statistic) => {
                 return self.ranked()?.value(self.grouping, self.group, *statistic, side);
             }
+            Formula::Maximum(term) => {
+                let largest = self.sums.maxima.of(&self.measured.plan.maxima, self.group, *term, side);
+                DoubleDouble::from(largest)
+            }
+            Formula::Bins(formula) => {
+                let plan = &self.measured.plan.bins;
+                let distance = self.sums.bins.distance(plan, self.group, formula.bins, side);
+                distance / self.sums.weight(self.group)
+            }
+            Formula::Classes(formula) => {
+                formula.rate.value(&self.classes().counts(side), self.class_place(formula))?.value
+            }
         };
         finite(value)
     }
@@ -124,6 +141,9 @@ impl<'a> MeasuredSlice<'a> {
             Formula::Ranked(statistic) => {
                 self.ranked()?.interval(self.grouping, self.group, *statistic, side, alpha)
             }
+            Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
+            Formula::Bins(_) => Err(Undefined::NoReplicates),
+            Formula::Classes(formula) => self.class_interval(formula, side, alpha),
         }
     }
 
@@ -144,7 +164,39 @@ impl<'a> MeasuredSlice<'a> {
                 self.estimate(candidate.value - baseline.value, variance, rows)
             }
             Formula::Ranked(statistic) => self.ranked()?.change(self.grouping, self.group, *statistic),
+            Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
+            Formula::Bins(_) => Err(Undefined::NoReplicates),
+            Formula::Classes(formula) => self.class_change(formula),
         }
+    }
+
+    /// What plots of a model show.
+    #[must_use]
+    pub fn curves(&self, side: Side) -> Curves {
+        let plan = &self.measured.plan.bins;
+        let calibration = |bins| self.sums.bins.calibration(plan, self.group, bins, side);
+        let ranked = self.measured.ranked.as_ref();
+        let ranked = ranked.and_then(|figures| figures.curves(self.grouping, self.group, side));
+        Curves {
+            calibration: plan.first().map(calibration).unwrap_or_default(),
+            ..ranked.cloned().unwrap_or_default()
+        }
+    }
+
+    /// How rows of each class are predicted.
+    #[must_use]
+    pub fn tables(&self, side: Side) -> Tables {
+        let plan = &self.measured.plan;
+        let matrix = |threshold: &f64| {
+            self.sums.cells.of(&plan.cells, self.group, *threshold).matrix(*threshold, side)
+        };
+        let classes = match &plan.task {
+            Task::MultiClass { classes } if plan.classes.is_asked() => {
+                Some(ClassMatrix { classes: classes.clone(), weights: self.classes().matrix(side) })
+            }
+            _ => None,
+        };
+        Tables { confusion: plan.cells.thresholds().iter().map(matrix).collect(), classes }
     }
 
     /// That there is something to take the mean of.
@@ -152,14 +204,17 @@ impl<'a> MeasuredSlice<'a> {
         if self.sums.weight(self.group).high > 0.0 { Ok(()) } else { Err(Undefined::NoWeight) }
     }
 
-    /// What plots show of a side, where that is known of the slice.
-    #[must_use]
-    pub fn curves(&self, side: Side) -> Option<&'a Curves> {
-        self.measured.ranked.as_ref()?.curves(self.grouping, self.group, side)
-    }
-
     fn ranked(&self) -> Result<&'a RankedFigures, Undefined> {
         self.measured.ranked.as_ref().ok_or(Undefined::NotRanked)
+    }
+
+    /// That labels and predictions are what the metric is for.
+    fn check_domain(&self, formula: &MomentFormula, side: Side) -> Result<(), Undefined> {
+        let outside = formula.terms.iter().find_map(|term| {
+            let domain = term.domain()?;
+            self.moments().mean(*term, side).high.is_nan().then_some(domain)
+        });
+        outside.map_or(Ok(()), |domain| Err(Undefined::OutsideDomain(domain)))
     }
 
     fn moments(&self) -> Moments<'_> {
@@ -168,11 +223,14 @@ impl<'a> MeasuredSlice<'a> {
     }
 
     fn moment_value(&self, formula: &MomentFormula, side: Side) -> Result<Dual, Undefined> {
+        self.check_domain(formula, side)?;
         let means = self.moments().means(&formula.terms, side);
         (formula.value)(&Dual::inputs(&means))
     }
 
     fn moment_change(&self, formula: &MomentFormula) -> Result<Estimate, Undefined> {
+        self.check_domain(formula, Side::Candidate)?;
+        self.check_domain(formula, Side::Baseline)?;
         let moments = self.moments();
         let of = |means: &[DoubleDouble]| (formula.value)(&Dual::inputs(means));
         // Both from one level, so that the change keeps the digits that the terms' changes have.
@@ -210,6 +268,42 @@ impl<'a> MeasuredSlice<'a> {
         };
         let rows = cells.effective_rows(side, |_| true);
         self.estimate(dual.value, variance, rows).map(|estimate| Interval::of(&estimate, alpha))
+    }
+
+    fn classes(&self) -> ClassCells<'_> {
+        self.sums.classes.of(&self.measured.plan.classes, self.group)
+    }
+
+    /// The place of the class that a rate is of.
+    fn class_place(&self, formula: &ClassFormula) -> usize {
+        let Task::MultiClass { classes } = &self.measured.plan.task else { return 0 };
+        let is_it = |class: &String| Some(class) == formula.class.as_ref();
+        classes.iter().position(is_it).unwrap_or(0)
+    }
+
+    fn class_interval(&self, formula: &ClassFormula, side: Side, alpha: f64) -> Result<Interval, Undefined> {
+        let (cells, class) = (self.classes(), self.class_place(formula));
+        let counts = cells.counts(side);
+        let dual = formula.rate.value(&counts, class)?;
+        let variance = cells.variance(&dual.slope, side).ok_or(Undefined::NoReplicates)?;
+        if let ClassRate::Share { parts, .. } = formula.rate {
+            // A kind of row belongs to what the share is of where that grows with it.
+            let whole = parts(&counts, class).1;
+            let is_of = |label, predicted| cells.influence(&whole.slope, label, predicted).high > 0.0;
+            return Ok(Interval::wilson(dual.value.to_f64(), cells.effective_rows(side, is_of), alpha));
+        }
+        let rows = cells.effective_rows(side, |_, _| true);
+        self.estimate(dual.value, variance, rows).map(|estimate| Interval::of(&estimate, alpha))
+    }
+
+    fn class_change(&self, formula: &ClassFormula) -> Result<Estimate, Undefined> {
+        let (cells, class) = (self.classes(), self.class_place(formula));
+        let value = |side| formula.rate.value(&cells.counts(side), class);
+        let (candidate, baseline) = (value(Side::Candidate)?, value(Side::Baseline)?);
+        let variance = cells.change_variance(&candidate.slope, &baseline.slope);
+        let rows = cells.effective_rows(Side::Candidate, |_, _| true);
+        let variance = variance.ok_or(Undefined::NoReplicates)?;
+        self.estimate(candidate.value - baseline.value, variance, rows)
     }
 
     /// From the variance of a mean with divisor n.

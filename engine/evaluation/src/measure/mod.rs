@@ -4,15 +4,21 @@
 //! - `scored`: the rows with labels, weights and predictions;
 //! - `Term` and `moments`: means of numbers per row, and their errors;
 //! - `cells`: confusion matrices at thresholds;
+//! - `bins`: sums by ranges of the probability;
+//! - `classes`: matrices of several classes;
+//! - `maxima`: the largest of numbers per row;
 //! - `ranked`: the rows in the order of their scores;
 //! - [`Measured`]: value, interval and change of a metric in a slice, from what was gathered.
 //!
 //! Rows are read once; what goes into sums is computed once per batch. A label or prediction that is null, NaN or
 //! infinite is an error that names the row, unless such rows may be left out, for all models alike ([`Missing`]).
 
+mod bins;
 mod blamed;
 mod cells;
+mod classes;
 mod excluded;
+mod maxima;
 mod measured;
 mod moments;
 mod ordering;
@@ -36,8 +42,11 @@ use sluice_summaries::ExactSum;
 use crate::error::EvaluationError;
 use crate::metric::{Formula, Metric};
 
+use bins::{BinPlan, Bins};
 use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
+use classes::{ClassPlan, ClassSums};
+use maxima::{Maxima, MaximumPlan};
 use moments::{MomentPlan, MomentSums};
 use ranked::{RankedPlan, RankedRows, RowShape};
 
@@ -67,6 +76,9 @@ pub(crate) struct MeasurePlan {
     moments: MomentPlan,
     cells: CellPlan,
     ranked: RankedPlan,
+    maxima: MaximumPlan,
+    bins: BinPlan,
+    classes: ClassPlan,
 }
 
 /// Who predicts.
@@ -84,6 +96,9 @@ struct GroupedSums {
     weights: Vec<ExactSum>,
     moments: MomentSums,
     cells: CellSums,
+    maxima: Maxima,
+    bins: Bins,
+    classes: ClassSums,
 }
 
 /// The accumulator behind every metric. Serialised without the models, so a restored state merges and finishes but
@@ -141,12 +156,18 @@ impl Measures {
             moments: MomentPlan::new(baseline.is_some(), is_weighted),
             cells: CellPlan::new(is_weighted),
             ranked: RankedPlan::default(),
+            maxima: MaximumPlan::default(),
+            bins: BinPlan::new(is_weighted),
+            classes: ClassPlan::new(candidate.task().outputs(), baseline.is_some(), is_weighted),
         };
         for metric in options.metrics {
             match &metric.formula {
                 Formula::Moments(formula) => plan.moments.add(&formula.terms, true),
                 Formula::Confusion(formula) => plan.cells.add(formula.threshold),
                 Formula::Ranked(statistic) => plan.ranked.add(*statistic),
+                Formula::Maximum(term) => plan.maxima.add(*term),
+                Formula::Bins(formula) => plan.bins.add(formula.bins),
+                Formula::Classes(_) => plan.classes.add(),
             }
         }
         let models = Models {
@@ -200,6 +221,7 @@ impl Measures {
             scored::probabilities(&[pair.label], || format!("label `{}`", plan.label))?;
         }
         let mut columns = plan.moments.columns(&pair);
+        let extremes = plan.maxima.columns(&pair);
         for (grouping, sums) in plan.groupings.iter().zip(&mut self.sums) {
             let numbers = batch.groups(grouping)?;
             check_slices(grouping, numbers.count)?;
@@ -217,6 +239,9 @@ impl Measures {
             }
             sums.moments.add(&mut columns, &ordering);
             sums.cells.add(&plan.cells, &pair, |row| numbers.of(row));
+            sums.maxima.add(&extremes, pair.weight, |row| numbers.of(row));
+            sums.bins.add(&plan.bins, &pair, |row| numbers.of(row));
+            sums.classes.add(&plan.classes, &pair, |row| numbers.of(row));
         }
         if let Some(rows) = &mut self.rows {
             let numbers = plan.sliced().map(|grouping| batch.groups(grouping)).collect::<Result<Vec<_>>>()?;
@@ -265,6 +290,9 @@ impl MeasurePlan {
             let mut sums = GroupedSums {
                 moments: MomentSums::new(&self.moments),
                 cells: CellSums::new(&self.cells),
+                maxima: Maxima::new(&self.maxima),
+                bins: Bins::new(&self.bins),
+                classes: ClassSums::new(&self.classes),
                 ..GroupedSums::default()
             };
             sums.grow(self, usize::from(grouping.is_overall()));
@@ -301,6 +329,9 @@ impl GroupedSums {
             }
             self.moments.grow(groups);
             self.cells.grow(&plan.cells, groups);
+            self.maxima.grow(groups);
+            self.bins.grow(groups);
+            self.classes.grow(&plan.classes, groups);
         }
     }
 
@@ -314,6 +345,9 @@ impl GroupedSums {
         }
         self.moments.merge(&later.moments, groups, numbers);
         self.cells.merge(&plan.cells, &later.cells, groups, numbers);
+        self.maxima.merge(&later.maxima, groups, numbers);
+        self.bins.merge(&later.bins, groups, numbers);
+        self.classes.merge(&plan.classes, &later.classes, groups, numbers);
     }
 
     fn is_sound(&self, plan: &MeasurePlan) -> bool {
@@ -321,6 +355,9 @@ impl GroupedSums {
         self.weights.len() == if plan.weight.is_some() { groups } else { 0 }
             && self.moments.is_sound(&plan.moments, groups)
             && self.cells.is_sound(&plan.cells, groups)
+            && self.maxima.is_sound(&plan.maxima, groups)
+            && self.bins.is_sound(&plan.bins, groups)
+            && self.classes.is_sound(&plan.classes, groups)
     }
 
     fn size_bytes(&self) -> usize {
@@ -328,6 +365,9 @@ impl GroupedSums {
             + self.weights.capacity() * size_of::<ExactSum>()
             + self.moments.size_bytes()
             + self.cells.size_bytes()
+            + self.maxima.size_bytes()
+            + self.bins.size_bytes()
+            + self.classes.size_bytes()
     }
 
     fn weight(&self, group: usize) -> DoubleDouble {

@@ -1,7 +1,7 @@
 //! The kinds of formulas.
 
 use super::dual::Dual;
-use super::{ConfusionFormula, Statistic, Undefined};
+use super::{ClassFormula, ConfusionFormula, Statistic, Undefined};
 use crate::measure::Term;
 
 /// How a metric follows from the rows.
@@ -13,6 +13,18 @@ pub(crate) enum Formula {
     Confusion(ConfusionFormula),
     /// From the order of the rows.
     Ranked(Statistic),
+    /// The largest of numbers per row.
+    Maximum(Term),
+    /// From ranges of the predicted probability.
+    Bins(BinFormula),
+    /// From a matrix of several classes.
+    Classes(ClassFormula),
+}
+
+/// The mean distance of probability and frequency over so many ranges of equal width.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BinFormula {
+    pub(crate) bins: usize,
 }
 
 /// A smooth function of means.

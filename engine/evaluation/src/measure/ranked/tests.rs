@@ -17,8 +17,9 @@ use sluice_testkit::laws;
 use sluice_testkit::memory::MemorySource;
 
 use crate::comparison::Method;
+use crate::curves::Curves;
 use crate::fixture::{Linear, numbers, table, texts};
-use crate::measure::{MeasureOptions, Measured, Measures};
+use crate::measure::{MeasureOptions, Measured, Measures, Missing};
 use crate::metric::{Metric, Side, Undefined};
 
 /// A column as the probability of the class 1.
@@ -131,6 +132,7 @@ fn measures(metrics: &[Arc<Metric>], models: [&Arc<dyn Predictor>; 2], is_weight
         metrics,
         groupings: vec![Grouping::overall(), Grouping::by(["g"])],
         weight: is_weighted.then(|| "w".into()),
+        missing: Missing::Refuse,
         label_shift: 0.0,
     };
     Measures::new(models[0], Some(models[1]), &options)
@@ -457,7 +459,7 @@ fn what_does_not_vary_has_no_rank_correlation() {
 fn curves_go_from_corner_to_corner_and_hold_every_row() {
     let measured = measured(&reference(), &["auc"], false, 64);
     for side in [Side::Candidate, Side::Baseline] {
-        let curves = measured.slice(0, 0).unwrap().curves(side).unwrap();
+        let curves = measured.slice(0, 0).unwrap().curves(side);
         let ends = [curves.roc.first(), curves.roc.last()].map(|point| point.map(|point| (point.x, point.y)));
         assert_eq!(ends, [Some((0.0, 0.0)), Some((1.0, 1.0))]);
         let area: f64 =
@@ -473,7 +475,7 @@ fn curves_go_from_corner_to_corner_and_hold_every_row() {
     let weight: f64 = rows.w.iter().sum();
     let errors: Vec<f64> = rows.c.iter().zip(&rows.y).map(|(p, y)| p - y).collect();
     let [own, theirs] = [Side::Candidate, Side::Baseline]
-        .map(|side| measured.slice(0, 0).unwrap().curves(side).unwrap().errors.clone());
+        .map(|side| measured.slice(0, 0).unwrap().curves(side).errors.clone());
     assert_relative(own.iter().map(|bin| bin.weight).sum(), weight, 1e-14);
     for (own, theirs) in own.iter().zip(&theirs) {
         assert_eq!((own.low, own.high), (theirs.low, theirs.high));
@@ -502,8 +504,8 @@ fn many_slices_have_no_curves_but_overall_has() {
     let execution = Execution::with_threads(1);
     let state = fold(&MemorySource::new(&data, 100), &measures, &execution).unwrap();
     let measured = state.accumulator.finish().rank(&execution).unwrap();
-    assert!(measured.slice(0, 0).unwrap().curves(Side::Candidate).is_some());
-    assert!(measured.slice(1, 0).unwrap().curves(Side::Candidate).is_none());
+    assert_ne!(measured.slice(0, 0).unwrap().curves(Side::Candidate), Curves::default());
+    assert_eq!(measured.slice(1, 0).unwrap().curves(Side::Candidate), Curves::default());
 }
 
 fn rows() -> impl Strategy<Value = Rows> {
