@@ -2,6 +2,7 @@
 //! [`crate::gate::Verdict`].
 
 use sluice_core::error::{Diagnostic, Error, ErrorKind};
+use sluice_core::options::{quoted, suggest};
 
 use crate::measure::Excluded;
 
@@ -65,6 +66,14 @@ pub enum EvaluationError {
         /// How many are allowed.
         limit: usize,
     },
+    /// A group that others are to be compared with, and that has no rows.
+    #[error("no group is `{reference}`")]
+    ReferenceMissing {
+        /// What was asked for.
+        reference: String,
+        /// The groups that there are.
+        groups: Vec<String>,
+    },
     /// Sums of another evaluation.
     #[error("these sums belong to another evaluation: {difference} differs")]
     OtherEvaluation {
@@ -83,7 +92,9 @@ impl Diagnostic for EvaluationError {
             | Self::AllExcluded { .. }
             | Self::SliceColumnEmpty { .. } => ErrorKind::Malformed,
             Self::BaselineFailed { source } => source.kind(),
-            Self::TooManySlices { .. } | Self::OtherEvaluation { .. } => ErrorKind::Usage,
+            Self::TooManySlices { .. } | Self::ReferenceMissing { .. } | Self::OtherEvaluation { .. } => {
+                ErrorKind::Usage
+            }
         }
     }
 
@@ -114,6 +125,11 @@ impl Diagnostic for EvaluationError {
             }
             Self::TooManySlices { .. } => {
                 Some("slice by columns of fewer values, or bucketize them first".into())
+            }
+            Self::ReferenceMissing { reference, groups } => {
+                let names = groups.iter().map(String::as_str);
+                suggest(reference, names.clone())
+                    .or_else(|| Some(format!("the groups are {}", quoted(names.take(20)))))
             }
             Self::OtherEvaluation { .. } => Some("merge states of one evaluation only".into()),
         }

@@ -1,6 +1,5 @@
 //! Evaluates a candidate against a baseline on the same rows, in one scan, and decides.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sluice_core::error::{Error, ErrorKind, Result};
@@ -13,11 +12,11 @@ use sluice_core::seam::{BatchSource, Predictor, Task};
 use crate::curves::Curves;
 use crate::error::EvaluationError;
 use crate::evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics};
+use crate::fairness;
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
 use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
 use crate::metric::{Metric, Side};
 use crate::options::{CheckedOptions, EvaluateOptions};
-use crate::tables::Tables;
 
 /// What the candidate is compared with.
 #[derive(Clone, Default)]
@@ -189,11 +188,7 @@ fn conclude(
             let key = SliceKey::new(grouping, &key);
             let name = (!grouping.is_overall()).then(|| key.to_string());
             let (rows, weight) = (slice.rows(), slice.weight());
-            let shown = shown(&slice, measured.is_paired());
-            slices.push((
-                (key, shown),
-                SliceFigures { grouping: grouping.clone(), name, rows, weight, figures },
-            ));
+            slices.push((key, SliceFigures { grouping: grouping.clone(), name, rows, weight, figures }));
         }
     }
     let (keys, figures): (Vec<_>, Vec<_>) = slices.into_iter().unzip();
@@ -204,17 +199,16 @@ fn conclude(
     let slices = keys
         .into_iter()
         .zip(&figures)
-        .map(|((key, (curves, tables)), slice)| SliceMetrics {
-            curves,
-            tables,
-            ..SliceMetrics::new(key, slice, checked.alpha)
-        })
+        .map(|(key, slice)| SliceMetrics::new(key, slice, checked.alpha))
         .collect();
     let metrics = checked
         .metrics
         .iter()
         .map(|metric| MetricName { name: metric.name.clone(), direction: metric.direction })
         .collect();
+    let slices = with_tables(slices, &measured, &groups)?;
+    let fairness = fairness::assess(&measured, &groups, &checked.fairness, checked.alpha)?;
+    let verdict = fairness::judged(verdict, &checked.fairness, &fairness);
     Ok(Evaluation {
         label: models.candidate.label().into(),
         label_shift: checked.label_shift,
@@ -222,11 +216,12 @@ fn conclude(
         metrics,
         slices,
         verdict,
+        fairness,
     })
 }
 
 /// The groups of a grouping by the text of their keys. A column without any value is an error.
-fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<Vec<(usize, Vec<KeyPart>)>> {
+pub(crate) fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<Vec<(usize, Vec<KeyPart>)>> {
     let table = groups.table(grouping)?;
     for (index, column) in grouping.columns.iter().enumerate() {
         if table.keys().iter().all(|key| key.get(index) == Some(&KeyPart::Null)) {
@@ -238,21 +233,32 @@ fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<Vec<(usize,
     Ok(keys)
 }
 
-/// The curves and tables of both models, by their names.
-fn shown(slice: &MeasuredSlice<'_>, is_paired: bool) -> (BTreeMap<String, Curves>, BTreeMap<String, Tables>) {
-    let (mut curves, mut tables) = (BTreeMap::new(), BTreeMap::new());
-    let sides = [("candidate", Some(Side::Candidate)), ("baseline", is_paired.then_some(Side::Baseline))];
-    for (name, side) in sides {
-        let Some(side) = side else { continue };
-        let (drawn, counted) = (slice.curves(side), slice.tables(side));
-        if drawn != Curves::default() {
-            curves.insert(name.to_owned(), drawn);
-        }
-        if !counted.is_empty() {
-            tables.insert(name.to_owned(), counted);
+/// The slices, which come as the groups of each grouping are ordered, with the curves and tables of both models.
+fn with_tables(
+    mut slices: Vec<SliceMetrics>,
+    measured: &Measured,
+    groups: &GroupTables,
+) -> Result<Vec<SliceMetrics>> {
+    let sides =
+        [("candidate", Some(Side::Candidate)), ("baseline", measured.is_paired().then_some(Side::Baseline))];
+    let mut rest = slices.iter_mut();
+    for (place, grouping) in measured.groupings().iter().enumerate() {
+        for (number, _) in ordered_keys(groups, grouping)? {
+            let Some(slice) = measured.slice(place, number) else { continue };
+            let Some(metrics) = rest.next() else { break };
+            for (name, side) in sides {
+                let Some(side) = side else { continue };
+                let (curves, tables) = (slice.curves(side), slice.tables(side));
+                if curves != Curves::default() {
+                    metrics.curves.insert(name.to_owned(), curves);
+                }
+                if !tables.is_empty() {
+                    metrics.tables.insert(name.to_owned(), tables);
+                }
+            }
         }
     }
-    (curves, tables)
+    Ok(slices)
 }
 
 fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alpha: f64) -> Figures {

@@ -8,6 +8,7 @@ use sluice_core::group::{Grouping, KeyPart};
 
 use crate::comparison::{Change, Interval};
 use crate::curves::Curves;
+use crate::fairness::Fairness;
 use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
 use crate::measure::Excluded;
 use crate::metric::Direction;
@@ -152,4 +153,7 @@ pub struct Evaluation {
     pub slices: Vec<SliceMetrics>,
     /// The decision.
     pub verdict: Verdict,
+    /// How far groups lie apart, where it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fairness: Vec<Fairness>,
 }

@@ -10,6 +10,7 @@ mod curves;
 mod error;
 mod evaluate;
 mod evaluation;
+mod fairness;
 pub mod gate;
 pub mod measure;
 pub mod metric;
@@ -20,6 +21,7 @@ pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
 pub use error::EvaluationError;
 pub use evaluate::{Baseline, evaluate};
 pub use evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics, SlicePart};
+pub use fairness::{Disparities, Disparity, Distance, Fairness, FairnessOptions};
 pub use options::{CheckedOptions, EvaluateOptions};
 pub use tables::{ClassMatrix, ConfusionMatrix, Tables};
 

@@ -5,6 +5,7 @@
 //! | `metrics` | by task | names of [`Definition::all`], with parameters | what is computed and reported |
 //! | `slices` | none | columns, or lists of columns | computed beside overall |
 //! | `require` | none | [`RequirementOptions`] | what the candidate must meet |
+//! | `fairness` | none | [`FairnessOptions`] | which groups are held against one another |
 //! | `alpha` | 0.05 | above 0, below 0.5 | level of every test and interval |
 //! | `weight` | the model's | a column | the weight of the rows |
 //! | `missing` | `refuse` | `refuse`, `exclude` | rows without a label, weight or prediction: an error, or left out and counted |
@@ -17,6 +18,7 @@ use sluice_core::group::Grouping;
 use sluice_core::options::{OptionsError, Range};
 use sluice_core::seam::Task;
 
+use crate::fairness::{CheckedFairness, FairnessOptions};
 use crate::gate::{Columns, Requirement, RequirementOptions, finite};
 use crate::measure::Missing;
 use crate::metric::{Definition, Metric, TaskKind};
@@ -46,6 +48,8 @@ pub struct EvaluateOptions {
     pub slices: Vec<Columns>,
     /// What the candidate must meet.
     pub require: Vec<RequirementOptions>,
+    /// Between which groups of rows the rates of a model of two classes are compared.
+    pub fairness: Vec<FairnessOptions>,
     /// The level of every test, above 0 and below 0.5.
     pub alpha: f64,
     /// Why a baseline that cannot be compared shall not block; recorded in the verdict.
@@ -67,6 +71,7 @@ impl Default for EvaluateOptions {
             metrics: Vec::new(),
             slices: Vec::new(),
             require: Vec::new(),
+            fairness: Vec::new(),
             alpha: 0.05,
             force: None,
             weight: None,
@@ -82,6 +87,7 @@ pub struct CheckedOptions {
     pub(crate) metrics: Vec<Arc<Metric>>,
     pub(crate) groupings: Vec<Grouping>,
     pub(crate) requirements: Vec<Requirement>,
+    pub(crate) fairness: Vec<CheckedFairness>,
     pub(crate) alpha: f64,
     pub(crate) force: Option<String>,
     pub(crate) weight: Option<String>,
@@ -131,11 +137,19 @@ impl EvaluateOptions {
             add_grouping(requirement.grouping.clone());
             requirements.push(requirement);
         }
+        let mut fairness = Vec::new();
+        for (index, asked) in self.fairness.iter().enumerate() {
+            let asked = asked.check(&format!("fairness[{index}]"))?;
+            asked.rates.iter().for_each(|(_, metric)| add_metric(Arc::clone(metric)));
+            add_grouping(asked.grouping.clone());
+            fairness.push(asked);
+        }
         let label_shift = finite("label_shift", self.label_shift)?;
         Ok(CheckedOptions {
             metrics,
             groupings,
             requirements,
+            fairness,
             alpha,
             force: self.force.clone(),
             weight: self.weight.clone(),

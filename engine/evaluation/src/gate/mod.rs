@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use sluice_core::group::Grouping;
 
+pub(crate) use text::figure;
+
 pub use requirement::{Columns, RequirementOptions};
 pub(crate) use requirement::{Requirement, Rule, finite};
 pub use verdict::{Comparison, Outcome, Reason, RuleName, Verdict};

@@ -170,6 +170,15 @@ impl<'a> MeasuredSlice<'a> {
         }
     }
 
+    /// The standard error of a rate at a threshold, by the delta method.
+    pub(crate) fn standard_error(&self, metric: &Metric, side: Side) -> Result<f64, Undefined> {
+        self.check()?;
+        let Formula::Confusion(formula) = &metric.formula else { return Err(Undefined::NoReplicates) };
+        let cells = self.cells(formula);
+        let dual = formula.rate.value(&cells.counts(side))?;
+        self.rate_estimate(&cells, &dual, side).map(|estimate| estimate.standard_error)
+    }
+
     /// What plots of a model show.
     #[must_use]
     pub fn curves(&self, side: Side) -> Curves {
@@ -262,12 +271,16 @@ impl<'a> MeasuredSlice<'a> {
             let is_of = |kind: usize| whole.slope.get(kind).is_some_and(|slope| slope.high > 0.0);
             return Ok(Interval::wilson(dual.value.to_f64(), cells.effective_rows(side, is_of), alpha));
         }
+        self.rate_estimate(&cells, &dual, side).map(|estimate| Interval::of(&estimate, alpha))
+    }
+
+    fn rate_estimate(&self, cells: &Cells, dual: &Dual, side: Side) -> Result<Estimate, Undefined> {
         let variance = match side {
             Side::Candidate => cells.variance(Some(&dual.slope), None),
             Side::Baseline => cells.variance(None, Some(&dual.slope)),
         };
         let rows = cells.effective_rows(side, |_| true);
-        self.estimate(dual.value, variance, rows).map(|estimate| Interval::of(&estimate, alpha))
+        self.estimate(dual.value, variance, rows)
     }
 
     fn classes(&self) -> ClassCells<'_> {
