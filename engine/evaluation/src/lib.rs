@@ -14,11 +14,12 @@ pub mod gate;
 pub mod measure;
 pub mod metric;
 mod options;
+pub mod slice;
 
 pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
 pub use error::EvaluationError;
 pub use evaluate::{Baseline, evaluate};
-pub use evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics, SlicePart};
+pub use evaluation::{Evaluation, LeftOut, MetricName, SliceKey, SliceMetrics, SlicePart};
 pub use options::{CheckedOptions, EvaluateOptions};
 
 #[cfg(test)]

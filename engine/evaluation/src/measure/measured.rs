@@ -7,6 +7,7 @@ use sluice_core::group::Grouping;
 
 use crate::comparison::{Estimate, Interval};
 use crate::metric::{ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined};
+use crate::slice::SliceNames;
 
 use super::cells::Cells;
 use super::moments::Moments;
@@ -30,6 +31,11 @@ impl Measured {
     #[must_use]
     pub fn is_paired(&self) -> bool {
         self.plan.baseline_digest.is_some()
+    }
+
+    /// What slices are called.
+    pub(crate) fn names(&self) -> &SliceNames {
+        &self.plan.names
     }
 
     /// One slice: the place of its grouping, and its number there; none where there are no rows of it.

@@ -11,6 +11,7 @@
 
 mod blamed;
 mod cells;
+mod losses;
 mod measured;
 mod moments;
 mod ordering;
@@ -27,19 +28,21 @@ use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result;
 use sluice_core::group::{GroupMap, Grouping};
 use sluice_core::options::quoted;
-use sluice_core::seam::{BatchTransform, Predictor, Task};
+use sluice_core::seam::{BatchTransform, Derive, Predictor, Task};
 use sluice_summaries::ExactSum;
 
 use crate::error::EvaluationError;
 use crate::metric::{Formula, Metric};
+use crate::slice::{SliceNames, Slicing};
 
 use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
 use moments::{MomentPlan, MomentSums};
 
+pub(crate) use losses::losses;
 pub use measured::{Measured, MeasuredSlice};
 pub(crate) use ordering::Ordering;
-pub(crate) use scored::{Pair, place};
+pub(crate) use scored::{Pair, place, weights};
 pub(crate) use term::Term;
 
 /// More slices than this in one grouping are refused.
@@ -60,6 +63,7 @@ pub(crate) struct MeasurePlan {
     groupings: Vec<Grouping>,
     moments: MomentPlan,
     cells: CellPlan,
+    names: SliceNames,
 }
 
 /// Who predicts.
@@ -67,6 +71,8 @@ pub(crate) struct MeasurePlan {
 struct Models {
     candidate: Arc<dyn Predictor>,
     baseline: Option<Arc<dyn BatchTransform>>,
+    /// What slices are computed from, by name.
+    derived: Vec<(String, Arc<dyn Derive>)>,
 }
 
 /// The sums of one grouping.
@@ -127,6 +133,7 @@ impl Measures {
             groupings: options.groupings.clone(),
             moments: MomentPlan::new(baseline.is_some(), is_weighted),
             cells: CellPlan::new(is_weighted),
+            names: SliceNames::default(),
         };
         for metric in options.metrics {
             match &metric.formula {
@@ -138,9 +145,21 @@ impl Measures {
             candidate: Arc::clone(candidate),
             baseline: baseline
                 .map(|model| -> Arc<dyn BatchTransform> { Arc::new(Blamed(Arc::clone(model))) }),
+            derived: Vec::new(),
         };
         let sums = plan.no_sums();
         Self { models: Some(models), plan: Arc::new(plan), sums }
+    }
+
+    /// With the computed columns that its groupings name; before any rows.
+    #[must_use]
+    pub(crate) fn with_slicing(mut self, slicing: &Slicing) -> Self {
+        let names = slicing.names.clone();
+        self.plan = Arc::new(MeasurePlan { names, ..MeasurePlan::clone(&self.plan) });
+        if let Some(models) = &mut self.models {
+            models.derived.clone_from(&slicing.derived);
+        }
+        self
     }
 
     fn add(&mut self, batch: &Batch) -> Result<()> {
@@ -150,7 +169,7 @@ impl Measures {
             Some(models) => models.candidate.label_values(label)?,
             None => numbers(&plan.label, label, "the evaluation")?,
         };
-        let weight = plan.weight.as_ref().map(|column| scored::weights(batch, column)).transpose()?;
+        let weight = plan.weight.as_ref().map(|column| weights(batch, column)).transpose()?;
         let outputs = plan.task.outputs();
         let side = |model: &'static str| -> Result<Vec<&[f64]>> {
             let what = || format!("the {model}'s prediction");
@@ -208,6 +227,8 @@ impl Measures {
             Some("the baseline")
         } else if mine.groupings != theirs.groupings {
             Some("the slicing")
+        } else if mine.names != theirs.names {
+            Some("where slices are cut")
         } else if mine != theirs {
             Some("what is measured")
         } else if !self.is_sound() || !other.is_sound() {
@@ -293,6 +314,9 @@ impl Accumulator for Measures {
         let mut inputs = Inputs::default().with_column(&plan.label);
         if let Some(weight) = &plan.weight {
             inputs = inputs.with_column(weight);
+        }
+        for (name, derive) in self.models.iter().flat_map(|models| &models.derived) {
+            inputs = inputs.with_derived(name, derive);
         }
         for grouping in &plan.groupings {
             inputs = inputs.with_grouping(grouping);

@@ -186,22 +186,38 @@ struct EvaluateSections {
     require: Vec<sluice_evaluation::gate::RequirementOptions>,
     alpha: f64,
     force: Option<String>,
+    weak_slices: Option<sluice_evaluation::slice::weak::WeakSliceOptions>,
 }
 
 impl Default for EvaluateSections {
     fn default() -> Self {
-        let EvaluateOptions { metrics, slices, require, alpha, force, weight: _, label_shift: _ } =
-            EvaluateOptions::default();
-        Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force }
+        let EvaluateOptions {
+            metrics,
+            slices,
+            require,
+            alpha,
+            force,
+            weak_slices,
+            weight: _,
+            label_shift: _,
+        } = EvaluateOptions::default();
+        Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force, weak_slices }
     }
 }
 
 impl From<EvaluateSections> for EvaluateSpec {
     fn from(sections: EvaluateSections) -> Self {
-        let EvaluateSections { baseline, metrics, slices, require, alpha, force } = sections;
+        let EvaluateSections { baseline, metrics, slices, require, alpha, force, weak_slices } = sections;
         // The weight is a role of the data, the shift is the model's.
-        let options =
-            EvaluateOptions { metrics, slices, require, alpha, force, ..EvaluateOptions::default() };
+        let options = EvaluateOptions {
+            metrics,
+            slices,
+            require,
+            alpha,
+            force,
+            weak_slices,
+            ..EvaluateOptions::default()
+        };
         Self { baseline, options }
     }
 }
