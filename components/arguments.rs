@@ -82,6 +82,8 @@ pub(crate) enum Component {
     Calibrate(crate::calibrate::CalibrateArguments),
     /// Explain what a model makes of which feature.
     Explain(crate::explain::ExplainArguments),
+    /// Find the slices of data on which a model is worse than on the other rows.
+    FindWeakSlices(crate::find_weak_slices::FindWeakSlicesArguments),
     /// Write the component files for Kubeflow Pipelines and Vertex.
     Components(crate::components::ComponentsArguments),
     /// Make large synthetic tables with known properties.
@@ -102,6 +104,7 @@ impl Component {
             Self::Predict(arguments) => &arguments.memory,
             Self::Calibrate(arguments) => &arguments.memory,
             Self::Explain(arguments) => &arguments.memory,
+            Self::FindWeakSlices(arguments) => &arguments.memory,
             Self::Check(_) | Self::Schema(_) | Self::Push(_) | Self::Components(_) | Self::Datasets(_) => {
                 return None;
             }

@@ -14,6 +14,7 @@ mod evaluate;
 mod executor;
 mod explain;
 mod failure;
+mod find_weak_slices;
 mod ingest;
 mod kept;
 mod log;
@@ -129,6 +130,7 @@ fn component(component: &Component, session: &Session) -> Result<Answer> {
         Component::Predict(arguments) => predict::run(arguments, session),
         Component::Calibrate(arguments) => calibrate::run(arguments, session),
         Component::Explain(arguments) => explain::run(arguments, session),
+        Component::FindWeakSlices(arguments) => find_weak_slices::run(arguments, session),
         Component::Components(arguments) => components::run(arguments, session),
         Component::Datasets(arguments) => datasets::run(arguments, session),
     }

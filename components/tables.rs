@@ -3,6 +3,7 @@
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 use sluice_evaluation::Evaluation;
 use sluice_evaluation::gate::{Comparison, Outcome, RuleName, Verdict};
+use sluice_evaluation::slice::weak::WeakSlices;
 use sluice_pipeline::step::statistics::StatisticsRecord;
 use sluice_pipeline::step::validate::ValidationRecord;
 use sluice_quality::validation::{Finding, FindingCode, RowExample, Severity};
@@ -290,7 +291,60 @@ pub(crate) fn metrics(evaluation: &Evaluation) -> String {
             table.push(cells);
         }
     }
-    table.to_text()
+    table.to_text() + &left_out(evaluation)
+}
+
+/// Lines of weak slices; the rest is in the JSON.
+const MAX_WEAK_SLICES: usize = 40;
+
+/// Every weak slice that no smaller one explains.
+pub(crate) fn weak_slices(found: &WeakSlices) -> String {
+    let weak: Vec<_> = found.slices.iter().filter(|slice| slice.explained_by.is_none()).collect();
+    let mut text = format!(
+        "{} of {} slices of at least {} are worse than the other rows ({} {} over all {})\n",
+        found.num_weak,
+        found.num_tested,
+        rows(found.minimum_rows),
+        found.loss,
+        significant(found.mean_loss),
+        rows(found.rows)
+    );
+    if weak.is_empty() {
+        return text;
+    }
+    let titles = ["slice", ">rows", ">share", ">inside", ">outside", ">effect size", ">q"];
+    let mut table = Table::new(&titles);
+    for slice in weak.iter().take(MAX_WEAK_SLICES) {
+        table.push([
+            slice.slice.to_string(),
+            count(slice.rows),
+            format!("{:.1} %", 100.0 * slice.share),
+            significant(slice.loss_inside),
+            significant(slice.loss_outside),
+            optional(slice.effect_size),
+            significant(slice.q_value),
+        ]);
+    }
+    text.push_str(&table.to_text());
+    if weak.len() > MAX_WEAK_SLICES {
+        text.push_str(&format!("and {} lesser ones\n", weak.len() - MAX_WEAK_SLICES));
+    }
+    let explained = found.slices.len() - weak.len();
+    if explained > 0 {
+        text.push_str(&format!("and {explained} that are weak because of a part of them that is listed\n"));
+    }
+    text
+}
+
+/// What is said of slices that are too small, where the verdict does not.
+fn left_out(evaluation: &Evaluation) -> String {
+    let mut text = String::new();
+    for left_out in evaluation.left_out.iter().map(ToString::to_string) {
+        if !evaluation.verdict.reasons.iter().any(|reason| reason.text.starts_with(&left_out)) {
+            text.push_str(&format!("  {}\n", visible_lines(&left_out)));
+        }
+    }
+    text
 }
 
 fn rule(rule: RuleName) -> &'static str {
@@ -299,7 +353,7 @@ fn rule(rule: RuleName) -> &'static str {
         RuleName::AtLeast => "at least",
         RuleName::BlockIfWorse => "block if worse by",
         RuleName::ProveNotWorse => "prove not worse by",
-        RuleName::NoRequirement | RuleName::Baseline | RuleName::Evaluation => "",
+        RuleName::NoRequirement | RuleName::Baseline | RuleName::Evaluation | RuleName::SlicesLeftOut => "",
     }
 }
 

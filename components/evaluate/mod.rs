@@ -10,6 +10,7 @@ use sluice_delivery::kubeflow::ArtifactType;
 use sluice_evaluation::EvaluateOptions;
 use sluice_evaluation::gate::{Columns, RequirementOptions};
 use sluice_evaluation::measure::Missing;
+use sluice_evaluation::slice::weak::WeakSliceOptions;
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
 use sluice_pipeline::step::contender::Contender;
@@ -57,6 +58,8 @@ Examples:
   sluice evaluate dataset --model model --out evaluation --require '{metric: rmse, at_most: 60}'
   sluice evaluate dataset --model model --baseline old-model --out evaluation \\
       --slice sex --require '{metric: rmse, block_if_worse: 0.0, every: sex}'
+  sluice evaluate dataset --model model --out evaluation --slice '{column: fare, quantiles: 4}' \\
+      --slice '{name: night, expression: \"hour < 6\"}' --slice '[night, {column: company, top: 10}]'
   sluice evaluate dataset --model model --pipeline pipeline.yaml --registry registry --name tips --out evaluation
   sluice evaluate scored.parquet --label tips --prediction new_score --baseline-prediction old_score --out evaluation
   sluice evaluate rows.parquet --out evaluation --baseline model \
@@ -104,7 +107,8 @@ pub(crate) struct EvaluateArguments {
     /// A metric to report, such as rmse or `precision(threshold=0.3)`; those of the task unless given.
     #[arg(long)]
     metric: Vec<String>,
-    /// A slice to report: a column, several joined by commas, or a YAML list of them; may be given several times.
+    /// A slice to report: a column, several joined by commas, or YAML as in `evaluate.slices` of a pipeline file; may
+    /// be given several times.
     #[arg(long, value_name = "COLUMNS")]
     slice: Vec<String>,
     /// The column with the weight of the rows; unless given, every row counts once, or as the
@@ -121,6 +125,10 @@ pub(crate) struct EvaluateArguments {
     /// the row; unless given) or `exclude` (left out for all models, and counted).
     #[arg(long, value_name = "POLICY", value_parser = missing, conflicts_with = "pipeline")]
     missing: Option<Missing>,
+    /// Also look for slices on which the model is bad, into `weak_slices.json`: options as in `evaluate.weak_slices` of a
+    /// pipeline file, `{}` for the usual ones.
+    #[arg(long, value_name = "YAML")]
+    weak_slices: Option<String>,
     /// Let a baseline that cannot be compared not block, for this recorded reason.
     #[arg(long, value_name = "REASON")]
     force: Option<String>,
@@ -136,7 +144,9 @@ impl EvaluateArguments {
             let file = pipeline.read()?;
             let options = file.spec.evaluate.options;
             let weight = self.weight.clone().or(file.spec.data.roles.weight);
+            let weak_slices = self.weak_slices()?.or(options.weak_slices.clone());
             return Ok(EvaluateOptions {
+                weak_slices,
                 force: self.force.clone().or(options.force.clone()),
                 weight,
                 ..options
@@ -148,6 +158,7 @@ impl EvaluateArguments {
             force: self.force.clone(),
             weight: self.weight.clone(),
             missing: self.missing.unwrap_or_default(),
+            weak_slices: self.weak_slices()?,
             ..EvaluateOptions::default()
         };
         for text in &self.require {
@@ -169,6 +180,10 @@ impl EvaluateArguments {
             // clap asks for one of them.
             (None, None) => Err(CommonError::Internal("no model is named".into()).into()),
         }
+    }
+
+    fn weak_slices(&self) -> Result<Option<WeakSliceOptions>> {
+        Ok(self.weak_slices.as_ref().map(|text| from_yaml(text, "--weak-slices")).transpose()?)
     }
 
     /// The model to compare with.
@@ -196,12 +211,12 @@ fn missing(text: &str) -> Result<Missing, String> {
     }
 }
 
-/// The columns of a slice. A list tells apart what commas cannot: names with a comma in them.
+/// The columns of a slice. YAML says what commas cannot: names with a comma in them, buckets, expressions.
 fn slice(text: &str) -> Result<Columns> {
-    if text.trim_start().starts_with('[') {
-        return Ok(Columns(from_yaml::<Vec<String>>(text, "--slice")?));
+    if text.trim_start().starts_with(['[', '{']) {
+        return Ok(from_yaml(text, "--slice")?);
     }
-    Ok(Columns(text.split(',').map(|column| column.trim().to_owned()).collect()))
+    Ok(Columns(text.split(',').map(|column| column.trim().into()).collect()))
 }
 
 pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<Answer> {
@@ -221,8 +236,11 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
         &session.execution,
     )?;
     let evaluation = &evaluated.evaluation;
+    let weak = evaluated.weak_slices()?;
     session.printer.result(evaluation, || {
-        format!("{}\n{}", tables::metrics(evaluation), tables::verdict(&evaluation.verdict, session.printer))
+        let weak = weak.as_ref().map_or_else(String::new, |weak| format!("\n{}", tables::weak_slices(weak)));
+        let verdict = tables::verdict(&evaluation.verdict, session.printer);
+        format!("{}{weak}\n{verdict}", tables::metrics(evaluation))
     });
     Ok(verdict::of_evaluation(evaluation))
 }

@@ -15,7 +15,7 @@ use crate::encoding::hash_rows;
 use crate::error::{CommonError, Result};
 use crate::features::FeatureBatch;
 use crate::group::{GroupNumbers, GroupTables, Grouping};
-use crate::seam::BatchTransform;
+use crate::seam::{BatchTransform, Derive};
 use crate::{RESERVED_PREFIX, ROW_HASH_COLUMN};
 
 /// What identifies a row, for subsets, folds and samples.
@@ -81,6 +81,8 @@ pub struct Inputs {
     pub identity: Option<RowIdentity>,
     /// Outputs of transforms and models, by a name that identifies them.
     pub transforms: BTreeMap<String, Arc<dyn BatchTransform>>,
+    /// Computed columns by their names, in the order in which they are computed.
+    pub derived: Vec<(String, Arc<dyn Derive>)>,
 }
 
 impl std::fmt::Debug for Inputs {
@@ -91,6 +93,7 @@ impl std::fmt::Debug for Inputs {
             .field("groupings", &self.groupings)
             .field("identity", &self.identity)
             .field("transforms", &self.transforms.keys())
+            .field("derived", &self.derived.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .finish()
     }
 }
@@ -123,14 +126,37 @@ impl Inputs {
         self
     }
 
+    /// Adds a computed column and the columns it reads, before the groupings and computed columns that use it. What
+    /// has its name already is taken to be the same.
+    #[must_use]
+    pub fn with_derived(mut self, name: impl Into<String>, derive: &Arc<dyn Derive>) -> Self {
+        let name = name.into();
+        if !self.derives(&name) {
+            for column in derive.inputs() {
+                self = self.with_source(&column);
+            }
+            self.derived.push((name, Arc::clone(derive)));
+        }
+        self
+    }
+
     /// Adds a grouping and its columns.
     #[must_use]
     pub fn with_grouping(mut self, grouping: &Grouping) -> Self {
         for column in &grouping.columns {
-            self = self.with_column(column);
+            self = self.with_source(column);
         }
         self.groupings.insert(grouping.clone());
         self
+    }
+
+    /// Adds a column that the source must have, unless it is computed.
+    fn with_source(self, name: &str) -> Self {
+        if self.derives(name) { self } else { self.with_column(name) }
+    }
+
+    fn derives(&self, name: &str) -> bool {
+        self.derived.iter().any(|(known, _)| known == name)
     }
 
     /// Adds row hashes and the columns they need.
@@ -166,6 +192,11 @@ impl Inputs {
         self.groupings.extend(other.groupings);
         self.identity = self.identity.or(other.identity);
         self.transforms.extend(other.transforms);
+        for (name, derive) in other.derived {
+            if !self.derives(&name) {
+                self.derived.push((name, derive));
+            }
+        }
         self
     }
 }
@@ -241,6 +272,10 @@ impl Batch {
         if let Some(identity) = &inputs.identity {
             self.row_hashes = Some(self.hash(identity)?);
         }
+        for (name, derive) in &inputs.derived {
+            let column = derive.derive(&self)?;
+            self.add(name, column);
+        }
         for table in tables.all_mut() {
             let grouping = table.grouping().clone();
             let columns =
@@ -253,6 +288,12 @@ impl Batch {
             self.features.push((name.clone(), features));
         }
         Ok(self)
+    }
+
+    fn add(&mut self, name: &str, column: ArrayRef) {
+        let place = self.by_name.partition_point(|place| self.columns[*place].0.as_str() < name);
+        self.by_name.insert(place, self.columns.len());
+        self.columns.push((name.to_owned(), column));
     }
 
     /// The hash of each row by an identity whose columns are among those of the batch.

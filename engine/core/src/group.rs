@@ -214,47 +214,39 @@ impl GroupTable {
         if self.grouping.is_overall() {
             return Ok(GroupNumbers { count: 1, numbers: None });
         }
-        let names = self.grouping.columns.clone();
-        let mut numbers = Vec::with_capacity(rows);
-        let mut bytes = Vec::new();
-        // Codes of a single text column are looked up once each, not once per row.
-        if let [array] = columns
-            && let Column::CodedText(codes, values) = Column::view(array)
-        {
-            let mut of_code: Vec<Option<u32>> = vec![None; values.len() + 1];
-            for row in 0..rows {
-                let slot = if codes.is_null(row) {
-                    values.len()
-                } else {
-                    usize::try_from(codes.value(row)).unwrap_or(values.len())
-                };
-                let number = match of_code[slot] {
-                    Some(number) => number,
-                    None => {
-                        bytes.clear();
-                        encode(&names[0], array, row, &mut bytes)?;
-                        let number = self.insert(&bytes, || vec![key_part(array, row)]);
-                        of_code[slot] = Some(number);
-                        number
-                    }
-                };
-                numbers.push(number);
-            }
-        } else {
-            for row in 0..rows {
-                bytes.clear();
-                for (name, array) in names.iter().zip(columns) {
-                    encode(name, array, row, &mut bytes)?;
-                }
-                numbers
-                    .push(self.insert(&bytes, || columns.iter().map(|array| key_part(array, row)).collect()));
-            }
-        }
+        let grouping = self.grouping.clone();
+        let numbers = for_each_key(&grouping, columns, rows, |bytes, row| {
+            self.insert(bytes, || columns.iter().map(|array| key_part(array, row)).collect())
+        })?;
         if self.len() > Self::LIMIT {
-            let columns = crate::options::quoted(names.iter().map(String::as_str));
+            let columns = crate::options::quoted(grouping.columns.iter().map(String::as_str));
             return Err(TooManyGroups { columns, limit: Self::LIMIT }.into());
         }
         Ok(GroupNumbers { count: self.len(), numbers: Some(numbers) })
+    }
+
+    /// The numbers of the rows of a batch, none of rows whose group is not in the table. `columns` are those of the
+    /// grouping.
+    ///
+    /// # Errors
+    /// [`CommonError::ColumnKind`] for a nested column.
+    pub fn find(&self, columns: &[&ArrayRef], rows: usize) -> Result<Vec<Option<u32>>> {
+        if self.grouping.is_overall() {
+            return Ok(vec![Some(0); rows]);
+        }
+        for_each_key(&self.grouping, columns, rows, |bytes, _| {
+            self.index.find(hash(bytes), |number| self.encoded[*number as usize] == bytes).copied()
+        })
+    }
+
+    /// A table of some of its groups, which get the numbers of their places here.
+    #[must_use]
+    pub fn keep(&self, groups: &[usize]) -> Self {
+        let mut table = Self::new(self.grouping.clone());
+        for group in groups {
+            table.insert(&self.encoded[*group], || self.keys[*group].clone());
+        }
+        table
     }
 
     /// Takes over the groups of a later table; answers the new number of each of its groups.
@@ -266,6 +258,49 @@ impl GroupTable {
             .map(|(encoded, key)| self.insert(encoded, || key.clone()))
             .collect()
     }
+}
+
+/// Something for each row, from the bytes of its key.
+fn for_each_key<T: Copy>(
+    grouping: &Grouping,
+    columns: &[&ArrayRef],
+    rows: usize,
+    mut of_key: impl FnMut(&[u8], usize) -> T,
+) -> Result<Vec<T>> {
+    let names = &grouping.columns;
+    let mut answers = Vec::with_capacity(rows);
+    let mut bytes = Vec::new();
+    // Codes of a single text column are looked up once each, not once per row.
+    if let [array] = columns
+        && let Column::CodedText(codes, values) = Column::view(array)
+    {
+        let mut of_code: Vec<Option<T>> = vec![None; values.len() + 1];
+        for row in 0..rows {
+            let slot = if codes.is_null(row) {
+                values.len()
+            } else {
+                usize::try_from(codes.value(row)).unwrap_or(values.len())
+            };
+            let answer = match of_code[slot] {
+                Some(answer) => answer,
+                None => {
+                    bytes.clear();
+                    encode(&names[0], array, row, &mut bytes)?;
+                    *of_code[slot].insert(of_key(&bytes, row))
+                }
+            };
+            answers.push(answer);
+        }
+        return Ok(answers);
+    }
+    for row in 0..rows {
+        bytes.clear();
+        for (name, array) in names.iter().zip(columns) {
+            encode(name, array, row, &mut bytes)?;
+        }
+        answers.push(of_key(&bytes, row));
+    }
+    Ok(answers)
 }
 
 /// How a value is shown as part of a key.
@@ -373,6 +408,16 @@ mod tests {
         let numbers = table.number(&[&sex, &age], 4).unwrap();
         assert_eq!((0..4).map(|row| numbers.of(row)).collect::<Vec<_>>(), [0, 1, 0, 2]);
         assert_eq!(table.keys()[1], [KeyPart::Null, KeyPart::Value("1".into())]);
+    }
+
+    #[test]
+    fn a_part_of_a_table_finds_its_groups_only() {
+        let mut table = GroupTable::new(Grouping::by(["g"]));
+        let column: ArrayRef = Arc::new(StringViewArray::from(vec![Some("a"), None, Some("b"), Some("c")]));
+        table.number(&[&column], 4).unwrap();
+        let part = table.keep(&[2, 1]);
+        assert_eq!(part.find(&[&column], 4).unwrap(), [None, Some(1), Some(0), None]);
+        assert_eq!(part.keys(), [[KeyPart::Value("b".into())], [KeyPart::Null]]);
     }
 
     #[test]

@@ -118,6 +118,18 @@ pub enum Delivery {
     },
 }
 
+/// A column that is computed from other columns of a batch before its rows are grouped.
+pub trait Derive: Send + Sync {
+    /// The columns that it reads; derived ones among them are computed before.
+    fn inputs(&self) -> Vec<String>;
+
+    /// A value per row, in normal form.
+    ///
+    /// # Errors
+    /// When the columns are not what it takes, or a row has no answer.
+    fn derive(&self, batch: &Batch) -> Result<ArrayRef>;
+}
+
 /// Something that has rows to read: files, or a table in memory.
 pub trait BatchSource: Sync {
     /// The listing, columns and splits.

@@ -1,5 +1,6 @@
 //! Evaluates a candidate against a baseline on the same rows, in one scan, and decides.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sluice_core::error::{Error, ErrorKind, Result};
@@ -11,12 +12,14 @@ use sluice_core::seam::{BatchSource, Predictor, Task};
 
 use crate::curves::Curves;
 use crate::error::EvaluationError;
-use crate::evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics};
+use crate::evaluation::{Evaluation, LeftOut, MetricName, SliceKey, SliceMetrics};
 use crate::fairness;
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
 use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
 use crate::metric::{Metric, Side};
 use crate::options::{CheckedOptions, EvaluateOptions};
+use crate::slice::SliceNames;
+use crate::tables::Tables;
 
 /// What the candidate is compared with.
 #[derive(Clone, Default)]
@@ -76,6 +79,7 @@ pub fn evaluate(
         },
         other => other.clone(),
     };
+    let slicing = checked.slices.resolve(source, checked.weight.as_deref(), execution)?;
     let scan = |model: Option<&Arc<dyn Predictor>>| {
         let options = MeasureOptions {
             metrics: &checked.metrics,
@@ -84,7 +88,7 @@ pub fn evaluate(
             missing: checked.missing,
             label_shift: checked.label_shift,
         };
-        fold(source, &Measures::new(candidate, model, &options), execution)
+        fold(source, &Measures::new(candidate, model, &options).with_slicing(&slicing), execution)
     };
     let (state, baseline) = match &baseline {
         Baseline::Model(model) => match scan(Some(model)) {
@@ -169,7 +173,7 @@ fn conclude(
     execution: &Execution,
 ) -> Result<Evaluation> {
     let State { groups, rows, accumulator } = state;
-    let mut slices = Vec::new();
+    let (mut slices, mut left_out) = (Vec::new(), Vec::new());
     let measured: Measured = sluice_core::Accumulator::finish(accumulator);
     let excluded = *measured.excluded();
     let rows = rows - excluded.rows();
@@ -178,35 +182,43 @@ fn conclude(
     }
     let measured = measured.rank(execution)?;
     for (place, grouping) in measured.groupings().iter().enumerate() {
-        for (number, key) in ordered_keys(&groups, grouping)? {
+        let mut small = Small::new(grouping, checked.slices.minimum_rows(grouping));
+        for (number, key) in ordered_keys(&groups, grouping, measured.names())? {
             // A slice of which all rows are left out is none.
             let Some(slice) = measured.slice(place, number).filter(|slice| slice.rows() > 0) else {
                 continue;
             };
+            if small.takes(&key, slice.rows()) {
+                continue;
+            }
             let of = |metric: &Arc<Metric>| figures(metric, &slice, measured.is_paired(), checked.alpha);
             let figures = checked.metrics.iter().map(of).collect();
-            let key = SliceKey::new(grouping, &key);
             let name = (!grouping.is_overall()).then(|| key.to_string());
             let (rows, weight) = (slice.rows(), slice.weight());
+            let key = (key, Shown::of(&slice, measured.is_paired()));
             slices.push((key, SliceFigures { grouping: grouping.clone(), name, rows, weight, figures }));
         }
+        left_out.extend(small.left_out());
     }
     let (keys, figures): (Vec<_>, Vec<_>) = slices.into_iter().unzip();
-    let mut verdict = judge(&figures, rows, models, checked);
+    let mut verdict = judge(&figures, &left_out, rows, models, checked);
     if excluded.rows() > 0 {
         verdict.reasons.insert(0, Reason::about(RuleName::Evaluation, rows, true, excluded.to_string()));
     }
     let slices = keys
         .into_iter()
         .zip(&figures)
-        .map(|(key, slice)| SliceMetrics::new(key, slice, checked.alpha))
+        .map(|((key, Shown { curves, tables }), slice)| SliceMetrics {
+            curves,
+            tables,
+            ..SliceMetrics::new(key, slice, checked.alpha)
+        })
         .collect();
     let metrics = checked
         .metrics
         .iter()
         .map(|metric| MetricName { name: metric.name.clone(), direction: metric.direction })
         .collect();
-    let slices = with_tables(slices, &measured, &groups)?;
     let fairness = fairness::assess(&measured, &groups, &checked.fairness, checked.alpha)?;
     let verdict = fairness::judged(verdict, &checked.fairness, &fairness);
     Ok(Evaluation {
@@ -215,50 +227,90 @@ fn conclude(
         excluded: (excluded.rows() > 0).then_some(excluded),
         metrics,
         slices,
+        left_out: left_out.into_iter().map(|(_, left_out)| left_out).collect(),
         verdict,
         fairness,
     })
 }
 
-/// The groups of a grouping by the text of their keys. A column without any value is an error.
-pub(crate) fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<Vec<(usize, Vec<KeyPart>)>> {
+/// The groups of a grouping in the order of their keys. A column without any value is an error.
+pub(crate) fn ordered_keys(
+    groups: &GroupTables,
+    grouping: &Grouping,
+    names: &SliceNames,
+) -> Result<Vec<(usize, SliceKey)>> {
     let table = groups.table(grouping)?;
     for (index, column) in grouping.columns.iter().enumerate() {
-        if table.keys().iter().all(|key| key.get(index) == Some(&KeyPart::Null)) {
+        let is_empty = table.keys().iter().all(|key| key.get(index) == Some(&KeyPart::Null));
+        if is_empty && !names.is_computed(column) {
             return Err(EvaluationError::SliceColumnEmpty { column: column.clone() }.into());
         }
     }
-    let mut keys: Vec<(usize, Vec<KeyPart>)> = table.keys().iter().cloned().enumerate().collect();
-    keys.sort_by_cached_key(|(_, key)| key.iter().map(ToString::to_string).collect::<Vec<_>>());
-    Ok(keys)
+    let mut keys: Vec<_> = table.keys().iter().map(|key| names.key(grouping, key)).enumerate().collect();
+    keys.sort_by(|(_, (first, _)), (_, (second, _))| first.cmp(second));
+    Ok(keys.into_iter().map(|(number, (_, key))| (number, key)).collect())
 }
 
-/// The slices, which come as the groups of each grouping are ordered, with the curves and tables of both models.
-fn with_tables(
-    mut slices: Vec<SliceMetrics>,
-    measured: &Measured,
-    groups: &GroupTables,
-) -> Result<Vec<SliceMetrics>> {
-    let sides =
-        [("candidate", Some(Side::Candidate)), ("baseline", measured.is_paired().then_some(Side::Baseline))];
-    let mut rest = slices.iter_mut();
-    for (place, grouping) in measured.groupings().iter().enumerate() {
-        for (number, _) in ordered_keys(groups, grouping)? {
-            let Some(slice) = measured.slice(place, number) else { continue };
-            let Some(metrics) = rest.next() else { break };
-            for (name, side) in sides {
-                let Some(side) = side else { continue };
-                let (curves, tables) = (slice.curves(side), slice.tables(side));
-                if curves != Curves::default() {
-                    metrics.curves.insert(name.to_owned(), curves);
-                }
-                if !tables.is_empty() {
-                    metrics.tables.insert(name.to_owned(), tables);
-                }
+/// The slices of a slicing that are too small for it.
+struct Small<'a> {
+    grouping: &'a Grouping,
+    minimum_rows: u64,
+    /// With their rows.
+    slices: Vec<(u64, SliceKey)>,
+}
+
+/// Slices that are left out are named, if they are no more than this; of more, the largest.
+const NAMED_SLICES: usize = 20;
+
+impl<'a> Small<'a> {
+    fn new(grouping: &'a Grouping, minimum_rows: u64) -> Self {
+        Self { grouping, minimum_rows, slices: Vec::new() }
+    }
+
+    /// Whether a slice is too small.
+    fn takes(&mut self, key: &SliceKey, rows: u64) -> bool {
+        let is_small = rows < self.minimum_rows;
+        if is_small {
+            self.slices.push((rows, key.clone()));
+        }
+        is_small
+    }
+
+    fn left_out(mut self) -> Option<(Grouping, LeftOut)> {
+        // In the order of their keys where they have as many rows.
+        self.slices.sort_by_key(|(rows, _)| std::cmp::Reverse(*rows));
+        let left_out = LeftOut {
+            columns: self.grouping.columns.clone(),
+            minimum_rows: self.minimum_rows,
+            num_slices: self.slices.len() as u64,
+            rows: self.slices.iter().map(|(rows, _)| rows).sum(),
+            largest: self.slices.into_iter().take(NAMED_SLICES).map(|(_, key)| key).collect(),
+        };
+        (left_out.num_slices > 0).then(|| (self.grouping.clone(), left_out))
+    }
+}
+
+/// What plots and tables of a slice show, by `candidate` and `baseline`.
+struct Shown {
+    curves: BTreeMap<String, Curves>,
+    tables: BTreeMap<String, Tables>,
+}
+
+impl Shown {
+    fn of(slice: &MeasuredSlice<'_>, is_paired: bool) -> Self {
+        let mut shown = Self { curves: BTreeMap::new(), tables: BTreeMap::new() };
+        let sides = [("candidate", Side::Candidate), ("baseline", Side::Baseline)];
+        for (name, side) in sides.into_iter().take(1 + usize::from(is_paired)) {
+            let (curves, tables) = (slice.curves(side), slice.tables(side));
+            if curves != Curves::default() {
+                shown.curves.insert(name.to_owned(), curves);
+            }
+            if !tables.is_empty() {
+                shown.tables.insert(name.to_owned(), tables);
             }
         }
+        shown
     }
-    Ok(slices)
 }
 
 fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alpha: f64) -> Figures {
@@ -271,7 +323,13 @@ fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alp
     }
 }
 
-fn judge(slices: &[SliceFigures], rows: u64, models: &Models<'_>, checked: &CheckedOptions) -> Verdict {
+fn judge(
+    slices: &[SliceFigures],
+    left_out: &[(Grouping, LeftOut)],
+    rows: u64,
+    models: &Models<'_>,
+    checked: &CheckedOptions,
+) -> Verdict {
     let Models { candidate, baseline, baseline_digest } = models;
     let comparison = match baseline {
         Baseline::None => Comparison::NoBaseline,
@@ -287,6 +345,11 @@ fn judge(slices: &[SliceFigures], rows: u64, models: &Models<'_>, checked: &Chec
         forced: forced.is_some(),
     };
     reasons.extend(gate.reasons(slices));
+    reasons.extend(
+        left_out
+            .iter()
+            .filter_map(|(grouping, left_out)| about_left_out(grouping, left_out, slices, checked)),
+    );
     if checked.requirements.is_empty() {
         let text = "no bounds are set under `require`, so no figure was checked";
         reasons.push(Reason::about(RuleName::NoRequirement, rows, true, text.into()));
@@ -302,6 +365,21 @@ fn judge(slices: &[SliceFigures], rows: u64, models: &Models<'_>, checked: &Chec
         forced,
         reasons,
     }
+}
+
+/// What is to be said of slices that are required to be good, and too small to be judged: where there are no others,
+/// nothing was judged.
+fn about_left_out(
+    grouping: &Grouping,
+    left_out: &LeftOut,
+    slices: &[SliceFigures],
+    checked: &CheckedOptions,
+) -> Option<Reason> {
+    checked.requirements.iter().find(|requirement| requirement.grouping == *grouping)?;
+    let is_judged = slices.iter().any(|slice| slice.grouping == *grouping);
+    let nothing = if is_judged { "" } else { "; no slice is left to be judged" };
+    let text = format!("{left_out}{nothing}");
+    Some(Reason::about(RuleName::SlicesLeftOut, left_out.rows, is_judged, text))
 }
 
 /// What is to be said of the baseline before any figure.

@@ -3,9 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use sluice_core::group::{Grouping, KeyPart};
-
 use crate::comparison::{Change, Interval};
 use crate::curves::Curves;
 use crate::fairness::Fairness;
@@ -13,6 +10,7 @@ use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
 use crate::measure::Excluded;
 use crate::metric::Direction;
 use crate::tables::Tables;
+use serde::{Deserialize, Serialize};
 
 /// A metric that was computed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,17 +39,6 @@ pub struct SliceKey {
 }
 
 impl SliceKey {
-    pub(crate) fn new(grouping: &Grouping, key: &[KeyPart]) -> Self {
-        let part = |(column, part): (&String, &KeyPart)| SlicePart {
-            column: column.clone(),
-            value: match part {
-                KeyPart::Null => None,
-                KeyPart::Value(text) => Some(text.clone()),
-            },
-        };
-        Self { parts: grouping.columns.iter().zip(key).map(part).collect() }
-    }
-
     /// Whether it is all rows.
     #[must_use]
     pub fn is_overall(&self) -> bool {
@@ -137,6 +124,36 @@ impl SliceMetrics {
     }
 }
 
+/// Slices that are too small for their slicing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The columns of the slicing.
+    pub columns: Vec<String>,
+    /// The rows that a slice of it must have.
+    pub minimum_rows: u64,
+    /// How many are left out.
+    pub num_slices: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// The largest of them.
+    pub largest: Vec<SliceKey>,
+}
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { minimum_rows, num_slices, rows, largest, .. } = self;
+        let slices = if *num_slices == 1 { "slice has" } else { "slices have" };
+        let columns = self.columns.join(", ");
+        write!(
+            formatter,
+            "{num_slices} {slices} fewer than the {minimum_rows} rows asked for of `{columns}`"
+        )?;
+        let named: Vec<String> = largest.iter().map(ToString::to_string).collect();
+        let more = if largest.len() as u64 == *num_slices { "" } else { ", …" };
+        write!(formatter, ", together {rows}, and are left out: {}{more}", named.join("; "))
+    }
+}
+
 /// The metrics of every slice and what follows from them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -151,6 +168,9 @@ pub struct Evaluation {
     pub metrics: Vec<MetricName>,
     /// Overall first, then slice by slice: by definition, then by the text of the key.
     pub slices: Vec<SliceMetrics>,
+    /// Slices with fewer rows than their slicing asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// The decision.
     pub verdict: Verdict,
     /// How far groups lie apart, where it was asked for.

@@ -15,12 +15,13 @@ pub mod gate;
 pub mod measure;
 pub mod metric;
 mod options;
+pub mod slice;
 mod tables;
 
 pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
 pub use error::EvaluationError;
 pub use evaluate::{Baseline, evaluate};
-pub use evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics, SlicePart};
+pub use evaluation::{Evaluation, LeftOut, MetricName, SliceKey, SliceMetrics, SlicePart};
 pub use fairness::{Disparities, Disparity, Distance, Fairness, FairnessOptions};
 pub use options::{CheckedOptions, EvaluateOptions};
 pub use tables::{ClassMatrix, ConfusionMatrix, Tables};

@@ -3,12 +3,13 @@
 //! | option | default | range | meaning |
 //! |---|---|---|---|
 //! | `metrics` | by task | names of [`Definition::all`], with parameters | what is computed and reported |
-//! | `slices` | none | columns, or lists of columns | computed beside overall |
+//! | `slices` | none | [`SliceDefinition`](crate::slice::SliceDefinition)s | computed beside overall |
 //! | `require` | none | [`RequirementOptions`] | what the candidate must meet |
 //! | `fairness` | none | [`FairnessOptions`] | which groups are held against one another |
 //! | `alpha` | 0.05 | above 0, below 0.5 | level of every test and interval |
 //! | `weight` | the model's | a column | the weight of the rows |
 //! | `missing` | `refuse` | `refuse`, `exclude` | rows without a label, weight or prediction: an error, or left out and counted |
+//! | `weak_slices` | none | [`WeakSliceOptions`] | a search for slices on which the candidate is bad |
 //! | `force` | none | a reason | lets a baseline that cannot be compared not block |
 
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::fairness::{CheckedFairness, FairnessOptions};
 use crate::gate::{Columns, Requirement, RequirementOptions, finite};
 use crate::measure::Missing;
 use crate::metric::{Definition, Metric, TaskKind};
+use crate::slice::SlicePlan;
+use crate::slice::weak::WeakSliceOptions;
 
 /// Options of an evaluation, unchecked.
 ///
@@ -44,7 +47,7 @@ pub struct EvaluateOptions {
     /// Names of metrics, with parameters as in `precision(threshold=0.3)`; none: those of the task
     /// ([`Definition::defaults`]). What `require` names is computed in any case.
     pub metrics: Vec<String>,
-    /// Slices beside overall, each a column or a list of columns. What `require` names is added.
+    /// Slices beside overall, each a column, a list, or a map. What `require` names is added.
     pub slices: Vec<Columns>,
     /// What the candidate must meet.
     pub require: Vec<RequirementOptions>,
@@ -60,6 +63,9 @@ pub struct EvaluateOptions {
     pub weight: Option<String>,
     /// What is done with rows in which the label, the weight or a prediction is missing.
     pub missing: Missing,
+    /// Also look for slices on which the candidate is bad.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weak_slices: Option<WeakSliceOptions>,
     /// A number near the label mean, such as its mean over the train subset. It changes rounding only.
     #[serde(skip)]
     pub label_shift: f64,
@@ -76,6 +82,7 @@ impl Default for EvaluateOptions {
             force: None,
             weight: None,
             missing: Missing::default(),
+            weak_slices: None,
             label_shift: 0.0,
         }
     }
@@ -86,6 +93,7 @@ impl Default for EvaluateOptions {
 pub struct CheckedOptions {
     pub(crate) metrics: Vec<Arc<Metric>>,
     pub(crate) groupings: Vec<Grouping>,
+    pub(crate) slices: SlicePlan,
     pub(crate) requirements: Vec<Requirement>,
     pub(crate) fairness: Vec<CheckedFairness>,
     pub(crate) alpha: f64,
@@ -98,6 +106,20 @@ pub struct CheckedOptions {
 }
 
 impl EvaluateOptions {
+    /// The columns that slices name, those inside expressions left out, and where: under `evaluate` of a pipeline file.
+    #[must_use]
+    pub fn slice_columns(&self) -> Vec<(&'static str, &str)> {
+        let slices = self.slices.iter().map(|columns| ("evaluate.slices", columns));
+        let every = self.require.iter().filter_map(|requirement| requirement.every.as_ref());
+        let all = slices.chain(every.map(|columns| ("evaluate.require.every", columns)));
+        let names: Vec<&str> = all.clone().flat_map(|(_, columns)| columns.names()).collect();
+        let columns =
+            all.flat_map(|(place, columns)| columns.columns().into_iter().map(move |it| (place, it)));
+        let weak = self.weak_slices.iter().flat_map(|weak| &weak.columns);
+        let weak = weak.map(|column| ("evaluate.weak_slices.columns", column.as_str()));
+        columns.filter(|(_, column)| !names.contains(column)).chain(weak).collect()
+    }
+
     /// Checks everything that can be checked without data.
     ///
     /// # Errors
@@ -121,33 +143,36 @@ impl EvaluateOptions {
         for name in &self.metrics {
             add_metric(Metric::find(name)?);
         }
-        let mut groupings = vec![Grouping::overall()];
-        let mut add_grouping = |grouping: Grouping| {
-            if !groupings.contains(&grouping) {
-                groupings.push(grouping);
-            }
-        };
+        let mut slices = SlicePlan::default();
         for (index, columns) in self.slices.iter().enumerate() {
-            add_grouping(columns.check(&format!("slices[{index}]"))?);
+            slices.add(columns, &format!("slices[{index}]"))?;
         }
         let mut requirements = Vec::new();
         for (index, requirement) in self.require.iter().enumerate() {
-            let requirement = requirement.check(&format!("require[{index}]"))?;
-            add_metric(Arc::clone(&requirement.metric));
-            add_grouping(requirement.grouping.clone());
-            requirements.push(requirement);
+            let place = format!("require[{index}]");
+            let mut checked = requirement.check(&place)?;
+            add_metric(Arc::clone(&checked.metric));
+            if let Some(every) = &requirement.every {
+                // A name stands for the slicing that has it.
+                checked.grouping = slices.add(every, &format!("{place}.every"))?;
+            }
+            requirements.push(checked);
         }
         let mut fairness = Vec::new();
         for (index, asked) in self.fairness.iter().enumerate() {
-            let asked = asked.check(&format!("fairness[{index}]"))?;
-            asked.rates.iter().for_each(|(_, metric)| add_metric(Arc::clone(metric)));
-            add_grouping(asked.grouping.clone());
-            fairness.push(asked);
+            let place = format!("fairness[{index}]");
+            let mut checked = asked.check(&place)?;
+            checked.rates.iter().for_each(|(_, metric)| add_metric(Arc::clone(metric)));
+            checked.grouping = slices.add(&asked.by, &format!("{place}.by"))?;
+            fairness.push(checked);
         }
+        let groupings = [Grouping::overall()].into_iter().chain(slices.groupings().iter().cloned()).collect();
+        self.weak_slices.as_ref().map_or(Ok(()), WeakSliceOptions::check)?;
         let label_shift = finite("label_shift", self.label_shift)?;
         Ok(CheckedOptions {
             metrics,
             groupings,
+            slices,
             requirements,
             fairness,
             alpha,

@@ -80,15 +80,8 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         outlives_ingest(column, &format!("statistics.{key}"))?;
     }
     check_expressions(file, known.then_some(columns.as_slice()), kinds)?;
-    for slice in &spec.evaluate.options.slices {
-        for column in &slice.0 {
-            outlives_ingest(column, "evaluate.slices")?;
-        }
-    }
-    for requirement in &spec.evaluate.options.require {
-        for column in requirement.every.iter().flat_map(|columns| &columns.0) {
-            outlives_ingest(column, "evaluate.require.every")?;
-        }
+    for (place, column) in spec.evaluate.options.slice_columns() {
+        outlives_ingest(column, place)?;
     }
     check_files(file)?;
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })

@@ -15,7 +15,6 @@ use sluice_core::group::GroupTables;
 
 use crate::error::EvaluationError;
 use crate::evaluate::ordered_keys;
-use crate::evaluation::SliceKey;
 use crate::gate::{Outcome, Reason, RuleName, Verdict, figure};
 use crate::measure::{Measured, MeasuredSlice};
 use crate::metric::Side;
@@ -107,9 +106,9 @@ fn of_slicing(
 ) -> Result<Fairness> {
     let place = measured.groupings().iter().position(|grouping| *grouping == asked.grouping).unwrap_or(0);
     let mut groups = Vec::new();
-    for (number, key) in ordered_keys(tables, &asked.grouping)? {
-        let Some(slice) = measured.slice(place, number) else { continue };
-        groups.push(Group { name: SliceKey::new(&asked.grouping, &key).to_string(), slice });
+    for (number, key) in ordered_keys(tables, &asked.grouping, measured.names())? {
+        let Some(slice) = measured.slice(place, number).filter(|slice| slice.rows() > 0) else { continue };
+        groups.push(Group { name: key.to_string(), slice });
     }
     let reference = reference(&groups, asked)?;
     let of = |side: Side| disparities(&groups, reference, asked, side, alpha);

@@ -6,7 +6,7 @@
 //! | `at_most`, `at_least` | finite | bounds of the value, both included |
 //! | `block_if_worse` | at least 0 | fail if it is proven that the candidate is worse than the baseline by more than this |
 //! | `prove_not_worse` | above 0 | fail unless it is proven that the candidate is not worse by this much or more |
-//! | `every` | column or list of columns | for every slice by these columns, instead of overall |
+//! | `every` | a slicing, or the name of one | for every slice of it, instead of overall |
 
 use std::sync::Arc;
 
@@ -16,47 +16,7 @@ use sluice_core::options::{OptionsError, Range};
 
 use crate::metric::Metric;
 
-/// One column or several that make a key together: `sex` or `[sex, age_group]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "OneOrMany")]
-pub struct Columns(pub Vec<String>);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl From<OneOrMany> for Columns {
-    fn from(columns: OneOrMany) -> Self {
-        match columns {
-            OneOrMany::One(column) => Self(vec![column]),
-            OneOrMany::Many(columns) => Self(columns),
-        }
-    }
-}
-
-impl Columns {
-    /// The grouping by these columns.
-    ///
-    /// # Errors
-    /// [`OptionsError::Conflict`] when there is no column, an empty name, or one twice.
-    pub fn check(&self, option: &str) -> Result<Grouping, OptionsError> {
-        let conflict = |problem: String, hint: &str| {
-            Err(OptionsError::Conflict { name: option.into(), problem, hint: Some(hint.into()) })
-        };
-        if self.0.is_empty() || self.0.iter().any(String::is_empty) {
-            return conflict("names no column".into(), "leave the slice out; overall is always evaluated");
-        }
-        for (index, column) in self.0.iter().enumerate() {
-            if self.0[..index].contains(column) {
-                return conflict(format!("names `{column}` twice"), "name each column once");
-            }
-        }
-        Ok(Grouping::by(&self.0))
-    }
-}
+pub use crate::slice::Columns;
 
 /// One entry of `require:`, unchecked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -76,7 +36,7 @@ pub struct RequirementOptions {
     /// Pass on proof only that the candidate is not worse by this or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prove_not_worse: Option<f64>,
-    /// For every slice by these columns, instead of overall.
+    /// For every slice of this slicing, instead of overall.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Columns>,
 }

@@ -45,6 +45,8 @@ pub enum RuleName {
     Baseline,
     /// Whether the evaluation ran to its end.
     Evaluation,
+    /// Slices were too small to be judged.
+    SlicesLeftOut,
 }
 
 /// One reason of a verdict. Figures that do not exist or do not apply are `null`.

@@ -13,6 +13,7 @@ use crate::curves::Curves;
 use crate::metric::{
     ClassFormula, ClassRate, ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined,
 };
+use crate::slice::SliceNames;
 use crate::tables::{ClassMatrix, Tables};
 
 use super::cells::Cells;
@@ -61,6 +62,11 @@ impl Measured {
     #[must_use]
     pub fn excluded(&self) -> &Excluded {
         &self.excluded
+    }
+
+    /// What slices are called.
+    pub(crate) fn names(&self) -> &SliceNames {
+        &self.plan.names
     }
 
     /// One slice: the place of its grouping, and its number there; none where there are no rows of it.

@@ -18,6 +18,7 @@ mod blamed;
 mod cells;
 mod classes;
 mod excluded;
+mod losses;
 mod maxima;
 mod measured;
 mod moments;
@@ -36,11 +37,12 @@ use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result;
 use sluice_core::group::{GroupMap, Grouping};
 use sluice_core::options::quoted;
-use sluice_core::seam::{BatchTransform, Predictor, Task};
+use sluice_core::seam::{BatchTransform, Derive, Predictor, Task};
 use sluice_summaries::ExactSum;
 
 use crate::error::EvaluationError;
 use crate::metric::{Formula, Metric};
+use crate::slice::{SliceNames, Slicing};
 
 use bins::{BinPlan, Bins};
 use blamed::{Blamed, blame};
@@ -51,9 +53,10 @@ use moments::{MomentPlan, MomentSums};
 use ranked::{RankedPlan, RankedRows, RowShape};
 
 pub use excluded::{Excluded, Missing};
+pub(crate) use losses::losses;
 pub use measured::{Measured, MeasuredSlice};
 pub(crate) use ordering::Ordering;
-pub(crate) use scored::{Pair, place};
+pub(crate) use scored::{Pair, place, weights};
 pub(crate) use term::Term;
 
 /// More slices than this in one grouping are refused.
@@ -79,6 +82,7 @@ pub(crate) struct MeasurePlan {
     maxima: MaximumPlan,
     bins: BinPlan,
     classes: ClassPlan,
+    names: SliceNames,
 }
 
 /// Who predicts.
@@ -86,6 +90,8 @@ pub(crate) struct MeasurePlan {
 struct Models {
     candidate: Arc<dyn Predictor>,
     baseline: Option<Arc<dyn BatchTransform>>,
+    /// What slices are computed from, by name.
+    derived: Vec<(String, Arc<dyn Derive>)>,
 }
 
 /// The sums of one grouping.
@@ -159,6 +165,7 @@ impl Measures {
             maxima: MaximumPlan::default(),
             bins: BinPlan::new(is_weighted),
             classes: ClassPlan::new(candidate.task().outputs(), baseline.is_some(), is_weighted),
+            names: SliceNames::default(),
         };
         for metric in options.metrics {
             match &metric.formula {
@@ -174,6 +181,7 @@ impl Measures {
             candidate: Arc::clone(candidate),
             baseline: baseline
                 .map(|model| -> Arc<dyn BatchTransform> { Arc::new(Blamed(Arc::clone(model))) }),
+            derived: Vec::new(),
         };
         let (sums, rows) = (plan.no_sums(), plan.no_rows());
         Self { models: Some(models), plan: Arc::new(plan), sums, rows, excluded: Excluded::default() }
@@ -191,6 +199,17 @@ impl Measures {
         self.add(batch)
     }
 
+    /// With the computed columns that its groupings name; before any rows.
+    #[must_use]
+    pub(crate) fn with_slicing(mut self, slicing: &Slicing) -> Self {
+        let names = slicing.names.clone();
+        self.plan = Arc::new(MeasurePlan { names, ..MeasurePlan::clone(&self.plan) });
+        if let Some(models) = &mut self.models {
+            models.derived.clone_from(&slicing.derived);
+        }
+        self
+    }
+
     fn add(&mut self, batch: &Batch) -> Result<()> {
         let plan = Arc::clone(&self.plan);
         let label = batch.require(&plan.label)?;
@@ -198,7 +217,7 @@ impl Measures {
             Some(models) => models.candidate.label_values(label)?,
             None => numbers(&plan.label, label, "the evaluation")?,
         };
-        let weight = plan.weight.as_ref().map(|column| scored::weights(batch, column)).transpose()?;
+        let weight = plan.weight.as_ref().map(|column| weights(batch, column)).transpose()?;
         let outputs = plan.task.outputs();
         let side = |model: &'static str| -> Result<Vec<&[f64]>> {
             let what = || format!("the {model}'s prediction");
@@ -265,6 +284,8 @@ impl Measures {
             Some("the baseline")
         } else if mine.groupings != theirs.groupings {
             Some("the slicing")
+        } else if mine.names != theirs.names {
+            Some("where slices are cut")
         } else if mine != theirs {
             Some("what is measured")
         } else if !self.is_sound() || !other.is_sound() {
@@ -386,6 +407,9 @@ impl Accumulator for Measures {
         let mut inputs = Inputs::default().with_column(&plan.label);
         if let Some(weight) = &plan.weight {
             inputs = inputs.with_column(weight);
+        }
+        for (name, derive) in self.models.iter().flat_map(|models| &models.derived) {
+            inputs = inputs.with_derived(name, derive);
         }
         for grouping in &plan.groupings {
             inputs = inputs.with_grouping(grouping);

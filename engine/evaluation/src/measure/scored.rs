@@ -75,7 +75,7 @@ pub(super) fn finite(values: &Float64Array, what: impl Fn() -> String) -> Result
 }
 
 /// The weights of rows: finite and not negative.
-pub(super) fn weights(batch: &Batch, column: &str) -> Result<Float64Array> {
+pub(crate) fn weights(batch: &Batch, column: &str) -> Result<Float64Array> {
     let values = numbers(column, batch.require(column)?, "the weight of the rows")?;
     let sound = finite(&values, || format!("weight `{column}`"))?;
     match sound.iter().position(|weight| *weight < 0.0) {

@@ -187,22 +187,54 @@ struct EvaluateSections {
     alpha: f64,
     force: Option<String>,
     missing: sluice_evaluation::measure::Missing,
+    weak_slices: Option<sluice_evaluation::slice::weak::WeakSliceOptions>,
+    fairness: Vec<sluice_evaluation::FairnessOptions>,
 }
 
 impl Default for EvaluateSections {
     fn default() -> Self {
-        let EvaluateOptions { metrics, slices, require, alpha, force, missing, weight: _, label_shift: _ } =
-            EvaluateOptions::default();
-        Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force, missing }
+        let EvaluateOptions {
+            metrics,
+            slices,
+            require,
+            alpha,
+            force,
+            missing,
+            weak_slices,
+            fairness,
+            weight: _,
+            label_shift: _,
+        } = EvaluateOptions::default();
+        let baseline = BaselineSpec::default();
+        Self { baseline, metrics, slices, require, alpha, force, missing, weak_slices, fairness }
     }
 }
 
 impl From<EvaluateSections> for EvaluateSpec {
     fn from(sections: EvaluateSections) -> Self {
-        let EvaluateSections { baseline, metrics, slices, require, alpha, force, missing } = sections;
+        let EvaluateSections {
+            baseline,
+            metrics,
+            slices,
+            require,
+            alpha,
+            force,
+            missing,
+            weak_slices,
+            fairness,
+        } = sections;
         // The weight is a role of the data, the shift is the model's.
-        let options =
-            EvaluateOptions { metrics, slices, require, alpha, force, missing, ..EvaluateOptions::default() };
+        let options = EvaluateOptions {
+            metrics,
+            slices,
+            require,
+            alpha,
+            force,
+            missing,
+            weak_slices,
+            fairness,
+            ..EvaluateOptions::default()
+        };
         Self { baseline, options }
     }
 }

@@ -7,9 +7,11 @@ use sluice_core::error::{Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::seam::BatchSource;
 use sluice_evaluation::gate::Verdict;
+use sluice_evaluation::slice::weak::WeakSlices;
 use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
 
 use super::contender::Contender;
+use super::weak_slices;
 
 /// The artifact's kind.
 pub const EVALUATION_KIND: &str = "evaluation";
@@ -25,6 +27,18 @@ pub struct Evaluated {
     pub evaluation: Evaluation,
     /// Where they are.
     pub artifact: Artifact,
+}
+
+impl Evaluated {
+    /// The weak slices, if it was asked for them.
+    ///
+    /// # Errors
+    /// What reading meets.
+    pub fn weak_slices(&self) -> Result<Option<WeakSlices>> {
+        let name = weak_slices::WEAK_SLICES_FILE;
+        let is_there = self.artifact.manifest().files.contains_key(name);
+        Ok(if is_there { Some(self.artifact.read_json(name)?) } else { None })
+    }
 }
 
 /// Evaluates `candidate` on `source` and writes metrics and verdict to `target`.
@@ -50,8 +64,11 @@ pub fn evaluate(
     let mut draft = Draft::new(target)?;
     let made_from = made_of.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect();
     match evaluated {
-        Ok(evaluation) => {
+        Ok((evaluation, weak)) => {
             draft.write_json(EVALUATION_FILE, &evaluation)?;
+            if let Some(weak) = weak {
+                draft.write_json(weak_slices::WEAK_SLICES_FILE, &weak)?;
+            }
             draft.write_json(VERDICT_FILE, &evaluation.verdict)?;
             let artifact = draft.publish(EVALUATION_KIND, EVALUATION_VERSION, made_from)?;
             Ok(Evaluated { evaluation, artifact })
@@ -72,7 +89,7 @@ fn compare(
     baseline: Option<&Contender>,
     options: &EvaluateOptions,
     execution: &Execution,
-) -> Result<Evaluation> {
+) -> Result<(Evaluation, Option<WeakSlices>)> {
     let ready = candidate.ready(source, execution)?;
     let label_shift = candidate.label_shift(source, ready.as_ref())?;
     let options = EvaluateOptions { label_shift, ..options.clone() };
@@ -88,7 +105,10 @@ fn compare(
     execution.progress.begin("evaluate", source.plan().extent());
     let evaluated = sluice_evaluation::evaluate(source, &ready, &compared, &options, execution);
     execution.progress.end();
-    evaluated
+    let evaluation = evaluated?;
+    let find = |weak| weak_slices::find(&ready, source, options.weight.as_deref(), weak, execution);
+    let weak = options.weak_slices.as_ref().map(find).transpose()?;
+    Ok((evaluation, weak))
 }
 
 fn publish_error(

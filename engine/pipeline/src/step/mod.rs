@@ -23,6 +23,7 @@ pub mod transform;
 pub mod transform_state;
 pub mod validate;
 mod validation_reports;
+pub mod weak_slices;
 
 use std::collections::BTreeMap;
 
