@@ -297,9 +297,13 @@ fn rule(rule: RuleName) -> &'static str {
     match rule {
         RuleName::AtMost => "at most",
         RuleName::AtLeast => "at least",
+        RuleName::ChangeAtMost => "change at most",
+        RuleName::ChangeAtLeast => "change at least",
+        RuleName::RelativeChangeAtMost => "relative change at most",
+        RuleName::RelativeChangeAtLeast => "relative change at least",
         RuleName::BlockIfWorse => "block if worse by",
         RuleName::ProveNotWorse => "prove not worse by",
-        RuleName::NoRequirement | RuleName::Baseline | RuleName::Evaluation => "",
+        RuleName::NoRequirement | RuleName::NothingChecked | RuleName::Baseline | RuleName::Evaluation => "",
     }
 }
 
@@ -334,7 +338,12 @@ pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
             rule(reason.rule).to_owned(),
             optional(reason.bound),
             reason.p_adjusted.or(reason.p_value).map_or_else(String::new, significant),
-            if reason.passed { "pass" } else { "FAIL" }.to_owned(),
+            match (reason.passed, reason.checked) {
+                (true, true) => "pass",
+                (true, false) => "skipped",
+                (false, _) => "FAIL",
+            }
+            .to_owned(),
         ]);
     }
     let mut text = String::new();

@@ -83,7 +83,7 @@ pub(crate) struct EvaluateArguments {
     #[arg(long)]
     subset: Option<String>,
     /// Take metrics, slices and requirements of this pipeline file: its path, or its text.
-    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "alpha"])]
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "accept_any", "alpha"])]
     pipeline: Option<PipelineArgument>,
     /// A metric to report; all of them unless given.
     #[arg(long)]
@@ -98,6 +98,9 @@ pub(crate) struct EvaluateArguments {
     /// A requirement, as in `evaluate.require` of a pipeline file; may be given several times.
     #[arg(long, value_name = "YAML")]
     require: Vec<String>,
+    /// Let any model pass: without a requirement, nothing is checked, which is no pass.
+    #[arg(long, conflicts_with = "require")]
+    accept_any: bool,
     /// The level of every test.
     #[arg(long)]
     alpha: Option<f64>,
@@ -125,6 +128,7 @@ impl EvaluateArguments {
         let mut options = EvaluateOptions {
             metrics: self.metric.clone(),
             slices: self.slice.iter().map(|text| slice(text)).collect::<Result<_>>()?,
+            accept_any: self.accept_any,
             force: self.force.clone(),
             weight: self.weight.clone(),
             ..EvaluateOptions::default()

@@ -161,18 +161,13 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
             let of = |metric: &Arc<Metric>| figures(metric, &slice, measured.is_paired(), checked.alpha);
             let figures = checked.metrics.iter().map(of).collect();
             let key = SliceKey::new(grouping, &key);
-            let name = (!grouping.is_overall()).then(|| key.to_string());
             let (rows, weight) = (slice.rows(), slice.weight());
-            slices.push((key, SliceFigures { grouping: grouping.clone(), name, rows, weight, figures }));
+            slices.push(SliceFigures { grouping: grouping.clone(), key, rows, weight, figures });
         }
     }
-    let (keys, figures): (Vec<_>, Vec<_>) = slices.into_iter().unzip();
-    let verdict = judge(&figures, rows, models, checked);
-    let slices = keys
-        .into_iter()
-        .zip(&figures)
-        .map(|(key, slice)| SliceMetrics::new(key, slice, checked.alpha))
-        .collect();
+    let verdict = judge(&slices, rows, models, checked);
+    let slices =
+        slices.iter().map(|slice| SliceMetrics::new(slice.key.clone(), slice, checked.alpha)).collect();
     let metrics = checked
         .metrics
         .iter()
@@ -206,6 +201,7 @@ fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alp
         candidate: slice.value(metric, Side::Candidate),
         interval: slice.interval(metric, Side::Candidate, alpha),
         baseline: is_paired.then(|| slice.value(metric, Side::Baseline)),
+        baseline_interval: is_paired.then(|| slice.interval(metric, Side::Baseline, alpha)),
         change: is_paired.then(|| slice.change(metric)),
     }
 }
@@ -226,10 +222,7 @@ fn judge(slices: &[SliceFigures], rows: u64, models: &Models<'_>, checked: &Chec
         forced: forced.is_some(),
     };
     reasons.extend(gate.reasons(slices));
-    if checked.requirements.is_empty() {
-        let text = "no bounds are set under `require`, so no figure was checked";
-        reasons.push(Reason::about(RuleName::NoRequirement, rows, true, text.into()));
-    }
+    reasons.extend(gate.about_checks(&reasons, checked.accept_any, rows));
     let outcome = if reasons.iter().all(|reason| reason.passed) { Outcome::Pass } else { Outcome::Fail };
     Verdict {
         outcome,

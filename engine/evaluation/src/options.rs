@@ -7,6 +7,7 @@
 //! | `require` | none | [`RequirementOptions`] | what the candidate must meet |
 //! | `alpha` | 0.05 | above 0, below 0.5 | level of every test and interval |
 //! | `weight` | the model's | a column | the weight of the rows |
+//! | `accept_any` | no | with an empty `require` only | lets any model pass: without it, no check is no pass |
 //! | `force` | none | a reason | lets a baseline that cannot be compared not block |
 
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub struct EvaluateOptions {
     pub slices: Vec<Columns>,
     /// What the candidate must meet.
     pub require: Vec<RequirementOptions>,
+    /// Whether any model passes where nothing is required.
+    pub accept_any: bool,
     /// The level of every test, above 0 and below 0.5.
     pub alpha: f64,
     /// Why a baseline that cannot be compared shall not block; recorded in the verdict.
@@ -62,6 +65,7 @@ impl Default for EvaluateOptions {
             metrics: Vec::new(),
             slices: Vec::new(),
             require: Vec::new(),
+            accept_any: false,
             alpha: 0.05,
             force: None,
             weight: None,
@@ -76,6 +80,7 @@ pub struct CheckedOptions {
     pub(crate) metrics: Vec<Arc<Metric>>,
     pub(crate) groupings: Vec<Grouping>,
     pub(crate) requirements: Vec<Requirement>,
+    pub(crate) accept_any: bool,
     pub(crate) alpha: f64,
     pub(crate) force: Option<String>,
     pub(crate) weight: Option<String>,
@@ -97,6 +102,13 @@ impl EvaluateOptions {
                 name: "force".into(),
                 problem: "gives no reason".into(),
                 hint: Some("say why the baseline need not be compared; the verdict records it".into()),
+            });
+        }
+        if self.accept_any && !self.require.is_empty() {
+            return Err(OptionsError::Conflict {
+                name: "accept_any".into(),
+                problem: "is set although `require` asks for something".into(),
+                hint: Some("leave out one of them".into()),
             });
         }
         let mut metrics: Vec<Arc<Metric>> = Vec::new();
@@ -121,7 +133,7 @@ impl EvaluateOptions {
         for (index, requirement) in self.require.iter().enumerate() {
             let requirement = requirement.check(&format!("require[{index}]"))?;
             add_metric(Arc::clone(&requirement.metric));
-            add_grouping(requirement.grouping.clone());
+            add_grouping(requirement.place.grouping.clone());
             requirements.push(requirement);
         }
         let label_shift = finite("label_shift", self.label_shift)?;
@@ -129,6 +141,7 @@ impl EvaluateOptions {
             metrics,
             groupings,
             requirements,
+            accept_any: self.accept_any,
             alpha,
             force: self.force.clone(),
             weight: self.weight.clone(),

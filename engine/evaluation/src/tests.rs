@@ -66,7 +66,7 @@ fn changes_equal_scipy_and_holm_equals_statsmodels() {
         let baseline = Baseline::Model(ridge(expected["baseline_alpha"].as_f64().unwrap()));
         let change_rule = |metric: &str| RequirementOptions {
             metric: metric.into(),
-            block_if_worse: Some(0.0),
+            block_if_worse: Some(0.0.into()),
             every: Some(Columns(vec!["sex".into()])),
             ..RequirementOptions::default()
         };
@@ -160,21 +160,23 @@ fn absent_and_empty_slices_and_no_rows_are_errors() {
 }
 
 #[test]
-fn without_requirements_it_passes_and_says_so() {
+fn without_requirements_it_passes_only_if_any_model_is_accepted() {
     let data = table(&[("y", numbers(&[1.0, 2.0])), ("c", numbers(&[1.0, 3.0]))]);
     let model = Linear::column("c", "c");
-    let verdict = run(&data, &model, &Baseline::Model(Arc::clone(&model)), &EvaluateOptions::default())
-        .unwrap()
-        .verdict;
-    assert_eq!((verdict.outcome, verdict.comparison), (Outcome::Pass, Comparison::Compared));
-    let texts: Vec<&str> = verdict.reasons.iter().map(|reason| reason.text.as_str()).collect();
-    assert_eq!(
-        texts,
-        [
-            "candidate and baseline are the same package, so nothing can change",
-            "no bounds are set under `require`, so no figure was checked"
-        ]
-    );
+    for (accept_any, outcome, text) in [
+        (true, Outcome::Pass, "nothing is required and any model is accepted, so no figure was checked"),
+        (
+            false,
+            Outcome::Fail,
+            "nothing is required, so no figure was checked; set `require`, or `accept_any` to let any model pass",
+        ),
+    ] {
+        let options = EvaluateOptions { accept_any, ..EvaluateOptions::default() };
+        let verdict = run(&data, &model, &Baseline::Model(Arc::clone(&model)), &options).unwrap().verdict;
+        assert_eq!((verdict.outcome, verdict.comparison), (outcome, Comparison::Compared));
+        let texts: Vec<&str> = verdict.reasons.iter().map(|reason| reason.text.as_str()).collect();
+        assert_eq!(texts, ["candidate and baseline are the same package, so nothing can change", text]);
+    }
 }
 
 #[test]
@@ -199,7 +201,7 @@ fn a_baseline_that_cannot_be_compared_fails_unless_forced() {
             require: vec![RequirementOptions {
                 metric: "rmse".into(),
                 at_most: Some(10.0),
-                block_if_worse: Some(0.0),
+                block_if_worse: Some(0.0.into()),
                 ..RequirementOptions::default()
             }],
             ..EvaluateOptions::default()

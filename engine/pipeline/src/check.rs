@@ -89,6 +89,9 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         for column in requirement.every.iter().flat_map(|columns| &columns.0) {
             outlives_ingest(column, "evaluate.require.every")?;
         }
+        for column in requirement.only_where.keys() {
+            outlives_ingest(column, "evaluate.require.where")?;
+        }
     }
     check_files(file)?;
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })

@@ -154,18 +154,21 @@ impl MeasuredSlice<'_> {
         let cells = self.cells(formula);
         let counts = cells.counts(side);
         let dual = formula.rate.value(&counts)?;
-        if let Rate::Share { parts, .. } = formula.rate {
-            // A kind of row belongs to what the share is of where that grows with it.
-            let whole = parts(&counts).1;
-            let is_of = |kind: usize| whole.slope.get(kind).is_some_and(|slope| slope.high > 0.0);
-            return Ok(Interval::wilson(dual.value.to_f64(), cells.effective_rows(side, is_of), alpha));
-        }
         let variance = match side {
             Side::Candidate => cells.variance(Some(&dual.slope), None),
             Side::Baseline => cells.variance(None, Some(&dual.slope)),
         };
         let rows = cells.effective_rows(side, |_| true);
-        self.estimate(dual.value, variance, rows).map(|estimate| Interval::of(&estimate, alpha))
+        let estimate = self.estimate(dual.value, variance, rows);
+        if let Rate::Share { parts, .. } = formula.rate {
+            // A kind of row belongs to what the share is of where that grows with it.
+            let whole = parts(&counts).1;
+            let is_of = |kind: usize| whole.slope.get(kind).is_some_and(|slope| slope.high > 0.0);
+            let wilson = Interval::wilson(dual.value.to_f64(), cells.effective_rows(side, is_of), alpha);
+            let standard_error = estimate.ok().map(|estimate| estimate.standard_error);
+            return Ok(Interval { standard_error, ..wilson });
+        }
+        estimate.map(|estimate| Interval::of(&estimate, alpha))
     }
 
     /// From the variance of a mean with divisor n.

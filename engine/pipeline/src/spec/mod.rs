@@ -184,24 +184,32 @@ struct EvaluateSections {
     metrics: Vec<String>,
     slices: Vec<sluice_evaluation::gate::Columns>,
     require: Vec<sluice_evaluation::gate::RequirementOptions>,
+    accept_any: bool,
     alpha: f64,
     force: Option<String>,
 }
 
 impl Default for EvaluateSections {
     fn default() -> Self {
-        let EvaluateOptions { metrics, slices, require, alpha, force, weight: _, label_shift: _ } =
+        let EvaluateOptions { metrics, slices, require, accept_any, alpha, force, weight: _, label_shift: _ } =
             EvaluateOptions::default();
-        Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force }
+        Self { baseline: BaselineSpec::default(), metrics, slices, require, accept_any, alpha, force }
     }
 }
 
 impl From<EvaluateSections> for EvaluateSpec {
     fn from(sections: EvaluateSections) -> Self {
-        let EvaluateSections { baseline, metrics, slices, require, alpha, force } = sections;
+        let EvaluateSections { baseline, metrics, slices, require, accept_any, alpha, force } = sections;
         // The weight is a role of the data, the shift is the model's.
-        let options =
-            EvaluateOptions { metrics, slices, require, alpha, force, ..EvaluateOptions::default() };
+        let options = EvaluateOptions {
+            metrics,
+            slices,
+            require,
+            accept_any,
+            alpha,
+            force,
+            ..EvaluateOptions::default()
+        };
         Self { baseline, options }
     }
 }
