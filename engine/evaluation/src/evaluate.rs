@@ -9,12 +9,14 @@ use sluice_core::group::{GroupTables, Grouping, KeyPart};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchSource, Predictor, Task};
 
+use crate::accepted::Accepted;
 use crate::error::EvaluationError;
 use crate::evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics};
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
 use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
 use crate::metric::{Metric, Side, TaskKind};
 use crate::options::{CheckedOptions, EvaluateOptions};
+use crate::subject::{Against, Subject};
 
 /// What the candidate is compared with.
 #[derive(Clone, Default)]
@@ -24,6 +26,8 @@ pub enum Baseline {
     None,
     /// The model in production.
     Model(Arc<dyn Predictor>),
+    /// The figures of an earlier evaluation, without its model.
+    Accepted(Arc<Evaluation>),
     /// There is one, but it cannot be compared; why.
     NotComparable(String),
 }
@@ -33,6 +37,9 @@ impl std::fmt::Debug for Baseline {
         match self {
             Self::None => formatter.write_str("None"),
             Self::Model(model) => formatter.debug_tuple("Model").field(&model.digest()).finish(),
+            Self::Accepted(accepted) => {
+                formatter.debug_tuple("Accepted").field(&accepted.verdict.candidate_digest).finish()
+            }
             Self::NotComparable(reason) => formatter.debug_tuple("NotComparable").field(reason).finish(),
         }
     }
@@ -54,51 +61,79 @@ pub fn evaluate(
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<Evaluation> {
-    let checked = options.check()?.for_task(TaskKind::of(&candidate.task()))?;
-    let baseline_digest = match baseline {
-        Baseline::Model(model) => Some(model.digest().to_owned()),
-        Baseline::None | Baseline::NotComparable(_) => None,
-    };
-    let baseline = match baseline {
-        Baseline::Model(model) => match obstacle(source, candidate.as_ref(), model.as_ref()) {
-            Some(reason) => Baseline::NotComparable(reason),
-            None => Baseline::Model(Arc::clone(model)),
-        },
-        other => other.clone(),
-    };
-    let scan = |model: Option<&Arc<dyn Predictor>>| {
-        let options = MeasureOptions {
-            metrics: &checked.metrics,
-            groupings: checked.groupings.clone(),
-            weight: checked.weight.clone(),
-            label_shift: checked.label_shift,
-        };
-        fold(source, &Measures::new(candidate, model, &options), execution)
-    };
-    let (state, baseline) = match &baseline {
-        Baseline::Model(model) => match scan(Some(model)) {
-            Err(error) if error.downcast_ref::<EvaluationError>().is_some_and(is_baseline) => {
-                (scan(None)?, Baseline::NotComparable(told(&error)))
-            }
-            result => (result?, baseline),
-        },
-        Baseline::None | Baseline::NotComparable(_) => (scan(None)?, baseline),
+    let (measures, mut subject) = prepare(source, candidate, baseline, options)?;
+    let state = match fold(source, &measures, execution) {
+        Err(error) if error.downcast_ref::<EvaluationError>().is_some_and(is_baseline) => {
+            let against = Against::NotComparable { digest: subject.baseline_digest(), reason: told(&error) };
+            let (measures, alone) = prepare(source, candidate, &Baseline::None, options)?;
+            subject = Subject { against, ..alone };
+            fold(source, &measures, execution)?
+        }
+        state => state?,
     };
     if state.rows == 0 {
         return Err(EvaluationError::RowsMissing { source_name: source.name() }.into());
     }
-    let models = Models { candidate: candidate.as_ref(), baseline: &baseline, baseline_digest };
-    conclude(state, &models, &checked)
+    conclude(state, &subject, options)
+}
+
+/// What is to be gathered of the rows, and about whom: what [`evaluate`] folds and [`conclude`] decides on, for those who
+/// share the rows among machines.
+///
+/// # Errors
+/// Wrong options.
+pub fn prepare(
+    source: &dyn BatchSource,
+    candidate: &Arc<dyn Predictor>,
+    baseline: &Baseline,
+    options: &EvaluateOptions,
+) -> Result<(Measures, Subject)> {
+    let checked = options.check()?.for_task(TaskKind::of(&candidate.task()))?;
+    let against = against(source, candidate.as_ref(), baseline);
+    let model = match (baseline, &against) {
+        (Baseline::Model(model), Against::Model { .. }) => Some(model),
+        _ => None,
+    };
+    let options = MeasureOptions {
+        metrics: &checked.metrics,
+        groupings: checked.groupings.clone(),
+        weight: checked.weight.clone(),
+        label_shift: checked.label_shift,
+    };
+    let subject = Subject {
+        label: candidate.label().into(),
+        task: candidate.task(),
+        candidate_digest: candidate.digest().into(),
+        against,
+    };
+    Ok((Measures::new(candidate, model, &options), subject))
+}
+
+/// What the candidate is held against, as far as can be known before reading.
+fn against(source: &dyn BatchSource, candidate: &dyn Predictor, baseline: &Baseline) -> Against {
+    match baseline {
+        Baseline::None => Against::Nothing,
+        Baseline::NotComparable(reason) => Against::NotComparable { digest: None, reason: reason.clone() },
+        Baseline::Model(model) => match obstacle(source, candidate, model.as_ref()) {
+            Some(reason) => Against::NotComparable { digest: Some(model.digest().into()), reason },
+            None => Against::Model { digest: model.digest().into() },
+        },
+        Baseline::Accepted(accepted) if accepted.label != candidate.label() => Against::NotComparable {
+            digest: Some(accepted.verdict.candidate_digest.clone()),
+            reason: other_label(&accepted.label, candidate.label()),
+        },
+        Baseline::Accepted(accepted) => Against::Accepted(Arc::clone(accepted)),
+    }
+}
+
+fn other_label(theirs: &str, own: &str) -> String {
+    format!("it predicts `{theirs}`, the candidate predicts `{own}`")
 }
 
 /// Why the baseline cannot be compared, as far as can be known before reading.
 fn obstacle(source: &dyn BatchSource, candidate: &dyn Predictor, baseline: &dyn Predictor) -> Option<String> {
     if baseline.label() != candidate.label() {
-        return Some(format!(
-            "it predicts `{}`, the candidate predicts `{}`",
-            baseline.label(),
-            candidate.label()
-        ));
+        return Some(other_label(baseline.label(), candidate.label()));
     }
     let (own, theirs) = (candidate.task(), baseline.task());
     if own != theirs {
@@ -143,29 +178,33 @@ fn told(error: &Error) -> String {
     text
 }
 
-/// The two sides of an evaluation.
-struct Models<'a> {
-    candidate: &'a dyn Predictor,
-    baseline: &'a Baseline,
-    baseline_digest: Option<String>,
-}
-
-/// From sums to figures to the verdict.
-fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOptions) -> Result<Evaluation> {
+/// From what was gathered of all rows to the figures and the verdict.
+///
+/// # Errors
+/// Wrong options; a slice column that is null throughout.
+pub fn conclude(state: State<Measures>, subject: &Subject, options: &EvaluateOptions) -> Result<Evaluation> {
+    let checked = options.check()?.for_task(TaskKind::of(&subject.task))?;
     let State { groups, rows, accumulator } = state;
+    let accepted = Accepted::of(&subject.against);
     let mut slices = Vec::new();
     let measured: Measured = sluice_core::Accumulator::finish(accumulator);
     for (place, grouping) in measured.groupings().iter().enumerate() {
         for (number, key) in ordered_keys(&groups, grouping)? {
             let Some(slice) = measured.slice(place, number) else { continue };
-            let of = |metric: &Arc<Metric>| figures(metric, &slice, measured.is_paired(), checked.alpha);
-            let figures = checked.metrics.iter().map(of).collect();
             let key = SliceKey::new(grouping, &key);
+            let of = |metric: &Arc<Metric>| {
+                let mut figures = figures(metric, &slice, measured.is_paired(), checked.alpha);
+                if let Some(accepted) = &accepted {
+                    accepted.join(&mut figures, &key, slice.rows(), checked.alpha);
+                }
+                figures
+            };
+            let figures = checked.metrics.iter().map(of).collect();
             let (rows, weight) = (slice.rows(), slice.weight());
             slices.push(SliceFigures { grouping: grouping.clone(), key, rows, weight, figures });
         }
     }
-    let verdict = judge(&slices, rows, models, checked);
+    let verdict = judge(&slices, rows, subject, &checked);
     let slices =
         slices.iter().map(|slice| SliceMetrics::new(slice.key.clone(), slice, checked.alpha)).collect();
     let metrics = checked
@@ -174,7 +213,7 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
         .map(|metric| MetricName { name: metric.name.clone(), direction: metric.direction })
         .collect();
     Ok(Evaluation {
-        label: models.candidate.label().into(),
+        label: subject.label.clone(),
         label_shift: checked.label_shift,
         metrics,
         slices,
@@ -206,15 +245,10 @@ fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alp
     }
 }
 
-fn judge(slices: &[SliceFigures], rows: u64, models: &Models<'_>, checked: &CheckedOptions) -> Verdict {
-    let Models { candidate, baseline, baseline_digest } = models;
-    let comparison = match baseline {
-        Baseline::None => Comparison::NoBaseline,
-        Baseline::Model(_) => Comparison::Compared,
-        Baseline::NotComparable(_) => Comparison::NotComparable,
-    };
+fn judge(slices: &[SliceFigures], rows: u64, subject: &Subject, checked: &CheckedOptions) -> Verdict {
+    let comparison = subject.against.comparison();
     let forced = if comparison == Comparison::NotComparable { checked.force.clone() } else { None };
-    let mut reasons = about_baseline(baseline, candidate.digest(), forced.as_deref(), rows);
+    let mut reasons: Vec<Reason> = about_baseline(subject, forced.as_deref(), rows).into_iter().collect();
     let gate = Gate {
         requirements: &checked.requirements,
         comparison,
@@ -227,8 +261,8 @@ fn judge(slices: &[SliceFigures], rows: u64, models: &Models<'_>, checked: &Chec
     Verdict {
         outcome,
         comparison,
-        candidate_digest: candidate.digest().into(),
-        baseline_digest: baseline_digest.clone(),
+        candidate_digest: subject.candidate_digest.clone(),
+        baseline_digest: subject.baseline_digest(),
         alpha: checked.alpha,
         rows,
         forced,
@@ -237,24 +271,21 @@ fn judge(slices: &[SliceFigures], rows: u64, models: &Models<'_>, checked: &Chec
 }
 
 /// What is to be said of the baseline before any figure.
-fn about_baseline(
-    baseline: &Baseline,
-    candidate_digest: &str,
-    forced: Option<&str>,
-    rows: u64,
-) -> Vec<Reason> {
-    let (passed, text) = match (baseline, forced) {
-        (Baseline::Model(model), _) if model.digest() == candidate_digest => {
+fn about_baseline(subject: &Subject, forced: Option<&str>, rows: u64) -> Option<Reason> {
+    let is_same = subject.baseline_digest().is_some_and(|digest| digest == subject.candidate_digest);
+    let (passed, text) = match (&subject.against, forced) {
+        (Against::Model { .. }, _) if is_same => {
             (true, "candidate and baseline are the same package, so nothing can change".into())
         }
-        (Baseline::Model(_), _) => return Vec::new(),
-        (Baseline::None, _) => (true, "there is no baseline; only the bounds of values apply".into()),
-        (Baseline::NotComparable(reason), Some(why)) => {
+        (Against::Model { .. }, _) => return None,
+        (Against::Accepted(accepted), _) => (true, Accepted::told(accepted, is_same)),
+        (Against::Nothing, _) => (true, "there is no baseline; only the bounds of values apply".into()),
+        (Against::NotComparable { reason, .. }, Some(why)) => {
             (true, format!("the baseline is not comparable: {reason}; forced: {why}"))
         }
-        (Baseline::NotComparable(reason), None) => {
+        (Against::NotComparable { reason, .. }, None) => {
             (false, format!("the baseline is not comparable: {reason}"))
         }
     };
-    vec![Reason::about(RuleName::Baseline, rows, passed, text)]
+    Some(Reason::about(RuleName::Baseline, rows, passed, text))
 }

@@ -5,6 +5,7 @@
 //! errors ([`comparison`]) and holds them against the requirements ([`gate`]). A model that does not pass is a
 //! [`gate::Verdict`] with reasons, not an error.
 
+mod accepted;
 pub mod comparison;
 mod curves;
 mod error;
@@ -14,12 +15,14 @@ pub mod gate;
 pub mod measure;
 pub mod metric;
 mod options;
+mod subject;
 
 pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
 pub use error::EvaluationError;
-pub use evaluate::{Baseline, evaluate};
+pub use evaluate::{Baseline, conclude, evaluate, prepare};
 pub use evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics, SlicePart};
 pub use options::{CheckedOptions, EvaluateOptions};
+pub use subject::{Against, Subject};
 
 #[cfg(test)]
 mod fixture;

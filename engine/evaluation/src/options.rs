@@ -7,6 +7,7 @@
 //! | `require` | none | [`RequirementOptions`] | what the candidate must meet |
 //! | `alpha` | 0.05 | above 0, below 0.5 | level of every test and interval |
 //! | `weight` | the model's | a column | the weight of the rows |
+//! | `block_regressions` | no | | requires that no reported metric is proven worse, overall and in every slice |
 //! | `accept_any` | no | with an empty `require` only | lets any model pass: without it, no check is no pass |
 //! | `force` | none | a reason | lets a baseline that cannot be compared not block |
 
@@ -44,6 +45,9 @@ pub struct EvaluateOptions {
     pub slices: Vec<Columns>,
     /// What the candidate must meet.
     pub require: Vec<RequirementOptions>,
+    /// Whether to block on proof that any reported metric with a better direction is worse than the baseline's, overall
+    /// and in every slice; all these tests together keep the level.
+    pub block_regressions: bool,
     /// Whether any model passes where nothing is required.
     pub accept_any: bool,
     /// The level of every test, above 0 and below 0.5.
@@ -65,6 +69,7 @@ impl Default for EvaluateOptions {
             metrics: Vec::new(),
             slices: Vec::new(),
             require: Vec::new(),
+            block_regressions: false,
             accept_any: false,
             alpha: 0.05,
             force: None,
@@ -80,6 +85,7 @@ pub struct CheckedOptions {
     pub(crate) metrics: Vec<Arc<Metric>>,
     pub(crate) groupings: Vec<Grouping>,
     pub(crate) requirements: Vec<Requirement>,
+    pub(crate) block_regressions: bool,
     pub(crate) accept_any: bool,
     pub(crate) alpha: f64,
     pub(crate) force: Option<String>,
@@ -104,10 +110,11 @@ impl EvaluateOptions {
                 hint: Some("say why the baseline need not be compared; the verdict records it".into()),
             });
         }
-        if self.accept_any && !self.require.is_empty() {
+        if self.accept_any && (self.block_regressions || !self.require.is_empty()) {
+            let asks = if self.block_regressions { "block_regressions" } else { "require" };
             return Err(OptionsError::Conflict {
                 name: "accept_any".into(),
-                problem: "is set although `require` asks for something".into(),
+                problem: format!("is set although `{asks}` asks for something"),
                 hint: Some("leave out one of them".into()),
             });
         }
@@ -141,6 +148,7 @@ impl EvaluateOptions {
             metrics,
             groupings,
             requirements,
+            block_regressions: self.block_regressions,
             accept_any: self.accept_any,
             alpha,
             force: self.force.clone(),
@@ -180,6 +188,22 @@ impl CheckedOptions {
                 }
             }
         }
+        if self.block_regressions {
+            self.require_no_regressions();
+        }
         Ok(self)
+    }
+
+    /// Adds a rule for every metric with a better direction and every grouping.
+    fn require_no_regressions(&mut self) {
+        let metrics = self.metrics.iter().filter(|metric| metric.direction.harm(0.0).is_some());
+        let family = metrics.clone().count() * self.groupings.len();
+        let groupings = &self.groupings;
+        let rules: Vec<Requirement> = metrics
+            .flat_map(|metric| {
+                groupings.iter().map(move |grouping| Requirement::no_regression(metric, grouping, family))
+            })
+            .collect();
+        self.requirements.extend(rules);
     }
 }

@@ -38,13 +38,15 @@ impl Gate<'_> {
         reason
     }
 
-    /// Decides the tests of one rule, all of whose slices these are.
-    pub(super) fn decide(&self, rule: RuleName, reasons: &mut [Reason]) {
+    /// Decides the tests of one rule, all of whose slices these are; `family` rules share the level of their tests.
+    pub(super) fn decide(&self, rule: RuleName, family: usize, reasons: &mut [Reason]) {
         let tested: Vec<usize> =
             (0..reasons.len()).filter(|index| reasons[*index].p_value.is_some()).collect();
         let p_values: Vec<f64> = tested.iter().filter_map(|index| reasons[*index].p_value).collect();
         if rule == RuleName::BlockIfWorse {
             for (index, adjusted) in tested.iter().zip(holm(&p_values)) {
+                let adjusted = adjusted * family as f64;
+                let adjusted = if adjusted > 1.0 { 1.0 } else { adjusted };
                 reasons[*index].p_adjusted = Some(adjusted);
                 reasons[*index].passed = adjusted > self.alpha;
             }
@@ -54,7 +56,7 @@ impl Gate<'_> {
             }
         }
         for index in &tested {
-            reasons[*index].text = text::of_test(&reasons[*index], self.alpha, tested.len());
+            reasons[*index].text = text::of_test(&reasons[*index], self.alpha, (tested.len(), family));
         }
     }
 }

@@ -12,6 +12,7 @@
 //!   δ in percent is a share of the baseline's magnitude in that slice, whose own error enters the test.
 //! - Slices below `minimum_rows` are left out of a rule, and of Holm's correction, or fail it; the reason says which.
 //! - A slice that is named by `where` and has no rows fails.
+//! - Against accepted metrics the change rules take both samples as independent; what those metrics lack is not checked.
 //! - Without a baseline change rules do not apply. A baseline that cannot be compared fails, unless forced.
 //! - Requirements of which nothing could be checked do not pass, save that a first model has nothing to be compared with.
 //!   Without requirements nothing passes either, unless `accept_any` says so.
@@ -117,15 +118,13 @@ impl Gate<'_> {
             return Some(Reason::about(RuleName::NoRequirement, rows, accept_any, text.into()));
         }
         let is_settled = |reason: &Reason| {
-            reason.checked
-                || !reason.passed
-                || (reason.rule.is_of_change() && self.comparison != Comparison::Compared)
+            let has_baseline = matches!(self.comparison, Comparison::Compared | Comparison::AcceptedMetrics);
+            reason.checked || !reason.passed || (reason.rule.is_of_change() && !has_baseline)
         };
         if reasons.iter().any(|reason| reason.metric.is_some() && is_settled(reason)) {
             return None;
         }
-        let text =
-            "every slice has fewer rows than `minimum_rows`, so nothing of what is required was checked";
+        let text = "no slice had what is required to be checked (rows, or accepted metrics), so nothing was";
         Some(Reason::about(RuleName::NothingChecked, rows, false, text.into()))
     }
 
@@ -139,7 +138,7 @@ impl Gate<'_> {
                 None => self.of_figures(slice, figures, rule),
             })
             .collect();
-        self.decide(rule.name, &mut reasons);
+        self.decide(rule.name, requirement.family, &mut reasons);
         reasons
     }
 
@@ -164,7 +163,11 @@ impl Gate<'_> {
             text::place(slice.name().as_deref())
         );
         match (self.comparison, figures.change) {
-            (Comparison::Compared, Some(_)) => return None,
+            (Comparison::Compared | Comparison::AcceptedMetrics, Some(_)) => return None,
+            (Comparison::AcceptedMetrics, None) => {
+                reason.passed = true;
+                reason.text = format!("the accepted metrics do not have it, {about}");
+            }
             (Comparison::NoBaseline, _) => {
                 reason.passed = true;
                 reason.text = format!("there is no baseline, {about}");

@@ -87,6 +87,11 @@ impl Place {
         Ok(Self { grouping, fixed })
     }
 
+    /// Every slice of a grouping.
+    pub(crate) fn of(grouping: &Grouping) -> Self {
+        Self { grouping: grouping.clone(), fixed: Vec::new() }
+    }
+
     /// Whether a slice is one of these.
     pub(crate) fn covers(&self, grouping: &Grouping, key: &SliceKey) -> bool {
         *grouping == self.grouping

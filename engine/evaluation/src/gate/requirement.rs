@@ -137,6 +137,22 @@ pub(crate) struct Requirement {
     pub(crate) place: Place,
     pub(crate) minimum_rows: u64,
     pub(crate) if_fewer: IfFewer,
+    /// How many rules share the level of its tests.
+    pub(crate) family: usize,
+}
+
+impl Requirement {
+    /// That a metric is not worse in the slices of a grouping, as one of so many rules.
+    pub(crate) fn no_regression(metric: &Arc<Metric>, grouping: &Grouping, family: usize) -> Self {
+        Self {
+            metric: Arc::clone(metric),
+            rules: vec![Rule { name: RuleName::BlockIfWorse, bound: Margin::Absolute(0.0) }],
+            place: Place::of(grouping),
+            minimum_rows: 0,
+            if_fewer: IfFewer::Skip,
+            family,
+        }
+    }
 }
 
 impl RequirementOptions {
@@ -187,6 +203,7 @@ impl RequirementOptions {
             place: Place::new(self.every.as_ref(), &self.only_where, place)?,
             minimum_rows: self.minimum_rows.unwrap_or(0),
             if_fewer: self.if_fewer.unwrap_or_default(),
+            family: 1,
         })
     }
 

@@ -78,8 +78,9 @@ fn signed(value: f64) -> String {
     format!("{}{}", if value > 0.0 { "+" } else { "" }, figure(value))
 }
 
-/// What a test of a change says; `tests` is how many slices Holm's correction covers.
-pub(crate) fn of_test(reason: &Reason, alpha: f64, tests: usize) -> String {
+/// What a test of a change says; `tests` is how many slices Holm's correction covers, `family` how many rules share the
+/// level.
+pub(crate) fn of_test(reason: &Reason, alpha: f64, (tests, family): (usize, usize)) -> String {
     let margin = reason.bound.unwrap_or_default();
     let shown = match reason.bound_percent {
         Some(percent) => format!("{}% of the baseline ({})", figure(percent), figure(margin)),
@@ -98,9 +99,12 @@ pub(crate) fn of_test(reason: &Reason, alpha: f64, tests: usize) -> String {
     let verb = if is_proven { "is proven" } else { "is not proven" };
     let _ = write!(text, "; {claim} {verb}");
     match (reason.p_value, reason.p_adjusted) {
-        (Some(p), Some(adjusted)) if tests > 1 => {
+        (Some(p), Some(adjusted)) if tests > 1 || family > 1 => {
             let (p, adjusted) = (probability(p), probability(adjusted));
-            let _ = write!(text, " (p {p}, {adjusted} after Holm over {tests} slices, alpha {alpha})");
+            let slices = if tests > 1 { format!("Holm over {tests} slices") } else { String::new() };
+            let rules = if family > 1 { format!("Bonferroni over {family} rules") } else { String::new() };
+            let and = if tests > 1 && family > 1 { " and " } else { "" };
+            let _ = write!(text, " (p {p}, {adjusted} after {slices}{and}{rules}, alpha {alpha})");
         }
         (Some(p), _) => {
             let _ = write!(text, " (p {}, alpha {alpha})", probability(p));

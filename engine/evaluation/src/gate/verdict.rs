@@ -21,6 +21,8 @@ pub enum Outcome {
 pub enum Comparison {
     /// The baseline, on the same rows.
     Compared,
+    /// Accepted metrics of an earlier evaluation, as if on other rows.
+    AcceptedMetrics,
     /// There is no baseline yet.
     NoBaseline,
     /// There is one, but it cannot predict these rows or predicts something else.

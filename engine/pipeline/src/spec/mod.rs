@@ -184,6 +184,7 @@ struct EvaluateSections {
     metrics: Vec<String>,
     slices: Vec<sluice_evaluation::gate::Columns>,
     require: Vec<sluice_evaluation::gate::RequirementOptions>,
+    block_regressions: bool,
     accept_any: bool,
     alpha: f64,
     force: Option<String>,
@@ -191,20 +192,40 @@ struct EvaluateSections {
 
 impl Default for EvaluateSections {
     fn default() -> Self {
-        let EvaluateOptions { metrics, slices, require, accept_any, alpha, force, weight: _, label_shift: _ } =
-            EvaluateOptions::default();
-        Self { baseline: BaselineSpec::default(), metrics, slices, require, accept_any, alpha, force }
+        let EvaluateOptions {
+            metrics,
+            slices,
+            require,
+            block_regressions,
+            accept_any,
+            alpha,
+            force,
+            weight: _,
+            label_shift: _,
+        } = EvaluateOptions::default();
+        let baseline = BaselineSpec::default();
+        Self { baseline, metrics, slices, require, block_regressions, accept_any, alpha, force }
     }
 }
 
 impl From<EvaluateSections> for EvaluateSpec {
     fn from(sections: EvaluateSections) -> Self {
-        let EvaluateSections { baseline, metrics, slices, require, accept_any, alpha, force } = sections;
+        let EvaluateSections {
+            baseline,
+            metrics,
+            slices,
+            require,
+            block_regressions,
+            accept_any,
+            alpha,
+            force,
+        } = sections;
         // The weight is a role of the data, the shift is the model's.
         let options = EvaluateOptions {
             metrics,
             slices,
             require,
+            block_regressions,
             accept_any,
             alpha,
             force,
