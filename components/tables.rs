@@ -360,6 +360,7 @@ pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
     };
     let comparison = match verdict.comparison {
         Comparison::Compared => "compared with the baseline on the same rows",
+        Comparison::AcceptedMetrics => "compared with accepted metrics, as if on other rows",
         Comparison::NoBaseline => "no baseline",
         Comparison::NotComparable => "not comparable with the baseline",
     };

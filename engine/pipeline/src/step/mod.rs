@@ -4,6 +4,9 @@
 pub mod apply;
 pub mod calibrate;
 pub mod evaluate;
+pub mod evaluate_state;
+pub mod evaluation_reports;
+mod evaluation_table;
 pub mod explain;
 pub mod ingest;
 pub mod kept_states;
