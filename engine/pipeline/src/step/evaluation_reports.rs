@@ -78,7 +78,7 @@ fn details(reason: &Reason) -> String {
     let mut text = format!("rows: {}", reason.rows);
     for (name, figure) in figures {
         if let Some(figure) = figure {
-            text.push_str(&format!("\n{name}: {figure}"));
+            text.push_str(&format!("\n{name}: {figure:?}"));
         }
     }
     text
