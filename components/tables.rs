@@ -351,9 +351,17 @@ fn rule(rule: RuleName) -> &'static str {
     match rule {
         RuleName::AtMost => "at most",
         RuleName::AtLeast => "at least",
+        RuleName::ChangeAtMost => "change at most",
+        RuleName::ChangeAtLeast => "change at least",
+        RuleName::RelativeChangeAtMost => "relative change at most",
+        RuleName::RelativeChangeAtLeast => "relative change at least",
         RuleName::BlockIfWorse => "block if worse by",
         RuleName::ProveNotWorse => "prove not worse by",
-        RuleName::NoRequirement | RuleName::Baseline | RuleName::Evaluation | RuleName::SlicesLeftOut => "",
+        RuleName::NoRequirement
+        | RuleName::NothingChecked
+        | RuleName::Baseline
+        | RuleName::Evaluation
+        | RuleName::SlicesLeftOut => "",
     }
 }
 
@@ -388,7 +396,12 @@ pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
             rule(reason.rule).to_owned(),
             optional(reason.bound),
             reason.p_adjusted.or(reason.p_value).map_or_else(String::new, significant),
-            if reason.passed { "pass" } else { "FAIL" }.to_owned(),
+            match (reason.passed, reason.checked) {
+                (true, true) => "pass",
+                (true, false) => "skipped",
+                (false, _) => "FAIL",
+            }
+            .to_owned(),
         ]);
     }
     let mut text = String::new();
@@ -405,6 +418,7 @@ pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
     };
     let comparison = match verdict.comparison {
         Comparison::Compared => "compared with the baseline on the same rows",
+        Comparison::AcceptedMetrics => "compared with accepted metrics, as if on other rows",
         Comparison::NoBaseline => "no baseline",
         Comparison::NotComparable => "not comparable with the baseline",
     };

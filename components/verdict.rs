@@ -1,9 +1,10 @@
 //! What gates answer to an orchestrator: one vocabulary for data and models, so that one condition fits all.
 
+use serde_json::{Value, json};
 use sluice_core::Error;
 use sluice_delivery::kubeflow::ParameterType;
-use sluice_evaluation::Evaluation;
 use sluice_evaluation::gate::Outcome as Decision;
+use sluice_evaluation::{Evaluation, SliceMetrics};
 use sluice_pipeline::step::validate::ValidationRecord;
 use sluice_quality::validation::Severity;
 
@@ -23,7 +24,7 @@ pub(crate) const OUTCOME: Outcome =
 pub(crate) const COMPARISON: Outcome = Outcome {
     name: "comparison",
     kind: ParameterType::Text,
-    help: "compared, no-baseline, or not-comparable",
+    help: "compared, accepted-metrics, no-baseline, or not-comparable",
 };
 pub(crate) const REASONS: Outcome =
     Outcome { name: "reasons", kind: ParameterType::List, help: "Why it did not pass, one sentence each" };
@@ -87,5 +88,24 @@ pub(crate) fn of_evaluation(evaluation: &Evaluation) -> Answer {
         answer = answer.metadata("metrics", name, *value);
     }
     let file = serde_json::to_vec_pretty(&overall.candidate).unwrap_or_default();
-    answer.metadata("metrics", "rows", overall.rows).content("metrics", Content::Bytes(file))
+    answer = answer.metadata("metrics", "rows", overall.rows).content("metrics", Content::Bytes(file));
+    with_curve(answer, overall)
+}
+
+/// The curve of true and false positive rates, as Kubeflow's pages draw it; a regression has none.
+fn with_curve(answer: Answer, overall: &SliceMetrics) -> Answer {
+    let points: Vec<Value> = overall
+        .curves
+        .get("candidate")
+        .into_iter()
+        .flat_map(|curves| &curves.roc)
+        // Of the point where no row is predicted positive there is no threshold; pages draw numbers only.
+        .map(|point| {
+            let threshold = point.threshold.unwrap_or(1.0);
+            json!({"confidenceThreshold": threshold, "recall": point.y, "falsePositiveRate": point.x})
+        })
+        .collect();
+    let file = serde_json::to_vec_pretty(&points).unwrap_or_default();
+    let answer = answer.content("classification", Content::Bytes(file));
+    if points.is_empty() { answer } else { answer.metadata("classification", "confidenceMetrics", points) }
 }

@@ -57,7 +57,7 @@ fn text_classes_go_all_the_way() {
     let coefficients = &model["outputs"][0]["coefficients"];
     assert!(number(&coefficients[0]["value"]) < -1.0, "{coefficients:#}");
     // Of two classes `mse` is the Brier score.
-    let evaluation = place.json("out/runs/0001/evaluation/evaluation.json");
+    let evaluation = place.json("out/runs/0001/evaluation/metrics.json");
     let brier = number(&evaluation["slices"][0]["candidate"]["mse"]);
     assert!(brier > 0.05 && brier < 0.2, "{evaluation:#}");
     let explained = place.sluice(&["explain", MODEL, DATASET, "--permutation", "--json"]).exits(0).json();

@@ -116,7 +116,7 @@ fn adult_logistic_scores_as_in_scikit_learn() {
     assert_relative(area, number(&expected["auc"]), 1e-12);
     assert_relative(brier, number(&expected["brier"]), 1e-12);
     // Of two classes `mse` is the Brier score.
-    let evaluation = place.json("out/runs/0001/evaluation/evaluation.json");
+    let evaluation = place.json("out/runs/0001/evaluation/metrics.json");
     assert_relative(number(&evaluation["slices"][0]["candidate"]["mse"]), brier, 1e-12);
 }
 
@@ -153,7 +153,7 @@ fn california_housing_ridge_scores_as_in_scikit_learn() {
     let rows = held_out(&place, "median_house_value");
     let expected = expected("housing");
     assert_predictions(&predictions(&rows), &expected, 1e-10);
-    let evaluation = place.json("out/runs/0001/evaluation/evaluation.json");
+    let evaluation = place.json("out/runs/0001/evaluation/metrics.json");
     for metric in ["rmse", "mae", "r2"] {
         let found = number(&evaluation["slices"][0]["candidate"][metric]);
         assert_relative(found, number(&expected[metric]), 1e-12);

@@ -28,7 +28,7 @@ fn the_first_run_passes_without_a_baseline_and_is_registered() {
     let place = Place::new();
     let outcome = run(&place, &diabetes("pipeline.yaml")).exits(0);
     let _ = outcome.says(&["PASS  no baseline; 89 rows", "registered as `diabetes` version 1"]);
-    let evaluation = place.json("out/runs/0001/evaluation/evaluation.json");
+    let evaluation = place.json("out/runs/0001/evaluation/metrics.json");
     let overall = &evaluation["slices"][0];
     assert_eq!(overall["slice"], Value::Array(Vec::new()));
     assert_eq!(overall["rows"], 89);
@@ -67,7 +67,7 @@ fn another_penalty_is_compared_with_version_1() {
     let other = diabetes_changed(&place, "other.yaml", "alpha: 0.4", "alpha: 0.5");
     let outcome = run(&place, &other).exits(0);
     let _ = outcome.says(&["compared with the baseline", "registered as `diabetes` version 2"]);
-    let evaluation = place.json("out/runs/0002/evaluation/evaluation.json");
+    let evaluation = place.json("out/runs/0002/evaluation/metrics.json");
     let overall = &evaluation["slices"][0];
     assert_relative(overall["baseline"]["mse"].as_f64().unwrap(), REFERENCE_MSE, 1e-12);
     assert!(overall["candidate"]["mse"].as_f64().unwrap() > REFERENCE_MSE);

@@ -29,7 +29,7 @@ fn pipeline(city: &str) -> String {
 }
 
 fn rmse(place: &Place, run: &str) -> f64 {
-    let evaluation = place.json(&format!("{run}/runs/0001/evaluation/evaluation.json"));
+    let evaluation = place.json(&format!("{run}/runs/0001/evaluation/metrics.json"));
     evaluation["slices"][0]["candidate"]["rmse"].as_f64().unwrap()
 }
 

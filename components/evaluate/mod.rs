@@ -1,5 +1,8 @@
 //! `sluice evaluate`: metrics, slices, and the gate.
 
+mod merge;
+mod outputs;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -14,11 +17,14 @@ use sluice_evaluation::slice::weak::WeakSliceOptions;
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
 use sluice_pipeline::step::contender::Contender;
+use sluice_pipeline::step::evaluate::{Compared, Evaluated};
+use sluice_pipeline::step::evaluate_state::EvaluationState;
 
 use crate::answer::Answer;
-use crate::arguments::{MemoryArgument, OutArgument, SourceArguments};
+use crate::arguments::{MemoryArgument, SourceArguments};
 use crate::data::Data;
 use crate::executor::{Contract, Input, Output};
+use crate::failure::ArgumentError;
 use crate::pipeline_argument::PipelineArgument;
 use crate::session::Session;
 use crate::{tables, verdict};
@@ -42,10 +48,23 @@ pub(crate) const CONTRACT: Contract = Contract {
             help: "Metrics, slices and verdict",
         },
         METRICS,
+        Output {
+            name: "classification",
+            kind: ArtifactType::ClassificationMetrics,
+            argument: None,
+            help: "Of a classifier, the curve of true and false positive rates",
+        },
+        Output {
+            name: "summary",
+            kind: ArtifactType::Markdown,
+            argument: Some("markdown"),
+            help: "The verdict, what speaks against the model, and the worst slices",
+        },
     ],
     results: &[verdict::BLESSED, verdict::BLESSING, verdict::OUTCOME, verdict::COMPARISON, verdict::REASONS],
     demands: &[],
-    omits: &[],
+    // Metrics are accepted, states merged and tests listed where a file outlives the task.
+    omits: &["against", "update_accepted", "shard", "partial", "junit"],
     on_error: Some(verdict::of_error),
 };
 
@@ -65,21 +84,30 @@ Examples:
   sluice evaluate rows.parquet --out evaluation --baseline model \
       --model '{label: tips, command: {run: [python, predict.py], columns: [miles, fare]}}'
 
-Rules of `--require`: at_most, at_least (the value), block_if_worse (blocks on proof of harm, Holm-corrected over
-slices), prove_not_worse (passes on proof only). Metrics, unless named: rmse, mse, mae, r2, mean_error of numbers; log_loss,
-brier_score, accuracy, precision, recall, f1, expected_calibration_error of two classes; accuracy, log_loss, macro_f1 of
-several. docs/metrics.md has all of them.";
+  sluice evaluate dataset --model model --against accepted-metrics.json --slice sex --out evaluation \\
+      --junit junit.xml --markdown summary.md
+  sluice evaluate dataset --model model --require '{metric: rmse, at_most: 60}' --shard 2/5 --partial --out part-2
+  sluice evaluate merge part-1 part-2 part-3 part-4 part-5 --out evaluation
+
+Rules of `--require`: at_most, at_least (the value); change_at_most, change_at_least, relative_change_at_most,
+relative_change_at_least (candidate - baseline, also as a share of the baseline); block_if_worse (blocks on proof of
+harm, Holm-corrected over slices), prove_not_worse (passes on proof only), both also in percent of the baseline. Where:
+overall, `every: COLUMN`, `where: {COLUMN: VALUE}`; `minimum_rows: N` with `if_fewer: skip` or `fail`. Metrics, unless
+named: rmse, mse, mae, r2, mean_error of numbers; auc, log_loss, brier_score, accuracy, precision, recall, f1,
+expected_calibration_error of two classes; accuracy, log_loss, macro_f1 of several. docs/metrics.md has all of them.";
 
 /// Evaluate a model, by slices and against a baseline, and decide.
 ///
 /// Candidate and baseline predict the same rows in one scan. Writes metrics and the verdict with every reason;
 /// exit code 1 when the model fails.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct EvaluateArguments {
+    #[command(subcommand)]
+    action: Option<merge::EvaluateAction>,
     /// A data set made by `ingest`, or files with the label.
-    #[arg(value_name = "INPUT")]
-    input: String,
+    #[arg(value_name = "INPUT", required = true)]
+    input: Option<String>,
     /// The model to judge: a package; or the description of another model, as a YAML file or in braces.
     #[arg(long, value_name = "MODEL", required_unless_present = "prediction")]
     model: Option<String>,
@@ -97,12 +125,15 @@ pub(crate) struct EvaluateArguments {
     #[arg(long, requires = "registry")]
     name: Option<String>,
     #[command(flatten)]
-    out: OutArgument,
+    accepted: outputs::AcceptedArguments,
+    /// The folder of the artifact; an artifact that is there already is replaced when the new one is complete.
+    #[arg(long, value_name = "FOLDER", required = true)]
+    out: Option<PathBuf>,
     /// The subset of a data set to judge on; `eval` unless given.
     #[arg(long)]
     subset: Option<String>,
     /// Take metrics, slices and requirements of this pipeline file: its path, or its text.
-    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "alpha"])]
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "block_regressions", "accept_any", "alpha"])]
     pipeline: Option<PipelineArgument>,
     /// A metric to report, such as rmse or `precision(threshold=0.3)`; those of the task unless given.
     #[arg(long)]
@@ -118,6 +149,13 @@ pub(crate) struct EvaluateArguments {
     /// A requirement, as in `evaluate.require` of a pipeline file; may be given several times.
     #[arg(long, value_name = "YAML")]
     require: Vec<String>,
+    /// Require that no reported metric with a better direction is proven worse than the baseline's, overall and in every
+    /// slice; all tests together keep the level.
+    #[arg(long)]
+    block_regressions: bool,
+    /// Let any model pass: without a requirement, nothing is checked, which is no pass.
+    #[arg(long, conflicts_with_all = ["require", "block_regressions"])]
+    accept_any: bool,
     /// The level of every test.
     #[arg(long)]
     alpha: Option<f64>,
@@ -133,13 +171,26 @@ pub(crate) struct EvaluateArguments {
     #[arg(long, value_name = "REASON")]
     force: Option<String>,
     #[command(flatten)]
+    outputs: outputs::OutputArguments,
+    #[command(flatten)]
+    state: merge::StateArguments,
+    #[command(flatten)]
     pub(crate) memory: MemoryArgument,
     #[command(flatten)]
     source: SourceArguments,
 }
 
 impl EvaluateArguments {
+    /// The options; against accepted metrics, regressions are what is looked for unless something else is required.
     fn options(&self) -> Result<EvaluateOptions> {
+        let mut options = self.written()?;
+        options.block_regressions |=
+            self.accepted.is_given() && options.require.is_empty() && !options.accept_any;
+        Ok(options)
+    }
+
+    /// The options as they are written.
+    fn written(&self) -> Result<EvaluateOptions> {
         if let Some(pipeline) = &self.pipeline {
             let file = pipeline.read()?;
             let options = file.spec.evaluate.options;
@@ -155,6 +206,8 @@ impl EvaluateArguments {
         let mut options = EvaluateOptions {
             metrics: self.metric.clone(),
             slices: self.slice.iter().map(|text| slice(text)).collect::<Result<_>>()?,
+            block_regressions: self.block_regressions,
+            accept_any: self.accept_any,
             force: self.force.clone(),
             weight: self.weight.clone(),
             missing: self.missing.unwrap_or_default(),
@@ -220,21 +273,48 @@ fn slice(text: &str) -> Result<Columns> {
 }
 
 pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<Answer> {
+    if let Some(merge::EvaluateAction::Merge(arguments)) = &arguments.action {
+        return merge::run(arguments, session);
+    }
+    // The parser demands them, unless there is another task.
+    let (Some(input), Some(out)) = (&arguments.input, &arguments.out) else {
+        let hint = "judge a model: `sluice evaluate INPUT --model MODEL --out FOLDER`";
+        return Err(ArgumentError::new("data and a folder are demanded", hint).into());
+    };
     let options = arguments.options()?;
     options.check()?;
     let candidate = arguments.candidate()?;
     let baseline = arguments.baseline(session)?;
-    let (source, digest) = Data::open(&arguments.input, &arguments.source, session)?
-        .rows(arguments.subset.as_deref(), session)?;
-    let evaluated = step::evaluate::evaluate(
-        &source,
-        &digest,
-        &candidate,
-        baseline.as_ref(),
-        &options,
-        &arguments.out.out,
-        &session.execution,
-    )?;
+    let accepted = arguments.accepted.read(session)?;
+    let compared = match &accepted {
+        Some(accepted) => Compared::Accepted(accepted),
+        None => baseline.as_ref().into(),
+    };
+    let (source, digest) =
+        Data::open(input, &arguments.source, session)?.rows(arguments.subset.as_deref(), session)?;
+    let execution = &session.execution;
+    if arguments.state.partial {
+        let what = (arguments.state.shard(), execution);
+        let state = EvaluationState::of_shard(&source, &digest, &candidate, compared, &options, what)?;
+        return merge::published(&state, out, session);
+    }
+    let evaluated =
+        step::evaluate::evaluate(&source, &digest, &candidate, compared, &options, out, execution);
+    let evaluated = match evaluated {
+        Ok(evaluated) => evaluated,
+        Err(error) => {
+            let verdict = step::evaluate::verdict_of_error(&candidate, &options, &error);
+            arguments.outputs.write_verdict(&verdict)?;
+            return Err(error);
+        }
+    };
+    arguments.outputs.write(&evaluated.evaluation)?;
+    arguments.accepted.accept(&evaluated.evaluation, accepted.is_some(), session)?;
+    told(&evaluated, session)
+}
+
+/// Prints an evaluation, and answers with its verdict.
+fn told(evaluated: &Evaluated, session: &Session) -> Result<Answer> {
     let evaluation = &evaluated.evaluation;
     let weak = evaluated.weak_slices()?;
     session.printer.result(evaluation, || {

@@ -47,7 +47,7 @@ fn metrics_are_a_file_and_metadata_that_pages_show() {
     let task = evaluate(&place, &json!([{"metric": "rmse", "at_most": 60}]))
         .parameter("metric", json!(["rmse", "r2"]));
     let answer = task.answers(&place, &["--json"], 0);
-    let evaluation = place.json("task/evaluate/deep/evaluation/evaluation.json");
+    let evaluation = place.json("task/evaluate/deep/evaluation/metrics.json");
     let overall = &evaluation["slices"][0]["candidate"];
     assert_eq!(&place.json("task/evaluate/deep/metrics"), overall);
     let uri = &task.input["outputs"]["artifacts"]["metrics"]["artifacts"][0]["uri"];

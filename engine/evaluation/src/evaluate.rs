@@ -10,6 +10,7 @@ use sluice_core::group::{GroupTables, Grouping, KeyPart};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchSource, Predictor, Task};
 
+use crate::accepted::Accepted;
 use crate::curves::Curves;
 use crate::error::EvaluationError;
 use crate::evaluation::{Evaluation, LeftOut, MetricName, SliceKey, SliceMetrics};
@@ -19,6 +20,7 @@ use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
 use crate::metric::{Metric, Side};
 use crate::options::{CheckedOptions, EvaluateOptions};
 use crate::slice::SliceNames;
+use crate::subject::{Against, Subject};
 use crate::tables::Tables;
 
 /// What the candidate is compared with.
@@ -29,6 +31,8 @@ pub enum Baseline {
     None,
     /// The model in production.
     Model(Arc<dyn Predictor>),
+    /// The figures of an earlier evaluation, without its model.
+    Accepted(Arc<Evaluation>),
     /// There is one, but it cannot be compared; why.
     NotComparable(String),
 }
@@ -46,6 +50,9 @@ impl std::fmt::Debug for Baseline {
         match self {
             Self::None => formatter.write_str("None"),
             Self::Model(model) => formatter.debug_tuple("Model").field(&model.digest()).finish(),
+            Self::Accepted(accepted) => {
+                formatter.debug_tuple("Accepted").field(&accepted.verdict.candidate_digest).finish()
+            }
             Self::NotComparable(reason) => formatter.debug_tuple("NotComparable").field(reason).finish(),
         }
     }
@@ -67,53 +74,82 @@ pub fn evaluate(
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<Evaluation> {
-    let checked = options.check()?.for_task(&candidate.task())?;
-    let baseline_digest = match baseline {
-        Baseline::Model(model) => Some(model.digest().to_owned()),
-        Baseline::None | Baseline::NotComparable(_) => None,
-    };
-    let baseline = match baseline {
-        Baseline::Model(model) => match obstacle(source, candidate.as_ref(), model.as_ref()) {
-            Some(reason) => Baseline::NotComparable(reason),
-            None => Baseline::Model(Arc::clone(model)),
-        },
-        other => other.clone(),
-    };
-    let slicing = checked.slices.resolve(source, checked.weight.as_deref(), execution)?;
-    let scan = |model: Option<&Arc<dyn Predictor>>| {
-        let options = MeasureOptions {
-            metrics: &checked.metrics,
-            groupings: checked.groupings.clone(),
-            weight: checked.weight.clone(),
-            missing: checked.missing,
-            label_shift: checked.label_shift,
-        };
-        fold(source, &Measures::new(candidate, model, &options).with_slicing(&slicing), execution)
-    };
-    let (state, baseline) = match &baseline {
-        Baseline::Model(model) => match scan(Some(model)) {
-            Err(error) if error.downcast_ref::<EvaluationError>().is_some_and(is_baseline) => {
-                (scan(None)?, Baseline::NotComparable(told(&error)))
-            }
-            result => (result?, baseline),
-        },
-        Baseline::None | Baseline::NotComparable(_) => (scan(None)?, baseline),
+    let (measures, mut subject) = prepare(source, candidate, baseline, options, execution)?;
+    let state = match fold(source, &measures, execution) {
+        Err(error) if error.downcast_ref::<EvaluationError>().is_some_and(is_baseline) => {
+            let against = Against::NotComparable { digest: subject.baseline_digest(), reason: told(&error) };
+            let (measures, alone) = prepare(source, candidate, &Baseline::None, options, execution)?;
+            subject = Subject { against, ..alone };
+            fold(source, &measures, execution)?
+        }
+        state => state?,
     };
     if state.rows == 0 {
         return Err(EvaluationError::RowsMissing { source_name: source.name() }.into());
     }
-    let models = Models { candidate: candidate.as_ref(), baseline: &baseline, baseline_digest };
-    conclude(state, &models, &checked, execution)
+    conclude(state, &subject, options, execution)
+}
+
+/// What is to be gathered of the rows, and about whom: what [`evaluate`] folds and [`conclude`] decides on, for those who
+/// share the rows among machines.
+///
+/// # Errors
+/// Wrong options, and what reading meets where slices follow from the rows.
+pub fn prepare(
+    source: &dyn BatchSource,
+    candidate: &Arc<dyn Predictor>,
+    baseline: &Baseline,
+    options: &EvaluateOptions,
+    execution: &Execution,
+) -> Result<(Measures, Subject)> {
+    let checked = options.check()?.for_task(&candidate.task())?;
+    let slicing = checked.slices.resolve(source, checked.weight.as_deref(), execution)?;
+    let against = against(source, candidate.as_ref(), baseline);
+    let model = match (baseline, &against) {
+        (Baseline::Model(model), Against::Model { .. }) => Some(model),
+        _ => None,
+    };
+    let options = MeasureOptions {
+        metrics: &checked.metrics,
+        groupings: checked.groupings.clone(),
+        weight: checked.weight.clone(),
+        missing: checked.missing,
+        label_shift: checked.label_shift,
+    };
+    let subject = Subject {
+        label: candidate.label().into(),
+        task: candidate.task(),
+        candidate_digest: candidate.digest().into(),
+        against,
+    };
+    Ok((Measures::new(candidate, model, &options).with_slicing(&slicing), subject))
+}
+
+/// What the candidate is held against, as far as can be known before reading.
+fn against(source: &dyn BatchSource, candidate: &dyn Predictor, baseline: &Baseline) -> Against {
+    match baseline {
+        Baseline::None => Against::Nothing,
+        Baseline::NotComparable(reason) => Against::NotComparable { digest: None, reason: reason.clone() },
+        Baseline::Model(model) => match obstacle(source, candidate, model.as_ref()) {
+            Some(reason) => Against::NotComparable { digest: Some(model.digest().into()), reason },
+            None => Against::Model { digest: model.digest().into() },
+        },
+        Baseline::Accepted(accepted) if accepted.label != candidate.label() => Against::NotComparable {
+            digest: Some(accepted.verdict.candidate_digest.clone()),
+            reason: other_label(&accepted.label, candidate.label()),
+        },
+        Baseline::Accepted(accepted) => Against::Accepted(Arc::clone(accepted)),
+    }
+}
+
+fn other_label(theirs: &str, own: &str) -> String {
+    format!("it predicts `{theirs}`, the candidate predicts `{own}`")
 }
 
 /// Why the baseline cannot be compared, as far as can be known before reading.
 fn obstacle(source: &dyn BatchSource, candidate: &dyn Predictor, baseline: &dyn Predictor) -> Option<String> {
     if baseline.label() != candidate.label() {
-        return Some(format!(
-            "it predicts `{}`, the candidate predicts `{}`",
-            baseline.label(),
-            candidate.label()
-        ));
+        return Some(other_label(baseline.label(), candidate.label()));
     }
     let (own, theirs) = (candidate.task(), baseline.task());
     if own != theirs {
@@ -158,22 +194,20 @@ fn told(error: &Error) -> String {
     text
 }
 
-/// The two sides of an evaluation.
-struct Models<'a> {
-    candidate: &'a dyn Predictor,
-    baseline: &'a Baseline,
-    baseline_digest: Option<String>,
-}
-
-/// From sums to figures to the verdict.
-fn conclude(
+/// From what was gathered of all rows to the figures and the verdict.
+///
+/// # Errors
+/// Wrong options; a slice column that is null throughout; no row in which nothing is missing.
+pub fn conclude(
     state: State<Measures>,
-    models: &Models<'_>,
-    checked: &CheckedOptions,
+    subject: &Subject,
+    options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<Evaluation> {
+    let checked = options.check()?.for_task(&subject.task)?;
     let State { groups, rows, accumulator } = state;
-    let (mut slices, mut left_out) = (Vec::new(), Vec::new());
+    let accepted = Accepted::of(&subject.against);
+    let (mut slices, mut shown, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
     let measured: Measured = sluice_core::Accumulator::finish(accumulator);
     let excluded = *measured.excluded();
     let rows = rows - excluded.rows();
@@ -191,27 +225,31 @@ fn conclude(
             if small.takes(&key, slice.rows()) {
                 continue;
             }
-            let of = |metric: &Arc<Metric>| figures(metric, &slice, measured.is_paired(), checked.alpha);
+            let of = |metric: &Arc<Metric>| {
+                let mut figures = figures(metric, &slice, measured.is_paired(), checked.alpha);
+                if let Some(accepted) = &accepted {
+                    accepted.join(&mut figures, &key, slice.rows(), checked.alpha);
+                }
+                figures
+            };
             let figures = checked.metrics.iter().map(of).collect();
-            let name = (!grouping.is_overall()).then(|| key.to_string());
             let (rows, weight) = (slice.rows(), slice.weight());
-            let key = (key, Shown::of(&slice, measured.is_paired()));
-            slices.push((key, SliceFigures { grouping: grouping.clone(), name, rows, weight, figures }));
+            shown.push(Shown::of(&slice, measured.is_paired()));
+            slices.push(SliceFigures { grouping: grouping.clone(), key, rows, weight, figures });
         }
         left_out.extend(small.left_out());
     }
-    let (keys, figures): (Vec<_>, Vec<_>) = slices.into_iter().unzip();
-    let mut verdict = judge(&figures, &left_out, rows, models, checked);
+    let mut verdict = judge(&slices, &left_out, rows, subject, &checked);
     if excluded.rows() > 0 {
         verdict.reasons.insert(0, Reason::about(RuleName::Evaluation, rows, true, excluded.to_string()));
     }
-    let slices = keys
-        .into_iter()
-        .zip(&figures)
-        .map(|((key, Shown { curves, tables }), slice)| SliceMetrics {
+    let slices = slices
+        .iter()
+        .zip(shown)
+        .map(|(slice, Shown { curves, tables })| SliceMetrics {
             curves,
             tables,
-            ..SliceMetrics::new(key, slice, checked.alpha)
+            ..SliceMetrics::new(slice.key.clone(), slice, checked.alpha)
         })
         .collect();
     let metrics = checked
@@ -222,7 +260,7 @@ fn conclude(
     let fairness = fairness::assess(&measured, &groups, &checked.fairness, checked.alpha)?;
     let verdict = fairness::judged(verdict, &checked.fairness, &fairness);
     Ok(Evaluation {
-        label: models.candidate.label().into(),
+        label: subject.label.clone(),
         label_shift: checked.label_shift,
         excluded: (excluded.rows() > 0).then_some(excluded),
         metrics,
@@ -319,6 +357,7 @@ fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alp
         candidate: slice.value(metric, Side::Candidate),
         interval: slice.interval(metric, Side::Candidate, alpha),
         baseline: is_paired.then(|| slice.value(metric, Side::Baseline)),
+        baseline_interval: is_paired.then(|| slice.interval(metric, Side::Baseline, alpha)),
         change: is_paired.then(|| slice.change(metric)),
     }
 }
@@ -327,17 +366,12 @@ fn judge(
     slices: &[SliceFigures],
     left_out: &[(Grouping, LeftOut)],
     rows: u64,
-    models: &Models<'_>,
+    subject: &Subject,
     checked: &CheckedOptions,
 ) -> Verdict {
-    let Models { candidate, baseline, baseline_digest } = models;
-    let comparison = match baseline {
-        Baseline::None => Comparison::NoBaseline,
-        Baseline::Model(_) => Comparison::Compared,
-        Baseline::NotComparable(_) => Comparison::NotComparable,
-    };
+    let comparison = subject.against.comparison();
     let forced = if comparison == Comparison::NotComparable { checked.force.clone() } else { None };
-    let mut reasons = about_baseline(baseline, candidate.digest(), forced.as_deref(), rows);
+    let mut reasons: Vec<Reason> = about_baseline(subject, forced.as_deref(), rows).into_iter().collect();
     let gate = Gate {
         requirements: &checked.requirements,
         comparison,
@@ -350,16 +384,13 @@ fn judge(
             .iter()
             .filter_map(|(grouping, left_out)| about_left_out(grouping, left_out, slices, checked)),
     );
-    if checked.requirements.is_empty() {
-        let text = "no bounds are set under `require`, so no figure was checked";
-        reasons.push(Reason::about(RuleName::NoRequirement, rows, true, text.into()));
-    }
+    reasons.extend(gate.about_checks(&reasons, checked.accept_any, rows));
     let outcome = if reasons.iter().all(|reason| reason.passed) { Outcome::Pass } else { Outcome::Fail };
     Verdict {
         outcome,
         comparison,
-        candidate_digest: candidate.digest().into(),
-        baseline_digest: baseline_digest.clone(),
+        candidate_digest: subject.candidate_digest.clone(),
+        baseline_digest: subject.baseline_digest(),
         alpha: checked.alpha,
         rows,
         forced,
@@ -375,7 +406,7 @@ fn about_left_out(
     slices: &[SliceFigures],
     checked: &CheckedOptions,
 ) -> Option<Reason> {
-    checked.requirements.iter().find(|requirement| requirement.grouping == *grouping)?;
+    checked.requirements.iter().find(|requirement| requirement.place.grouping == *grouping)?;
     let is_judged = slices.iter().any(|slice| slice.grouping == *grouping);
     let nothing = if is_judged { "" } else { "; no slice is left to be judged" };
     let text = format!("{left_out}{nothing}");
@@ -383,24 +414,21 @@ fn about_left_out(
 }
 
 /// What is to be said of the baseline before any figure.
-fn about_baseline(
-    baseline: &Baseline,
-    candidate_digest: &str,
-    forced: Option<&str>,
-    rows: u64,
-) -> Vec<Reason> {
-    let (passed, text) = match (baseline, forced) {
-        (Baseline::Model(model), _) if model.digest() == candidate_digest => {
+fn about_baseline(subject: &Subject, forced: Option<&str>, rows: u64) -> Option<Reason> {
+    let is_same = subject.baseline_digest().is_some_and(|digest| digest == subject.candidate_digest);
+    let (passed, text) = match (&subject.against, forced) {
+        (Against::Model { .. }, _) if is_same => {
             (true, "candidate and baseline are the same package, so nothing can change".into())
         }
-        (Baseline::Model(_), _) => return Vec::new(),
-        (Baseline::None, _) => (true, "there is no baseline; only the bounds of values apply".into()),
-        (Baseline::NotComparable(reason), Some(why)) => {
+        (Against::Model { .. }, _) => return None,
+        (Against::Accepted(accepted), _) => (true, Accepted::told(accepted, is_same)),
+        (Against::Nothing, _) => (true, "there is no baseline; only the bounds of values apply".into()),
+        (Against::NotComparable { reason, .. }, Some(why)) => {
             (true, format!("the baseline is not comparable: {reason}; forced: {why}"))
         }
-        (Baseline::NotComparable(reason), None) => {
+        (Against::NotComparable { reason, .. }, None) => {
             (false, format!("the baseline is not comparable: {reason}"))
         }
     };
-    vec![Reason::about(RuleName::Baseline, rows, passed, text)]
+    Some(Reason::about(RuleName::Baseline, rows, passed, text))
 }

@@ -74,6 +74,9 @@ pub struct SliceMetrics {
     /// Intervals of the candidate's values at level 1 − alpha.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub intervals: BTreeMap<String, Interval>,
+    /// Intervals of the baseline's values, if there is one to compare with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub baseline_intervals: BTreeMap<String, Interval>,
     /// The baseline's values, if there is one to compare with.
     pub baseline: Option<BTreeMap<String, Option<f64>>>,
     /// Candidate minus baseline, if there is one to compare with.
@@ -98,6 +101,7 @@ impl SliceMetrics {
             few_rows: slice.rows < FEW_ROWS,
             candidate: BTreeMap::new(),
             intervals: BTreeMap::new(),
+            baseline_intervals: BTreeMap::new(),
             baseline: None,
             changes: None,
             curves: BTreeMap::new(),
@@ -112,6 +116,8 @@ impl SliceMetrics {
             }
             metrics.candidate.insert(name.clone(), figures.candidate.ok());
             metrics.intervals.extend(figures.interval.ok().map(|interval| (name.clone(), interval)));
+            let baseline_interval = figures.baseline_interval.and_then(Result::ok);
+            metrics.baseline_intervals.extend(baseline_interval.map(|interval| (name.clone(), interval)));
             if let (Some(baseline), Some(change)) = (figures.baseline, figures.change) {
                 let both = figures.candidate.ok().zip(baseline.ok());
                 let difference = both.map(|(candidate, baseline)| candidate - baseline);

@@ -5,6 +5,7 @@
 //! errors ([`comparison`]) and holds them against the requirements ([`gate`]). A model that does not pass is a
 //! [`gate::Verdict`] with reasons, not an error.
 
+mod accepted;
 pub mod comparison;
 mod curves;
 mod error;
@@ -16,14 +17,16 @@ pub mod measure;
 pub mod metric;
 mod options;
 pub mod slice;
+mod subject;
 mod tables;
 
 pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
 pub use error::EvaluationError;
-pub use evaluate::{Baseline, evaluate};
+pub use evaluate::{Baseline, conclude, evaluate, prepare};
 pub use evaluation::{Evaluation, LeftOut, MetricName, SliceKey, SliceMetrics, SlicePart};
 pub use fairness::{Disparities, Disparity, Distance, Fairness, FairnessOptions};
 pub use options::{CheckedOptions, EvaluateOptions};
+pub use subject::{Against, Subject};
 pub use tables::{ClassMatrix, ConfusionMatrix, Tables};
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 //! | `weight` | the model's | a column | the weight of the rows |
 //! | `missing` | `refuse` | `refuse`, `exclude` | rows without a label, weight or prediction: an error, or left out and counted |
 //! | `weak_slices` | none | [`WeakSliceOptions`] | a search for slices on which the candidate is bad |
+//! | `block_regressions` | no | | requires that no reported metric is proven worse, overall and in every slice |
+//! | `accept_any` | no | with an empty `require` only | lets any model pass: without it, no check is no pass |
 //! | `force` | none | a reason | lets a baseline that cannot be compared not block |
 
 use std::sync::Arc;
@@ -53,6 +55,11 @@ pub struct EvaluateOptions {
     pub require: Vec<RequirementOptions>,
     /// Between which groups of rows the rates of a model of two classes are compared.
     pub fairness: Vec<FairnessOptions>,
+    /// Whether to block on proof that any reported metric with a better direction is worse than the baseline's, overall
+    /// and in every slice; all these tests together keep the level.
+    pub block_regressions: bool,
+    /// Whether any model passes where nothing is required.
+    pub accept_any: bool,
     /// The level of every test, above 0 and below 0.5.
     pub alpha: f64,
     /// Why a baseline that cannot be compared shall not block; recorded in the verdict.
@@ -78,6 +85,8 @@ impl Default for EvaluateOptions {
             slices: Vec::new(),
             require: Vec::new(),
             fairness: Vec::new(),
+            block_regressions: false,
+            accept_any: false,
             alpha: 0.05,
             force: None,
             weight: None,
@@ -96,6 +105,8 @@ pub struct CheckedOptions {
     pub(crate) slices: SlicePlan,
     pub(crate) requirements: Vec<Requirement>,
     pub(crate) fairness: Vec<CheckedFairness>,
+    pub(crate) block_regressions: bool,
+    pub(crate) accept_any: bool,
     pub(crate) alpha: f64,
     pub(crate) force: Option<String>,
     pub(crate) weight: Option<String>,
@@ -134,6 +145,14 @@ impl EvaluateOptions {
                 hint: Some("say why the baseline need not be compared; the verdict records it".into()),
             });
         }
+        if self.accept_any && (self.block_regressions || !self.require.is_empty()) {
+            let asks = if self.block_regressions { "block_regressions" } else { "require" };
+            return Err(OptionsError::Conflict {
+                name: "accept_any".into(),
+                problem: format!("is set although `{asks}` asks for something"),
+                hint: Some("leave out one of them".into()),
+            });
+        }
         let mut metrics: Vec<Arc<Metric>> = Vec::new();
         let mut add_metric = |metric: Arc<Metric>| {
             if !metrics.iter().any(|known| known.name == metric.name) {
@@ -149,13 +168,8 @@ impl EvaluateOptions {
         }
         let mut requirements = Vec::new();
         for (index, requirement) in self.require.iter().enumerate() {
-            let place = format!("require[{index}]");
-            let mut checked = requirement.check(&place)?;
+            let checked = requirement.check(&format!("require[{index}]"), &mut slices)?;
             add_metric(Arc::clone(&checked.metric));
-            if let Some(every) = &requirement.every {
-                // A name stands for the slicing that has it.
-                checked.grouping = slices.add(every, &format!("{place}.every"))?;
-            }
             requirements.push(checked);
         }
         let mut fairness = Vec::new();
@@ -175,6 +189,8 @@ impl EvaluateOptions {
             slices,
             requirements,
             fairness,
+            block_regressions: self.block_regressions,
+            accept_any: self.accept_any,
             alpha,
             force: self.force.clone(),
             weight: self.weight.clone(),
@@ -208,6 +224,22 @@ impl CheckedOptions {
                 }
             }
         }
+        if self.block_regressions {
+            self.require_no_regressions();
+        }
         Ok(self)
+    }
+
+    /// Adds a rule for every metric with a better direction and every grouping.
+    fn require_no_regressions(&mut self) {
+        let metrics = self.metrics.iter().filter(|metric| metric.direction.harm(0.0).is_some());
+        let family = metrics.clone().count() * self.groupings.len();
+        let groupings = &self.groupings;
+        let rules: Vec<Requirement> = metrics
+            .flat_map(|metric| {
+                groupings.iter().map(move |grouping| Requirement::no_regression(metric, grouping, family))
+            })
+            .collect();
+        self.requirements.extend(rules);
     }
 }

@@ -68,7 +68,7 @@ fn changes_equal_scipy_and_holm_equals_statsmodels() {
         let baseline = Baseline::Model(ridge(expected["baseline_alpha"].as_f64().unwrap()));
         let change_rule = |metric: &str| RequirementOptions {
             metric: metric.into(),
-            block_if_worse: Some(0.0),
+            block_if_worse: Some(0.0.into()),
             every: Some(Columns(vec!["sex".into()])),
             ..RequirementOptions::default()
         };
@@ -162,21 +162,23 @@ fn absent_and_empty_slices_and_no_rows_are_errors() {
 }
 
 #[test]
-fn without_requirements_it_passes_and_says_so() {
+fn without_requirements_it_passes_only_if_any_model_is_accepted() {
     let data = table(&[("y", numbers(&[1.0, 2.0])), ("c", numbers(&[1.0, 3.0]))]);
     let model = Linear::column("c", "c");
-    let verdict = run(&data, &model, &Baseline::Model(Arc::clone(&model)), &EvaluateOptions::default())
-        .unwrap()
-        .verdict;
-    assert_eq!((verdict.outcome, verdict.comparison), (Outcome::Pass, Comparison::Compared));
-    let texts: Vec<&str> = verdict.reasons.iter().map(|reason| reason.text.as_str()).collect();
-    assert_eq!(
-        texts,
-        [
-            "candidate and baseline are the same package, so nothing can change",
-            "no bounds are set under `require`, so no figure was checked"
-        ]
-    );
+    for (accept_any, outcome, text) in [
+        (true, Outcome::Pass, "nothing is required and any model is accepted, so no figure was checked"),
+        (
+            false,
+            Outcome::Fail,
+            "nothing is required, so no figure was checked; set `require`, or `accept_any` to let any model pass",
+        ),
+    ] {
+        let options = EvaluateOptions { accept_any, ..EvaluateOptions::default() };
+        let verdict = run(&data, &model, &Baseline::Model(Arc::clone(&model)), &options).unwrap().verdict;
+        assert_eq!((verdict.outcome, verdict.comparison), (outcome, Comparison::Compared));
+        let texts: Vec<&str> = verdict.reasons.iter().map(|reason| reason.text.as_str()).collect();
+        assert_eq!(texts, ["candidate and baseline are the same package, so nothing can change", text]);
+    }
 }
 
 #[test]
@@ -201,7 +203,7 @@ fn a_baseline_that_cannot_be_compared_fails_unless_forced() {
             require: vec![RequirementOptions {
                 metric: "rmse".into(),
                 at_most: Some(10.0),
-                block_if_worse: Some(0.0),
+                block_if_worse: Some(0.0.into()),
                 ..RequirementOptions::default()
             }],
             ..EvaluateOptions::default()
@@ -283,4 +285,84 @@ fn rows_that_are_left_out_are_as_if_they_were_not_there_and_counted() {
     let weightless = RecordBatch::try_from_iter(columns).unwrap();
     let error = run(&weightless, &models.0, &models.1, &nothing).unwrap_err();
     assert!(error.to_string().starts_with("no row is left to evaluate on"), "{error}");
+}
+
+/// 400 rows whose errors have this size, slice `a` or `b` in turn.
+fn sized(size: f64) -> RecordBatch {
+    let sign = |row: usize| if row.is_multiple_of(2) { 1.0 } else { -1.0 };
+    let wobble = |row: usize| ((row * 7919) % 101) as f64 / 100.0;
+    let rows = 0..400_usize;
+    table(&[
+        ("y", numbers(&rows.clone().map(|row| row as f64).collect::<Vec<_>>())),
+        (
+            "c",
+            numbers(
+                &rows.clone().map(|row| row as f64 + sign(row) * (size + wobble(row))).collect::<Vec<_>>(),
+            ),
+        ),
+        ("g", texts(&rows.map(|row| if row % 4 < 2 { "a" } else { "b" }).collect::<Vec<_>>())),
+    ])
+}
+
+fn regressions() -> EvaluateOptions {
+    EvaluateOptions { block_regressions: true, ..by("g") }
+}
+
+#[test]
+fn accepted_metrics_stand_in_for_their_model() {
+    let model = |digest: &str| Linear::column(digest, "c");
+    let first = run(&sized(1.0), &model("old"), &Baseline::None, &regressions()).unwrap();
+    assert_eq!((first.verdict.outcome, first.verdict.comparison), (Outcome::Pass, Comparison::NoBaseline));
+    let stored = serde_json::to_string(&first).unwrap();
+    let accepted = Baseline::Accepted(Arc::new(serde_json::from_str(&stored).unwrap()));
+    // The same errors again, within noise, and beyond it.
+    for (size, outcome) in [(1.0, Outcome::Pass), (1.01, Outcome::Pass), (1.5, Outcome::Fail)] {
+        let evaluation = run(&sized(size), &model("new"), &accepted, &regressions()).unwrap();
+        let verdict = &evaluation.verdict;
+        assert_eq!((verdict.outcome, verdict.comparison), (outcome, Comparison::AcceptedMetrics), "{size}");
+        assert_eq!(verdict.baseline_digest.as_deref(), Some("old"));
+        assert!(verdict.reasons[0].text.contains("as independent, which is cautious"), "{verdict:?}");
+        // Four metrics with a direction, overall and by `g`.
+        assert!(verdict.reasons[1].text.contains("Bonferroni over 8 rules"), "{}", verdict.reasons[1].text);
+        let slice = &evaluation.slices[1];
+        let change = &slice.changes.as_ref().unwrap()["mae"];
+        let error = |intervals: &std::collections::BTreeMap<String, crate::comparison::Interval>| {
+            intervals["mae"].standard_error.unwrap()
+        };
+        let both = error(&slice.intervals).hypot(error(&first.slices[1].intervals));
+        assert_relative(change.standard_error.unwrap(), both, 1e-13);
+    }
+}
+
+#[test]
+fn what_accepted_metrics_lack_is_not_checked_and_another_label_is_not_compared() {
+    let model = Linear::column("c", "c");
+    let mut accepted = run(&sized(1.0), &model, &Baseline::None, &by("g")).unwrap();
+    let options = |metric: &str, every: bool| EvaluateOptions {
+        require: vec![RequirementOptions {
+            metric: metric.into(),
+            block_if_worse: Some(0.0.into()),
+            every: every.then(|| Columns(vec!["g".into()])),
+            ..RequirementOptions::default()
+        }],
+        ..EvaluateOptions::default()
+    };
+    accepted.slices.remove(2);
+    let baseline = Baseline::Accepted(Arc::new(accepted.clone()));
+    let verdict = run(&sized(1.0), &model, &baseline, &options("mae", true)).unwrap().verdict;
+    let checked: Vec<(bool, bool)> =
+        verdict.reasons[1..].iter().map(|reason| (reason.passed, reason.checked)).collect();
+    assert_eq!(checked, [(true, true), (true, false)]);
+    let text = &verdict.reasons[2].text;
+    assert_eq!(text, "the accepted metrics do not have it, so a change of `mae` in g=b is not checked");
+    accepted.slices.iter_mut().for_each(|slice| {
+        let _ = slice.candidate.remove("mae");
+    });
+    let baseline = Baseline::Accepted(Arc::new(accepted.clone()));
+    let verdict = run(&sized(1.0), &model, &baseline, &options("mae", false)).unwrap().verdict;
+    assert_eq!(verdict.outcome, Outcome::Fail, "nothing was checked");
+    accepted.label = "z".into();
+    let baseline = Baseline::Accepted(Arc::new(accepted));
+    let verdict = run(&sized(1.0), &model, &baseline, &options("rmse", false)).unwrap().verdict;
+    assert_eq!((verdict.outcome, verdict.comparison), (Outcome::Fail, Comparison::NotComparable));
 }

@@ -83,6 +83,11 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     for (place, column) in spec.evaluate.options.slice_columns() {
         outlives_ingest(column, place)?;
     }
+    for requirement in &spec.evaluate.options.require {
+        for column in requirement.only_where.keys() {
+            outlives_ingest(column, "evaluate.require.where")?;
+        }
+    }
     check_files(file)?;
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
 }

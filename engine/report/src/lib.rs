@@ -4,6 +4,7 @@
 
 pub mod html;
 pub mod junit;
+pub mod markdown;
 mod number;
 mod pace;
 mod svg;

@@ -35,6 +35,10 @@ pub enum ArtifactType {
     Model,
     /// `system.Metrics`: numbers in the metadata are shown.
     Metrics,
+    /// `system.ClassificationMetrics`: a curve and a confusion matrix in the metadata are shown.
+    ClassificationMetrics,
+    /// `system.Markdown`: the file is shown.
+    Markdown,
 }
 
 /// What a port carries.
@@ -61,6 +65,8 @@ impl PortType {
             Self::Artifact(ArtifactType::Dataset) => "Dataset",
             Self::Artifact(ArtifactType::Model) => "Model",
             Self::Artifact(ArtifactType::Metrics) => "Metrics",
+            Self::Artifact(ArtifactType::ClassificationMetrics) => "ClassificationMetrics",
+            Self::Artifact(ArtifactType::Markdown) => "Markdown",
         }
     }
 }

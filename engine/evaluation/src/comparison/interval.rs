@@ -25,7 +25,7 @@ pub struct Interval {
     pub low: f64,
     /// Its upper end.
     pub high: f64,
-    /// The standard error of the value, where the interval is made of one.
+    /// The standard error of the value, where it has one; Wilson's interval is not made of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standard_error: Option<f64>,
     /// Where it comes from.

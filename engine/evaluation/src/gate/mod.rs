@@ -1,13 +1,26 @@
 //! The gate: every requirement against the figures of every slice it covers.
 //!
+//! - Bounds are included: a tie meets them.
 //! - Value bounds look at the point value; a value that does not exist does not meet them.
+//! - Bounds of a change look at the point values, candidate − baseline or (candidate − baseline) / |baseline|; noise may
+//!   break them. A change that does not exist does not meet them.
 //! - `block_if_worse: δ` tests "worse by at most δ" against "worse by more than δ", one-sided; it blocks where the
 //!   p-value, after Holm's correction over the slices of the rule, is at most alpha. A difference that cannot be
 //!   tested does not block, and the reason says so; figures too large for double precision do.
 //! - `prove_not_worse: δ` tests "worse by δ or more" against "worse by less"; it passes where the p-value is at most
 //!   alpha, in each slice by itself (every slice must pass, so no correction is needed). What cannot be tested fails.
+//!   δ in percent is a share of the baseline's magnitude in that slice, whose own error enters the test.
+//! - Slices below `minimum_rows` are left out of a rule, and of Holm's correction, or fail it; the reason says which.
+//! - A slice that is named by `where` and has no rows fails.
+//! - Against accepted metrics the change rules take both samples as independent; what those metrics lack is not checked.
 //! - Without a baseline change rules do not apply. A baseline that cannot be compared fails, unless forced.
+//! - Requirements of which nothing could be checked do not pass, save that a first model has nothing to be compared with.
+//!   Without requirements nothing passes either, unless `accept_any` says so.
 
+mod bound;
+mod change;
+mod margin;
+mod place;
 mod requirement;
 mod text;
 mod verdict;
@@ -16,13 +29,16 @@ use std::sync::Arc;
 
 use sluice_core::group::Grouping;
 
+pub use margin::Margin;
+pub use place::SliceValue;
+use requirement::Rule;
+pub use requirement::{Columns, IfFewer, RequirementOptions};
+pub(crate) use requirement::{Requirement, finite};
 pub(crate) use text::figure;
-
-pub use requirement::{Columns, RequirementOptions};
-pub(crate) use requirement::{Requirement, Rule, finite};
 pub use verdict::{Comparison, Outcome, Reason, RuleName, Verdict};
 
-use crate::comparison::{Estimate, Interval, holm};
+use crate::comparison::{Estimate, Interval};
+use crate::evaluation::SliceKey;
 use crate::metric::{Metric, Undefined};
 
 /// Slices below this many rows are flagged: a t test on them leans on the normal distribution of errors.
@@ -35,6 +51,7 @@ pub(crate) struct Figures {
     pub(crate) candidate: Result<f64, Undefined>,
     pub(crate) interval: Result<Interval, Undefined>,
     pub(crate) baseline: Option<Result<f64, Undefined>>,
+    pub(crate) baseline_interval: Option<Result<Interval, Undefined>>,
     pub(crate) change: Option<Result<Estimate, Undefined>>,
 }
 
@@ -42,10 +59,17 @@ pub(crate) struct Figures {
 #[derive(Clone, Debug)]
 pub(crate) struct SliceFigures {
     pub(crate) grouping: Grouping,
-    pub(crate) name: Option<String>,
+    pub(crate) key: SliceKey,
     pub(crate) rows: u64,
     pub(crate) weight: Option<f64>,
     pub(crate) figures: Vec<Figures>,
+}
+
+impl SliceFigures {
+    /// Its name in reasons; none for all rows.
+    pub(crate) fn name(&self) -> Option<String> {
+        (!self.key.is_overall()).then(|| self.key.to_string())
+    }
 }
 
 /// What the gate needs to know beside the figures.
@@ -56,132 +80,155 @@ pub(crate) struct Gate<'a> {
     pub(crate) forced: bool,
 }
 
+/// One slice that a requirement covers, and the figures of its metric there.
+type Covered<'a> = (&'a SliceFigures, &'a Figures);
+
 impl Gate<'_> {
     /// The reasons of all requirements.
     pub(crate) fn reasons(&self, slices: &[SliceFigures]) -> Vec<Reason> {
         let mut reasons = Vec::new();
         for requirement in self.requirements {
-            let covered: Vec<(&SliceFigures, &Figures)> = slices
+            let figures_of = |slice: &'_ SliceFigures| {
+                slice.figures.iter().position(|one| one.metric.name == requirement.metric.name)
+            };
+            let covered: Vec<Covered<'_>> = slices
                 .iter()
-                .filter(|slice| slice.grouping == requirement.grouping)
-                .filter_map(|slice| {
-                    let figures =
-                        slice.figures.iter().find(|one| one.metric.name == requirement.metric.name)?;
-                    Some((slice, figures))
-                })
+                .filter(|slice| requirement.place.covers(&slice.grouping, &slice.key))
+                .filter_map(|slice| Some((slice, &slice.figures[figures_of(slice)?])))
                 .collect();
             for rule in &requirement.rules {
-                match rule {
-                    Rule::AtMost(bound) => reasons.extend(
-                        covered
-                            .iter()
-                            .map(|(slice, figures)| of_value(slice, figures, RuleName::AtMost, *bound)),
-                    ),
-                    Rule::AtLeast(bound) => reasons.extend(
-                        covered
-                            .iter()
-                            .map(|(slice, figures)| of_value(slice, figures, RuleName::AtLeast, *bound)),
-                    ),
-                    Rule::BlockIfWorse(margin) => {
-                        reasons.extend(self.of_change(&covered, RuleName::BlockIfWorse, *margin));
-                    }
-                    Rule::ProveNotWorse(margin) => {
-                        reasons.extend(self.of_change(&covered, RuleName::ProveNotWorse, *margin));
-                    }
+                if covered.is_empty() {
+                    reasons.push(no_rows(requirement, *rule));
+                } else {
+                    reasons.extend(self.of_rule(requirement, *rule, &covered));
                 }
             }
         }
         reasons
     }
 
-    fn of_change(&self, covered: &[(&SliceFigures, &Figures)], rule: RuleName, margin: f64) -> Vec<Reason> {
-        let mut reasons: Vec<Reason> =
-            covered.iter().map(|(slice, figures)| self.untested(slice, figures, rule, margin)).collect();
-        let tested: Vec<usize> =
-            (0..reasons.len()).filter(|index| reasons[*index].p_value.is_some()).collect();
-        if rule == RuleName::BlockIfWorse {
-            let p_values: Vec<f64> = tested.iter().filter_map(|index| reasons[*index].p_value).collect();
-            for (index, adjusted) in tested.iter().zip(holm(&p_values)) {
-                reasons[*index].p_adjusted = Some(adjusted);
-                reasons[*index].passed = adjusted > self.alpha;
-            }
-        } else {
-            for index in &tested {
-                reasons[*index].passed = reasons[*index].p_value.is_some_and(|p| p <= self.alpha);
-            }
+    /// What is to be said where nothing was checked: no check is no pass, unless `accept_any` says so. A first model,
+    /// and one whose baseline need not be compared, has done what could be asked of it.
+    pub(crate) fn about_checks(&self, reasons: &[Reason], accept_any: bool, rows: u64) -> Option<Reason> {
+        if self.requirements.is_empty() {
+            let text = if accept_any {
+                "nothing is required and any model is accepted, so no figure was checked"
+            } else {
+                "nothing is required, so no figure was checked; set `require`, or `accept_any` to let any model pass"
+            };
+            return Some(Reason::about(RuleName::NoRequirement, rows, accept_any, text.into()));
         }
-        for index in &tested {
-            reasons[*index].text = text::of_change(&reasons[*index], self.alpha, tested.len());
+        let is_settled = |reason: &Reason| {
+            let has_baseline = matches!(self.comparison, Comparison::Compared | Comparison::AcceptedMetrics);
+            reason.checked || !reason.passed || (reason.rule.is_of_change() && !has_baseline)
+        };
+        if reasons.iter().any(|reason| reason.metric.is_some() && is_settled(reason)) {
+            return None;
         }
+        let text = "no slice had what is required to be checked (rows, or accepted metrics), so nothing was";
+        Some(Reason::about(RuleName::NothingChecked, rows, false, text.into()))
+    }
+
+    fn of_rule(&self, requirement: &Requirement, rule: Rule, covered: &[Covered<'_>]) -> Vec<Reason> {
+        let judged = |slice: &SliceFigures| slice.rows >= requirement.minimum_rows;
+        let mut reasons: Vec<Reason> = covered
+            .iter()
+            .map(|(slice, figures)| match self.uncompared(slice, figures, rule) {
+                Some(reason) => reason,
+                None if !judged(slice) => too_few(requirement, slice, figures, rule),
+                None => self.of_figures(slice, figures, rule),
+            })
+            .collect();
+        self.decide(rule.name, requirement.family, &mut reasons);
         reasons
     }
 
-    /// The reason before the decision; without a p-value it is already decided.
-    fn untested(&self, slice: &SliceFigures, figures: &Figures, rule: RuleName, margin: f64) -> Reason {
-        let mut reason = reason(slice, figures, rule, margin);
-        let name = &figures.metric.name;
-        let place = text::place(slice.name.as_deref());
+    /// The reason from figures; that of a test is decided once all of its rule are known.
+    fn of_figures(&self, slice: &SliceFigures, figures: &Figures, rule: Rule) -> Reason {
+        match rule.name {
+            RuleName::BlockIfWorse | RuleName::ProveNotWorse => self.tested(slice, figures, rule),
+            RuleName::AtMost | RuleName::AtLeast => bound::of_value(slice, figures, rule),
+            _ => bound::of_change(slice, figures, rule),
+        }
+    }
+
+    /// The reason of a change rule where there is nothing to compare with.
+    fn uncompared(&self, slice: &SliceFigures, figures: &Figures, rule: Rule) -> Option<Reason> {
+        if !rule.name.is_of_change() {
+            return None;
+        }
+        let mut reason = reason(slice, figures, rule);
+        let about = format!(
+            "so a change of `{}`{} is not checked",
+            figures.metric.name,
+            text::place(slice.name().as_deref())
+        );
         match (self.comparison, figures.change) {
+            (Comparison::Compared | Comparison::AcceptedMetrics, Some(_)) => return None,
+            (Comparison::AcceptedMetrics, None) => {
+                reason.passed = true;
+                reason.text = format!("the accepted metrics do not have it, {about}");
+            }
             (Comparison::NoBaseline, _) => {
                 reason.passed = true;
-                reason.text = format!("there is no baseline, so a change of `{name}`{place} is not checked");
+                reason.text = format!("there is no baseline, {about}");
             }
             (Comparison::NotComparable, _) | (_, None) => {
                 reason.passed = self.forced;
-                reason.text =
-                    format!("the baseline is not comparable, so a change of `{name}`{place} is not checked");
-            }
-            (Comparison::Compared, Some(Ok(estimate))) => {
-                text::with_estimate(&mut reason, &estimate, self.alpha);
-                let direction = figures.metric.direction;
-                reason.p_value = match rule {
-                    RuleName::BlockIfWorse => estimate.p_worse(margin, direction),
-                    _ => estimate.p_not_worse(margin, direction),
-                };
-            }
-            (Comparison::Compared, Some(Err(undefined))) => {
-                reason.passed = rule == RuleName::BlockIfWorse && undefined != Undefined::TooLarge;
-                let consequence = match (rule, reason.passed) {
-                    (RuleName::BlockIfWorse, true) => "harm is not proven, so it does not block",
-                    (RuleName::BlockIfWorse, false) => "so it blocks",
-                    _ => "so it is not proven that the candidate is not worse",
-                };
-                reason.text =
-                    format!("a change of `{name}`{place} cannot be tested ({undefined}); {consequence}");
+                reason.text = format!("the baseline is not comparable, {about}");
             }
         }
-        reason
+        Some(reason)
     }
 }
 
-/// A value against its bound.
-fn of_value(slice: &SliceFigures, figures: &Figures, rule: RuleName, bound: f64) -> Reason {
-    let mut reason = reason(slice, figures, rule, bound);
-    match figures.candidate {
-        Ok(value) => {
-            reason.passed = if rule == RuleName::AtMost { value <= bound } else { value >= bound };
-            reason.text = text::of_bound(&reason);
-        }
-        Err(undefined) => {
-            let place = text::place(slice.name.as_deref());
-            let name = &figures.metric.name;
-            reason.text =
-                format!("`{name}` does not exist{place} ({undefined}), so its bound of {bound} is not met");
-        }
+/// A reason with the figures of its slice, not passed yet, and not checked.
+fn reason(slice: &SliceFigures, figures: &Figures, rule: Rule) -> Reason {
+    let baseline = figures.baseline.and_then(Result::ok);
+    Reason {
+        metric: Some(figures.metric.name.clone()),
+        slice: slice.name(),
+        bound: rule.bound.of_baseline(baseline),
+        bound_percent: rule.bound.percent(),
+        candidate: figures.candidate.ok(),
+        baseline,
+        few_rows: slice.rows < FEW_ROWS,
+        ..Reason::about(rule.name, slice.rows, false, String::new())
     }
+}
+
+/// The reason of a slice that has fewer rows than the requirement asks for.
+fn too_few(requirement: &Requirement, slice: &SliceFigures, figures: &Figures, rule: Rule) -> Reason {
+    let mut reason = reason(slice, figures, rule);
+    reason.passed = requirement.if_fewer == IfFewer::Skip;
+    let consequence = if reason.passed { "is not checked" } else { "is not met" };
+    reason.text = format!(
+        "`{}` of `{}` {consequence}{}: {} rows are fewer than `minimum_rows` {}",
+        rule.name.option(),
+        figures.metric.name,
+        text::place(slice.name().as_deref()),
+        slice.rows,
+        requirement.minimum_rows
+    );
     reason
 }
 
-/// A reason with the figures of its slice, not passed yet.
-fn reason(slice: &SliceFigures, figures: &Figures, rule: RuleName, bound: f64) -> Reason {
+/// The reason where no slice is covered.
+fn no_rows(requirement: &Requirement, rule: Rule) -> Reason {
+    let slice = requirement.place.named();
+    let text = format!(
+        "there are no rows{}, so `{}` of `{}` is not met",
+        text::place(slice.as_deref()),
+        rule.name.option(),
+        requirement.metric.name
+    );
     Reason {
-        metric: Some(figures.metric.name.clone()),
-        slice: slice.name.clone(),
-        bound: Some(bound),
-        candidate: figures.candidate.ok(),
-        baseline: figures.baseline.and_then(Result::ok),
-        few_rows: slice.rows < FEW_ROWS,
-        ..Reason::about(rule, slice.rows, false, String::new())
+        metric: Some(requirement.metric.name.clone()),
+        slice,
+        bound: rule.bound.of_baseline(None),
+        bound_percent: rule.bound.percent(),
+        few_rows: true,
+        ..Reason::about(rule.name, 0, false, text)
     }
 }
 

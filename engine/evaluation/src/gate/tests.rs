@@ -178,3 +178,146 @@ fn slices_come_as_one_column_or_several() {
     let options: EvaluateOptions = serde_json::from_str(r#"{"slices": ["sex", ["sex", "age"]]}"#).unwrap();
     assert_eq!(options.slices, [Columns(vec!["sex".into()]), Columns(vec!["sex".into(), "age".into()])]);
 }
+
+/// Errors of 2 in slice `a` and of 1 in slice `b` for the baseline; of 1 and of 1.5 for the candidate.
+fn two_slices(require: &str) -> Verdict {
+    let data = table(&[
+        ("y", numbers(&[0.0; 6])),
+        ("c", numbers(&[1.0, -1.0, 1.0, -1.0, 1.5, -1.5])),
+        ("b", numbers(&[2.0, -2.0, 2.0, -2.0, 1.0, -1.0])),
+        ("g", texts(&["a", "a", "a", "a", "b", "b"])),
+    ]);
+    let options = EvaluateOptions { require: vec![requirement(require)], ..EvaluateOptions::default() };
+    let (candidate, baseline) = (Linear::column("c", "c"), Baseline::Model(Linear::column("b", "b")));
+    let source = MemorySource::new(&data, 4);
+    evaluate(&source, &candidate, &baseline, &options, &Execution::with_threads(1)).unwrap().verdict
+}
+
+fn decided(verdict: &Verdict) -> Vec<(Option<&str>, bool, bool)> {
+    verdict.reasons.iter().map(|reason| (reason.slice.as_deref(), reason.passed, reason.checked)).collect()
+}
+
+#[test]
+fn bounds_of_a_change_look_at_point_values_and_print_the_formula() {
+    let verdict = two_slices(r#"{"metric": "mae", "change_at_most": 0.5, "every": "g"}"#);
+    assert_eq!(decided(&verdict), [(Some("g=a"), true, true), (Some("g=b"), true, true)], "a tie is within");
+    let verdict = two_slices(r#"{"metric": "mae", "change_at_most": 0.25, "every": "g"}"#);
+    assert_eq!(decided(&verdict), [(Some("g=a"), true, true), (Some("g=b"), false, true)]);
+    assert_eq!(
+        verdict.reasons[1].text,
+        "`mae` went from 1 to 1.5 (+0.5) in g=b, above the bound of +0.25 for candidate − baseline [few rows: 2]"
+    );
+    let verdict = two_slices(r#"{"metric": "mae", "relative_change_at_most": -0.5, "every": "g"}"#);
+    assert_eq!(decided(&verdict), [(Some("g=a"), true, true), (Some("g=b"), false, true)]);
+    assert_eq!(verdict.reasons[1].relative_difference.map(f64::to_bits), Some(0.5_f64.to_bits()));
+    assert_eq!(
+        verdict.reasons[1].text,
+        "`mae` went from 1 to 1.5 (+0.5) in g=b, above the bound of -0.5 for \
+         (candidate − baseline) / |baseline|: +0.5 [few rows: 2]"
+    );
+    let both = r#"{"metric": "mean_error", "change_at_least": 0, "relative_change_at_least": 0.1}"#;
+    let verdict = two_slices(both);
+    assert_eq!(decided(&verdict), [(None, true, true), (None, false, true)], "no change is none of any size");
+}
+
+#[test]
+fn a_relative_change_from_nothing_does_not_exist() {
+    let data =
+        table(&[("y", numbers(&[0.0, 1.0])), ("c", numbers(&[0.5, 1.5])), ("b", numbers(&[0.0, 1.0]))]);
+    let rule = r#"{"metric": "mae", "relative_change_at_most": 9}"#;
+    let options = EvaluateOptions { require: vec![requirement(rule)], ..EvaluateOptions::default() };
+    let (candidate, baseline) = (Linear::column("c", "c"), Baseline::Model(Linear::column("b", "b")));
+    let source = MemorySource::new(&data, 4);
+    let verdict =
+        evaluate(&source, &candidate, &baseline, &options, &Execution::with_threads(1)).unwrap().verdict;
+    assert_eq!(decided(&verdict), [(None, false, true)]);
+    assert!(verdict.reasons[0].text.contains("does not exist overall (the baseline is 0)"), "{verdict:?}");
+}
+
+#[test]
+fn margins_may_be_a_share_of_the_baseline() {
+    // Slice b goes from an error of about 1 to one of 1.2.
+    let within = r#"{"metric": "rmse", "block_if_worse": "40%", "every": "g"}"#;
+    assert_eq!(verdict_of(0.5, 1.2, within, true).outcome, Outcome::Pass);
+    let beyond = r#"{"metric": "rmse", "block_if_worse": "5%", "every": "g"}"#;
+    let verdict = verdict_of(0.5, 1.2, beyond, true);
+    assert_eq!(decided(&verdict), [(Some("g=a"), true, true), (Some("g=b"), false, true)]);
+    let reason = &verdict.reasons[1];
+    assert_eq!(reason.bound_percent.map(f64::to_bits), Some(5.0_f64.to_bits()));
+    let margin = reason.baseline.unwrap() * 0.05;
+    assert!((reason.bound.unwrap() - margin).abs() < 1e-12);
+    assert!(reason.text.contains("worse by more than 5% of the baseline (0.05"), "{}", reason.text);
+    let proof = r#"{"metric": "mae", "prove_not_worse": "5%", "every": "g"}"#;
+    assert_eq!(verdict_of(0.9, 0.9, proof, true).outcome, Outcome::Pass);
+    assert_eq!(verdict_of(0.9, 1.04, proof, true).outcome, Outcome::Fail);
+}
+
+#[test]
+fn slices_can_be_named_and_one_that_is_named_must_be_there() {
+    let named = r#"{"metric": "mae", "at_most": 1.2, "where": {"g": "a"}}"#;
+    assert_eq!(decided(&two_slices(named)), [(Some("g=a"), true, true)]);
+    let named = r#"{"metric": "mae", "at_most": 1.2, "where": {"g": "b"}}"#;
+    assert_eq!(decided(&two_slices(named)), [(Some("g=b"), false, true)]);
+    let crossed = r#"{"metric": "mae", "at_most": 1.2, "where": {"g": "a"}, "every": "y"}"#;
+    assert_eq!(decided(&two_slices(crossed)), [(Some("g=a, y=0"), true, true)]);
+    let absent = two_slices(r#"{"metric": "mae", "at_most": 1.2, "where": {"g": "z"}}"#);
+    assert_eq!(decided(&absent), [(Some("g=z"), false, false)]);
+    assert_eq!(absent.outcome, Outcome::Fail);
+    assert_eq!(absent.reasons[0].text, "there are no rows in g=z, so `at_most` of `mae` is not met");
+}
+
+#[test]
+fn few_rows_are_skipped_or_fail_as_the_requirement_says() {
+    let skip = two_slices(r#"{"metric": "mae", "at_most": 1.2, "every": "g", "minimum_rows": 3}"#);
+    assert_eq!(decided(&skip), [(Some("g=a"), true, true), (Some("g=b"), true, false)]);
+    assert_eq!(skip.outcome, Outcome::Pass);
+    assert_eq!(
+        skip.reasons[1].text,
+        "`at_most` of `mae` is not checked in g=b: 2 rows are fewer than `minimum_rows` 3"
+    );
+    let fail = r#"{"metric": "mae", "at_most": 2, "every": "g", "minimum_rows": 3, "if_fewer": "fail"}"#;
+    assert_eq!(decided(&two_slices(fail)), [(Some("g=a"), true, true), (Some("g=b"), false, false)]);
+    // Holm's correction is over the slices that are tested.
+    let tested = two_slices(r#"{"metric": "mae", "block_if_worse": 0, "every": "g", "minimum_rows": 3}"#);
+    assert!(!tested.reasons[0].text.contains("Holm") && tested.reasons[1].p_value.is_none());
+}
+
+#[test]
+fn no_check_is_no_pass() {
+    let verdict = two_slices(r#"{"metric": "mae", "at_most": 9, "every": "g", "minimum_rows": 100}"#);
+    assert_eq!(verdict.outcome, Outcome::Fail);
+    let last = verdict.reasons.last().unwrap();
+    assert_eq!((last.rule, last.passed), (RuleName::NothingChecked, false));
+    // A first model has nothing to be compared with, and passes.
+    let first = r#"{"metric": "rmse", "block_if_worse": 0, "every": "g", "minimum_rows": 1000}"#;
+    assert_eq!(verdict_of(1.0, 1.0, first, false).outcome, Outcome::Pass);
+    let accepts = requirement(r#"{"metric": "mae", "at_most": 9}"#);
+    let options = EvaluateOptions { require: vec![accepts], accept_any: true, ..EvaluateOptions::default() };
+    let text = options.check().unwrap_err().to_string();
+    assert_eq!(text, "`accept_any` is set although `require` asks for something");
+}
+
+#[test]
+fn requirements_that_contradict_themselves_are_refused() {
+    for (json, message) in [
+        (
+            r#"{"metric": "mae", "change_at_least": 1, "change_at_most": 0}"#,
+            "`require[0]` asks for a change of at least 1 and at most 0",
+        ),
+        (
+            r#"{"metric": "mae", "at_most": 1, "if_fewer": "fail"}"#,
+            "`require[0]` sets `if_fewer` without `minimum_rows`",
+        ),
+        (
+            r#"{"metric": "mae", "at_most": 1, "every": "g", "where": {"g": "a"}}"#,
+            "`require[0]` has `g` under both `every` and `where`",
+        ),
+        (
+            r#"{"metric": "mae", "block_if_worse": "-1%"}"#,
+            "`require[0].block_if_worse` is -1, but must be a finite number at least 0",
+        ),
+    ] {
+        let options = EvaluateOptions { require: vec![requirement(json)], ..EvaluateOptions::default() };
+        assert_eq!(options.check().unwrap_err().to_string(), message);
+    }
+}

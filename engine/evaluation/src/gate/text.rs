@@ -53,13 +53,43 @@ pub(crate) fn of_bound(reason: &Reason) -> String {
     format!("`{metric}` is {value}{}, {relation} {bound}{}", place(reason.slice.as_deref()), few_rows(reason))
 }
 
-/// What a test of a change says; `tests` is how many slices Holm's correction covers.
-pub(crate) fn of_change(reason: &Reason, alpha: f64, tests: usize) -> String {
+/// `rmse` went from 57.41 to 58.07 (+0.666) overall, above the bound of +0.5 for candidate − baseline.
+pub(crate) fn of_change_bound(reason: &Reason) -> String {
+    let bound = reason.bound.unwrap_or_default();
+    let (relation, formula) = match (reason.rule, reason.passed) {
+        (RuleName::ChangeAtMost, true) => ("within the bound of at most", "candidate − baseline"),
+        (RuleName::ChangeAtMost, false) => ("above the bound of", "candidate − baseline"),
+        (RuleName::ChangeAtLeast, true) => ("within the bound of at least", "candidate − baseline"),
+        (RuleName::ChangeAtLeast, false) => ("below the bound of", "candidate − baseline"),
+        (RuleName::RelativeChangeAtMost, true) => ("within the bound of at most", RELATIVE),
+        (RuleName::RelativeChangeAtMost, false) => ("above the bound of", RELATIVE),
+        (_, true) => ("within the bound of at least", RELATIVE),
+        (_, false) => ("below the bound of", RELATIVE),
+    };
+    let share = reason.relative_difference.map_or_else(String::new, |share| format!(": {}", signed(share)));
+    let bound = signed(bound);
+    format!("{}, {relation} {bound} for {formula}{share}{}", change(reason), few_rows(reason))
+}
+
+const RELATIVE: &str = "(candidate − baseline) / |baseline|";
+
+/// With a plus sign, where it is more than 0.
+fn signed(value: f64) -> String {
+    format!("{}{}", if value > 0.0 { "+" } else { "" }, figure(value))
+}
+
+/// What a test of a change says; `tests` is how many slices Holm's correction covers, `family` how many rules share the
+/// level.
+pub(crate) fn of_test(reason: &Reason, alpha: f64, (tests, family): (usize, usize)) -> String {
     let margin = reason.bound.unwrap_or_default();
+    let shown = match reason.bound_percent {
+        Some(percent) => format!("{}% of the baseline ({})", figure(percent), figure(margin)),
+        None => figure(margin),
+    };
     let claim = match reason.rule {
-        RuleName::BlockIfWorse if margin > 0.0 => format!("worse by more than {}", figure(margin)),
+        RuleName::BlockIfWorse if margin > 0.0 => format!("worse by more than {shown}"),
         RuleName::BlockIfWorse => "worse than the baseline".into(),
-        _ => format!("not worse by {} or more", figure(margin)),
+        _ => format!("not worse by {shown} or more"),
     };
     let is_proven = match reason.rule {
         RuleName::BlockIfWorse => !reason.passed,
@@ -69,9 +99,12 @@ pub(crate) fn of_change(reason: &Reason, alpha: f64, tests: usize) -> String {
     let verb = if is_proven { "is proven" } else { "is not proven" };
     let _ = write!(text, "; {claim} {verb}");
     match (reason.p_value, reason.p_adjusted) {
-        (Some(p), Some(adjusted)) if tests > 1 => {
+        (Some(p), Some(adjusted)) if tests > 1 || family > 1 => {
             let (p, adjusted) = (probability(p), probability(adjusted));
-            let _ = write!(text, " (p {p}, {adjusted} after Holm over {tests} slices, alpha {alpha})");
+            let slices = if tests > 1 { format!("Holm over {tests} slices") } else { String::new() };
+            let rules = if family > 1 { format!("Bonferroni over {family} rules") } else { String::new() };
+            let and = if tests > 1 && family > 1 { " and " } else { "" };
+            let _ = write!(text, " (p {p}, {adjusted} after {slices}{and}{rules}, alpha {alpha})");
         }
         (Some(p), _) => {
             let _ = write!(text, " (p {}, alpha {alpha})", probability(p));
@@ -89,8 +122,7 @@ fn change(reason: &Reason) -> String {
         let _ = write!(text, " went from {} to {}", figure(from), figure(to));
     }
     if let Some(difference) = reason.difference {
-        let sign = if difference > 0.0 { "+" } else { "" };
-        let _ = write!(text, " ({sign}{}", figure(difference));
+        let _ = write!(text, " ({}", signed(difference));
         if let Some([low, high]) = reason.interval {
             let _ = write!(text, ", interval {} to {}", figure(low), figure(high));
         }

@@ -271,13 +271,16 @@ impl<'a> MeasuredSlice<'a> {
         let cells = self.cells(formula);
         let counts = cells.counts(side);
         let dual = formula.rate.value(&counts)?;
+        let estimate = self.rate_estimate(&cells, &dual, side);
         if let Rate::Share { parts, .. } = formula.rate {
             // A kind of row belongs to what the share is of where that grows with it.
             let whole = parts(&counts).1;
             let is_of = |kind: usize| whole.slope.get(kind).is_some_and(|slope| slope.high > 0.0);
-            return Ok(Interval::wilson(dual.value.to_f64(), cells.effective_rows(side, is_of), alpha));
+            let wilson = Interval::wilson(dual.value.to_f64(), cells.effective_rows(side, is_of), alpha);
+            let standard_error = estimate.ok().map(|estimate| estimate.standard_error);
+            return Ok(Interval { standard_error, ..wilson });
         }
-        self.rate_estimate(&cells, &dual, side).map(|estimate| Interval::of(&estimate, alpha))
+        estimate.map(|estimate| Interval::of(&estimate, alpha))
     }
 
     fn rate_estimate(&self, cells: &Cells, dual: &Dual, side: Side) -> Result<Estimate, Undefined> {
@@ -305,14 +308,16 @@ impl<'a> MeasuredSlice<'a> {
         let counts = cells.counts(side);
         let dual = formula.rate.value(&counts, class)?;
         let variance = cells.variance(&dual.slope, side).ok_or(Undefined::NoReplicates)?;
+        let estimate = self.estimate(dual.value, variance, cells.effective_rows(side, |_, _| true));
         if let ClassRate::Share { parts, .. } = formula.rate {
             // A kind of row belongs to what the share is of where that grows with it.
             let whole = parts(&counts, class).1;
             let is_of = |label, predicted| cells.influence(&whole.slope, label, predicted).high > 0.0;
-            return Ok(Interval::wilson(dual.value.to_f64(), cells.effective_rows(side, is_of), alpha));
+            let wilson = Interval::wilson(dual.value.to_f64(), cells.effective_rows(side, is_of), alpha);
+            let standard_error = estimate.ok().map(|estimate| estimate.standard_error);
+            return Ok(Interval { standard_error, ..wilson });
         }
-        let rows = cells.effective_rows(side, |_, _| true);
-        self.estimate(dual.value, variance, rows).map(|estimate| Interval::of(&estimate, alpha))
+        estimate.map(|estimate| Interval::of(&estimate, alpha))
     }
 
     fn class_change(&self, formula: &ClassFormula) -> Result<Estimate, Undefined> {

@@ -295,8 +295,15 @@ impl Measures {
         }
     }
 
+    /// Of the package of the candidate.
+    #[must_use]
+    pub fn candidate_digest(&self) -> &str {
+        &self.plan.candidate_digest
+    }
+
     /// Whether the parts fit one another, as those of a restored state might not.
-    fn is_sound(&self) -> bool {
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
         let plan = &self.plan;
         self.sums.len() == plan.groupings.len()
             && self.sums.iter().all(|sums| sums.is_sound(plan))

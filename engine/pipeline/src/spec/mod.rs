@@ -184,6 +184,8 @@ struct EvaluateSections {
     metrics: Vec<String>,
     slices: Vec<sluice_evaluation::gate::Columns>,
     require: Vec<sluice_evaluation::gate::RequirementOptions>,
+    block_regressions: bool,
+    accept_any: bool,
     alpha: f64,
     force: Option<String>,
     missing: sluice_evaluation::measure::Missing,
@@ -197,6 +199,8 @@ impl Default for EvaluateSections {
             metrics,
             slices,
             require,
+            block_regressions,
+            accept_any,
             alpha,
             force,
             missing,
@@ -206,7 +210,19 @@ impl Default for EvaluateSections {
             label_shift: _,
         } = EvaluateOptions::default();
         let baseline = BaselineSpec::default();
-        Self { baseline, metrics, slices, require, alpha, force, missing, weak_slices, fairness }
+        Self {
+            baseline,
+            metrics,
+            slices,
+            require,
+            block_regressions,
+            accept_any,
+            alpha,
+            force,
+            missing,
+            weak_slices,
+            fairness,
+        }
     }
 }
 
@@ -217,6 +233,8 @@ impl From<EvaluateSections> for EvaluateSpec {
             metrics,
             slices,
             require,
+            block_regressions,
+            accept_any,
             alpha,
             force,
             missing,
@@ -228,6 +246,8 @@ impl From<EvaluateSections> for EvaluateSpec {
             metrics,
             slices,
             require,
+            block_regressions,
+            accept_any,
             alpha,
             force,
             missing,

@@ -1,24 +1,32 @@
 //! Evaluate: the candidate on the evaluation rows, against the baseline, through the gate.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use sluice_core::artifact::{Artifact, ArtifactError, Draft};
-use sluice_core::error::{Error, ErrorKind, Result};
+use fs_err as fs;
+
+use sluice_core::artifact::{Artifact, ArtifactError, Draft, hex_digest};
+use sluice_core::error::{CommonError, Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
-use sluice_core::seam::BatchSource;
+use sluice_core::seam::{BatchSource, Predictor};
 use sluice_evaluation::gate::Verdict;
 use sluice_evaluation::slice::weak::WeakSlices;
 use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
 
 use super::contender::Contender;
-use super::weak_slices;
+use super::evaluation_reports::{summary, verdict_junit, verdict_summary};
+use super::{evaluation_table, weak_slices};
 
 /// The artifact's kind.
 pub const EVALUATION_KIND: &str = "evaluation";
 /// The version of its format.
-pub const EVALUATION_VERSION: u32 = 1;
-const EVALUATION_FILE: &str = "evaluation.json";
+pub const EVALUATION_VERSION: u32 = 2;
+/// The figures of every slice, and the verdict.
+pub const METRICS_FILE: &str = "metrics.json";
 const VERDICT_FILE: &str = "verdict.json";
+const JUNIT_FILE: &str = "junit.xml";
+const SUMMARY_FILE: &str = "summary.md";
 
 /// An evaluation and its artifact.
 #[derive(Clone, Debug)]
@@ -41,6 +49,78 @@ impl Evaluated {
     }
 }
 
+/// What a candidate is compared with.
+#[derive(Clone, Copy, Debug)]
+pub enum Compared<'a> {
+    /// Nothing.
+    Nothing,
+    /// A model, on the same rows.
+    Model(&'a Contender),
+    /// The metrics of an earlier evaluation.
+    Accepted(&'a AcceptedMetrics),
+}
+
+impl<'a> From<Option<&'a Contender>> for Compared<'a> {
+    fn from(model: Option<&'a Contender>) -> Self {
+        model.map_or(Self::Nothing, Self::Model)
+    }
+}
+
+impl Compared<'_> {
+    /// As the evaluation takes it.
+    ///
+    /// # Errors
+    /// What loading and asking a foreign model meets, but for what is wrong with it: the candidate has its figures all
+    /// the same, and does not pass, as where a baseline fails on a row.
+    pub(super) fn baseline(self, source: &dyn BatchSource, execution: &Execution) -> Result<Baseline> {
+        match self {
+            Self::Nothing => Ok(Baseline::None),
+            Self::Accepted(accepted) => Ok(Baseline::Accepted(Arc::clone(&accepted.evaluation))),
+            Self::Model(model) => match model.ready(source, execution) {
+                Ok(model) => Ok(Baseline::Model(model)),
+                Err(error) if matches!(error.kind(), ErrorKind::Usage | ErrorKind::Malformed) => {
+                    Ok(Baseline::not_comparable(&error))
+                }
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// What an evaluation of `candidate` on `data` is made from.
+    pub(super) fn made_from(self, data: &str, candidate: &Contender) -> BTreeMap<String, String> {
+        let mut parts = vec![("data", data), ("candidate", candidate.digest())];
+        match self {
+            Self::Nothing => {}
+            Self::Model(model) => parts.push(("baseline", model.digest())),
+            Self::Accepted(accepted) => parts.push(("accepted", &accepted.digest)),
+        }
+        parts.into_iter().map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect()
+    }
+}
+
+/// The metrics of an earlier evaluation.
+#[derive(Clone, Debug)]
+pub struct AcceptedMetrics {
+    evaluation: Arc<Evaluation>,
+    digest: String,
+}
+
+impl AcceptedMetrics {
+    /// Reads a `metrics.json`, or that of an evaluation.
+    ///
+    /// # Errors
+    /// What reading meets, and [`ArtifactError::Damaged`] where it is none.
+    pub fn read(path: &Path) -> Result<Self> {
+        let path = if path.is_dir() { path.join(METRICS_FILE) } else { path.to_owned() };
+        let bytes = fs::read(&path).map_err(CommonError::on("read", &path))?;
+        let evaluation = serde_json::from_slice(&bytes).map_err(|error| ArtifactError::Damaged {
+            path: path.display().to_string(),
+            problem: format!("it is not a `{METRICS_FILE}` of an evaluation: {error}"),
+        })?;
+        Ok(Self { evaluation: Arc::new(evaluation), digest: hex_digest(&bytes) })
+    }
+}
+
 /// Evaluates `candidate` on `source` and writes metrics and verdict to `target`.
 ///
 /// When the evaluation itself fails, the verdict `error` is written before the error is answered: a gate is
@@ -48,62 +128,41 @@ impl Evaluated {
 ///
 /// # Errors
 /// What evaluating and writing meet.
-pub fn evaluate(
+pub fn evaluate<'a>(
     source: &dyn BatchSource,
     data_digest: &str,
     candidate: &Contender,
-    baseline: Option<&Contender>,
+    compared: impl Into<Compared<'a>>,
     options: &EvaluateOptions,
     target: &Path,
     execution: &Execution,
 ) -> Result<Evaluated> {
-    let candidate_digest = candidate.digest();
-    let mut made_of = vec![("data", data_digest), ("candidate", candidate_digest)];
-    made_of.extend(baseline.map(|model| ("baseline", model.digest())));
-    let evaluated = compare(source, candidate, baseline, options, execution);
-    let mut draft = Draft::new(target)?;
-    let made_from = made_of.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect();
-    match evaluated {
-        Ok((evaluation, weak)) => {
-            draft.write_json(EVALUATION_FILE, &evaluation)?;
-            if let Some(weak) = weak {
-                draft.write_json(weak_slices::WEAK_SLICES_FILE, &weak)?;
-            }
-            draft.write_json(VERDICT_FILE, &evaluation.verdict)?;
-            let artifact = draft.publish(EVALUATION_KIND, EVALUATION_VERSION, made_from)?;
-            Ok(Evaluated { evaluation, artifact })
-        }
+    let compared = compared.into();
+    let made_from = compared.made_from(data_digest, candidate);
+    match compare(source, candidate, compared, options, execution) {
+        Ok((evaluation, weak)) => publish(evaluation, weak.as_ref(), target, made_from),
         Err(error) => {
             if !matches!(error.kind(), ErrorKind::Interrupted(_)) {
-                publish_error(draft, candidate_digest, options.alpha, &error, made_from)?;
+                let verdict = verdict_of_error(candidate, options, &error);
+                publish_verdict(Draft::new(target)?, &verdict, made_from)?;
             }
             Err(error)
         }
     }
 }
 
-/// Makes the models ready and evaluates them.
+/// Makes the models ready, evaluates them, and looks for weak slices where it is asked for them.
 fn compare(
     source: &dyn BatchSource,
     candidate: &Contender,
-    baseline: Option<&Contender>,
+    compared: Compared<'_>,
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<(Evaluation, Option<WeakSlices>)> {
-    let ready = candidate.ready(source, execution)?;
-    let label_shift = candidate.label_shift(source, ready.as_ref())?;
-    let options = EvaluateOptions { label_shift, ..options.clone() };
-    let compared = match baseline.map(|model| model.ready(source, execution)) {
-        None => Baseline::None,
-        Some(Ok(model)) => Baseline::Model(model),
-        // As one that fails on a row: the candidate has its figures all the same, and does not pass.
-        Some(Err(error)) if matches!(error.kind(), ErrorKind::Usage | ErrorKind::Malformed) => {
-            Baseline::not_comparable(&error)
-        }
-        Some(Err(error)) => return Err(error),
-    };
+    let (ready, options) = ready(source, candidate, options, execution)?;
+    let baseline = compared.baseline(source, execution)?;
     execution.progress.begin("evaluate", source.plan().extent());
-    let evaluated = sluice_evaluation::evaluate(source, &ready, &compared, &options, execution);
+    let evaluated = sluice_evaluation::evaluate(source, &ready, &baseline, &options, execution);
     execution.progress.end();
     let evaluation = evaluated?;
     let find = |weak| weak_slices::find(&ready, source, options.weight.as_deref(), weak, execution);
@@ -111,15 +170,50 @@ fn compare(
     Ok((evaluation, weak))
 }
 
-fn publish_error(
-    mut draft: Draft,
-    candidate_digest: &str,
-    alpha: f64,
-    error: &Error,
-    made_from: std::collections::BTreeMap<String, String>,
-) -> Result<()> {
-    draft.write_json(VERDICT_FILE, &Verdict::of_error(candidate_digest, alpha, error))?;
+/// The candidate, ready to predict, and the options with a number near the mean of its label: sums about it keep their
+/// digits.
+pub(super) fn ready(
+    source: &dyn BatchSource,
+    candidate: &Contender,
+    options: &EvaluateOptions,
+    execution: &Execution,
+) -> Result<(Arc<dyn Predictor>, EvaluateOptions)> {
+    let ready = candidate.ready(source, execution)?;
+    let label_shift = candidate.label_shift(source, ready.as_ref())?;
+    Ok((ready, EvaluateOptions { label_shift, ..options.clone() }))
+}
+
+/// Writes an evaluation that came to its end.
+pub(super) fn publish(
+    evaluation: Evaluation,
+    weak: Option<&WeakSlices>,
+    target: &Path,
+    made_from: BTreeMap<String, String>,
+) -> Result<Evaluated> {
+    let mut draft = Draft::new(target)?;
+    draft.write_json(METRICS_FILE, &evaluation)?;
+    evaluation_table::write(&evaluation, &mut draft)?;
+    if let Some(weak) = weak {
+        draft.write_json(weak_slices::WEAK_SLICES_FILE, weak)?;
+    }
+    draft.write_json(VERDICT_FILE, &evaluation.verdict)?;
+    draft.write_bytes(JUNIT_FILE, verdict_junit(&evaluation.verdict).as_bytes())?;
+    draft.write_bytes(SUMMARY_FILE, summary(&evaluation).as_bytes())?;
+    let artifact = draft.publish(EVALUATION_KIND, EVALUATION_VERSION, made_from)?;
+    Ok(Evaluated { evaluation, artifact })
+}
+
+fn publish_verdict(mut draft: Draft, verdict: &Verdict, made_from: BTreeMap<String, String>) -> Result<()> {
+    draft.write_json(VERDICT_FILE, verdict)?;
+    draft.write_bytes(JUNIT_FILE, verdict_junit(verdict).as_bytes())?;
+    draft.write_bytes(SUMMARY_FILE, verdict_summary(verdict).as_bytes())?;
     draft.publish(EVALUATION_KIND, EVALUATION_VERSION, made_from).map(drop)
+}
+
+/// The verdict of an evaluation that failed, for those who show it.
+#[must_use]
+pub fn verdict_of_error(candidate: &Contender, options: &EvaluateOptions, error: &Error) -> Verdict {
+    Verdict::of_error(candidate.digest(), options.alpha, error)
 }
 
 /// Opens an evaluation that came to its end.
@@ -128,11 +222,11 @@ fn publish_error(
 /// `ArtifactError`; one that failed holds a verdict but no metrics.
 pub fn open(folder: &Path) -> Result<Evaluated> {
     let artifact = Artifact::open(folder, EVALUATION_KIND, EVALUATION_VERSION)?;
-    if !artifact.manifest().files.contains_key(EVALUATION_FILE) {
-        let path = artifact.path(EVALUATION_FILE).display().to_string();
+    if !artifact.manifest().files.contains_key(METRICS_FILE) {
+        let path = artifact.path(METRICS_FILE).display().to_string();
         return Err(ArtifactError::Damaged { path, problem: "the evaluation failed".into() }.into());
     }
-    Ok(Evaluated { evaluation: artifact.read_json(EVALUATION_FILE)?, artifact })
+    Ok(Evaluated { evaluation: artifact.read_json(METRICS_FILE)?, artifact })
 }
 
 /// Opens the verdict of an evaluation.
