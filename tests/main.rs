@@ -31,6 +31,7 @@ mod run;
 mod schema;
 mod shards;
 mod signals;
+mod slices;
 mod spans;
 mod statistics;
 mod steps;

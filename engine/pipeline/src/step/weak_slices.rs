@@ -31,7 +31,6 @@ pub fn find(
     execution: &Execution,
 ) -> Result<WeakSlices> {
     let model: Arc<dyn Predictor> = Arc::new(model.clone());
-    execution.progress.begin("find weak slices", source.plan().extent());
     let found = find_weak_slices(source, &model, weight, options, execution);
     execution.progress.end();
     found
