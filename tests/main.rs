@@ -33,6 +33,7 @@ mod run;
 mod schema;
 mod shards;
 mod signals;
+mod slices;
 mod spans;
 mod statistics;
 mod steps;

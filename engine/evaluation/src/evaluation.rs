@@ -148,15 +148,15 @@ pub struct LeftOut {
 impl std::fmt::Display for LeftOut {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { minimum_rows, num_slices, rows, largest, .. } = self;
-        let slices = if *num_slices == 1 { "slice has" } else { "slices have" };
+        let (slices, are) = if *num_slices == 1 { ("slice", "is") } else { ("slices", "are") };
         let columns = self.columns.join(", ");
         write!(
             formatter,
-            "{num_slices} {slices} fewer than the {minimum_rows} rows asked for of `{columns}`"
+            "{num_slices} {slices} of `{columns}` with fewer than {minimum_rows} rows {are} left out: "
         )?;
         let named: Vec<String> = largest.iter().map(ToString::to_string).collect();
         let more = if largest.len() as u64 == *num_slices { "" } else { ", …" };
-        write!(formatter, ", together {rows}, and are left out: {}{more}", named.join("; "))
+        write!(formatter, "{}{more} ({rows} rows)", named.join("; "))
     }
 }
 

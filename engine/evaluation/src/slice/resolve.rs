@@ -115,7 +115,10 @@ impl Slicing {
         if survey.is_empty() {
             return Ok(left);
         }
+        execution.progress.begin("slices", source.plan().extent());
         let State { accumulator: survey, groups, .. } = fold(source, &survey, execution)?;
+        // Of the scan that follows.
+        execution.progress.begin("evaluate", source.plan().extent());
         for computed in ready {
             self.add_found(computed, &survey, &groups)?;
         }

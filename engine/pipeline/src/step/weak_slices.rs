@@ -30,7 +30,6 @@ pub fn find(
     options: &WeakSliceOptions,
     execution: &Execution,
 ) -> Result<WeakSlices> {
-    execution.progress.begin("find weak slices", source.plan().extent());
     let found = find_weak_slices(source, model, weight, options, execution);
     execution.progress.end();
     found

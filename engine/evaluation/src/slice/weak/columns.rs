@@ -74,6 +74,7 @@ pub(super) fn coded(
     if survey.is_empty() {
         return Ok(Vec::new());
     }
+    execution.progress.begin("values", source.plan().extent());
     let State { accumulator: survey, groups, .. } = fold(source, &survey, execution)?;
     chosen.into_iter().map(|(column, manner)| Coded::new(column, manner, &survey, &groups, options)).collect()
 }

@@ -87,15 +87,16 @@ struct Tested {
 impl Finder<'_> {
     fn scan(&self, level: Level) -> Result<LossSums> {
         let plan = Arc::new(ScanPlan::new(&self.search, level));
+        self.execution.progress.begin("weak slices", self.source.plan().extent());
         let state = fold(self.source, &LossSums::new(&plan), self.execution)?;
         Ok(state.accumulator)
     }
 
-    /// The slices of a scan that have enough rows, and fewer than all.
+    /// The slices of a scan that have enough rows, and leave enough outside: nearly all rows are no slice.
     fn large(&self, sums: &LossSums, total: &Sums) -> Slices {
         let least = self.options.least_rows(total.rows);
         let cells = sums.plan().conditions().into_iter().zip(sums.all().skip(1));
-        cells.filter(|(_, sums)| sums.rows >= least && sums.rows < total.rows).collect()
+        cells.filter(|(_, sums)| sums.rows >= least && total.rows - sums.rows >= least).collect()
     }
 
     /// Sums up every value of every column; what has too few rows is looked at no further. Answers the sums of all rows.
