@@ -6,8 +6,8 @@ use clap::Args;
 use sluice_core::Result;
 use sluice_delivery::kubeflow::ArtifactType;
 use sluice_delivery::{FileRegistry, ModelPackage};
-use sluice_evaluation::EvaluateOptions;
 use sluice_evaluation::gate::{Columns, RequirementOptions};
+use sluice_evaluation::{CustomMetric, EvaluateOptions, FairnessOptions, MetricEntry};
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
 
@@ -85,9 +85,10 @@ pub(crate) struct EvaluateArguments {
     #[arg(long)]
     subset: Option<String>,
     /// Take metrics, slices and requirements of this pipeline file: its path, or its text.
-    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "alpha"])]
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "fairness", "alpha"])]
     pipeline: Option<PipelineArgument>,
-    /// A metric to report, such as rmse or `precision(threshold=0.3)`; those of the task unless given.
+    /// A metric to report, such as rmse, `precision(threshold=0.3)` or `{name: cost, expression: price * abs(prediction -
+    /// label)}`; those of the task unless given.
     #[arg(long)]
     metric: Vec<String>,
     /// A slice to report: a column, several joined by commas, or a YAML list of them; may be given several times.
@@ -100,6 +101,10 @@ pub(crate) struct EvaluateArguments {
     /// A requirement, as in `evaluate.require` of a pipeline file; may be given several times.
     #[arg(long, value_name = "YAML")]
     require: Vec<String>,
+    /// Compare the rates of groups: a column, or an entry of `evaluate.fairness` of a pipeline file; may be given
+    /// several times.
+    #[arg(long, value_name = "YAML")]
+    fairness: Vec<String>,
     /// The level of every test.
     #[arg(long)]
     alpha: Option<f64>,
@@ -124,8 +129,11 @@ impl EvaluateArguments {
                 ..options
             });
         }
+        let entries = self.metric.iter().map(|text| metric(text)).collect::<Result<_>>()?;
+        let (metrics, custom) = MetricEntry::split(entries);
         let mut options = EvaluateOptions {
-            metrics: self.metric.clone(),
+            metrics,
+            custom,
             slices: self.slice.iter().map(|text| slice(text)).collect::<Result<_>>()?,
             force: self.force.clone(),
             weight: self.weight.clone(),
@@ -133,6 +141,9 @@ impl EvaluateArguments {
         };
         for text in &self.require {
             options.require.push(from_yaml::<RequirementOptions>(text, "--require")?);
+        }
+        for text in &self.fairness {
+            options.fairness.push(from_yaml::<FairnessOptions>(text, "--fairness")?);
         }
         if let Some(alpha) = self.alpha {
             options.alpha = alpha;
@@ -154,6 +165,14 @@ impl EvaluateArguments {
         session.printer.message(&format!("against version {version}"));
         Ok(Some(model))
     }
+}
+
+/// A metric by its name, or one of the user's own.
+fn metric(text: &str) -> Result<MetricEntry> {
+    if text.trim_start().starts_with('{') {
+        return from_yaml::<CustomMetric>(text, "--metric").map(MetricEntry::Custom);
+    }
+    Ok(MetricEntry::Name(text.to_owned()))
 }
 
 /// The columns of a slice. A list tells apart what commas cannot: names with a comma in them.

@@ -56,7 +56,7 @@ pub fn evaluate(
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<Evaluation> {
-    let checked = options.check()?.for_task(&candidate.task())?;
+    let checked = options.check()?.for_task(&candidate.task())?.bound(source.plan())?;
     let baseline_digest = match baseline {
         Baseline::Model(model) => Some(model.digest().to_owned()),
         Baseline::None | Baseline::NotComparable(_) => None,

@@ -7,6 +7,7 @@
 
 pub mod comparison;
 mod curves;
+mod custom;
 mod error;
 mod evaluate;
 mod evaluation;
@@ -18,6 +19,7 @@ mod options;
 mod tables;
 
 pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
+pub use custom::{CustomMetric, MetricEntry};
 pub use error::EvaluationError;
 pub use evaluate::{Baseline, evaluate};
 pub use evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics, SlicePart};

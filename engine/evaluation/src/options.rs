@@ -13,10 +13,13 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sluice_core::error::Result;
 use sluice_core::group::Grouping;
 use sluice_core::options::{OptionsError, Range};
+use sluice_core::plan::Plan;
 use sluice_core::seam::Task;
 
+use crate::custom::{self, CustomMetric};
 use crate::fairness::{CheckedFairness, FairnessOptions};
 use crate::gate::{Columns, Requirement, RequirementOptions, finite};
 use crate::metric::{Definition, Metric, TaskKind};
@@ -42,6 +45,8 @@ pub struct EvaluateOptions {
     /// Names of metrics, with parameters as in `precision(threshold=0.3)`; none: those of the task
     /// ([`Definition::defaults`]). What `require` names is computed in any case.
     pub metrics: Vec<String>,
+    /// Metrics of one's own; the section `metrics` of a pipeline file holds them beside the names.
+    pub custom: Vec<CustomMetric>,
     /// Slices beside overall, each a column or a list of columns. What `require` names is added.
     pub slices: Vec<Columns>,
     /// What the candidate must meet.
@@ -65,6 +70,7 @@ impl Default for EvaluateOptions {
     fn default() -> Self {
         Self {
             metrics: Vec::new(),
+            custom: Vec::new(),
             slices: Vec::new(),
             require: Vec::new(),
             fairness: Vec::new(),
@@ -115,6 +121,19 @@ impl EvaluateOptions {
         for name in &self.metrics {
             add_metric(Metric::find(name)?);
         }
+        let mut own: Vec<Arc<Metric>> = Vec::new();
+        for custom in &self.custom {
+            let metric = custom.check()?;
+            if own.iter().any(|known| known.name == metric.name) {
+                return Err(OptionsError::Conflict {
+                    name: "metrics".into(),
+                    problem: format!("define `{}` twice", metric.name),
+                    hint: Some("give each metric a name of its own".into()),
+                });
+            }
+            add_metric(Arc::clone(&metric));
+            own.push(metric);
+        }
         let mut groupings = vec![Grouping::overall()];
         let mut add_grouping = |grouping: Grouping| {
             if !groupings.contains(&grouping) {
@@ -126,7 +145,7 @@ impl EvaluateOptions {
         }
         let mut requirements = Vec::new();
         for (index, requirement) in self.require.iter().enumerate() {
-            let requirement = requirement.check(&format!("require[{index}]"))?;
+            let requirement = requirement.check(&format!("require[{index}]"), &own)?;
             add_metric(Arc::clone(&requirement.metric));
             add_grouping(requirement.grouping.clone());
             requirements.push(requirement);
@@ -148,12 +167,23 @@ impl EvaluateOptions {
             force: self.force.clone(),
             weight: self.weight.clone(),
             label_shift,
-            is_named: !self.metrics.is_empty(),
+            is_named: !(self.metrics.is_empty() && self.custom.is_empty()),
         })
     }
 }
 
 impl CheckedOptions {
+    /// The options with the expressions of metrics bound to the columns of the data.
+    ///
+    /// # Errors
+    /// What is not SQL, a column that is not there, an answer that is no number.
+    pub(crate) fn bound(mut self, plan: &Plan) -> Result<Self> {
+        for metric in &mut self.metrics {
+            *metric = custom::bound(metric, plan)?;
+        }
+        Ok(self)
+    }
+
     /// The options of a task: with its metrics where none are named.
     ///
     /// # Errors

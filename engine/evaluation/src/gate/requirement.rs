@@ -100,8 +100,12 @@ pub(crate) struct Requirement {
 
 impl RequirementOptions {
     /// `place` names the entry in messages, such as `require[1]`.
-    pub(crate) fn check(&self, place: &str) -> Result<Requirement, OptionsError> {
-        let metric = Metric::find(&self.metric)?;
+    /// `own` are the user's own metrics.
+    pub(crate) fn check(&self, place: &str, own: &[Arc<Metric>]) -> Result<Requirement, OptionsError> {
+        let metric = match own.iter().find(|metric| metric.name == self.metric) {
+            Some(metric) => Arc::clone(metric),
+            None => Metric::find(&self.metric)?,
+        };
         let name = |option: &str| format!("{place}.{option}");
         let mut rules = Vec::new();
         if let Some(bound) = self.at_most {

@@ -9,14 +9,15 @@ use sluice_core::seam::Task;
 use crate::comparison::{Estimate, Interval};
 use crate::curves::Curves;
 use crate::metric::{
-    ClassFormula, ClassRate, ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined,
+    ClassFormula, ClassRate, ConfusionFormula, Dual, ExpressionFormula, Formula, Metric, MomentFormula, Rate,
+    Side, Undefined, mean_of,
 };
 use crate::tables::{ClassMatrix, Tables};
 
 use super::cells::Cells;
 use super::classes::ClassCells;
 use super::moments::Moments;
-use super::{GroupedSums, MeasurePlan};
+use super::{GroupedSums, MeasurePlan, Term};
 
 /// The sums of all slices.
 #[derive(Clone, Debug)]
@@ -90,6 +91,7 @@ impl MeasuredSlice<'_> {
             Formula::Classes(formula) => {
                 formula.rate.value(&self.classes().counts(side), self.class_place(formula))?.value
             }
+            Formula::Expression(formula) => self.moment_value(&self.mean_of(formula), side)?.value,
         };
         finite(value)
     }
@@ -101,17 +103,12 @@ impl MeasuredSlice<'_> {
     pub fn interval(&self, metric: &Metric, side: Side, alpha: f64) -> Result<Interval, Undefined> {
         self.check()?;
         match &metric.formula {
-            Formula::Moments(formula) => {
-                let dual = self.moment_value(formula, side)?;
-                let moments = self.moments();
-                let variance = moments.variance(&formula.terms, &dual.slope, side);
-                self.estimate(dual.value, variance, moments.effective_rows())
-                    .map(|estimate| Interval::of(&estimate, alpha))
-            }
+            Formula::Moments(formula) => self.moment_interval(formula, side, alpha),
             Formula::Confusion(formula) => self.confusion_interval(formula, side, alpha),
             Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
             Formula::Bins(_) => Err(Undefined::NoReplicates),
             Formula::Classes(formula) => self.class_interval(formula, side, alpha),
+            Formula::Expression(formula) => self.moment_interval(&self.mean_of(formula), side, alpha),
         }
     }
 
@@ -134,6 +131,7 @@ impl MeasuredSlice<'_> {
             Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
             Formula::Bins(_) => Err(Undefined::NoReplicates),
             Formula::Classes(formula) => self.class_change(formula),
+            Formula::Expression(formula) => self.moment_change(&self.mean_of(formula)),
         }
     }
 
@@ -162,7 +160,7 @@ impl MeasuredSlice<'_> {
             self.sums.cells.of(&plan.cells, self.group, *threshold).matrix(*threshold, side)
         };
         let classes = match &plan.task {
-            Task::MultiClass { classes } if plan.classes.is_asked() => {
+            Task::MultiClass { classes } if plan.classes.is_shown() => {
                 Some(ClassMatrix { classes: classes.clone(), weights: self.classes().matrix(side) })
             }
             _ => None,
@@ -193,6 +191,24 @@ impl MeasuredSlice<'_> {
         self.check_domain(formula, side)?;
         let means = self.moments().means(&formula.terms, side);
         (formula.value)(&Dual::inputs(&means))
+    }
+
+    /// The mean of an expression.
+    fn mean_of(&self, formula: &ExpressionFormula) -> MomentFormula {
+        mean_of(Term::Custom(self.measured.plan.custom.place(formula).unwrap_or(usize::MAX)))
+    }
+
+    fn moment_interval(
+        &self,
+        formula: &MomentFormula,
+        side: Side,
+        alpha: f64,
+    ) -> Result<Interval, Undefined> {
+        let dual = self.moment_value(formula, side)?;
+        let moments = self.moments();
+        let variance = moments.variance(&formula.terms, &dual.slope, side);
+        self.estimate(dual.value, variance, moments.effective_rows())
+            .map(|estimate| Interval::of(&estimate, alpha))
     }
 
     fn moment_change(&self, formula: &MomentFormula) -> Result<Estimate, Undefined> {

@@ -16,6 +16,7 @@ mod bins;
 mod blamed;
 mod cells;
 mod classes;
+mod custom;
 mod maxima;
 mod measured;
 mod moments;
@@ -34,6 +35,7 @@ use sluice_core::error::Result;
 use sluice_core::group::{GroupMap, Grouping};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchTransform, Predictor, Task};
+use sluice_expressions::Expression;
 use sluice_summaries::ExactSum;
 
 use crate::error::EvaluationError;
@@ -43,6 +45,7 @@ use bins::{BinPlan, Bins};
 use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
 use classes::{ClassPlan, ClassSums};
+use custom::CustomPlan;
 use maxima::{Maxima, MaximumPlan};
 use moments::{MomentPlan, MomentSums};
 
@@ -72,6 +75,7 @@ pub(crate) struct MeasurePlan {
     maxima: MaximumPlan,
     bins: BinPlan,
     classes: ClassPlan,
+    custom: CustomPlan,
 }
 
 /// Who predicts.
@@ -79,6 +83,7 @@ pub(crate) struct MeasurePlan {
 struct Models {
     candidate: Arc<dyn Predictor>,
     baseline: Option<Arc<dyn BatchTransform>>,
+    expressions: Vec<Arc<Expression>>,
 }
 
 /// The sums of one grouping.
@@ -144,8 +149,10 @@ impl Measures {
             cells: CellPlan::new(is_weighted),
             maxima: MaximumPlan::default(),
             bins: BinPlan::new(is_weighted),
+            custom: CustomPlan::default(),
             classes: ClassPlan::new(candidate.task().outputs(), baseline.is_some(), is_weighted),
         };
+        let mut expressions = Vec::new();
         for metric in options.metrics {
             match &metric.formula {
                 Formula::Moments(formula) => plan.moments.add(&formula.terms, true),
@@ -153,12 +160,18 @@ impl Measures {
                 Formula::Maximum(term) => plan.maxima.add(*term),
                 Formula::Bins(formula) => plan.bins.add(formula.bins),
                 Formula::Classes(_) => plan.classes.add(),
+                Formula::Expression(formula) => {
+                    let place = plan.custom.add(formula);
+                    plan.moments.add(&[Term::Custom(place)], true);
+                    expressions.extend(formula.bound.clone());
+                }
             }
         }
         let models = Models {
             candidate: Arc::clone(candidate),
             baseline: baseline
                 .map(|model| -> Arc<dyn BatchTransform> { Arc::new(Blamed(Arc::clone(model))) }),
+            expressions,
         };
         let sums = plan.no_sums();
         Self { models: Some(models), plan: Arc::new(plan), sums }
@@ -183,11 +196,24 @@ impl Measures {
             }
             Ok(columns)
         };
+        let label_values = scored::finite(&label, || format!("label `{}`", plan.label))?;
+        let candidate = side(CANDIDATE)?;
+        let baseline = plan.baseline_digest.as_ref().map(|_| side(BASELINE).map_err(blame)).transpose()?;
+        let expressions = self.models.as_ref().map_or(&[][..], |models| &models.expressions);
+        let (own, theirs) = (candidate.first(), baseline.as_ref().and_then(|columns| columns.first()));
+        let custom = plan.custom.values(
+            expressions,
+            batch,
+            label_values,
+            own.copied().unwrap_or_default(),
+            theirs.copied(),
+        )?;
         let pair = Pair {
-            label: scored::finite(&label, || format!("label `{}`", plan.label))?,
+            label: label_values,
             weight: weight.as_ref().map(|weight| -> &[f64] { weight.values() }),
-            candidate: side(CANDIDATE)?,
-            baseline: plan.baseline_digest.as_ref().map(|_| side(BASELINE).map_err(blame)).transpose()?,
+            candidate,
+            baseline,
+            custom,
             shift: plan.label_shift,
         };
         if matches!(plan.task, Task::Binary { .. }) {
@@ -197,7 +223,7 @@ impl Measures {
         let extremes = plan.maxima.columns(&pair);
         for (grouping, sums) in plan.groupings.iter().zip(&mut self.sums) {
             let numbers = batch.groups(grouping)?;
-            check_slices(grouping, numbers.count)?;
+            check_slices(grouping, numbers.count, plan.classes.most_slices())?;
             sums.grow(&plan, numbers.count);
             let ordering = Ordering::new(batch.rows(), numbers);
             for (group, range) in ordering.groups() {
@@ -340,6 +366,7 @@ impl Accumulator for Measures {
         if let Some(models) = &self.models {
             let candidate: Arc<dyn BatchTransform> = Arc::clone(&models.candidate) as Arc<dyn BatchTransform>;
             inputs = inputs.with_transform(CANDIDATE, &candidate);
+            inputs = custom::with_columns(inputs, &models.expressions);
             if let Some(baseline) = &models.baseline {
                 inputs = inputs.with_transform(BASELINE, baseline);
             }
@@ -365,7 +392,7 @@ impl Accumulator for Measures {
         let plan = Arc::clone(&self.plan);
         for ((grouping, mine), theirs) in plan.groupings.iter().zip(&mut self.sums).zip(&later.sums) {
             let (count, numbers) = groups.of(grouping)?;
-            check_slices(grouping, count)?;
+            check_slices(grouping, count, plan.classes.most_slices())?;
             if theirs.rows.len() > numbers.len() {
                 return Err(EvaluationError::OtherEvaluation { difference: "the number of slices" }.into());
             }
@@ -384,10 +411,11 @@ impl Accumulator for Measures {
 }
 
 /// Refuses what no one could read, before memory is taken.
-fn check_slices(grouping: &Grouping, slices: usize) -> Result<()> {
-    if slices > MAX_SLICES {
+fn check_slices(grouping: &Grouping, slices: usize, most: usize) -> Result<()> {
+    let limit = std::cmp::min(MAX_SLICES, most);
+    if slices > limit {
         let columns = quoted(grouping.columns.iter().map(String::as_str));
-        return Err(EvaluationError::TooManySlices { columns, limit: MAX_SLICES }.into());
+        return Err(EvaluationError::TooManySlices { columns, limit }.into());
     }
     Ok(())
 }

@@ -19,6 +19,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) candidate: Vec<&'a [f64]>,
     /// The same of the baseline.
     pub(crate) baseline: Option<Vec<&'a [f64]>>,
+    /// What expressions answer for the candidate and for the baseline, by their places in the plan.
+    pub(crate) custom: Vec<[Vec<f64>; 2]>,
     /// Taken off labels before they are squared.
     pub(crate) shift: f64,
 }

@@ -19,7 +19,8 @@ pub(crate) use classes::{ClassCounts, ClassFormula, ClassRate};
 pub(crate) use confusion::{ConfusionFormula, Counts, Rate};
 pub use definition::{Definition, Metric, Parameter, TaskKind};
 pub(crate) use dual::Dual;
-pub(crate) use formula::{BinFormula, Formula, MomentFormula};
+pub(crate) use formula::{BinFormula, ExpressionFormula, Formula, MomentFormula};
+pub(crate) use regression::mean_of;
 
 /// Which way a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

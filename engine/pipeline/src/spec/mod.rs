@@ -181,27 +181,37 @@ pub struct EvaluateSpec {
 #[serde(deny_unknown_fields, default)]
 struct EvaluateSections {
     baseline: BaselineSpec,
-    metrics: Vec<String>,
+    metrics: Vec<sluice_evaluation::MetricEntry>,
     slices: Vec<sluice_evaluation::gate::Columns>,
     require: Vec<sluice_evaluation::gate::RequirementOptions>,
+    fairness: Vec<sluice_evaluation::FairnessOptions>,
     alpha: f64,
     force: Option<String>,
 }
 
 impl Default for EvaluateSections {
     fn default() -> Self {
-        let EvaluateOptions { metrics, slices, require, alpha, force, weight: _, label_shift: _ } =
-            EvaluateOptions::default();
-        Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force }
+        let EvaluateOptions { slices, require, fairness, alpha, force, .. } = EvaluateOptions::default();
+        let (baseline, metrics) = (BaselineSpec::default(), Vec::new());
+        Self { baseline, metrics, slices, require, fairness, alpha, force }
     }
 }
 
 impl From<EvaluateSections> for EvaluateSpec {
     fn from(sections: EvaluateSections) -> Self {
-        let EvaluateSections { baseline, metrics, slices, require, alpha, force } = sections;
+        let EvaluateSections { baseline, metrics, slices, require, fairness, alpha, force } = sections;
+        let (metrics, custom) = sluice_evaluation::MetricEntry::split(metrics);
         // The weight is a role of the data, the shift is the model's.
-        let options =
-            EvaluateOptions { metrics, slices, require, alpha, force, ..EvaluateOptions::default() };
+        let options = EvaluateOptions {
+            metrics,
+            custom,
+            slices,
+            require,
+            fairness,
+            alpha,
+            force,
+            ..EvaluateOptions::default()
+        };
         Self { baseline, options }
     }
 }
