@@ -9,7 +9,6 @@ use sluice_core::group::{GroupTables, Grouping, KeyPart};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchSource, Predictor, Task};
 
-use crate::curves::Curves;
 use crate::error::EvaluationError;
 use crate::evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics};
 use crate::fairness;
@@ -206,7 +205,7 @@ pub(crate) fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<
     Ok(keys)
 }
 
-/// The slices, which come as the groups of each grouping are ordered, with the curves and tables of both models.
+/// The slices, which come as the groups of each grouping are ordered, with the calibration curves and tables of both models.
 fn with_tables(
     mut slices: Vec<SliceMetrics>,
     measured: &Measured,
@@ -214,16 +213,17 @@ fn with_tables(
 ) -> Result<Vec<SliceMetrics>> {
     let sides =
         [("candidate", Some(Side::Candidate)), ("baseline", measured.is_paired().then_some(Side::Baseline))];
-    let mut rest = slices.iter_mut();
+    let mut rest = slices.iter_mut().peekable();
     for (place, grouping) in measured.groupings().iter().enumerate() {
-        for (number, _) in ordered_keys(groups, grouping)? {
+        for (number, key) in ordered_keys(groups, grouping)? {
             let Some(slice) = measured.slice(place, number) else { continue };
-            let Some(metrics) = rest.next() else { break };
+            let key = SliceKey::new(grouping, &key);
+            let Some(metrics) = rest.next_if(|metrics| metrics.slice == key) else { continue };
             for (name, side) in sides {
                 let Some(side) = side else { continue };
-                let (curves, tables) = (slice.curves(side), slice.tables(side));
-                if curves != Curves::default() {
-                    metrics.curves.insert(name.to_owned(), curves);
+                let (calibration, tables) = (slice.calibration(side), slice.tables(side));
+                if !calibration.is_empty() {
+                    metrics.curves.entry(name.to_owned()).or_default().calibration = calibration;
                 }
                 if !tables.is_empty() {
                     metrics.tables.insert(name.to_owned(), tables);

@@ -7,7 +7,7 @@ use sluice_core::group::Grouping;
 use sluice_core::seam::Task;
 
 use crate::comparison::{Estimate, Interval};
-use crate::curves::Curves;
+use crate::curves::CalibrationBin;
 use crate::metric::{
     ClassFormula, ClassRate, ConfusionFormula, Dual, ExpressionFormula, Formula, Metric, MomentFormula, Rate,
     Side, Undefined, mean_of,
@@ -144,12 +144,12 @@ impl MeasuredSlice<'_> {
         self.rate_estimate(&cells, &dual, side).map(|estimate| estimate.standard_error)
     }
 
-    /// What plots of a model show.
+    /// Predictions against labels by ranges of the prediction, where a metric asks for them.
     #[must_use]
-    pub fn curves(&self, side: Side) -> Curves {
+    pub fn calibration(&self, side: Side) -> Vec<CalibrationBin> {
         let plan = &self.measured.plan.bins;
         let calibration = |bins| self.sums.bins.calibration(plan, self.group, bins, side);
-        Curves { calibration: plan.first().map(calibration).unwrap_or_default(), ..Curves::default() }
+        plan.first().map(calibration).unwrap_or_default()
     }
 
     /// How rows of each class are predicted.
