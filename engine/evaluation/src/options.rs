@@ -121,19 +121,8 @@ impl EvaluateOptions {
         for name in &self.metrics {
             add_metric(Metric::find(name)?);
         }
-        let mut own: Vec<Arc<Metric>> = Vec::new();
-        for custom in &self.custom {
-            let metric = custom.check()?;
-            if own.iter().any(|known| known.name == metric.name) {
-                return Err(OptionsError::Conflict {
-                    name: "metrics".into(),
-                    problem: format!("define `{}` twice", metric.name),
-                    hint: Some("give each metric a name of its own".into()),
-                });
-            }
-            add_metric(Arc::clone(&metric));
-            own.push(metric);
-        }
+        let own = self.own_metrics()?;
+        own.iter().for_each(|metric| add_metric(Arc::clone(metric)));
         let mut groupings = vec![Grouping::overall()];
         let mut add_grouping = |grouping: Grouping| {
             if !groupings.contains(&grouping) {
@@ -169,6 +158,23 @@ impl EvaluateOptions {
             label_shift,
             is_named: !(self.metrics.is_empty() && self.custom.is_empty()),
         })
+    }
+
+    /// The user's own metrics.
+    fn own_metrics(&self) -> Result<Vec<Arc<Metric>>, OptionsError> {
+        let mut own: Vec<Arc<Metric>> = Vec::new();
+        for custom in &self.custom {
+            let metric = custom.check()?;
+            if own.iter().any(|known| known.name == metric.name) {
+                return Err(OptionsError::Conflict {
+                    name: "metrics".into(),
+                    problem: format!("define `{}` twice", metric.name),
+                    hint: Some("give each metric a name of its own".into()),
+                });
+            }
+            own.push(metric);
+        }
+        Ok(own)
     }
 }
 

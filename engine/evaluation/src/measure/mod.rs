@@ -199,15 +199,7 @@ impl Measures {
         let label_values = scored::finite(&label, || format!("label `{}`", plan.label))?;
         let candidate = side(CANDIDATE)?;
         let baseline = plan.baseline_digest.as_ref().map(|_| side(BASELINE).map_err(blame)).transpose()?;
-        let expressions = self.models.as_ref().map_or(&[][..], |models| &models.expressions);
-        let (own, theirs) = (candidate.first(), baseline.as_ref().and_then(|columns| columns.first()));
-        let custom = plan.custom.values(
-            expressions,
-            batch,
-            label_values,
-            own.copied().unwrap_or_default(),
-            theirs.copied(),
-        )?;
+        let custom = self.custom(batch, label_values, &candidate, baseline.as_deref())?;
         let pair = Pair {
             label: label_values,
             weight: weight.as_ref().map(|weight| -> &[f64] { weight.values() }),
@@ -243,6 +235,20 @@ impl Measures {
             sums.classes.add(&plan.classes, &pair, |row| numbers.of(row));
         }
         Ok(())
+    }
+
+    /// What expressions answer for both models.
+    fn custom(
+        &self,
+        batch: &Batch,
+        label: &[f64],
+        candidate: &[&[f64]],
+        baseline: Option<&[&[f64]]>,
+    ) -> Result<Vec<[Vec<f64>; 2]>> {
+        let expressions = self.models.as_ref().map_or(&[][..], |models| &models.expressions);
+        let own = candidate.first().copied().unwrap_or_default();
+        let theirs = baseline.and_then(|columns| columns.first().copied());
+        self.plan.custom.values(expressions, batch, label, own, theirs)
     }
 
     fn difference(&self, other: &Self) -> Option<&'static str> {
