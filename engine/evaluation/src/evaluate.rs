@@ -205,6 +205,9 @@ pub(crate) fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<
     Ok(keys)
 }
 
+/// Of more slices than these, calibration curves and matrices of several classes are of all rows only.
+const DRAWN_SLICES: usize = 64;
+
 /// The slices, which come as the groups of each grouping are ordered, with the calibration curves and tables of both models.
 fn with_tables(
     mut slices: Vec<SliceMetrics>,
@@ -213,15 +216,21 @@ fn with_tables(
 ) -> Result<Vec<SliceMetrics>> {
     let sides =
         [("candidate", Some(Side::Candidate)), ("baseline", measured.is_paired().then_some(Side::Baseline))];
+    let is_few = slices.len() <= DRAWN_SLICES;
     let mut rest = slices.iter_mut().peekable();
     for (place, grouping) in measured.groupings().iter().enumerate() {
         for (number, key) in ordered_keys(groups, grouping)? {
             let Some(slice) = measured.slice(place, number) else { continue };
             let key = SliceKey::new(grouping, &key);
             let Some(metrics) = rest.next_if(|metrics| metrics.slice == key) else { continue };
+            let is_drawn = is_few || grouping.is_overall();
             for (name, side) in sides {
                 let Some(side) = side else { continue };
-                let (calibration, tables) = (slice.calibration(side), slice.tables(side));
+                let mut tables = slice.tables(side);
+                let calibration = if is_drawn { slice.calibration(side) } else { Vec::new() };
+                if !is_drawn {
+                    tables.classes = None;
+                }
                 if !calibration.is_empty() {
                     metrics.curves.entry(name.to_owned()).or_default().calibration = calibration;
                 }
