@@ -53,9 +53,10 @@ Examples:
   sluice evaluate dataset --model model --pipeline pipeline.yaml --registry registry --name tips --out evaluation
 
 Rules of `--require`: at_most, at_least (the value), block_if_worse (blocks on proof of harm, Holm-corrected over
-slices), prove_not_worse (passes on proof only). Metrics, unless named: rmse, mse, mae, r2, mean_error of numbers; log_loss,
-brier_score, accuracy, precision, recall, f1, expected_calibration_error of two classes; accuracy, log_loss, macro_f1 of
-several. docs/metrics.md has all of them.";
+slices), prove_not_worse (passes on proof only).
+
+Metrics, unless named, of numbers: rmse, mse, mae, r2, mean_error; of two classes: log_loss, brier_score, accuracy,
+precision, recall, f1, expected_calibration_error; of several: accuracy, log_loss, macro_f1. All: docs/metrics.md.";
 
 /// Evaluate a model, by slices and against a baseline, and decide.
 ///
