@@ -145,3 +145,114 @@ fn a_warm_start_ends_where_the_cold_one_does() {
     let steps = |model: &Value| number(&model["glm"]["convergence"]["iterations"]);
     assert!(steps(&warm) < steps(&cold), "{} {}", steps(&warm), steps(&cold));
 }
+
+const KINDS: &str = "\
+pipeline: kinds
+data:
+  inputs: { rows: kinds.csv }
+  roles: { label: kind, key: [id] }
+  subsets: { by: hash, train: 0.7, eval: 0.3, seed: 1 }
+transform: [{ standardize: [x, z] }]
+train: { logistic: { alpha: 1.0 } }
+evaluate:
+  slices: [half]
+  require:
+    - { metric: macro_f1, at_least: 0.5 }
+    - { metric: 'recall(class=mid)', at_least: 0.1, every: half }
+";
+
+/// Three kinds in the plane, with some noise between two of them.
+fn kinds() -> String {
+    let mut text = "id,x,z,half,kind\n".to_owned();
+    for id in 0..900_u32 {
+        let (x, z) = (f64::from(id * 7919 % 1009) / 10.0, f64::from(id * 104_729 % 997) / 10.0);
+        let draw = f64::from(id.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24);
+        let kind = match (x + 20.0 * draw < 45.0, z > 40.0) {
+            (true, _) => "low",
+            (false, true) => "high",
+            (false, false) => "mid",
+        };
+        text.push_str(&format!("{id},{x},{z},{},{kind}\n", ["odd", "even"][usize::from(id % 2 == 0)]));
+    }
+    text
+}
+
+#[test]
+fn several_classes_go_all_the_way() {
+    let place = Place::new();
+    place.write("kinds.csv", &kinds());
+    place.write("pipeline.yaml", KINDS);
+    place.sluice(&["run", "pipeline.yaml", "--out", "out"]).exits(0);
+    let evaluation = place.json("out/runs/0001/evaluation/evaluation.json");
+    let slice = &evaluation["slices"][0];
+    for name in ["accuracy", "log_loss", "macro_f1", "recall(class=mid)"] {
+        assert!(slice["candidate"][name].is_number() && slice["intervals"][name].is_object(), "{slice:#}");
+    }
+    // The accuracy is what the matrix says.
+    let matrix = &slice["tables"]["candidate"]["classes"];
+    assert_eq!(matrix["classes"], serde_json::json!(["high", "low", "mid"]));
+    let weight = |row: usize, column: usize| number(&matrix["weights"][row][column]);
+    let total: f64 = (0..3).flat_map(|row| (0..3).map(move |column| weight(row, column))).sum();
+    let hits: f64 = (0..3).map(|class| weight(class, class)).sum();
+    assert_relative(total, number(&slice["rows"]), 0.0);
+    assert_relative(number(&slice["candidate"]["accuracy"]), hits / total, 1e-15);
+    // A model held against another on the same rows has tested changes.
+    place.write(
+        "heavy.yaml",
+        &KINDS.replace("alpha: 1.0", "alpha: 300.0").replace("pipeline: kinds", "pipeline: heavy"),
+    );
+    place.sluice(&["run", "heavy.yaml", "--out", "heavy"]).exits(0);
+    let judged = [
+        "evaluate",
+        DATASET,
+        "--model",
+        MODEL,
+        "--baseline",
+        "heavy/runs/0001/model",
+        "--metric",
+        "mcc",
+        "--metric",
+        "log_loss",
+        "--require",
+        "{metric: log_loss, prove_not_worse: 0.01}",
+        "--out",
+        "judged",
+        "--json",
+    ];
+    let changes = place.sluice(&judged).exits(0).json()["slices"][0]["changes"].clone();
+    for name in ["mcc", "log_loss"] {
+        assert!(number(&changes[name]["standard_error"]) > 0.0, "{changes:#}");
+    }
+    let unknown = ["evaluate", DATASET, "--model", MODEL, "--metric", "recall(class=midd)", "--out", "e"];
+    let outcome = place.sluice(&unknown).exits(2);
+    assert!(outcome.stderr.contains("did you mean `mid`?"), "{outcome:#?}");
+    let wrong =
+        place.sluice(&["evaluate", DATASET, "--model", MODEL, "--metric", "rmse", "--out", "e"]).exits(2);
+    assert!(wrong.stderr.contains("the model predicts several classes"), "{wrong:#?}");
+}
+
+#[test]
+fn groups_and_metrics_of_ones_own_are_judged() {
+    let place = ran();
+    let arguments = [
+        "evaluate",
+        DATASET,
+        "--model",
+        MODEL,
+        "--metric",
+        "{name: cost, expression: 'abs(prediction - label) * minutes'}",
+        "--fairness",
+        "{by: plan, at_most: {demographic_parity_difference: 0.01}}",
+        "--out",
+        "judged",
+        "--json",
+    ];
+    let outcome = place.sluice(&arguments).exits(1);
+    let evaluation = outcome.json();
+    assert!(number(&evaluation["slices"][0]["candidate"]["cost"]) > 0.0, "{evaluation:#}");
+    let disparity = &evaluation["fairness"][0]["candidate"]["measures"]["demographic_parity_difference"];
+    assert!(number(&disparity["value"]) > 0.01 && disparity["interval"].is_array(), "{disparity:#}");
+    let missing = ["--metric", "{name: cost, expression: price * 2}", "--out", "e"];
+    let outcome = place.sluice(&[&["evaluate", DATASET, "--model", MODEL], &missing[..]].concat()).exits(2);
+    assert!(outcome.stderr.contains("`price`"), "{outcome:#?}");
+}

@@ -10,10 +10,10 @@ use sluice_core::Result;
 use sluice_core::error::CommonError;
 use sluice_delivery::FileRegistry;
 use sluice_delivery::kubeflow::ArtifactType;
-use sluice_evaluation::EvaluateOptions;
 use sluice_evaluation::gate::{Columns, RequirementOptions};
 use sluice_evaluation::measure::Missing;
 use sluice_evaluation::slice::weak::WeakSliceOptions;
+use sluice_evaluation::{CustomMetric, EvaluateOptions, FairnessOptions, MetricEntry};
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
 use sluice_pipeline::step::contender::Contender;
@@ -133,9 +133,10 @@ pub(crate) struct EvaluateArguments {
     #[arg(long)]
     subset: Option<String>,
     /// Take metrics, slices and requirements of this pipeline file: its path, or its text.
-    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "block_regressions", "accept_any", "alpha"])]
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "block_regressions", "accept_any", "fairness", "alpha"])]
     pipeline: Option<PipelineArgument>,
-    /// A metric to report, such as rmse or `precision(threshold=0.3)`; those of the task unless given.
+    /// A metric to report, such as rmse, `precision(threshold=0.3)` or `{name: cost, expression: price * abs(prediction -
+    /// label)}`; those of the task unless given.
     #[arg(long)]
     metric: Vec<String>,
     /// A slice to report: a column, several joined by commas, or YAML as in `evaluate.slices` of a pipeline file; may
@@ -156,6 +157,10 @@ pub(crate) struct EvaluateArguments {
     /// Let any model pass: without a requirement, nothing is checked, which is no pass.
     #[arg(long, conflicts_with_all = ["require", "block_regressions"])]
     accept_any: bool,
+    /// Compare the rates of groups: a column, or an entry of `evaluate.fairness` of a pipeline file; may be given
+    /// several times.
+    #[arg(long, value_name = "YAML")]
+    fairness: Vec<String>,
     /// The level of every test.
     #[arg(long)]
     alpha: Option<f64>,
@@ -203,8 +208,11 @@ impl EvaluateArguments {
                 ..options
             });
         }
+        let entries = self.metric.iter().map(|text| metric(text)).collect::<Result<_>>()?;
+        let (metrics, custom) = MetricEntry::split(entries);
         let mut options = EvaluateOptions {
-            metrics: self.metric.clone(),
+            metrics,
+            custom,
             slices: self.slice.iter().map(|text| slice(text)).collect::<Result<_>>()?,
             block_regressions: self.block_regressions,
             accept_any: self.accept_any,
@@ -216,6 +224,9 @@ impl EvaluateArguments {
         };
         for text in &self.require {
             options.require.push(from_yaml::<RequirementOptions>(text, "--require")?);
+        }
+        for text in &self.fairness {
+            options.fairness.push(from_yaml::<FairnessOptions>(text, "--fairness")?);
         }
         if let Some(alpha) = self.alpha {
             options.alpha = alpha;
@@ -261,6 +272,13 @@ fn missing(text: &str) -> Result<Missing, String> {
         "refuse" => Ok(Missing::Refuse),
         "exclude" => Ok(Missing::Exclude),
         _ => Err("the policies are `refuse` and `exclude`".into()),
+    }
+}
+
+/// A metric by its name, or one of the user's own.
+fn metric(text: &str) -> Result<MetricEntry> {
+    if text.trim_start().starts_with('{') {
+        return Ok(from_yaml::<CustomMetric>(text, "--metric").map(MetricEntry::Custom)?);
     }
 }
 

@@ -103,6 +103,9 @@ impl Diagnostic for EvaluationError {
             Self::NotFinite { what, .. } if what.starts_with("label") => {
                 Some("leave rows without a usable label out of the data, or let `missing: exclude` do so and count them".into())
             }
+            Self::NotFinite { what, .. } if what.starts_with("metric") => {
+                Some("let the expression answer a number for every row, as in `COALESCE(price, 0)`".into())
+            }
             Self::NotFinite { .. } => {
                 Some("impute or clip the features that this row brings to the model, or let `missing: exclude` leave such rows out".into())
             }

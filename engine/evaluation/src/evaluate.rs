@@ -102,7 +102,7 @@ pub fn prepare(
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<(Measures, Subject)> {
-    let checked = options.check()?.for_task(&candidate.task())?;
+    let checked = options.check()?.for_task(&candidate.task())?.bound(source.plan())?;
     let slicing = checked.slices.resolve(source, checked.weight.as_deref(), execution)?;
     let against = against(source, candidate.as_ref(), baseline);
     let model = match (baseline, &against) {
@@ -215,6 +215,11 @@ pub fn conclude(
         return Err(EvaluationError::AllExcluded { excluded }.into());
     }
     let measured = measured.rank(execution)?;
+    let mut num_slices = 0;
+    for grouping in measured.groupings() {
+        num_slices += groups.table(grouping)?.keys().len();
+    }
+    let is_few = num_slices <= DRAWN_SLICES;
     for (place, grouping) in measured.groupings().iter().enumerate() {
         let mut small = Small::new(grouping, checked.slices.minimum_rows(grouping));
         for (number, key) in ordered_keys(&groups, grouping, measured.names())? {
@@ -234,7 +239,7 @@ pub fn conclude(
             };
             let figures = checked.metrics.iter().map(of).collect();
             let (rows, weight) = (slice.rows(), slice.weight());
-            shown.push(Shown::of(&slice, measured.is_paired()));
+            shown.push(Shown::of(&slice, measured.is_paired(), is_few || grouping.is_overall()));
             slices.push(SliceFigures { grouping: grouping.clone(), key, rows, weight, figures });
         }
         left_out.extend(small.left_out());
@@ -328,6 +333,9 @@ impl<'a> Small<'a> {
     }
 }
 
+/// Of more slices than these, calibration curves and matrices of several classes are of all rows only.
+const DRAWN_SLICES: usize = 64;
+
 /// What plots and tables of a slice show, by `candidate` and `baseline`.
 struct Shown {
     curves: BTreeMap<String, Curves>,
@@ -335,11 +343,15 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(slice: &MeasuredSlice<'_>, is_paired: bool) -> Self {
+    fn of(slice: &MeasuredSlice<'_>, is_paired: bool, is_drawn: bool) -> Self {
         let mut shown = Self { curves: BTreeMap::new(), tables: BTreeMap::new() };
         let sides = [("candidate", Side::Candidate), ("baseline", Side::Baseline)];
         for (name, side) in sides.into_iter().take(1 + usize::from(is_paired)) {
-            let (curves, tables) = (slice.curves(side), slice.tables(side));
+            let (mut curves, mut tables) = (slice.curves(side), slice.tables(side));
+            if !is_drawn {
+                curves.calibration.clear();
+                tables.classes = None;
+            }
             if curves != Curves::default() {
                 shown.curves.insert(name.to_owned(), curves);
             }

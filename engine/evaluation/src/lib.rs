@@ -8,6 +8,7 @@
 mod accepted;
 pub mod comparison;
 mod curves;
+mod custom;
 mod error;
 mod evaluate;
 mod evaluation;
@@ -21,6 +22,7 @@ mod subject;
 mod tables;
 
 pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
+pub use custom::{CustomMetric, MetricEntry};
 pub use error::EvaluationError;
 pub use evaluate::{Baseline, conclude, evaluate, prepare};
 pub use evaluation::{Evaluation, LeftOut, MetricName, SliceKey, SliceMetrics, SlicePart};

@@ -17,10 +17,13 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sluice_core::error::Result;
 use sluice_core::group::Grouping;
 use sluice_core::options::{OptionsError, Range};
+use sluice_core::plan::Plan;
 use sluice_core::seam::Task;
 
+use crate::custom::{self, CustomMetric};
 use crate::fairness::{CheckedFairness, FairnessOptions};
 use crate::gate::{Columns, Requirement, RequirementOptions, finite};
 use crate::measure::Missing;
@@ -49,6 +52,8 @@ pub struct EvaluateOptions {
     /// Names of metrics, with parameters as in `precision(threshold=0.3)`; none: those of the task
     /// ([`Definition::defaults`]). What `require` names is computed in any case.
     pub metrics: Vec<String>,
+    /// Metrics of one's own; the section `metrics` of a pipeline file holds them beside the names.
+    pub custom: Vec<CustomMetric>,
     /// Slices beside overall, each a column, a list, or a map. What `require` names is added.
     pub slices: Vec<Columns>,
     /// What the candidate must meet.
@@ -82,6 +87,7 @@ impl Default for EvaluateOptions {
     fn default() -> Self {
         Self {
             metrics: Vec::new(),
+            custom: Vec::new(),
             slices: Vec::new(),
             require: Vec::new(),
             fairness: Vec::new(),
@@ -162,13 +168,15 @@ impl EvaluateOptions {
         for name in &self.metrics {
             add_metric(Metric::find(name)?);
         }
+        let own = self.own_metrics()?;
+        own.iter().for_each(|metric| add_metric(Arc::clone(metric)));
         let mut slices = SlicePlan::default();
         for (index, columns) in self.slices.iter().enumerate() {
             slices.add(columns, &format!("slices[{index}]"))?;
         }
         let mut requirements = Vec::new();
         for (index, requirement) in self.require.iter().enumerate() {
-            let checked = requirement.check(&format!("require[{index}]"), &mut slices)?;
+            let checked = requirement.check(&format!("require[{index}]"), &mut slices, &own)?;
             add_metric(Arc::clone(&checked.metric));
             requirements.push(checked);
         }
@@ -196,12 +204,40 @@ impl EvaluateOptions {
             weight: self.weight.clone(),
             missing: self.missing,
             label_shift,
-            is_named: !self.metrics.is_empty(),
+            is_named: !(self.metrics.is_empty() && self.custom.is_empty()),
         })
+    }
+
+    /// The user's own metrics.
+    fn own_metrics(&self) -> Result<Vec<Arc<Metric>>, OptionsError> {
+        let mut own: Vec<Arc<Metric>> = Vec::new();
+        for custom in &self.custom {
+            let metric = custom.check()?;
+            if own.iter().any(|known| known.name == metric.name) {
+                return Err(OptionsError::Conflict {
+                    name: "metrics".into(),
+                    problem: format!("define `{}` twice", metric.name),
+                    hint: Some("give each metric a name of its own".into()),
+                });
+            }
+            own.push(metric);
+        }
+        Ok(own)
     }
 }
 
 impl CheckedOptions {
+    /// The options with the expressions of metrics bound to the columns of the data.
+    ///
+    /// # Errors
+    /// What is not SQL, a column that is not there, an answer that is no number.
+    pub(crate) fn bound(mut self, plan: &Plan) -> Result<Self> {
+        for metric in &mut self.metrics {
+            *metric = custom::bound(metric, plan)?;
+        }
+        Ok(self)
+    }
+
     /// The options of a task: with its metrics where none are named.
     ///
     /// # Errors

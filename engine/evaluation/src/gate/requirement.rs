@@ -118,9 +118,17 @@ impl Requirement {
 
 impl RequirementOptions {
     /// `place` names the entry in messages, such as `require[1]`; its slicing is added to `slices`, of which a name in
-    /// `every` stands for one.
-    pub(crate) fn check(&self, place: &str, slices: &mut SlicePlan) -> Result<Requirement, OptionsError> {
-        let metric = Metric::find(&self.metric)?;
+    /// `every` stands for one. `own` are the user's own metrics.
+    pub(crate) fn check(
+        &self,
+        place: &str,
+        slices: &mut SlicePlan,
+        own: &[Arc<Metric>],
+    ) -> Result<Requirement, OptionsError> {
+        let metric = match own.iter().find(|metric| metric.name == self.metric) {
+            Some(metric) => Arc::clone(metric),
+            None => Metric::find(&self.metric)?,
+        };
         let conflict = |problem: String, hint: &str| {
             Err(OptionsError::Conflict { name: place.into(), problem, hint: Some(hint.into()) })
         };

@@ -17,6 +17,9 @@ const JOINT_CLASSES: usize = 8;
 /// Up to so many classes the derivatives of a rate are taken.
 const DERIVED_CLASSES: usize = 64;
 
+/// Cells of all slices of one grouping.
+const MOST_CELLS: usize = 1 << 26;
+
 /// Whether, and how, rows are counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ClassPlan {
@@ -35,8 +38,14 @@ impl ClassPlan {
         self.is_asked = true;
     }
 
-    pub(crate) fn is_asked(&self) -> bool {
-        self.is_asked
+    /// Whether a matrix is gathered that people may read.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.is_asked && self.classes <= DERIVED_CLASSES
+    }
+
+    /// Slices whose matrices fit into a few hundred megabytes.
+    pub(crate) fn most_slices(&self) -> usize {
+        MOST_CELLS / std::cmp::max(self.len(), 1)
     }
 
     fn is_joint(&self) -> bool {

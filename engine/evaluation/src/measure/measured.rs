@@ -9,9 +9,10 @@ use sluice_core::group::Grouping;
 use sluice_core::seam::Task;
 
 use crate::comparison::{Estimate, Interval};
-use crate::curves::Curves;
+use crate::curves::{CalibrationBin, Curves};
 use crate::metric::{
-    ClassFormula, ClassRate, ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined,
+    ClassFormula, ClassRate, ConfusionFormula, Dual, ExpressionFormula, Formula, Metric, MomentFormula, Rate,
+    Side, Undefined, mean_of,
 };
 use crate::slice::SliceNames;
 use crate::tables::{ClassMatrix, Tables};
@@ -20,7 +21,7 @@ use super::cells::Cells;
 use super::classes::ClassCells;
 use super::moments::Moments;
 use super::ranked::{RankedFigures, RankedRows};
-use super::{Excluded, GroupedSums, MeasurePlan};
+use super::{Excluded, GroupedSums, MeasurePlan, Term};
 
 /// The sums of all slices.
 #[derive(Clone, Debug)]
@@ -125,6 +126,7 @@ impl<'a> MeasuredSlice<'a> {
             Formula::Classes(formula) => {
                 formula.rate.value(&self.classes().counts(side), self.class_place(formula))?.value
             }
+            Formula::Expression(formula) => self.moment_value(&self.mean_of(formula), side)?.value,
         };
         finite(value)
     }
@@ -136,13 +138,7 @@ impl<'a> MeasuredSlice<'a> {
     pub fn interval(&self, metric: &Metric, side: Side, alpha: f64) -> Result<Interval, Undefined> {
         self.check()?;
         match &metric.formula {
-            Formula::Moments(formula) => {
-                let dual = self.moment_value(formula, side)?;
-                let moments = self.moments();
-                let variance = moments.variance(&formula.terms, &dual.slope, side);
-                self.estimate(dual.value, variance, moments.effective_rows())
-                    .map(|estimate| Interval::of(&estimate, alpha))
-            }
+            Formula::Moments(formula) => self.moment_interval(formula, side, alpha),
             Formula::Confusion(formula) => self.confusion_interval(formula, side, alpha),
             Formula::Ranked(statistic) => {
                 self.ranked()?.interval(self.grouping, self.group, *statistic, side, alpha)
@@ -150,6 +146,7 @@ impl<'a> MeasuredSlice<'a> {
             Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
             Formula::Bins(_) => Err(Undefined::NoReplicates),
             Formula::Classes(formula) => self.class_interval(formula, side, alpha),
+            Formula::Expression(formula) => self.moment_interval(&self.mean_of(formula), side, alpha),
         }
     }
 
@@ -173,6 +170,7 @@ impl<'a> MeasuredSlice<'a> {
             Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
             Formula::Bins(_) => Err(Undefined::NoReplicates),
             Formula::Classes(formula) => self.class_change(formula),
+            Formula::Expression(formula) => self.moment_change(&self.mean_of(formula)),
         }
     }
 
@@ -185,17 +183,20 @@ impl<'a> MeasuredSlice<'a> {
         self.rate_estimate(&cells, &dual, side).map(|estimate| estimate.standard_error)
     }
 
+    /// Predictions against labels by ranges of the prediction, where a metric asks for them.
+    #[must_use]
+    pub fn calibration(&self, side: Side) -> Vec<CalibrationBin> {
+        let plan = &self.measured.plan.bins;
+        let calibration = |bins| self.sums.bins.calibration(plan, self.group, bins, side);
+        plan.first().map(calibration).unwrap_or_default()
+    }
+
     /// What plots of a model show.
     #[must_use]
     pub fn curves(&self, side: Side) -> Curves {
-        let plan = &self.measured.plan.bins;
-        let calibration = |bins| self.sums.bins.calibration(plan, self.group, bins, side);
         let ranked = self.measured.ranked.as_ref();
         let ranked = ranked.and_then(|figures| figures.curves(self.grouping, self.group, side));
-        Curves {
-            calibration: plan.first().map(calibration).unwrap_or_default(),
-            ..ranked.cloned().unwrap_or_default()
-        }
+        Curves { calibration: self.calibration(side), ..ranked.cloned().unwrap_or_default() }
     }
 
     /// How rows of each class are predicted.
@@ -206,7 +207,7 @@ impl<'a> MeasuredSlice<'a> {
             self.sums.cells.of(&plan.cells, self.group, *threshold).matrix(*threshold, side)
         };
         let classes = match &plan.task {
-            Task::MultiClass { classes } if plan.classes.is_asked() => {
+            Task::MultiClass { classes } if plan.classes.is_shown() => {
                 Some(ClassMatrix { classes: classes.clone(), weights: self.classes().matrix(side) })
             }
             _ => None,
@@ -241,6 +242,24 @@ impl<'a> MeasuredSlice<'a> {
         self.check_domain(formula, side)?;
         let means = self.moments().means(&formula.terms, side);
         (formula.value)(&Dual::inputs(&means))
+    }
+
+    /// The mean of an expression.
+    fn mean_of(&self, formula: &ExpressionFormula) -> MomentFormula {
+        mean_of(Term::Custom(self.measured.plan.custom.place(formula).unwrap_or(usize::MAX)))
+    }
+
+    fn moment_interval(
+        &self,
+        formula: &MomentFormula,
+        side: Side,
+        alpha: f64,
+    ) -> Result<Interval, Undefined> {
+        let dual = self.moment_value(formula, side)?;
+        let moments = self.moments();
+        let variance = moments.variance(&formula.terms, &dual.slope, side);
+        self.estimate(dual.value, variance, moments.effective_rows())
+            .map(|estimate| Interval::of(&estimate, alpha))
     }
 
     fn moment_change(&self, formula: &MomentFormula) -> Result<Estimate, Undefined> {

@@ -17,6 +17,7 @@ mod bins;
 mod blamed;
 mod cells;
 mod classes;
+mod custom;
 mod excluded;
 mod losses;
 mod maxima;
@@ -38,6 +39,7 @@ use sluice_core::error::Result;
 use sluice_core::group::{GroupMap, Grouping};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchTransform, Derive, Predictor, Task};
+use sluice_expressions::Expression;
 use sluice_summaries::ExactSum;
 
 use crate::error::EvaluationError;
@@ -48,6 +50,7 @@ use bins::{BinPlan, Bins};
 use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
 use classes::{ClassPlan, ClassSums};
+use custom::CustomPlan;
 use maxima::{Maxima, MaximumPlan};
 use moments::{MomentPlan, MomentSums};
 use ranked::{RankedPlan, RankedRows, RowShape};
@@ -83,6 +86,7 @@ pub(crate) struct MeasurePlan {
     bins: BinPlan,
     classes: ClassPlan,
     names: SliceNames,
+    custom: CustomPlan,
 }
 
 /// Who predicts.
@@ -92,6 +96,7 @@ struct Models {
     baseline: Option<Arc<dyn BatchTransform>>,
     /// What slices are computed from, by name.
     derived: Vec<(String, Arc<dyn Derive>)>,
+    expressions: Vec<Arc<Expression>>,
 }
 
 /// The sums of one grouping.
@@ -164,9 +169,11 @@ impl Measures {
             ranked: RankedPlan::default(),
             maxima: MaximumPlan::default(),
             bins: BinPlan::new(is_weighted),
+            custom: CustomPlan::default(),
             classes: ClassPlan::new(candidate.task().outputs(), baseline.is_some(), is_weighted),
             names: SliceNames::default(),
         };
+        let mut expressions = Vec::new();
         for metric in options.metrics {
             match &metric.formula {
                 Formula::Moments(formula) => plan.moments.add(&formula.terms, true),
@@ -175,6 +182,11 @@ impl Measures {
                 Formula::Maximum(term) => plan.maxima.add(*term),
                 Formula::Bins(formula) => plan.bins.add(formula.bins),
                 Formula::Classes(_) => plan.classes.add(),
+                Formula::Expression(formula) => {
+                    let place = plan.custom.add(formula);
+                    plan.moments.add(&[Term::Custom(place)], true);
+                    expressions.extend(formula.bound.clone());
+                }
             }
         }
         let models = Models {
@@ -182,6 +194,7 @@ impl Measures {
             baseline: baseline
                 .map(|model| -> Arc<dyn BatchTransform> { Arc::new(Blamed(Arc::clone(model))) }),
             derived: Vec::new(),
+            expressions,
         };
         let (sums, rows) = (plan.no_sums(), plan.no_rows());
         Self { models: Some(models), plan: Arc::new(plan), sums, rows, excluded: Excluded::default() }
@@ -229,11 +242,16 @@ impl Measures {
             }
             Ok(columns)
         };
+        let label_values = scored::finite(&label, || format!("label `{}`", plan.label))?;
+        let candidate = side(CANDIDATE)?;
+        let baseline = plan.baseline_digest.as_ref().map(|_| side(BASELINE).map_err(blame)).transpose()?;
+        let custom = self.custom(batch, label_values, &candidate, baseline.as_deref())?;
         let pair = Pair {
-            label: scored::finite(&label, || format!("label `{}`", plan.label))?,
+            label: label_values,
             weight: weight.as_ref().map(|weight| -> &[f64] { weight.values() }),
-            candidate: side(CANDIDATE)?,
-            baseline: plan.baseline_digest.as_ref().map(|_| side(BASELINE).map_err(blame)).transpose()?,
+            candidate,
+            baseline,
+            custom,
             shift: plan.label_shift,
         };
         if matches!(plan.task, Task::Binary { .. }) {
@@ -243,7 +261,7 @@ impl Measures {
         let extremes = plan.maxima.columns(&pair);
         for (grouping, sums) in plan.groupings.iter().zip(&mut self.sums) {
             let numbers = batch.groups(grouping)?;
-            check_slices(grouping, numbers.count)?;
+            check_slices(grouping, numbers.count, plan.classes.most_slices())?;
             sums.grow(&plan, numbers.count);
             let ordering = Ordering::new(batch.rows(), numbers);
             for (group, range) in ordering.groups() {
@@ -268,6 +286,20 @@ impl Measures {
             rows.add(&pair, &groups)?;
         }
         Ok(())
+    }
+
+    /// What expressions answer for both models.
+    fn custom(
+        &self,
+        batch: &Batch,
+        label: &[f64],
+        candidate: &[&[f64]],
+        baseline: Option<&[&[f64]]>,
+    ) -> Result<Vec<[Vec<f64>; 2]>> {
+        let expressions = self.models.as_ref().map_or(&[][..], |models| &models.expressions);
+        let own = candidate.first().copied().unwrap_or_default();
+        let theirs = baseline.and_then(|columns| columns.first().copied());
+        self.plan.custom.values(expressions, batch, label, own, theirs)
     }
 
     fn difference(&self, other: &Self) -> Option<&'static str> {
@@ -424,6 +456,7 @@ impl Accumulator for Measures {
         if let Some(models) = &self.models {
             let candidate: Arc<dyn BatchTransform> = Arc::clone(&models.candidate) as Arc<dyn BatchTransform>;
             inputs = inputs.with_transform(CANDIDATE, &candidate);
+            inputs = custom::with_columns(inputs, &models.expressions);
             if let Some(baseline) = &models.baseline {
                 inputs = inputs.with_transform(BASELINE, baseline);
             }
@@ -456,7 +489,7 @@ impl Accumulator for Measures {
         self.excluded.add(&later.excluded);
         for ((grouping, mine), theirs) in plan.groupings.iter().zip(&mut self.sums).zip(&later.sums) {
             let (count, numbers) = groups.of(grouping)?;
-            check_slices(grouping, count)?;
+            check_slices(grouping, count, plan.classes.most_slices())?;
             if theirs.rows.len() > numbers.len() {
                 return Err(EvaluationError::OtherEvaluation { difference: "the number of slices" }.into());
             }
@@ -482,10 +515,11 @@ impl Accumulator for Measures {
 }
 
 /// Refuses what no one could read, before memory is taken.
-fn check_slices(grouping: &Grouping, slices: usize) -> Result<()> {
-    if slices > MAX_SLICES {
+fn check_slices(grouping: &Grouping, slices: usize, most: usize) -> Result<()> {
+    let limit = std::cmp::min(MAX_SLICES, most);
+    if slices > limit {
         let columns = quoted(grouping.columns.iter().map(String::as_str));
-        return Err(EvaluationError::TooManySlices { columns, limit: MAX_SLICES }.into());
+        return Err(EvaluationError::TooManySlices { columns, limit }.into());
     }
     Ok(())
 }

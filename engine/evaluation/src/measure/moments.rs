@@ -135,7 +135,7 @@ impl MomentPlan {
         let mut remainders: Vec<[Option<Vec<f64>>; 3]> = Vec::new();
         for term in &self.terms {
             let candidate = Answers { label: pair.label, predictions: &pair.candidate, shift: pair.shift };
-            let own = term.values(candidate);
+            let own = pair.values(*term, candidate, Side::Candidate);
             let rounded = term.remainders(candidate);
             let Some(predictions) = pair.baseline.as_deref().filter(|_| !term.is_of_label()) else {
                 // Of the label there is only one, whosever it is called.
@@ -149,7 +149,7 @@ impl MomentPlan {
                 continue;
             };
             let baseline = Answers { predictions, ..candidate };
-            let theirs = term.values(baseline);
+            let theirs = pair.values(*term, baseline, Side::Baseline);
             let change = term.changes(candidate, baseline, &own, &theirs);
             values.push([own, theirs, change]);
             remainders.push([rounded, term.remainders(baseline), None]);

@@ -6,7 +6,9 @@ use sluice_core::column::numbers;
 use sluice_core::error::{Error, Result};
 use sluice_core::features::FeatureColumn;
 
+use super::term::{Answers, Term};
 use crate::error::EvaluationError;
+use crate::metric::Side;
 
 /// The rows of a candidate and of the model that it is compared with; all numbers are finite.
 #[derive(Clone, Debug)]
@@ -19,8 +21,23 @@ pub(crate) struct Pair<'a> {
     pub(crate) candidate: Vec<&'a [f64]>,
     /// The same of the baseline.
     pub(crate) baseline: Option<Vec<&'a [f64]>>,
+    /// What expressions answer for the candidate and for the baseline, by their places in the plan.
+    pub(crate) custom: Vec<[Vec<f64>; 2]>,
     /// Taken off labels before they are squared.
     pub(crate) shift: f64,
+}
+
+impl Pair<'_> {
+    /// The numbers of a term of one side, whose answers these are.
+    pub(super) fn values(&self, term: Term, answers: Answers<'_>, side: Side) -> Vec<f64> {
+        match term {
+            Term::Custom(place) => {
+                let sides = self.custom.get(place);
+                sides.map(|sides| sides[usize::from(side == Side::Baseline)].clone()).unwrap_or_default()
+            }
+            _ => term.values(answers),
+        }
+    }
 }
 
 /// The place of a class, from a label.

@@ -49,6 +49,8 @@ pub(crate) enum Term {
     Brier,
     /// Whether the class of the row is among so many of the highest probability; of equal ones the first.
     IsAmong(usize),
+    /// What an expression answers, by its place in the plan.
+    Custom(usize),
     /// y p, of two classes.
     PositivePrediction,
     /// −ln of the probability that was given to the class of the row: of the positive class, or of one of several.
@@ -123,6 +125,8 @@ impl Term {
                 [_] => both(|p, y| (p - y) * (p - y)),
                 classes => class_distances(label, classes),
             },
+            // Computed with the columns of the batch, and given to the sums beside labels and predictions.
+            Self::Custom(_) => vec![f64::NAN; label.len()],
             Self::IsAmong(first) => among(label, predictions, first),
             Self::PositivePrediction => both(|p, y| y * p),
             Self::Deviance(power) => combine(prediction, label, |p, y| unit_deviance(p, y, power)),

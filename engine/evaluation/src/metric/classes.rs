@@ -212,7 +212,7 @@ fn average(numbers: impl Iterator<Item = Dual>) -> Value {
     Ok(&sum(numbers.iter()) / &Dual::constant(numbers.len() as f64))
 }
 
-/// `R_K` of Gorodkin (2004), from shares of all rows: (Σ hits − Σ label · predicted) / √((1 − Σ label²)(1 − Σ predicted²)).
+/// The coefficient R of several classes (J. Gorodkin, 2004), from shares of all rows: (Σ hits − Σ label · predicted) / √((1 − Σ label²)(1 − Σ predicted²)).
 fn mcc(c: &ClassCounts) -> Value {
     let spread = |counts: &[Dual], what: &'static str| {
         let spread = &Dual::constant(1.0) - &c.product(counts, counts);

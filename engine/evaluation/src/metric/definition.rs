@@ -107,7 +107,7 @@ impl Definition {
     }
 
     /// Whether it goes by this name.
-    fn is_called(&self, name: &str) -> bool {
+    pub(crate) fn is_called(&self, name: &str) -> bool {
         self.name == name || self.aliases().any(|alias| alias == name)
     }
 

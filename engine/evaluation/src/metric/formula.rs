@@ -1,5 +1,9 @@
 //! The kinds of formulas.
 
+use std::sync::Arc;
+
+use sluice_expressions::Expression;
+
 use super::dual::Dual;
 use super::{ClassFormula, ConfusionFormula, Statistic, Undefined};
 use crate::measure::Term;
@@ -19,6 +23,19 @@ pub(crate) enum Formula {
     Bins(BinFormula),
     /// From a matrix of several classes.
     Classes(ClassFormula),
+    /// The mean of an expression over columns and predictions.
+    Expression(ExpressionFormula),
+}
+
+/// The mean of an expression.
+#[derive(Clone, Debug)]
+pub(crate) struct ExpressionFormula {
+    /// The metric's name.
+    pub(crate) name: String,
+    /// As it is written.
+    pub(crate) text: String,
+    /// The same, once it is known which columns there are.
+    pub(crate) bound: Option<Arc<Expression>>,
 }
 
 /// The mean distance of probability and frequency over so many ranges of equal width.

@@ -15,7 +15,8 @@ use sluice_testkit::datasets::external;
 use sluice_testkit::memory::MemorySource;
 
 use super::{Metric, confusion};
-use crate::fixture::{numbers, table};
+use crate::fixture::{numbers, table, texts};
+use crate::gate::Columns;
 use crate::{Baseline, EvaluateOptions, Evaluation, evaluate};
 
 /// Columns of the data as the predictions of a task.
@@ -252,7 +253,9 @@ fn rates_equal_those_of_tfma() {
     let matrix = &evaluated(&rows, &binary("c"), None, &["recall"], None).slices[0].tables["candidate"];
     let [only] = matrix.confusion[..] else { panic!("{matrix:?}") };
     let counts = [only.true_positives, only.false_positives, only.true_negatives, only.false_negatives];
-    assert_eq!(counts.map(|count| count as u64), [1, 3, 2, 4]);
+    for (count, expected) in counts.into_iter().zip([1.0, 3.0, 2.0, 4.0]) {
+        assert_relative(count, expected, 0.0);
+    }
 }
 
 #[test]
@@ -413,4 +416,25 @@ fn one_class_is_said() {
 fn counts_are_whole() {
     let error = Metric::find("expected_calibration_error(bins=2.5)").unwrap_err().to_string();
     assert!(error.contains("a whole number, at least 1 and at most 1000"), "{error}");
+}
+
+#[test]
+fn of_many_slices_only_the_whole_is_drawn() {
+    let drawn = |slices: usize| {
+        let key: Vec<String> = (0..slices).map(|slice| format!("s{slice}")).collect();
+        let key: Vec<&str> = (0..2 * slices).map(|row| key[row % slices].as_str()).collect();
+        let labels: Vec<f64> = (0..2 * slices).map(|row| (row % 2) as f64).collect();
+        let columns = [("y", numbers(&labels)), ("c", numbers(&vec![0.5; 2 * slices])), ("g", texts(&key))];
+        let options = EvaluateOptions {
+            slices: vec![Columns(vec!["g".into()])],
+            metrics: vec!["expected_calibration_error".into(), "recall".into()],
+            ..EvaluateOptions::default()
+        };
+        let source = MemorySource::new(&table(&columns), 50);
+        let execution = Execution::with_threads(1);
+        let evaluation = evaluate(&source, &binary("c"), &Baseline::None, &options, &execution).unwrap();
+        assert!(evaluation.slices.iter().all(|slice| slice.tables["candidate"].confusion.len() == 1));
+        evaluation.slices.iter().filter(|slice| !slice.curves.is_empty()).count()
+    };
+    assert_eq!((drawn(20), drawn(80)), (21, 1));
 }

@@ -14,19 +14,19 @@ use super::golden::{
 };
 use super::{Definition, Metric, TaskKind};
 use crate::fixture::{numbers, table};
-use crate::measure::{MeasureOptions, Measures, Missing};
+use crate::measure::{MeasureOptions, Measures, Missing, place};
 
 /// Four classes of unequal size with probabilities that lean to the class of the row, and others that do less.
 fn classes() -> Rows {
     let mut next = uniforms(13);
     let mut rows = Vec::new();
     for _ in 0..ROWS {
-        let class = (next() * next() * 4.0).floor();
+        let class = place((next() * next() * 4.0).floor());
         let mut scores: Vec<f64> =
-            (0..4).map(|place| next() + if f64::from(place) == class { 0.5 } else { 0.0 }).collect();
+            (0..4).map(|other| next() + if other == class { 0.5 } else { 0.0 }).collect();
         let total: f64 = scores.iter().fold(0.0, |total, score| total + score);
         scores.iter_mut().for_each(|score| *score /= total);
-        rows.push([vec![class], scores, vec![0.25 + next()]].concat());
+        rows.push([vec![class as f64], scores, vec![0.25 + next()]].concat());
     }
     let mut columns = columns(&["y", "a", "b", "c", "d", "w"], &rows);
     // The baseline has the classes' probabilities half of the way to equal ones, and two of them exchanged.
@@ -85,8 +85,8 @@ fn the_matrix_is_scikit_learns() {
     for other in [None, Some(&baseline())] {
         let evaluation = evaluated(&classes(), &candidate(), other, &["macro_f1"], None);
         let matrix = evaluation.slices[0].tables["candidate"].classes.as_ref().unwrap();
-        let found: Vec<Vec<i64>> =
-            matrix.weights.iter().map(|row| row.iter().map(|weight| *weight as i64).collect()).collect();
+        let found: Vec<Vec<usize>> =
+            matrix.weights.iter().map(|row| row.iter().map(|weight| place(*weight)).collect()).collect();
         assert_eq!(found, expected.map(|row| row.to_vec()));
         assert_eq!(matrix.classes[1], "b");
         assert_eq!(evaluation.slices[0].tables.len(), 1 + usize::from(other.is_some()));

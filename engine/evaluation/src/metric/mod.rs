@@ -21,8 +21,9 @@ pub(crate) use classes::{ClassCounts, ClassFormula, ClassRate};
 pub(crate) use confusion::{ConfusionFormula, Counts, Rate};
 pub use definition::{Definition, Metric, Parameter, TaskKind};
 pub(crate) use dual::Dual;
-pub(crate) use formula::{BinFormula, Formula, MomentFormula};
+pub(crate) use formula::{BinFormula, ExpressionFormula, Formula, MomentFormula};
 pub(crate) use ranked::{Statistic, StepStatistic};
+pub(crate) use regression::mean_of;
 pub(crate) use steps::{Step, Walk};
 
 /// Which way a metric improves.

@@ -169,7 +169,12 @@ pub(super) fn moments(terms: &[Term], value: fn(&[Dual]) -> Value) -> Formula {
 
 /// The mean of a term.
 pub(super) fn mean(term: Term) -> Formula {
-    moments(&[term], |means| Ok(means[0].clone()))
+    Formula::Moments(mean_of(term))
+}
+
+/// The mean of a term.
+pub(crate) fn mean_of(term: Term) -> MomentFormula {
+    MomentFormula { terms: vec![term], value: |means| Ok(means[0].clone()) }
 }
 
 /// A ratio; `what` there must be some of.

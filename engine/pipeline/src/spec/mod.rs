@@ -181,7 +181,7 @@ pub struct EvaluateSpec {
 #[serde(deny_unknown_fields, default)]
 struct EvaluateSections {
     baseline: BaselineSpec,
-    metrics: Vec<String>,
+    metrics: Vec<sluice_evaluation::MetricEntry>,
     slices: Vec<sluice_evaluation::gate::Columns>,
     require: Vec<sluice_evaluation::gate::RequirementOptions>,
     block_regressions: bool,
@@ -196,7 +196,6 @@ struct EvaluateSections {
 impl Default for EvaluateSections {
     fn default() -> Self {
         let EvaluateOptions {
-            metrics,
             slices,
             require,
             block_regressions,
@@ -206,10 +205,9 @@ impl Default for EvaluateSections {
             missing,
             weak_slices,
             fairness,
-            weight: _,
-            label_shift: _,
+            ..
         } = EvaluateOptions::default();
-        let baseline = BaselineSpec::default();
+        let (baseline, metrics) = (BaselineSpec::default(), Vec::new());
         Self {
             baseline,
             metrics,
@@ -241,9 +239,11 @@ impl From<EvaluateSections> for EvaluateSpec {
             weak_slices,
             fairness,
         } = sections;
+        let (metrics, custom) = sluice_evaluation::MetricEntry::split(metrics);
         // The weight is a role of the data, the shift is the model's.
         let options = EvaluateOptions {
             metrics,
+            custom,
             slices,
             require,
             block_regressions,
