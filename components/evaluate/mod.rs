@@ -278,8 +278,9 @@ fn missing(text: &str) -> Result<Missing, String> {
 /// A metric by its name, or one of the user's own.
 fn metric(text: &str) -> Result<MetricEntry> {
     if text.trim_start().starts_with('{') {
-        return Ok(from_yaml::<CustomMetric>(text, "--metric").map(MetricEntry::Custom)?);
+        return Ok(MetricEntry::Custom(from_yaml::<CustomMetric>(text, "--metric")?));
     }
+    Ok(MetricEntry::Name(text.to_owned()))
 }
 
 /// The columns of a slice. YAML says what commas cannot: names with a comma in them, buckets, expressions.
