@@ -88,6 +88,38 @@ fn a_target_that_is_a_feature_is_refused_by_check_and_by_train() {
 }
 
 #[test]
+fn a_label_that_is_a_feature_is_refused_by_train_as_by_a_pipeline() {
+    let place = Place::new();
+    let input = data("bom_crlf.csv");
+    let ingested = place.sluice(&["ingest", &input, "--subset-column", "subset", "--out", "dataset"]);
+    let _ = ingested.exits(0);
+    // What the pipeline says of an operation, the command says of the transform that was fitted without knowing the label.
+    for (operation, name, column, role) in [
+        ("pass_through: [x, z]", "pass_through", "z", "label"),
+        ("standardize: [x, z]", "standardize", "z", "label"),
+        ("derive: {twice: 2 * z}", "derive", "z", "label"),
+        ("standardize: [x]", "standardize", "x", "weight"),
+    ] {
+        let (label, weight) = if role == "label" { (column, "") } else { ("y", column) };
+        let words = format!("`{name}` names column `{column}`, which is the {role}");
+        let parts = [words.as_str(), "hint: take it out of the transform"];
+        let label_role = if weight.is_empty() { label.into() } else { format!("{label}, weight: {weight}") };
+        let transform = format!("[ {{ {operation} }} ]");
+        let sound = Pipeline { input: &input, label: &label_role, ..Pipeline::default() };
+        let run = Pipeline { transform: &transform, ..sound }.run(&place);
+        place.assert_failure(&run, 2, &parts);
+        let fit = ["transform", "fit", "dataset", "--operation", operation, "--out", "transform"];
+        let _ = place.sluice(&fit).exits(0);
+        let train = ["train", "dataset", "--transform", "transform", "--label", label, "--alpha", "1"];
+        let weighted = if weight.is_empty() { vec![] } else { vec!["--weight", weight] };
+        for more in [&["--out", "model"][..], &["--shard", "1/2", "--partial", "--out", "model"]] {
+            place.assert_failure(&place.sluice(&[&train[..], &weighted, more].concat()), 2, &parts);
+            assert!(!place.path("model").exists());
+        }
+    }
+}
+
+#[test]
 fn a_pipeline_file_that_is_none() {
     let place = Place::new();
     place.write("broken.yaml", "pipeline: [1\nb");

@@ -14,6 +14,7 @@ mod features;
 mod full_disk;
 mod kept_states;
 mod memory;
+mod models;
 mod one_scan;
 mod onnx;
 mod output;

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use arrow::array::{Array, AsArray, Float64Array, RecordBatch};
-use arrow::compute::concat_batches;
 use arrow::datatypes::Float64Type;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use sluice_testkit::assert_relative;
 
@@ -14,10 +12,7 @@ use crate::support::{Place, assert_same_files, diabetes};
 const MODEL: &str = "out/registry/diabetes/versions/0001";
 
 fn predictions(place: &Place, folder: &str) -> Float64Array {
-    let file = fs_err::File::open(place.path(folder).join("part-00000.parquet")).unwrap().into_file();
-    let mut batches = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
-    let batch = batches.next().unwrap().unwrap();
-    batch.column_by_name("prediction").unwrap().as_primitive::<Float64Type>().clone()
+    column(&place.parquet(&format!("{folder}/part-00000.parquet")), "prediction")
 }
 
 fn trained() -> Place {
@@ -91,15 +86,6 @@ fn what_cannot_be_scored_is_refused() {
     refuse(&["predict", MODEL, &rows, "--subset", "eval", "--out", "scored"], &["is not a data set"]);
 }
 
-/// The rows of a part.
-fn part(place: &Place, path: &str) -> RecordBatch {
-    let file = fs_err::File::open(place.path(path)).unwrap().into_file();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-    let schema = std::sync::Arc::clone(reader.schema());
-    let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
-    concat_batches(&schema, &batches).unwrap()
-}
-
 fn column(rows: &RecordBatch, name: &str) -> Float64Array {
     rows.column_by_name(name).unwrap_or_else(|| panic!("no `{name}`")).as_primitive::<Float64Type>().clone()
 }
@@ -110,7 +96,7 @@ fn contributions_and_the_base_value_add_up_to_the_prediction() {
     let rows = diabetes("diabetes.csv");
     let _ =
         place.sluice(&["predict", MODEL, &rows, "--keep", "age", "--explain", "--out", "scored"]).exits(0);
-    let found = part(&place, "scored/part-00000.parquet");
+    let found = place.parquet("scored/part-00000.parquet");
     let names: Vec<&str> = found.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names[..4], ["age", "prediction", "base_value", "contribution_age"]);
     let contributions: Vec<Float64Array> = names[3..].iter().map(|name| column(&found, name)).collect();
@@ -147,7 +133,7 @@ fn all_columns_pass_through_as_parquet_or_arrow() {
     let place = trained();
     let rows = diabetes("diabetes.csv");
     let _ = place.sluice(&["predict", MODEL, &rows, "--keep-all", "--out", "scored"]).exits(0);
-    let found = part(&place, "scored/part-00000.parquet");
+    let found = place.parquet("scored/part-00000.parquet");
     let names: Vec<&str> = found.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!((names[0], names[10], names[11], names[12]), ("age", "target", "subset", "prediction"));
     let arrow = ["predict", MODEL, &rows, "--keep", "age", "--to", "arrow", "--columns", "prediction"];
@@ -200,12 +186,12 @@ fn unknown_values_are_counted_and_the_key_of_a_data_set_passes_through() {
     let record = place.json("scored/predictions.json");
     assert_eq!(record["rows_without_level"], serde_json::json!({ "c": 2 }));
     // None of the levels, whatever the value is: the same prediction as for null at the same x.
-    let found = part(&place, "scored/part-00000.parquet");
+    let found = place.parquet("scored/part-00000.parquet");
     assert_eq!(found.num_columns(), 1);
     place.write("null.csv", "x,c\n2,\n");
     let _ =
         place.sluice(&["predict", model, "null.csv", "--column-type", "c=text", "--out", "null"]).exits(0);
-    let null = part(&place, "null/part-00000.parquet");
+    let null = place.parquet("null/part-00000.parquet");
     assert_eq!(
         column(&found, "prediction").value(1).to_bits(),
         column(&null, "prediction").value(0).to_bits()

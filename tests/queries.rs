@@ -159,6 +159,25 @@ fn a_feature_that_shares_its_origin_with_the_label_is_refused_before_anything_ru
     place.assert_failure(&outcome, USAGE, &["step `transform`", "feature `fare` leaks the label `share`"]);
 }
 
+#[test]
+fn a_feature_that_shares_its_origin_with_the_label_is_refused_by_train_alone() {
+    let query = "SELECT id, fare, zone, tips / fare AS share FROM trips WHERE fare > 0";
+    let place = place_with("", "");
+    let sluice = |arguments: &[&str]| {
+        let _ = place.sluice(arguments).exits(0);
+    };
+    let asked = ["--input", "trips=trips.csv", "--query", query, "--key", "id", "--share", "train=1"];
+    sluice(&[&["ingest"], &asked[..], &["--out", "dataset"]].concat());
+    // The transform was not told the label.
+    let operation = "standardize: [fare, zone]";
+    sluice(&["transform", "fit", "dataset", "--operation", operation, "--out", "transform"]);
+    let train = ["train", "dataset", "--transform", "transform", "--label", "share", "--alpha", "1"];
+    let outcome = place.sluice(&[&train[..], &["--out", "model"]].concat());
+    place.assert_failure(&outcome, USAGE, &["feature `fare` leaks the label `share`", "`trips.fare`"]);
+    assert!(!place.path("model").exists());
+    sluice(&[&train[..], &["--allow", "fare", "--out", "model"]].concat());
+}
+
 #[track_caller]
 fn query_fails(query: &str, roles: &str, code: i32, parts: &[&str]) {
     let place = place_with(&data(query, roles), "fare");

@@ -14,7 +14,8 @@ use sluice_core::role::Roles;
 use sluice_core::seam::{BatchSource, BatchTransform, Predictor};
 use sluice_delivery::onnx::OnnxMode;
 use sluice_delivery::{ModelPackage, PackageParts};
-use sluice_evaluation::metric::RegressionMetrics;
+use sluice_evaluation::measure::{MeasureOptions, Measures};
+use sluice_evaluation::metric::{Definition, Metric, TaskKind};
 use sluice_pipeline::spec::from_yaml;
 use sluice_quality::statistics::{Statistics, StatisticsOptions};
 use sluice_source::{FileSource, SourceOptions, open};
@@ -118,8 +119,11 @@ fn metrics_alone_and_against_a_baseline_by_slices() {
         let (candidate, baseline) = (model(0.5, "candidate"), model(5.0, "baseline"));
         let slice = if label == "y" { "city" } else { "sex" };
         let groupings = vec![Grouping::overall(), Grouping::by([slice])];
-        check(&source, &RegressionMetrics::new(&candidate, None, groupings.clone(), 1.5));
-        check(&source, &RegressionMetrics::new(&candidate, Some(&baseline), groupings, 1.5));
+        let names = Definition::defaults(TaskKind::Regression).iter();
+        let metrics: Vec<Arc<Metric>> = names.map(|name| Metric::find(name).unwrap()).collect();
+        let options = MeasureOptions { metrics: &metrics, groupings, weight: None, label_shift: 1.5 };
+        check(&source, &Measures::new(&candidate, None, &options));
+        check(&source, &Measures::new(&candidate, Some(&baseline), &options));
     }
 }
 

@@ -4,7 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -75,6 +79,16 @@ impl Place {
     /// Runs the program to its end.
     pub(crate) fn sluice(&self, arguments: &[&str]) -> Outcome {
         outcome(&self.command(arguments).output().unwrap())
+    }
+
+    /// All rows of a Parquet file below this folder.
+    #[track_caller]
+    pub(crate) fn parquet(&self, name: &str) -> RecordBatch {
+        let file = fs_err::File::open(self.path(name)).unwrap().into_parts().0;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let schema = Arc::clone(reader.schema());
+        let batches: Vec<RecordBatch> = reader.build().unwrap().collect::<Result<_, _>>().unwrap();
+        concat_batches(&schema, &batches).unwrap()
     }
 
     /// A file below this folder as JSON.

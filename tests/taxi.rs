@@ -1,10 +1,6 @@
 //! The generated taxi trips: four spans through the pipeline of `datasets/taxi`, as its README tells it, and the command
 //! that makes them.
 
-use std::sync::Arc;
-
-use arrow::array::RecordBatch;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use sluice_testkit::datasets::repository;
@@ -139,15 +135,6 @@ fn the_story_of_four_spans() {
     place.is_tidy();
 }
 
-/// All rows of a Parquet file.
-fn rows(place: &Place, file: &str) -> RecordBatch {
-    let file = fs_err::File::open(place.path(file)).unwrap().into_parts().0;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-    let schema = Arc::clone(reader.schema());
-    let batches: Vec<RecordBatch> = reader.build().unwrap().collect::<Result<_, _>>().unwrap();
-    arrow::compute::concat_batches(&schema, &batches).unwrap()
-}
-
 #[test]
 fn a_larger_table_begins_with_the_smaller_one() {
     let place = Place::new();
@@ -155,7 +142,7 @@ fn a_larger_table_begins_with_the_smaller_one() {
         let _ = generate(&place, &["--rows", size, "--seed", "4", "--out", out]).exits(0);
     }
     let (small, large) =
-        (rows(&place, "small/span-1/part-00000.parquet"), rows(&place, "large/span-1/part-00000.parquet"));
+        (place.parquet("small/span-1/part-00000.parquet"), place.parquet("large/span-1/part-00000.parquet"));
     assert_eq!(small, large.slice(0, 3_000));
     assert_ne!(small, large.slice(3_000, 3_000));
     // Text comes as text, whatever it was made of.
@@ -173,7 +160,7 @@ fn csv_and_parquet_hold_the_same_table() {
         let arguments = ["ingest", &input, "--subset-column", "subset", "--key", "trip_id", "--out", &out];
         let _ = place.sluice(&arguments).exits(0).says(&["4 000 rows read"]);
     }
-    let subset = |format: &str| rows(&place, &format!("dataset-{format}/train/part-00000.parquet"));
+    let subset = |format: &str| place.parquet(&format!("dataset-{format}/train/part-00000.parquet"));
     assert_eq!(subset("csv"), subset("parquet"));
 }
 

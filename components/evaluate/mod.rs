@@ -91,6 +91,10 @@ pub(crate) struct EvaluateArguments {
     /// A slice to report: a column, several joined by commas, or a YAML list of them; may be given several times.
     #[arg(long, value_name = "COLUMNS")]
     slice: Vec<String>,
+    /// The column with the weight of the rows; unless given, every row counts once, or as the
+    /// roles of the pipeline file say.
+    #[arg(long, value_name = "COLUMN")]
+    weight: Option<String>,
     /// A requirement, as in `evaluate.require` of a pipeline file; may be given several times.
     #[arg(long, value_name = "YAML")]
     require: Vec<String>,
@@ -109,13 +113,20 @@ pub(crate) struct EvaluateArguments {
 impl EvaluateArguments {
     fn options(&self) -> Result<EvaluateOptions> {
         if let Some(pipeline) = &self.pipeline {
-            let options = pipeline.read()?.spec.evaluate.options;
-            return Ok(EvaluateOptions { force: self.force.clone().or(options.force.clone()), ..options });
+            let file = pipeline.read()?;
+            let options = file.spec.evaluate.options;
+            let weight = self.weight.clone().or(file.spec.data.roles.weight);
+            return Ok(EvaluateOptions {
+                force: self.force.clone().or(options.force.clone()),
+                weight,
+                ..options
+            });
         }
         let mut options = EvaluateOptions {
             metrics: self.metric.clone(),
             slices: self.slice.iter().map(|text| slice(text)).collect::<Result<_>>()?,
             force: self.force.clone(),
+            weight: self.weight.clone(),
             ..EvaluateOptions::default()
         };
         for text in &self.require {

@@ -55,7 +55,7 @@ pub(super) struct FitArguments {
     #[arg(long, value_name = "FOLDER", required = true)]
     out: Option<PathBuf>,
     /// Take the model and the roles of the columns of this pipeline file: its path, or its text.
-    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["label", "weight", "key"])]
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["label", "weight", "key", "allow"])]
     pipeline: Option<PipelineArgument>,
     /// The column to predict.
     #[arg(long, value_name = "COLUMN", required_unless_present = "pipeline")]
@@ -66,6 +66,9 @@ pub(super) struct FitArguments {
     /// A column of the key: rows of one key stay in one fold of a cross-validation; may be given several times.
     #[arg(long, value_name = "COLUMN")]
     key: Vec<String>,
+    /// A feature that may be made from source columns of the label; may be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    allow: Vec<String>,
     /// The model, as a pipeline file says it under `train`: `ridge: {alpha: {grid: [0.1, 1, 10]}}`,
     /// `lasso: {alpha: {path: 100, folds: 5, rule: one_standard_error}}`,
     /// `elastic_net: {alpha: 0.1, l1_ratio: 0.5, non_negative: true}`, `least_squares: {}`.
@@ -117,6 +120,7 @@ impl FitArguments {
             label: self.label.clone(),
             weight: self.weight.clone(),
             key: self.key.clone(),
+            allow: self.allow.clone(),
             ..Roles::default()
         }
     }

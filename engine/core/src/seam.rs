@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use arrow::array::{ArrayRef, Float64Array};
 use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
 
 use crate::affine::BeforeAffine;
 use crate::batch::Batch;
@@ -229,7 +230,38 @@ pub trait BatchTransform: Send + Sync {
     }
 }
 
-/// A model together with its transform. Its features are its predictions, that of the label first.
+/// What the predictions of a model are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// A number.
+    #[default]
+    Regression,
+    /// The probability that the label is of one of two classes.
+    Binary {
+        /// That class as text; none: the number 1.
+        positive: Option<String>,
+    },
+    /// The probabilities of several classes.
+    MultiClass {
+        /// The classes as text, in the order of the predictions.
+        classes: Vec<String>,
+    },
+}
+
+impl Task {
+    /// Predictions of a row.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Regression | Self::Binary { .. } => 1,
+            Self::MultiClass { classes } => classes.len(),
+        }
+    }
+}
+
+/// A model together with its transform. Its features are its predictions, those of the label first: as many as
+/// [`Task::outputs`] says.
 pub trait Predictor: BatchTransform {
     /// What identifies the model: the digest of its package.
     fn digest(&self) -> &str;
@@ -237,19 +269,19 @@ pub trait Predictor: BatchTransform {
     /// The column that it predicts.
     fn label(&self) -> &str;
 
-    /// The labels of some rows as the numbers that predictions are compared with: the numbers themselves, or 1 where a
-    /// label is of the class whose probability is predicted and 0 elsewhere.
+    /// The labels of some rows as the numbers that predictions are compared with: the numbers themselves; 1 where a
+    /// label is of the class whose probability is predicted and 0 elsewhere; the place of its class among several.
+    /// A label that is null is null.
     ///
     /// # Errors
-    /// A label that is no number or none of the classes, with its row; predictions that compare with no one number.
+    /// A label that is no number or none of the classes, with its row.
     fn label_values(&self, label: &ArrayRef) -> Result<Float64Array> {
         numbers(self.label(), label, "the evaluation")
     }
 
-    /// What a label of 1 stands for, where that is not the number 1: two models whose labels mean different things
-    /// cannot be compared.
-    fn label_meaning(&self) -> Option<String> {
-        None
+    /// What its predictions are.
+    fn task(&self) -> Task {
+        Task::Regression
     }
 }
 

@@ -13,7 +13,7 @@ use sluice_core::column::numbers;
 use sluice_core::error::{CommonError, ErrorKind, Result};
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
 use sluice_core::plan::PlannedColumn;
-use sluice_core::seam::{BatchTransform, Predictor};
+use sluice_core::seam::{BatchTransform, Predictor, Task};
 use sluice_training::glm::ClassRows;
 use sluice_training::{Class, LinearModel, Link, Output, RowFeature};
 use sluice_transform::Transform;
@@ -310,31 +310,27 @@ impl Predictor for ModelPackage {
 
     fn label_values(&self, label: &ArrayRef) -> Result<Float64Array> {
         let model = &self.parts.model;
-        if let Some(glm) = &model.glm {
-            let problem = if model.link == Link::Softmax {
-                Some(format!("predicts the probabilities of {} classes", glm.classes.len()))
-            } else {
-                let column = glm.offsets.columns().next();
-                column.map(|column| {
-                    format!("was fitted with `{column}` beside its features, which predictions leave out")
-                })
-            };
-            if let Some(problem) = problem {
-                return Err(DeliveryError::NotEvaluated { label: model.label.clone(), problem }.into());
-            }
+        if let Some(column) = model.glm.as_ref().and_then(|glm| glm.offsets.columns().next()) {
+            let problem =
+                format!("was fitted with `{column}` beside its features, which predictions leave out");
+            return Err(DeliveryError::NotEvaluated { label: model.label.clone(), problem }.into());
         }
         model.labels(label)
     }
 
-    fn label_meaning(&self) -> Option<String> {
-        let glm = self.parts.model.glm.as_ref()?;
+    fn task(&self) -> Task {
+        let Some(glm) = self.parts.model.glm.as_ref() else { return Task::Regression };
         // 0 and 1 are their own numbers, so that any model of them can be compared.
         let is_number = |class: &ClassRows, number: i64| class.class == Class::Integer(number);
         match (glm.classes.as_slice(), &glm.positive) {
-            ([zero, one], Some(Class::Integer(1))) if is_number(zero, 0) && is_number(one, 1) => None,
-            (_, Some(positive)) => Some(format!("the probability of `{positive}`")),
-            ([], None) => None,
-            (classes, None) => Some(format!("the probabilities of {} classes", classes.len())),
+            ([zero, one], Some(Class::Integer(1))) if is_number(zero, 0) && is_number(one, 1) => {
+                Task::Binary { positive: None }
+            }
+            (_, Some(positive)) => Task::Binary { positive: Some(positive.to_string()) },
+            ([], None) => Task::Regression,
+            (classes, None) => {
+                Task::MultiClass { classes: classes.iter().map(|class| class.class.to_string()).collect() }
+            }
         }
     }
 }

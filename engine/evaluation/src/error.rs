@@ -15,10 +15,20 @@ pub enum EvaluationError {
         found: &'static str,
     },
     /// A model that does not give one number per row.
-    #[error("{model} does not give one number per row")]
+    #[error("the {model} does not give {outputs} {} per row", if *outputs == 1 { "number" } else { "numbers" })]
     NotOneNumber {
         /// Which model.
         model: &'static str,
+        /// How many it should give.
+        outputs: usize,
+    },
+    /// A probability beyond 0 and 1.
+    #[error("{what} is {found}, which is no probability")]
+    NotAProbability {
+        /// Whose.
+        what: String,
+        /// The number.
+        found: f64,
     },
     /// The baseline met something that it cannot take.
     #[error("the baseline cannot predict these rows")]
@@ -60,6 +70,7 @@ impl Diagnostic for EvaluationError {
         match self {
             Self::NotFinite { .. }
             | Self::NotOneNumber { .. }
+            | Self::NotAProbability { .. }
             | Self::RowsMissing { .. }
             | Self::SliceColumnEmpty { .. } => ErrorKind::Malformed,
             Self::BaselineFailed { source } => source.kind(),
@@ -75,7 +86,15 @@ impl Diagnostic for EvaluationError {
             Self::NotFinite { .. } => {
                 Some("impute or clip the features that this row brings to the model".into())
             }
-            Self::NotOneNumber { .. } => Some("evaluate a model that predicts one number per row".into()),
+            Self::NotOneNumber { outputs: 1, .. } => {
+                Some("evaluate a model that predicts one number per row".into())
+            }
+            Self::NotOneNumber { .. } => {
+                Some("evaluate a model of as many classes as the candidate has".into())
+            }
+            Self::NotAProbability { .. } => {
+                Some("give the probability of the positive class, between 0 and 1".into())
+            }
             Self::BaselineFailed { source } => source.hint(),
             Self::RowsMissing { .. } => Some("check how the data are divided into subsets".into()),
             Self::SliceColumnEmpty { column } => {

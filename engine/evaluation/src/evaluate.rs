@@ -6,12 +6,14 @@ use sluice_core::error::{Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::fold::{State, fold};
 use sluice_core::group::{GroupTables, Grouping, KeyPart};
-use sluice_core::seam::{BatchSource, Predictor};
+use sluice_core::options::quoted;
+use sluice_core::seam::{BatchSource, Predictor, Task};
 
 use crate::error::EvaluationError;
 use crate::evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics};
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
-use crate::metric::{Metric, RegressionMetrics, Side, Summary};
+use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
+use crate::metric::{Metric, Side, TaskKind};
 use crate::options::{CheckedOptions, EvaluateOptions};
 
 /// What the candidate is compared with.
@@ -52,7 +54,7 @@ pub fn evaluate(
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<Evaluation> {
-    let checked = options.check()?;
+    let checked = options.check()?.for_task(TaskKind::of(&candidate.task()))?;
     let baseline_digest = match baseline {
         Baseline::Model(model) => Some(model.digest().to_owned()),
         Baseline::None | Baseline::NotComparable(_) => None,
@@ -65,9 +67,13 @@ pub fn evaluate(
         other => other.clone(),
     };
     let scan = |model: Option<&Arc<dyn Predictor>>| {
-        let metrics =
-            RegressionMetrics::new(candidate, model, checked.groupings.clone(), checked.label_shift);
-        fold(source, &metrics, execution)
+        let options = MeasureOptions {
+            metrics: &checked.metrics,
+            groupings: checked.groupings.clone(),
+            weight: checked.weight.clone(),
+            label_shift: checked.label_shift,
+        };
+        fold(source, &Measures::new(candidate, model, &options), execution)
     };
     let (state, baseline) = match &baseline {
         Baseline::Model(model) => match scan(Some(model)) {
@@ -94,12 +100,23 @@ fn obstacle(source: &dyn BatchSource, candidate: &dyn Predictor, baseline: &dyn 
             candidate.label()
         ));
     }
-    if baseline.label_meaning() != candidate.label_meaning() {
-        let meaning = |model: &dyn Predictor| model.label_meaning().unwrap_or_else(|| "the label".into());
-        return Some(format!("it predicts {}, the candidate {}", meaning(baseline), meaning(candidate)));
+    let (own, theirs) = (candidate.task(), baseline.task());
+    if own != theirs {
+        return Some(format!("it predicts {}, the candidate {}", meaning(&theirs), meaning(&own)));
     }
     let missing = baseline.inputs().into_iter().find(|column| source.plan().column(column).is_none())?;
     Some(format!("it reads column `{missing}`, which {} does not have", source.name()))
+}
+
+/// What a model predicts, in words.
+fn meaning(task: &Task) -> String {
+    match task {
+        Task::Regression => "a number".into(),
+        Task::Binary { positive } => format!("the probability of `{}`", positive.as_deref().unwrap_or("1")),
+        Task::MultiClass { classes } => {
+            format!("the probabilities of {}", quoted(classes.iter().map(String::as_str)))
+        }
+    }
 }
 
 /// Whether the baseline does not fit the rows, as opposed to a bug here.
@@ -134,23 +151,19 @@ struct Models<'a> {
 }
 
 /// From sums to figures to the verdict.
-fn conclude(
-    state: State<RegressionMetrics>,
-    models: &Models<'_>,
-    checked: &CheckedOptions,
-) -> Result<Evaluation> {
+fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOptions) -> Result<Evaluation> {
     let State { groups, rows, accumulator } = state;
     let mut slices = Vec::new();
-    for (grouping, sums) in sluice_core::Accumulator::finish(accumulator) {
-        for (number, key) in ordered_keys(&groups, &grouping)? {
-            let Some(summary) = sums.summary(number) else { continue };
-            let figures = checked.metrics.iter().map(|metric| figures(metric, &summary)).collect();
-            let key = SliceKey::new(&grouping, &key);
+    let measured: Measured = sluice_core::Accumulator::finish(accumulator);
+    for (place, grouping) in measured.groupings().iter().enumerate() {
+        for (number, key) in ordered_keys(&groups, grouping)? {
+            let Some(slice) = measured.slice(place, number) else { continue };
+            let of = |metric: &Arc<Metric>| figures(metric, &slice, measured.is_paired(), checked.alpha);
+            let figures = checked.metrics.iter().map(of).collect();
+            let key = SliceKey::new(grouping, &key);
             let name = (!grouping.is_overall()).then(|| key.to_string());
-            slices.push((
-                key,
-                SliceFigures { grouping: grouping.clone(), name, rows: summary.rows(), figures },
-            ));
+            let (rows, weight) = (slice.rows(), slice.weight());
+            slices.push((key, SliceFigures { grouping: grouping.clone(), name, rows, weight, figures }));
         }
     }
     let (keys, figures): (Vec<_>, Vec<_>) = slices.into_iter().unzip();
@@ -163,7 +176,7 @@ fn conclude(
     let metrics = checked
         .metrics
         .iter()
-        .map(|metric| MetricName { name: metric.name.into(), direction: metric.direction })
+        .map(|metric| MetricName { name: metric.name.clone(), direction: metric.direction })
         .collect();
     Ok(Evaluation {
         label: models.candidate.label().into(),
@@ -187,13 +200,13 @@ fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<Vec<(usize,
     Ok(keys)
 }
 
-fn figures(metric: &'static Metric, summary: &Summary<'_>) -> Figures {
-    let paired = summary.is_paired();
+fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alpha: f64) -> Figures {
     Figures {
-        metric,
-        candidate: metric.value(summary, Side::Candidate),
-        baseline: paired.then(|| metric.value(summary, Side::Baseline)),
-        change: paired.then(|| metric.change(summary)),
+        metric: Arc::clone(metric),
+        candidate: slice.value(metric, Side::Candidate),
+        interval: slice.interval(metric, Side::Candidate, alpha),
+        baseline: is_paired.then(|| slice.value(metric, Side::Baseline)),
+        change: is_paired.then(|| slice.change(metric)),
     }
 }
 

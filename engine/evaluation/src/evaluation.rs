@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sluice_core::group::{Grouping, KeyPart};
 
-use crate::comparison::Change;
+use crate::comparison::{Change, Interval};
+use crate::curves::Curves;
 use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
 use crate::metric::Direction;
 
@@ -73,14 +74,23 @@ pub struct SliceMetrics {
     pub slice: SliceKey,
     /// Its rows.
     pub rows: u64,
+    /// Their weight, where rows have weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
     /// Whether it has fewer rows than a t test should be trusted with.
     pub few_rows: bool,
     /// The candidate's values.
     pub candidate: BTreeMap<String, Option<f64>>,
+    /// Intervals of the candidate's values at level 1 − alpha.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub intervals: BTreeMap<String, Interval>,
     /// The baseline's values, if there is one to compare with.
     pub baseline: Option<BTreeMap<String, Option<f64>>>,
     /// Candidate minus baseline, if there is one to compare with.
     pub changes: Option<BTreeMap<String, Change>>,
+    /// What plots show, by `candidate` and `baseline`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub curves: BTreeMap<String, Curves>,
     /// Why a value is `null`, by metric.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub undefined: BTreeMap<String, String>,
@@ -91,19 +101,23 @@ impl SliceMetrics {
         let mut metrics = Self {
             slice: key,
             rows: slice.rows,
+            weight: slice.weight,
             few_rows: slice.rows < FEW_ROWS,
             candidate: BTreeMap::new(),
+            intervals: BTreeMap::new(),
             baseline: None,
             changes: None,
+            curves: BTreeMap::new(),
             undefined: BTreeMap::new(),
         };
         for figures in &slice.figures {
-            let name = figures.metric.name.to_owned();
+            let name = figures.metric.name.clone();
             let values = [Some(figures.candidate), figures.baseline];
             if let Some(reason) = values.into_iter().flatten().find_map(Result::err) {
                 metrics.undefined.insert(name.clone(), reason.to_string());
             }
             metrics.candidate.insert(name.clone(), figures.candidate.ok());
+            metrics.intervals.extend(figures.interval.ok().map(|interval| (name.clone(), interval)));
             if let (Some(baseline), Some(change)) = (figures.baseline, figures.change) {
                 let both = figures.candidate.ok().zip(baseline.ok());
                 let difference = both.map(|(candidate, baseline)| candidate - baseline);

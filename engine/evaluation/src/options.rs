@@ -2,18 +2,21 @@
 //!
 //! | option | default | range | meaning |
 //! |---|---|---|---|
-//! | `metrics` | all | names of [`METRICS`] | what is computed and reported |
+//! | `metrics` | by task | names of [`Definition::all`], with parameters | what is computed and reported |
 //! | `slices` | none | columns, or lists of columns | computed beside overall |
 //! | `require` | none | [`RequirementOptions`] | what the candidate must meet |
 //! | `alpha` | 0.05 | above 0, below 0.5 | level of every test and interval |
+//! | `weight` | the model's | a column | the weight of the rows |
 //! | `force` | none | a reason | lets a baseline that cannot be compared not block |
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sluice_core::group::Grouping;
 use sluice_core::options::{OptionsError, Range};
 
 use crate::gate::{Columns, Requirement, RequirementOptions, finite};
-use crate::metric::{METRICS, Metric};
+use crate::metric::{Definition, Metric, TaskKind};
 
 /// Options of an evaluation, unchecked.
 ///
@@ -33,7 +36,8 @@ use crate::metric::{METRICS, Metric};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateOptions {
-    /// Names of metrics; none: all of them. What `require` names is computed in any case.
+    /// Names of metrics, with parameters as in `precision(threshold=0.3)`; none: those of the task
+    /// ([`Definition::defaults`]). What `require` names is computed in any case.
     pub metrics: Vec<String>,
     /// Slices beside overall, each a column or a list of columns. What `require` names is added.
     pub slices: Vec<Columns>,
@@ -44,6 +48,9 @@ pub struct EvaluateOptions {
     /// Why a baseline that cannot be compared shall not block; recorded in the verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub force: Option<String>,
+    /// The column with the weight of the rows; none: every row counts once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
     /// A number near the label mean, such as its mean over the train subset. It changes rounding only.
     #[serde(skip)]
     pub label_shift: f64,
@@ -57,6 +64,7 @@ impl Default for EvaluateOptions {
             require: Vec::new(),
             alpha: 0.05,
             force: None,
+            weight: None,
             label_shift: 0.0,
         }
     }
@@ -65,12 +73,15 @@ impl Default for EvaluateOptions {
 /// Options that are checked.
 #[derive(Clone, Debug)]
 pub struct CheckedOptions {
-    pub(crate) metrics: Vec<&'static Metric>,
+    pub(crate) metrics: Vec<Arc<Metric>>,
     pub(crate) groupings: Vec<Grouping>,
     pub(crate) requirements: Vec<Requirement>,
     pub(crate) alpha: f64,
     pub(crate) force: Option<String>,
+    pub(crate) weight: Option<String>,
     pub(crate) label_shift: f64,
+    /// Whether metrics were named; else those of the task are added.
+    is_named: bool,
 }
 
 impl EvaluateOptions {
@@ -88,17 +99,14 @@ impl EvaluateOptions {
                 hint: Some("say why the baseline need not be compared; the verdict records it".into()),
             });
         }
-        let mut metrics: Vec<&'static Metric> = Vec::new();
-        let mut add_metric = |metric: &'static Metric| {
+        let mut metrics: Vec<Arc<Metric>> = Vec::new();
+        let mut add_metric = |metric: Arc<Metric>| {
             if !metrics.iter().any(|known| known.name == metric.name) {
                 metrics.push(metric);
             }
         };
         for name in &self.metrics {
             add_metric(Metric::find(name)?);
-        }
-        if self.metrics.is_empty() {
-            METRICS.iter().for_each(&mut add_metric);
         }
         let mut groupings = vec![Grouping::overall()];
         let mut add_grouping = |grouping: Grouping| {
@@ -112,11 +120,53 @@ impl EvaluateOptions {
         let mut requirements = Vec::new();
         for (index, requirement) in self.require.iter().enumerate() {
             let requirement = requirement.check(&format!("require[{index}]"))?;
-            add_metric(requirement.metric);
+            add_metric(Arc::clone(&requirement.metric));
             add_grouping(requirement.grouping.clone());
             requirements.push(requirement);
         }
         let label_shift = finite("label_shift", self.label_shift)?;
-        Ok(CheckedOptions { metrics, groupings, requirements, alpha, force: self.force.clone(), label_shift })
+        Ok(CheckedOptions {
+            metrics,
+            groupings,
+            requirements,
+            alpha,
+            force: self.force.clone(),
+            weight: self.weight.clone(),
+            label_shift,
+            is_named: !self.metrics.is_empty(),
+        })
+    }
+}
+
+impl CheckedOptions {
+    /// The options of a task: with its metrics where none are named.
+    ///
+    /// # Errors
+    /// A metric that is for other labels.
+    pub(crate) fn for_task(mut self, task: TaskKind) -> Result<Self, OptionsError> {
+        if let Some(metric) = self.metrics.iter().find(|metric| !metric.tasks.contains(&task)) {
+            let tasks: Vec<String> = metric.tasks.iter().map(ToString::to_string).collect();
+            return Err(OptionsError::Conflict {
+                name: "metric".into(),
+                problem: format!(
+                    "`{}` is for labels of {}, the model predicts {task}",
+                    metric.name,
+                    tasks.join(" or of ")
+                ),
+                hint: Some(format!("use some of: {}", Definition::defaults(task).join(", "))),
+            });
+        }
+        if !self.is_named {
+            let required = std::mem::take(&mut self.metrics);
+            for name in Definition::defaults(task) {
+                self.metrics.push(Metric::find(name)?);
+            }
+            for metric in required {
+                if !self.metrics.iter().any(|known| known.name == metric.name) {
+                    self.metrics.push(metric);
+                }
+            }
+        }
+        Ok(self)
     }
 }

@@ -23,7 +23,7 @@ pub enum TransformError {
     #[error("`{operation}` names column `{column}`, which is the {role}")]
     Role {
         /// The operation.
-        operation: &'static str,
+        operation: String,
         /// The column.
         column: String,
         /// Its role.

@@ -7,11 +7,12 @@
 //! takes one out. What is never written is not a feature.
 //!
 //! [`mod@suggest`] proposes operations, [`mod@fit`] plans and fits, [`graph`] is what was fitted, `operation` holds the
-//! operations, one file each.
+//! operations, one file each; `leakage` refuses what a model must not know.
 
 mod error;
 pub mod fit;
 pub mod graph;
+mod leakage;
 mod operation;
 pub mod spec;
 pub mod suggest;

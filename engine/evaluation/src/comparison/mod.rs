@@ -7,12 +7,14 @@
 //! Fewer than two rows say nothing about variance.
 
 mod holm;
+mod interval;
 
 use serde::{Deserialize, Serialize};
 
 use sluice_core::distribution::student::{upper_quantile, upper_tail};
 
 pub use holm::holm;
+pub use interval::{Interval, Method};
 
 use crate::metric::{Direction, Undefined};
 
@@ -23,26 +25,25 @@ pub struct Estimate {
     pub difference: f64,
     /// The standard error of the difference.
     pub standard_error: f64,
-    /// Rows minus one.
+    /// Rows minus one; with weights, as many rows as would tell as much were their weights equal.
     pub degrees_of_freedom: f64,
 }
 
 impl Estimate {
-    /// From the variance of one row's contribution (divisor n − 1).
+    /// From its variance.
     ///
     /// # Errors
-    /// [`Undefined::TooFewRows`] below two rows, [`Undefined::TooLarge`] when a figure is not finite.
-    pub fn new(difference: f64, variance: f64, rows: u64) -> Result<Self, Undefined> {
-        if rows < 2 {
+    /// [`Undefined::TooFewRows`] without degrees of freedom, [`Undefined::TooLarge`] when a figure is not finite.
+    pub fn new(difference: f64, variance: f64, degrees_of_freedom: f64) -> Result<Self, Undefined> {
+        if !(degrees_of_freedom > 0.0) {
             return Err(Undefined::TooFewRows);
         }
         // What rounding left below zero is zero.
-        let variance = if variance < 0.0 { 0.0 } else { variance };
-        let standard_error = (variance / rows as f64).sqrt();
+        let standard_error = if variance < 0.0 { 0.0 } else { variance.sqrt() };
         if !difference.is_finite() || !standard_error.is_finite() {
             return Err(Undefined::TooLarge);
         }
-        Ok(Self { difference, standard_error, degrees_of_freedom: (rows - 1) as f64 })
+        Ok(Self { difference, standard_error, degrees_of_freedom })
     }
 
     /// The interval that holds the true difference in a `1 - alpha` share of such evaluations.
@@ -142,12 +143,12 @@ mod tests {
     #[test]
     fn without_variance_the_change_is_certain() {
         let lower = Direction::LowerIsBetter;
-        let none = Estimate::new(0.0, 0.0, 10).unwrap();
+        let none = Estimate::new(0.0, 0.0, 9.0).unwrap();
         assert_eq!(none.interval(0.05).map(f64::to_bits), [0, 0]);
         assert_relative(none.p_worse(0.0, lower).unwrap(), 1.0, 0.0);
         assert_relative(none.p_not_worse(0.0, lower).unwrap(), 1.0, 0.0);
         assert_relative(none.p_not_worse(0.5, lower).unwrap(), 0.0, 0.0);
-        let harm = Estimate::new(2.0, 0.0, 10).unwrap();
+        let harm = Estimate::new(2.0, 0.0, 9.0).unwrap();
         assert_relative(harm.p_worse(0.0, lower).unwrap(), 0.0, 0.0);
         assert_relative(harm.p_worse(2.0, lower).unwrap(), 1.0, 0.0);
         assert_relative(harm.p_worse(0.0, Direction::HigherIsBetter).unwrap(), 1.0, 0.0);
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn one_row_says_nothing() {
-        assert_eq!(Estimate::new(1.0, 0.0, 1), Err(Undefined::TooFewRows));
+        assert_eq!(Estimate::new(1.0, 0.0, 0.0), Err(Undefined::TooFewRows));
         let change = Change::of(Err(Undefined::TooFewRows), Some(1.0), Direction::LowerIsBetter, 0.05);
         assert_eq!(change.note.unwrap(), "fewer than two rows give no variance");
         assert_relative(change.difference.unwrap(), 1.0, 0.0);

@@ -12,23 +12,26 @@ mod requirement;
 mod text;
 mod verdict;
 
+use std::sync::Arc;
+
 use sluice_core::group::Grouping;
 
 pub use requirement::{Columns, RequirementOptions};
 pub(crate) use requirement::{Requirement, Rule, finite};
 pub use verdict::{Comparison, Outcome, Reason, RuleName, Verdict};
 
-use crate::comparison::{Estimate, holm};
+use crate::comparison::{Estimate, Interval, holm};
 use crate::metric::{Metric, Undefined};
 
 /// Slices below this many rows are flagged: a t test on them leans on the normal distribution of errors.
 pub const FEW_ROWS: u64 = 100;
 
 /// The figures of one metric in one slice.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Figures {
-    pub(crate) metric: &'static Metric,
+    pub(crate) metric: Arc<Metric>,
     pub(crate) candidate: Result<f64, Undefined>,
+    pub(crate) interval: Result<Interval, Undefined>,
     pub(crate) baseline: Option<Result<f64, Undefined>>,
     pub(crate) change: Option<Result<Estimate, Undefined>>,
 }
@@ -39,6 +42,7 @@ pub(crate) struct SliceFigures {
     pub(crate) grouping: Grouping,
     pub(crate) name: Option<String>,
     pub(crate) rows: u64,
+    pub(crate) weight: Option<f64>,
     pub(crate) figures: Vec<Figures>,
 }
 
@@ -113,7 +117,7 @@ impl Gate<'_> {
     /// The reason before the decision; without a p-value it is already decided.
     fn untested(&self, slice: &SliceFigures, figures: &Figures, rule: RuleName, margin: f64) -> Reason {
         let mut reason = reason(slice, figures, rule, margin);
-        let name = figures.metric.name;
+        let name = &figures.metric.name;
         let place = text::place(slice.name.as_deref());
         match (self.comparison, figures.change) {
             (Comparison::NoBaseline, _) => {
@@ -158,7 +162,7 @@ fn of_value(slice: &SliceFigures, figures: &Figures, rule: RuleName, bound: f64)
         }
         Err(undefined) => {
             let place = text::place(slice.name.as_deref());
-            let name = figures.metric.name;
+            let name = &figures.metric.name;
             reason.text =
                 format!("`{name}` does not exist{place} ({undefined}), so its bound of {bound} is not met");
         }
@@ -169,7 +173,7 @@ fn of_value(slice: &SliceFigures, figures: &Figures, rule: RuleName, bound: f64)
 /// A reason with the figures of its slice, not passed yet.
 fn reason(slice: &SliceFigures, figures: &Figures, rule: RuleName, bound: f64) -> Reason {
     Reason {
-        metric: Some(figures.metric.name.into()),
+        metric: Some(figures.metric.name.clone()),
         slice: slice.name.clone(),
         bound: Some(bound),
         candidate: figures.candidate.ok(),

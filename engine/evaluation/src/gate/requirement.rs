@@ -2,17 +2,19 @@
 //!
 //! | option | range | meaning |
 //! |---|---|---|
-//! | `metric` | a name of [`crate::metric::METRICS`] | what is bounded |
+//! | `metric` | a name of [`crate::metric::Definition::all`] | what is bounded |
 //! | `at_most`, `at_least` | finite | bounds of the value, both included |
 //! | `block_if_worse` | at least 0 | fail if it is proven that the candidate is worse than the baseline by more than this |
 //! | `prove_not_worse` | above 0 | fail unless it is proven that the candidate is not worse by this much or more |
 //! | `every` | column or list of columns | for every slice by these columns, instead of overall |
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use sluice_core::group::Grouping;
 use sluice_core::options::{OptionsError, Range};
 
-use crate::metric::{Direction, Metric};
+use crate::metric::Metric;
 
 /// One column or several that make a key together: `sex` or `[sex, age_group]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +93,7 @@ pub(crate) enum Rule {
 /// A checked entry of `require:`.
 #[derive(Clone, Debug)]
 pub(crate) struct Requirement {
-    pub(crate) metric: &'static Metric,
+    pub(crate) metric: Arc<Metric>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) grouping: Grouping,
 }
@@ -132,10 +134,10 @@ impl RequirementOptions {
             );
         }
         let compares = self.block_if_worse.is_some() || self.prove_not_worse.is_some();
-        if compares && metric.direction == Direction::ZeroIsBest {
+        if compares && metric.direction.harm(0.0).is_none() {
             return conflict(
                 format!(
-                    "compares `{}`, which is best at zero: its difference does not say which model is worse",
+                    "compares `{}`, of which neither more nor less is better: its difference does not say which model is worse",
                     metric.name
                 ),
                 "bound it by `at_least` and `at_most`, or compare `rmse` or `mae`",

@@ -162,7 +162,7 @@ fn wrong_requirements_are_refused_with_what_to_do() {
     }
     let bias = requirement(r#"{"metric": "mean_error", "block_if_worse": 0}"#);
     let error = EvaluateOptions { require: vec![bias], ..EvaluateOptions::default() }.check().unwrap_err();
-    assert!(error.to_string().contains("best at zero"), "{error}");
+    assert!(error.to_string().contains("neither more nor less is better"), "{error}");
     assert!(error.hint().unwrap().contains("`at_least` and `at_most`"));
     let unknown = serde_json::from_str::<RequirementOptions>(r#"{"metric": "rmse", "atmost": 1}"#);
     assert!(unknown.unwrap_err().to_string().contains("unknown field `atmost`"));

@@ -1,22 +1,22 @@
-//! Metrics of predictions against labels, overall and per slice, from one pass over the rows.
+//! Metrics of predictions against labels.
 //!
-//! To add a metric: a line in [`METRICS`] (`table.rs`) with its name, direction and two functions, the value from
-//! the sums of a slice and the change with its variance. If it needs a sum that is not there, add a `Term` in
-//! `sums.rs` and the column that computes it. Nothing else names metrics: options, reports and the gate go through
-//! the table.
+//! To add a metric: a [`Definition`] in the file of its family, with its name, direction, the tasks it fits and its
+//! formula. Nothing else names metrics: options, reports and the gate go through [`Definition::all`]. A formula is one
+//! of a few kinds ([`Formula`]), which say what is gathered of the rows (`measure`) and give value, interval and the
+//! error of a change.
 
+mod confusion;
+mod definition;
+mod dual;
+mod formula;
 mod regression;
-mod sums;
-mod table;
 
 use serde::{Deserialize, Serialize};
-use sluice_core::options::OptionsError;
 
-pub use regression::{MAX_SLICES, RegressionMetrics};
-pub use sums::{GroupedSums, Summary};
-pub use table::METRICS;
-
-use crate::comparison::Estimate;
+pub(crate) use confusion::{ConfusionFormula, Counts, Rate};
+pub use definition::{Definition, Metric, Parameter, TaskKind};
+pub(crate) use dual::Dual;
+pub(crate) use formula::{Formula, MomentFormula};
 
 /// Which way a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,10 @@ pub enum Direction {
     HigherIsBetter,
     /// A bias: neither more nor less is better by itself.
     ZeroIsBest,
+    /// A ratio of predictions to labels, for example.
+    OneIsBest,
+    /// A share of rows, for example: it describes, and is no merit.
+    None,
 }
 
 impl Direction {
@@ -37,7 +41,7 @@ impl Direction {
         match self {
             Self::LowerIsBetter => Some(difference),
             Self::HigherIsBetter => Some(-difference),
-            Self::ZeroIsBest => None,
+            Self::ZeroIsBest | Self::OneIsBest | Self::None => None,
         }
     }
 }
@@ -51,15 +55,6 @@ pub enum Side {
     Baseline,
 }
 
-impl Side {
-    fn choose<T>(self, candidate: T, baseline: T) -> T {
-        match self {
-            Self::Candidate => candidate,
-            Self::Baseline => baseline,
-        }
-    }
-}
-
 /// Why a figure does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undefined {
@@ -69,58 +64,27 @@ pub enum Undefined {
     TooFewRows,
     /// Labels or predictions are so large that a square passes the range of `f64`.
     TooLarge,
+    /// All rows have the weight 0.
+    NoWeight,
+    /// The rows are all of one class.
+    OneClass,
+    /// A ratio whose divisor is 0; what there is none of.
+    Nothing(&'static str),
+    /// Its error is known from replicates only, and there are none.
+    NoReplicates,
 }
 
 impl std::fmt::Display for Undefined {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::ConstantLabel => "the label is constant",
-            Self::TooFewRows => "fewer than two rows give no variance",
-            Self::TooLarge => "its terms are too large for double precision",
-        })
-    }
-}
-
-/// A metric: its name, direction and formulas.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    /// The name in options and reports.
-    pub name: &'static str,
-    /// What it answers, in words.
-    pub meaning: &'static str,
-    /// Which way it improves.
-    pub direction: Direction,
-    value: fn(&Summary<'_>, Side) -> Result<f64, Undefined>,
-    change: fn(&Summary<'_>) -> Result<Estimate, Undefined>,
-}
-
-impl Metric {
-    /// The metric of this name.
-    ///
-    /// # Errors
-    /// [`OptionsError::NoSuchChoice`], whose hint names the nearest.
-    pub fn find(name: &str) -> Result<&'static Self, OptionsError> {
-        METRICS.iter().find(|metric| metric.name == name).ok_or_else(|| OptionsError::NoSuchChoice {
-            name: "metric".into(),
-            value: name.into(),
-            choices: METRICS.iter().map(|metric| metric.name.into()).collect(),
-        })
-    }
-
-    /// Its value over the rows of a summary.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub fn value(&self, summary: &Summary<'_>, side: Side) -> Result<f64, Undefined> {
-        (self.value)(summary, side)
-    }
-
-    /// Its change from baseline to candidate, with the standard error.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub fn change(&self, summary: &Summary<'_>) -> Result<Estimate, Undefined> {
-        (self.change)(summary)
+        match self {
+            Self::ConstantLabel => formatter.write_str("the label is constant"),
+            Self::TooFewRows => formatter.write_str("fewer than two rows give no variance"),
+            Self::TooLarge => formatter.write_str("its terms are too large for double precision"),
+            Self::NoWeight => formatter.write_str("all rows have the weight 0"),
+            Self::OneClass => formatter.write_str("all rows are of one class"),
+            Self::Nothing(what) => write!(formatter, "there are no {what}"),
+            Self::NoReplicates => formatter.write_str("its error is known from `bootstrap` only"),
+        }
     }
 }
 

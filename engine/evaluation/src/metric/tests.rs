@@ -12,17 +12,31 @@ use sluice_testkit::close::assert_relative;
 use sluice_testkit::laws;
 use sluice_testkit::memory::MemorySource;
 
-use super::{Metric, RegressionMetrics, Side, Undefined};
+use super::{Definition, Metric, Side, TaskKind, Undefined};
 use crate::comparison::Estimate;
 use crate::fixture::{Linear, numbers, table, texts};
+use crate::measure::{MeasureOptions, Measures};
+
+fn measures(
+    metrics: &[&Arc<Metric>],
+    candidate: &Arc<dyn Predictor>,
+    baseline: Option<&Arc<dyn Predictor>>,
+    groupings: Vec<Grouping>,
+    label_shift: f64,
+) -> Measures {
+    let metrics: Vec<Arc<Metric>> = metrics.iter().map(|metric| Arc::clone(metric)).collect();
+    let options = MeasureOptions { metrics: &metrics, groupings, weight: None, label_shift };
+    Measures::new(candidate, baseline, &options)
+}
 
 /// The change of a metric between the predictions `c` and `b` for `y`.
 fn change(name: &str, y: &[f64], c: &[f64], b: &[f64], shift: f64) -> Result<Estimate, Undefined> {
     let source = MemorySource::new(&table(&[("y", numbers(y)), ("c", numbers(c)), ("b", numbers(b))]), 3);
     let (candidate, baseline) = (Linear::column("c", "c"), Linear::column("b", "b"));
-    let metrics = RegressionMetrics::new(&candidate, Some(&baseline), vec![Grouping::overall()], shift);
+    let metric = Metric::find(name).unwrap();
+    let metrics = measures(&[&metric], &candidate, Some(&baseline), vec![Grouping::overall()], shift);
     let state = fold(&source, &metrics, &Execution::with_threads(1)).unwrap();
-    Metric::find(name).unwrap().change(&state.accumulator.finish()[0].1.summary(0).unwrap())
+    state.accumulator.finish().slice(0, 0).unwrap().change(&metric)
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -104,11 +118,11 @@ fn r2_of_a_label_far_from_zero_needs_no_luck() {
     let far_predictions: Vec<f64> =
         near.iter().enumerate().map(|(row, y)| 1e12 + y + (row % 2) as f64).collect();
     let source = MemorySource::new(&table(&[("y", numbers(&far)), ("c", numbers(&far_predictions))]), 5);
-    let metrics = RegressionMetrics::new(&Linear::column("c", "c"), None, vec![Grouping::overall()], 0.0);
+    let metric = Metric::find("r2").unwrap();
+    let metrics = measures(&[&metric], &Linear::column("c", "c"), None, vec![Grouping::overall()], 0.0);
     let state = fold(&source, &metrics, &Execution::with_threads(2)).unwrap();
-    let sums = state.accumulator.finish();
-    let summary = sums[0].1.summary(0).unwrap();
-    let r2 = Metric::find("r2").unwrap().value(&summary, Side::Candidate).unwrap();
+    let measured = state.accumulator.finish();
+    let r2 = measured.slice(0, 0).unwrap().value(&metric, Side::Candidate).unwrap();
     assert_relative(r2, 1.0 - 32.0 / 21_840.0, 1e-15);
 }
 
@@ -127,10 +141,13 @@ fn unknown_metrics_name_the_nearest() {
     assert_eq!(Metric::find("rsme").unwrap_err().hint().unwrap(), "did you mean `rmse`?");
 }
 
-fn metrics_of(paired: bool) -> RegressionMetrics {
+fn metrics_of(paired: bool) -> Measures {
     let (candidate, baseline) = (Linear::column("c", "c"), Linear::column("b", "b"));
     let groupings = vec![Grouping::overall(), Grouping::by(["g"]), Grouping::by(["g", "k"])];
-    RegressionMetrics::new(&candidate, paired.then_some(&baseline), groupings, 0.5)
+    let all = Definition::defaults(TaskKind::Regression).iter().map(|name| Metric::find(name).unwrap());
+    let all: Vec<Arc<Metric>> = all.collect();
+    let all: Vec<&Arc<Metric>> = all.iter().collect();
+    measures(&all, &candidate, paired.then_some(&baseline), groupings, 0.5)
 }
 
 proptest! {
@@ -165,7 +182,7 @@ proptest! {
 fn states_of_other_models_do_not_join() {
     let mut first = metrics_of(true);
     let other: Arc<dyn Predictor> = Linear::column("other", "c");
-    let later = RegressionMetrics::new(&other, None, Vec::new(), 0.5);
+    let later = measures(&[], &other, None, Vec::new(), 0.5);
     let no_groups =
         sluice_core::group::GroupTables::default().merge(&sluice_core::group::GroupTables::default());
     let error = first.merge(later, &no_groups).unwrap_err();

@@ -190,7 +190,7 @@ struct EvaluateSections {
 
 impl Default for EvaluateSections {
     fn default() -> Self {
-        let EvaluateOptions { metrics, slices, require, alpha, force, label_shift: _ } =
+        let EvaluateOptions { metrics, slices, require, alpha, force, weight: _, label_shift: _ } =
             EvaluateOptions::default();
         Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force }
     }
@@ -199,7 +199,9 @@ impl Default for EvaluateSections {
 impl From<EvaluateSections> for EvaluateSpec {
     fn from(sections: EvaluateSections) -> Self {
         let EvaluateSections { baseline, metrics, slices, require, alpha, force } = sections;
-        let options = EvaluateOptions { metrics, slices, require, alpha, force, label_shift: 0.0 };
+        // The weight is a role of the data, the shift is the model's.
+        let options =
+            EvaluateOptions { metrics, slices, require, alpha, force, ..EvaluateOptions::default() };
         Self { baseline, options }
     }
 }

@@ -134,19 +134,21 @@ pub(super) fn columns_of(
     Ok(columns)
 }
 
-/// Refuses targets that the features of a transform of the data set know.
+/// Refuses features that read a column with a role or know the label, which a transform fitted without these roles may
+/// have, and targets that the features know.
 ///
 /// # Errors
-/// As [`check_targets`].
+/// As [`Transform::check_roles`] and [`check_targets`].
 pub(super) fn check_features(
     spec: &ModelSpec,
     dataset: &Dataset,
     transform: &Transform,
     roles: &Roles,
 ) -> Result<()> {
+    let lineage = dataset.record().query.as_ref().map(|query| &query.lineage);
+    transform.check_roles(roles, lineage)?;
     let features = &transform.space().features;
     let sources = features.iter().map(|feature| (feature.name.as_str(), feature.sources.as_slice()));
-    let lineage = dataset.record().query.as_ref().map(|query| &query.lineage);
     check_targets(spec.targets(), sources, roles, lineage)
 }
 

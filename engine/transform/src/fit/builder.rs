@@ -142,7 +142,7 @@ impl Builder<'_> {
         };
         if let Some(role) = self.roles.of(name) {
             return Err(TransformError::Role {
-                operation: self.operation,
+                operation: self.operation.to_owned(),
                 column: name.to_owned(),
                 role: role_name(role),
             });

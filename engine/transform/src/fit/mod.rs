@@ -23,13 +23,13 @@ use sluice_core::batch::RowIdentity;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_core::fold::fold;
-use sluice_core::options::quoted;
 use sluice_core::plan::PlannedColumn;
 use sluice_core::role::{Lineage, Roles};
 use sluice_core::seam::BatchSource;
 
 use crate::error::TransformError;
 use crate::graph::{Node, Program, Transform};
+use crate::leakage;
 use crate::operation::{Fitted, Mapper};
 use crate::spec::TransformSpec;
 use analysis::{Entry, Gathering};
@@ -105,21 +105,9 @@ impl Fitter {
     /// # Errors
     /// [`TransformError::Leakage`].
     pub fn check_lineage(&self, roles: &Roles, lineage: &Lineage) -> Result<(), TransformError> {
-        for (name, value) in &self.blueprint.features {
-            if roles.allow.iter().any(|allowed| allowed == name) {
-                continue;
-            }
-            for source in &self.blueprint.values[*value].sources {
-                if let Some(shared) = roles.leak(source, lineage) {
-                    return Err(TransformError::Leakage {
-                        column: name.clone(),
-                        label: roles.label.clone().unwrap_or_default(),
-                        shared: quoted(shared.iter().map(String::as_str)),
-                    });
-                }
-            }
-        }
-        Ok(())
+        let sources = |value: &ValueId| &self.blueprint.values[*value].sources;
+        let features = self.blueprint.features.iter().map(|(name, value)| (name, sources(value)));
+        leakage::check_lineage(features, roles, lineage)
     }
 
     /// What the next scan of the training rows must gather; `None` when everything is known.

@@ -15,6 +15,7 @@ use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchTransform;
 use sluice_core::spill::Scratch;
 use sluice_delivery::{FileRegistry, ModelPackage};
+use sluice_evaluation::EvaluateOptions;
 use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;
 use sluice_quality::rules::RowCounts;
@@ -373,7 +374,8 @@ impl<'a> Runner<'a> {
         let _ = self.begin(StepName::Evaluate);
         let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Evaluate));
         let (baseline, compared) = self.baseline().map_err(at_step)?;
-        let options = &file.spec.evaluate.options;
+        let weight = file.spec.data.roles.weight.clone();
+        let options = &EvaluateOptions { weight, ..file.spec.evaluate.options.clone() };
         let digest = dataset.artifact().digest();
         let mut parts = KeyParts::new()
             .with("dataset", digest)

@@ -1,0 +1,74 @@
+//! The interval of a value, and where it comes from.
+
+use serde::{Deserialize, Serialize};
+use sluice_core::distribution::normal;
+
+use super::Estimate;
+
+/// Where an interval comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Student's t on a standard error of the delta method.
+    Delta,
+    /// Wilson's score interval of a share (J. American Statistical Association 22 (1927)).
+    Wilson,
+}
+
+/// An interval that holds the true value in a 1 − alpha share of such evaluations.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Its lower end.
+    pub low: f64,
+    /// Its upper end.
+    pub high: f64,
+    /// The standard error of the value, where the interval is made of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_error: Option<f64>,
+    /// Where it comes from.
+    pub method: Method,
+}
+
+impl Interval {
+    /// That of an estimate.
+    #[must_use]
+    pub fn of(estimate: &Estimate, alpha: f64) -> Self {
+        let [low, high] = estimate.interval(alpha);
+        Self { low, high, standard_error: Some(estimate.standard_error), method: Method::Delta }
+    }
+
+    /// That of a share of so many rows, a real number where they have weights.
+    #[must_use]
+    pub fn wilson(share: f64, rows: f64, alpha: f64) -> Self {
+        let z = normal::upper_quantile(alpha / 2.0);
+        let square = z * z;
+        let centre = (share + square / (2.0 * rows)) / (1.0 + square / rows);
+        let variance = share * (1.0 - share) / rows + square / (4.0 * rows * rows);
+        let reach = z * variance.sqrt() / (1.0 + square / rows);
+        // Rounding leaves the ends a little beside 0 and 1.
+        let low = if share > 0.0 { (centre - reach).clamp(0.0, 1.0) } else { 0.0 };
+        let high = if share < 1.0 { (centre + reach).clamp(0.0, 1.0) } else { 1.0 };
+        Self { low, high, standard_error: None, method: Method::Wilson }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_testkit::close::assert_relative;
+
+    use super::*;
+
+    #[test]
+    fn wilson_equals_statsmodels() {
+        // statsmodels 0.15 proportion_confint(count, nobs, 0.05, method="wilson").
+        for (count, rows, low, high) in [
+            (7.0, 50.0, 0.069_508_334_270_162_88, 0.261_861_937_105_855_37),
+            (0.0, 10.0, 0.0, 0.277_532_799_862_889_26),
+            (10.0, 10.0, 0.722_467_200_137_110_6, 1.0),
+        ] {
+            let interval = Interval::wilson(count / rows, rows, 0.05);
+            assert_relative(interval.low, low, 1e-14);
+            assert_relative(interval.high, high, 1e-14);
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Sums over rows, per slice, from which the means of [`Term`]s follow, and how far they may be off.
+//!
+//! A metric that is a smooth function of means needs, for its standard error, the mean products of its terms (delta
+//! method; A. W. van der Vaart, "Asymptotic Statistics", chapter 3). With a baseline the terms of both models enter,
+//! as b (of the baseline) and d = c − b (the change to the candidate): differences of nearly equal numbers would
+//! lose the digits that d has.
+//!
+//! With weights w: means are Σwx/Σw; a row counts in an error as often as w² says: Σw²(x − x̄)(y − ȳ)/(Σw)².
+//!
+//! Terms are rounded once per row; products are added without any rounding, as the two `f64` of the exact product.
+//! All sums are exactly associative ([`ExactSum`]), so they do not depend on how the rows lie in files. A centred
+//! sum of squares is Σx² − (Σx)²/n. In `f64` that would lose twice the digits of mean/deviation; here both sums are
+//! exact to 106 bits and the subtraction is done in double-double, so a mean 10⁶ times the deviation still leaves 20
+//! digits. What comes out below 2⁻⁹⁸ Σx² is rounding, and zero: the values are constant.
+
+use serde::{Deserialize, Serialize};
+use sluice_core::double_double::{DoubleDouble, two_product};
+use sluice_summaries::ExactSum;
+
+use super::term::{Answers, Term};
+use super::{Ordering, Pair};
+use crate::metric::Side;
+
+/// Below this share of Σx² a centred sum of squares is rounding: 2⁻⁹⁸.
+const NOISE: f64 = 3.155_443_620_884_047e-30;
+
+/// Whose number of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Part {
+    Candidate,
+    Baseline,
+    /// Candidate minus baseline.
+    Change,
+}
+
+/// A number per row: a term (its place in the plan) of a part.
+type Variable = (usize, Part);
+
+/// One sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Slot {
+    /// Σw².
+    WeightSquare,
+    /// Σwx.
+    Sum(Variable),
+    /// Σw²x.
+    SquareSum(Variable),
+    /// Σw²xy.
+    Product(Variable, Variable),
+}
+
+/// Which sums are taken.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MomentPlan {
+    terms: Vec<Term>,
+    slots: Vec<Slot>,
+    is_paired: bool,
+    is_weighted: bool,
+}
+
+impl MomentPlan {
+    pub(crate) fn new(is_paired: bool, is_weighted: bool) -> Self {
+        let mut plan = Self { is_paired, is_weighted, ..Self::default() };
+        if is_weighted {
+            plan.slots.push(Slot::WeightSquare);
+        }
+        plan
+    }
+
+    /// Adds what a function of the means of these terms needs; errors too, if asked for.
+    pub(crate) fn add(&mut self, terms: &[Term], with_errors: bool) {
+        let places: Vec<usize> = terms.iter().map(|term| self.place(*term)).collect();
+        for &place in &places {
+            for part in self.parts(place) {
+                self.slot(Slot::Sum((place, part)));
+            }
+        }
+        if !with_errors {
+            return;
+        }
+        let variables: Vec<Variable> = places.iter().flat_map(|place| self.variables(*place)).collect();
+        for (index, &first) in variables.iter().enumerate() {
+            if self.is_weighted {
+                self.slot(Slot::SquareSum(first));
+            }
+            for &second in &variables[index..] {
+                self.slot(Self::product(first, second));
+            }
+        }
+    }
+
+    fn place(&mut self, term: Term) -> usize {
+        self.terms.iter().position(|known| *known == term).unwrap_or_else(|| {
+            self.terms.push(term);
+            self.terms.len() - 1
+        })
+    }
+
+    /// What is summed up of a term.
+    fn parts(&self, place: usize) -> Vec<Part> {
+        if !self.is_paired {
+            vec![Part::Candidate]
+        } else if self.terms[place].is_of_label() {
+            vec![Part::Baseline]
+        } else {
+            vec![Part::Candidate, Part::Baseline, Part::Change]
+        }
+    }
+
+    /// What a term is made of, where errors are concerned: with a baseline, its number and the change to the candidate.
+    fn variables(&self, place: usize) -> Vec<Variable> {
+        let parts = self.parts(place).into_iter();
+        parts.filter(|part| !self.is_paired || *part != Part::Candidate).map(|part| (place, part)).collect()
+    }
+
+    fn slot(&mut self, slot: Slot) {
+        if !self.slots.contains(&slot) {
+            self.slots.push(slot);
+        }
+    }
+
+    fn product(first: Variable, second: Variable) -> Slot {
+        let key = |(place, part): Variable| (place, part as usize);
+        if key(first) <= key(second) { Slot::Product(first, second) } else { Slot::Product(second, first) }
+    }
+
+    /// Sums per slice.
+    fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The columns that go into the sums, for the rows of one pair of models.
+    pub(crate) fn columns(&self, pair: &Pair<'_>) -> TermColumns {
+        let mut values: Vec<[Vec<f64>; 3]> = Vec::new();
+        let mut remainders: Vec<[Option<Vec<f64>>; 3]> = Vec::new();
+        for term in &self.terms {
+            let candidate = Answers { label: pair.label, predictions: &pair.candidate, shift: pair.shift };
+            let own = term.values(candidate);
+            let rounded = term.remainders(candidate);
+            let Some(predictions) = pair.baseline.as_deref().filter(|_| !term.is_of_label()) else {
+                // Of the label there is only one, whosever it is called.
+                let (values_of, rounded_of) = if self.is_paired {
+                    ([Vec::new(), own, Vec::new()], [None, rounded, None])
+                } else {
+                    ([own, Vec::new(), Vec::new()], [rounded, None, None])
+                };
+                values.push(values_of);
+                remainders.push(rounded_of);
+                continue;
+            };
+            let baseline = Answers { predictions, ..candidate };
+            let theirs = term.values(baseline);
+            let change = term.changes(candidate, baseline, &own, &theirs);
+            values.push([own, theirs, change]);
+            remainders.push([rounded, term.remainders(baseline), None]);
+        }
+        let of = |(place, part): Variable| values[place][part as usize].as_slice();
+        let weighted = |values: &[f64]| -> Vec<f64> {
+            match pair.weight {
+                Some(weight) => values.iter().zip(weight).map(|(value, weight)| value * weight).collect(),
+                None => values.to_vec(),
+            }
+        };
+        let mut columns = Vec::new();
+        for (index, slot) in self.slots.iter().enumerate() {
+            match *slot {
+                Slot::WeightSquare => {
+                    let weight = pair.weight.unwrap_or_default();
+                    push_product(&mut columns, index, weight, weight);
+                }
+                Slot::Sum(variable) => {
+                    columns.push((index, weighted(of(variable))));
+                    let remainders = &remainders[variable.0][variable.1 as usize];
+                    columns.extend(remainders.as_deref().map(|values| (index, weighted(values))));
+                }
+                Slot::SquareSum(variable) => {
+                    push_product(
+                        &mut columns,
+                        index,
+                        &weighted(of(variable)),
+                        pair.weight.unwrap_or_default(),
+                    );
+                }
+                Slot::Product(first, second) => match pair.weight {
+                    None => push_product(&mut columns, index, of(first), of(second)),
+                    Some(_) => push_product(&mut columns, index, &weighted(of(first)), &weighted(of(second))),
+                },
+            }
+        }
+        TermColumns { columns, ordered: Vec::new() }
+    }
+}
+
+fn push_product(columns: &mut Vec<(usize, Vec<f64>)>, slot: usize, a: &[f64], b: &[f64]) {
+    let (high, low) = a.iter().zip(b).map(|(a, b)| two_product(*a, *b)).unzip();
+    columns.push((slot, high));
+    columns.push((slot, low));
+}
+
+/// What goes into the sums, of the rows of one batch: a column per sum, two where it is of products.
+#[derive(Debug, Default)]
+pub(crate) struct TermColumns {
+    columns: Vec<(usize, Vec<f64>)>,
+    ordered: Vec<f64>,
+}
+
+/// The sums of every slice of one grouping.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MomentSums {
+    slots: usize,
+    sums: Vec<ExactSum>,
+}
+
+impl MomentSums {
+    pub(crate) fn new(plan: &MomentPlan) -> Self {
+        Self { slots: plan.len(), sums: Vec::new() }
+    }
+
+    pub(crate) fn grow(&mut self, groups: usize) {
+        if groups * self.slots > self.sums.len() {
+            self.sums.resize(groups * self.slots, ExactSum::default());
+        }
+    }
+
+    /// Adds rows, which are brought into the order of their groups first, so that those of a group are one slice.
+    pub(crate) fn add(&mut self, columns: &mut TermColumns, ordering: &Ordering) {
+        let TermColumns { columns, ordered } = columns;
+        for (slot, values) in columns {
+            let values = ordering.ordered(values, ordered);
+            for (group, range) in ordering.groups() {
+                self.sums[group * self.slots + *slot].add_slice(&values[range.clone()]);
+            }
+        }
+    }
+
+    /// Adds the sums of later rows; `numbers` says which group of ours each of theirs is.
+    pub(crate) fn merge(&mut self, later: &Self, groups: usize, numbers: &[u32]) {
+        self.grow(groups);
+        for (theirs, sums) in later.sums.chunks(std::cmp::max(self.slots, 1)).enumerate() {
+            let mine = numbers[theirs] as usize;
+            for (sum, more) in self.sums[mine * self.slots..].iter_mut().zip(sums) {
+                sum.merge(*more);
+            }
+        }
+    }
+
+    /// Whether the parts fit one another, as those of a restored state might not.
+    pub(crate) fn is_sound(&self, plan: &MomentPlan, groups: usize) -> bool {
+        self.slots == plan.len() && groups.checked_mul(self.slots) == Some(self.sums.len())
+    }
+
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.sums.capacity() * size_of::<ExactSum>()
+    }
+
+    /// The sums of one slice of so many rows and so much weight.
+    pub(crate) fn of<'a>(
+        &'a self,
+        plan: &'a MomentPlan,
+        group: usize,
+        rows: u64,
+        weight: DoubleDouble,
+    ) -> Moments<'a> {
+        let sums = self.sums.get(group * self.slots..(group + 1) * self.slots).unwrap_or_default();
+        Moments { plan, sums, rows, weight }
+    }
+}
+
+/// The sums of one slice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moments<'a> {
+    plan: &'a MomentPlan,
+    sums: &'a [ExactSum],
+    rows: u64,
+    weight: DoubleDouble,
+}
+
+impl Moments<'_> {
+    fn sum(&self, slot: Slot) -> DoubleDouble {
+        let place = self.plan.slots.iter().position(|known| *known == slot);
+        let sum = place.and_then(|place| self.sums.get(place));
+        sum.map_or(DoubleDouble::from(f64::NAN), ExactSum::to_double_double)
+    }
+
+    fn variable_mean(&self, variable: Variable) -> DoubleDouble {
+        self.sum(Slot::Sum(variable)) / self.weight
+    }
+
+    fn place(&self, term: Term) -> usize {
+        self.plan.terms.iter().position(|known| *known == term).unwrap_or(usize::MAX)
+    }
+
+    /// The weighted mean of a term.
+    pub(crate) fn mean(&self, term: Term, side: Side) -> DoubleDouble {
+        let part = match side {
+            _ if self.plan.is_paired && term.is_of_label() => Part::Baseline,
+            Side::Candidate => Part::Candidate,
+            Side::Baseline => Part::Baseline,
+        };
+        self.variable_mean((self.place(term), part))
+    }
+
+    /// The means of some terms.
+    pub(crate) fn means(&self, terms: &[Term], side: Side) -> Vec<DoubleDouble> {
+        terms.iter().map(|term| self.mean(*term, side)).collect()
+    }
+
+    /// The means of the changes of some terms; 0 of what is of the label.
+    pub(crate) fn changes(&self, terms: &[Term]) -> Vec<DoubleDouble> {
+        let change = |term: &Term| match term.is_of_label() {
+            true => DoubleDouble::ZERO,
+            false => self.variable_mean((self.place(*term), Part::Change)),
+        };
+        terms.iter().map(change).collect()
+    }
+
+    /// Rows, as many as would tell as much were their weights equal: (Σw)²/Σw².
+    pub(crate) fn effective_rows(&self) -> f64 {
+        match self.plan.is_weighted {
+            true => (self.weight * self.weight / self.sum(Slot::WeightSquare)).to_f64(),
+            false => self.rows as f64,
+        }
+    }
+
+    /// The variance of the mean of Σ gradient · term, of one side.
+    pub(crate) fn variance(&self, terms: &[Term], gradient: &[DoubleDouble], side: Side) -> DoubleDouble {
+        let none = vec![DoubleDouble::ZERO; gradient.len()];
+        if !self.plan.is_paired {
+            return self.quadratic(terms, |_| Part::Candidate, gradient, &none);
+        }
+        match side {
+            // c = b + d.
+            Side::Candidate => self.quadratic(terms, |_| Part::Baseline, gradient, gradient),
+            Side::Baseline => self.quadratic(terms, |_| Part::Baseline, gradient, &none),
+        }
+    }
+
+    /// The variance of the mean of Σ (own gradient · candidate's term − their gradient · baseline's term).
+    pub(crate) fn change_variance(
+        &self,
+        terms: &[Term],
+        own: &[DoubleDouble],
+        theirs: &[DoubleDouble],
+    ) -> DoubleDouble {
+        let level: Vec<DoubleDouble> = own.iter().zip(theirs).map(|(own, theirs)| *own - *theirs).collect();
+        self.quadratic(terms, |_| Part::Baseline, &level, own)
+    }
+
+    /// The variance of the mean of Σ level · term + change · (change of the term).
+    fn quadratic(
+        &self,
+        terms: &[Term],
+        part: impl Fn(Term) -> Part,
+        level: &[DoubleDouble],
+        change: &[DoubleDouble],
+    ) -> DoubleDouble {
+        let mut factors: Vec<(Variable, DoubleDouble)> = Vec::new();
+        for (index, term) in terms.iter().enumerate() {
+            let place = self.place(*term);
+            factors.push(((place, part(*term)), level[index]));
+            if self.plan.is_paired && !term.is_of_label() {
+                factors.push(((place, Part::Change), change[index]));
+            }
+        }
+        let mut total = DoubleDouble::ZERO;
+        for (index, &(first, factor)) in factors.iter().enumerate() {
+            for (offset, &(second, other)) in factors[index..].iter().enumerate() {
+                let times = if offset == 0 { 1.0 } else { 2.0 };
+                let product = factor * other;
+                if product.high != 0.0 {
+                    total = total + product * self.centred(first, second) * times;
+                }
+            }
+        }
+        total / (self.weight * self.weight)
+    }
+
+    /// Σw²(x − x̄)(y − ȳ); exactly zero for constant x = y.
+    fn centred(&self, first: Variable, second: Variable) -> DoubleDouble {
+        let product = self.sum(MomentPlan::product(first, second));
+        let (x, y) = (self.variable_mean(first), self.variable_mean(second));
+        let centred = if self.plan.is_weighted {
+            let squares = |variable| self.sum(Slot::SquareSum(variable));
+            product - x * squares(second) - y * squares(first) + x * y * self.sum(Slot::WeightSquare)
+        } else {
+            product - self.sum(Slot::Sum(first)) * y
+        };
+        let is_noise = first == second && centred.high.abs() <= NOISE * product.high;
+        if is_noise { DoubleDouble::ZERO } else { centred }
+    }
+}
