@@ -418,6 +418,14 @@ fn is_moderate_power_of_two(scale: f64) -> bool {
     scale.to_bits() & ((1 << 52) - 1) == 0 && (1023 - 512..=1023 + 512).contains(&exponent)
 }
 
+/// The rows of a block of so many columns, some at a time: so few that their cells stay in the cache.
+pub fn pieces(rows: Range<usize>, width: usize) -> impl Iterator<Item = Range<usize>> {
+    const CELLS: usize = 1 << 15;
+    let count = std::cmp::max(CELLS / std::cmp::max(width, 1) / 8 * 8, 64);
+    let end = rows.end;
+    rows.step_by(count).map(move |first| first..std::cmp::min(first + count, end))
+}
+
 /// Adds `sum w z_i z_j` of a block to a lower triangle, row by row (see [`triangle_index`]): for who needs neither
 /// means nor weights, and has weights of either sign.
 ///
@@ -429,9 +437,8 @@ pub fn add_weighted_products(
     weights: &[f64],
     scratch: &mut GramScratch,
 ) {
-    let ShiftedColumns { cells, stride, rows } = block.clone();
-    let row_count = rows.len();
-    if cells.is_empty() || row_count == 0 {
+    let ShiftedColumns { cells, stride, rows } = block;
+    if cells.is_empty() || rows.is_empty() {
         return;
     }
     let width = cells.len() / stride;
@@ -439,13 +446,17 @@ pub fn add_weighted_products(
         cells.len() == stride * width && rows.end <= stride && triangle.len() == triangle_index(width, 0),
         "a block has the columns of its triangle"
     );
-    assert!(weights.len() == row_count, "each row has a weight");
+    assert!(weights.len() == rows.len(), "each row has a weight");
     let GramScratch { weighted, products } = scratch;
-    weigh(block, weights, weighted);
-    let left = MatRef::from_column_major_slice(weighted, row_count, width);
-    let right = MatRef::from_column_major_slice_with_stride(cells, stride, width, stride)
-        .subrows(rows.start, row_count);
-    add_products(triangle, left, right, products);
+    let all = MatRef::from_column_major_slice_with_stride(cells, stride, width, stride);
+    for piece in pieces(rows.clone(), width) {
+        let own = &weights[piece.start - rows.start..piece.end - rows.start];
+        weigh(ShiftedColumns { cells, stride, rows: piece.clone() }, own, weighted);
+        let left = MatRef::from_column_major_slice(weighted, piece.len(), width);
+        let accum = if piece.start == rows.start { Accum::Replace } else { Accum::Add };
+        multiply(products, accum, left, all.subrows(piece.start, piece.len()));
+    }
+    add_triangle(triangle, products);
 }
 
 /// The rows of a block, each times its weight, without room between the columns.
@@ -465,14 +476,20 @@ fn add_products(
     right: MatRef<'_, f64>,
     scratch: &mut Mat<f64>,
 ) {
+    multiply(scratch, Accum::Replace, left, right);
+    add_triangle(triangle, scratch);
+}
+
+/// The lower triangle of `left' right`.
+fn multiply(products: &mut Mat<f64>, accum: Accum, left: MatRef<'_, f64>, right: MatRef<'_, f64>) {
     let width = right.ncols();
-    if scratch.nrows() != width {
-        *scratch = Mat::zeros(width, width);
+    if products.nrows() != width {
+        *products = Mat::zeros(width, width);
     }
     triangular::matmul(
-        scratch.as_mut(),
+        products.as_mut(),
         BlockStructure::TriangularLower,
-        Accum::Replace,
+        accum,
         left.transpose(),
         BlockStructure::Rectangular,
         right,
@@ -481,10 +498,14 @@ fn add_products(
         Par::Seq,
     );
     crate::clean_registers();
-    for row in 0..width {
+}
+
+/// Adds to a lower triangle, row by row, that of a matrix.
+fn add_triangle(triangle: &mut [DoubleDouble], products: &Mat<f64>) {
+    for row in 0..products.nrows() {
         for column in 0..=row {
             let total = &mut triangle[triangle_index(row, column)];
-            *total = *total + scratch[(row, column)];
+            *total = *total + products[(row, column)];
         }
     }
 }

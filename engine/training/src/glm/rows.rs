@@ -101,7 +101,7 @@ impl Layout<'_> {
 /// Some rows, all of a weight above 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rows<'a> {
-    /// Column after column, each as long as there are rows.
+    /// Column after column, each with room for [`stride_of`] them.
     pub(super) cells: &'a [f64],
     /// One per row.
     pub(super) labels: &'a [f64],
@@ -122,10 +122,23 @@ impl<'a> Rows<'a> {
         self.weights.map_or(1.0, |weights| weights[row])
     }
 
+    /// How far columns are apart.
+    pub(super) fn stride(self) -> usize {
+        stride_of(self.len())
+    }
+
     /// A column.
     pub(super) fn column(self, column: usize) -> &'a [f64] {
-        &self.cells[column * self.len()..(column + 1) * self.len()]
+        let first = column * self.stride();
+        &self.cells[first..first + self.len()]
     }
+}
+
+/// How far columns of so many rows are apart: an odd number of lines of the cache, since the same rows of columns a
+/// power of two apart would share a few of its places.
+fn stride_of(rows: usize) -> usize {
+    const LINE: usize = 8;
+    LINE * (rows.div_ceil(LINE) | 1)
 }
 
 /// Memory of a block of rows, used again and again.
@@ -204,11 +217,12 @@ impl RowReader {
         if let Some(all) = &all_offsets {
             offsets.extend(order.rows.iter().map(|&row| all[row]));
         }
-        cells.resize(count * layout.columns(), 0.0);
-        let (ones, cells) = cells.split_at_mut(if layout.ones { count } else { 0 });
+        let stride = stride_of(count);
+        cells.resize(stride * layout.columns(), 0.0);
+        let (ones, cells) = cells.split_at_mut(if layout.ones { stride } else { 0 });
         ones.fill(1.0);
         let Layout { shift, scale, .. } = layout;
-        Filler { shift, scale, cells, stride: count }.features((&features, &[]), space, order)
+        Filler { shift, scale, cells, stride }.features((&features, &[]), space, order)
     }
 }
 
@@ -275,8 +289,9 @@ impl KeptRows {
         };
         let ranges: Vec<Range<usize>> = blocks(self.len()).collect();
         let of_rows = |rows: &Range<usize>| {
-            let mut cells = Vec::with_capacity(rows.len() * layout.columns());
-            cells.resize(if layout.ones { rows.len() } else { 0 }, 1.0);
+            let stride = stride_of(rows.len());
+            let mut cells = Vec::with_capacity(stride * layout.columns());
+            cells.resize(if layout.ones { stride } else { 0 }, 1.0);
             KeptBlock {
                 cells,
                 labels: part(&self.labels, rows),
@@ -288,7 +303,9 @@ impl KeptRows {
         // Column after column, each of which goes when it is laid out: they are not all in memory twice.
         for ((column, shift), scale) in self.columns.into_iter().zip(layout.shift).zip(layout.scale) {
             for (block, rows) in kept.iter_mut().zip(&ranges) {
+                let end = block.cells.len() + stride_of(rows.len());
                 block.cells.extend(column[rows.clone()].iter().map(|value| (value - shift) * scale));
+                block.cells.resize(end, 0.0);
             }
         }
         kept

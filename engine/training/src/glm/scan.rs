@@ -4,6 +4,7 @@
 //! there is an intercept. Linear predictors, slopes and second derivatives of a block of rows are products of its
 //! columns in `f64`, joined in double-double.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use faer::linalg::matmul::matmul;
@@ -16,7 +17,7 @@ use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::{Error, Result};
 use sluice_core::group::GroupMap;
 use sluice_summaries::clean_registers;
-use sluice_summaries::gram::{GramScratch, ShiftedColumns, add_weighted_products, triangle_index};
+use sluice_summaries::gram::{GramScratch, ShiftedColumns, add_weighted_products, pieces, triangle_index};
 
 use super::error::GlmError;
 use super::family::{Family, softmax};
@@ -80,20 +81,33 @@ impl Point {
 
     /// The linear predictors of some rows, one after the other, without offsets.
     pub(super) fn predict(&self, rows: Rows<'_>, predictors: &mut Vec<f64>) {
-        let (count, columns) = (rows.len(), self.columns());
-        let outputs = self.family.predictors();
         predictors.clear();
-        predictors.resize(count * outputs, 0.0);
+        predictors.resize(rows.len() * self.family.predictors(), 0.0);
+        for piece in pieces(0..rows.len(), self.columns()) {
+            self.predict_piece(rows, piece, predictors);
+        }
+    }
+
+    fn predict_piece(&self, rows: Rows<'_>, piece: Range<usize>, predictors: &mut [f64]) {
+        let (count, columns, outputs) = (rows.len(), self.columns(), self.family.predictors());
         matmul(
-            MatMut::from_column_major_slice_mut(predictors, count, outputs),
+            MatMut::from_column_major_slice_mut(predictors, count, outputs)
+                .subrows_mut(piece.start, piece.len()),
             Accum::Replace,
-            MatRef::from_column_major_slice(rows.cells, count, columns),
+            matrix(rows, columns, piece),
             MatRef::from_column_major_slice(&self.coefficients, columns, outputs),
             1.0,
             Par::Seq,
         );
         clean_registers();
     }
+}
+
+/// The columns of some of the rows of a block.
+fn matrix<'a>(rows: Rows<'a>, columns: usize, piece: Range<usize>) -> MatRef<'a, f64> {
+    let stride = rows.stride();
+    MatRef::from_column_major_slice_with_stride(rows.cells, rows.len(), columns, stride)
+        .subrows(piece.start, piece.len())
 }
 
 /// What the rows add up to.
@@ -165,38 +179,43 @@ impl Sums {
         !self.products.is_empty()
     }
 
-    fn add_single(&mut self, point: &Point, rows: Rows<'_>, scratch: &mut Scratch) {
+    /// Takes over the second derivatives of an earlier point.
+    pub(super) fn take_matrix(&mut self, earlier: &mut Self) {
+        self.products = std::mem::take(&mut earlier.products);
+        // These are the same at every point.
+        self.columns = std::mem::take(&mut earlier.columns);
+    }
+
+    /// Loss, pull and curvature of some rows of one linear predictor.
+    fn add_single(&mut self, point: &Point, rows: Rows<'_>, piece: Range<usize>, scratch: &mut Scratch) {
         let Scratch { predictors, pulls, curvature, .. } = scratch;
-        curvature.clear();
-        pulls.clear();
-        for (row, (&label, &sum)) in rows.labels.iter().zip(predictors.iter()).enumerate() {
-            let weight = rows.weight(row);
-            let predictor = sum + rows.offsets.get(row).copied().unwrap_or(0.0);
+        let mut total = 0.0;
+        for row in piece {
+            let (label, weight) = (rows.labels[row], rows.weight(row));
+            let predictor = predictors[row] + rows.offsets.get(row).copied().unwrap_or(0.0);
             let terms = point.family.terms(label, predictor, point.is_expected);
             self.loss = self.loss + weight * terms.loss;
             self.pearson[0] = self.pearson[0] + weight * terms.pearson;
-            self.curvature = self.curvature + weight * terms.curvature;
-            curvature.push(weight * terms.curvature);
-            pulls.push(weight * terms.slope);
+            let own = weight * terms.curvature;
+            total += own;
+            curvature.push(own);
+            pulls[row] = weight * terms.slope;
             let is_fitted =
                 point.family.has_classes() && (label > 0.0) == (predictor > 0.0) && predictor != 0.0;
             self.misfits += u64::from(!is_fitted);
         }
-        self.add_slope(rows, scratch);
-        if self.has_matrix() {
-            self.add_products(0, rows, scratch);
-        }
+        self.curvature = self.curvature + total;
     }
 
-    fn add_classes(&mut self, classes: usize, rows: Rows<'_>, scratch: &mut Scratch) {
+    /// The same of several; leaves probabilities in place of the linear predictors.
+    fn add_classes(&mut self, rows: Rows<'_>, piece: Range<usize>, scratch: &mut Scratch) {
         let count = rows.len();
         let Scratch { predictors, pulls, row: own, .. } = scratch;
-        pulls.clear();
-        pulls.resize(count * classes, 0.0);
-        for (row, &label) in rows.labels.iter().enumerate() {
+        let mut total = 0.0;
+        for row in piece {
             let weight = rows.weight(row);
             let offset = rows.offsets.get(row).copied().unwrap_or(0.0);
-            let label = place(label);
+            let label = place(rows.labels[row]);
             own.clear();
             own.extend(predictors[row..].iter().step_by(count).map(|sum| sum + offset));
             let is_fitted =
@@ -207,15 +226,17 @@ impl Sums {
                 let residual = if class == label { 1.0 - probability } else { -probability };
                 let variance = probability * (1.0 - probability);
                 self.pearson[class] = self.pearson[class] + weight * residual * (residual / variance);
-                self.curvature = self.curvature + weight * variance;
+                total += weight * variance;
                 predictors[class * count + row] = probability;
                 pulls[class * count + row] = weight * residual;
             }
         }
-        self.add_slope(rows, scratch);
-        if !self.has_matrix() {
-            return;
-        }
+        self.curvature = self.curvature + total;
+    }
+
+    /// The matrices of all pairs of classes.
+    fn add_pairs(&mut self, classes: usize, rows: Rows<'_>, scratch: &mut Scratch) {
+        let count = rows.len();
         for first in 0..classes {
             for second in 0..=first {
                 let Scratch { predictors: shares, curvature, .. } = scratch;
@@ -231,17 +252,10 @@ impl Sums {
         }
     }
 
-    /// Adds what the rows pull.
-    fn add_slope(&mut self, rows: Rows<'_>, scratch: &mut Scratch) {
-        let Scratch { pulls, sums, .. } = scratch;
-        products_of(rows, pulls, sums);
-        add_each(&mut self.slope, sums);
-    }
-
     /// Adds the products of a pair of linear predictors.
     fn add_products(&mut self, pair: usize, rows: Rows<'_>, scratch: &mut Scratch) {
         let Scratch { curvature, gram, .. } = scratch;
-        let block = ShiftedColumns { cells: rows.cells, stride: rows.len(), rows: 0..rows.len() };
+        let block = ShiftedColumns { cells: rows.cells, stride: rows.stride(), rows: 0..rows.len() };
         add_weighted_products(&mut self.products[pair], block, curvature, gram);
     }
 
@@ -250,7 +264,9 @@ impl Sums {
         let Scratch { pulls: weights, sums, .. } = scratch;
         weights.clear();
         weights.extend((0..rows.len()).map(|row| rows.weight(row)));
-        products_of(rows, weights, sums);
+        sums.clear();
+        sums.resize(self.columns.len(), 0.0);
+        add_products_of(rows, 0..rows.len(), weights, sums);
         add_each(&mut self.columns, sums);
     }
 
@@ -277,17 +293,15 @@ impl Sums {
     }
 }
 
-/// The products of the columns of some rows with vectors that stand one after the other, by vector.
-fn products_of(rows: Rows<'_>, vectors: &[f64], products: &mut Vec<f64>) {
-    let count = rows.len();
-    let (columns, number) = (rows.cells.len() / count, vectors.len() / count);
-    products.clear();
-    products.resize(columns * number, 0.0);
+/// Adds, by vector, the products of the columns of some rows with vectors that stand one after the other.
+fn add_products_of(rows: Rows<'_>, piece: Range<usize>, vectors: &[f64], products: &mut [f64]) {
+    let number = vectors.len() / rows.len();
+    let columns = products.len() / number;
     matmul(
         MatMut::from_column_major_slice_mut(products, columns, number),
-        Accum::Replace,
-        MatRef::from_column_major_slice(rows.cells, count, columns).transpose(),
-        MatRef::from_column_major_slice(vectors, count, number),
+        Accum::Add,
+        matrix(rows, columns, piece.clone()).transpose(),
+        MatRef::from_column_major_slice(vectors, rows.len(), number).subrows(piece.start, piece.len()),
         1.0,
         Par::Seq,
     );
@@ -310,13 +324,31 @@ impl RowSums for Sums {
     }
 
     fn add(&mut self, point: &Point, rows: Rows<'_>, scratch: &mut Scratch) {
-        self.rows += rows.len() as u64;
-        point.predict(rows, &mut scratch.predictors);
-        match point.family {
-            Family::Softmax(classes) => self.add_classes(classes, rows, scratch),
-            Family::Logistic | Family::Power(_) => self.add_single(point, rows, scratch),
+        let (count, outputs) = (rows.len(), point.family.predictors());
+        self.rows += count as u64;
+        scratch.curvature.clear();
+        for (buffer, size) in [
+            (&mut scratch.predictors, count * outputs),
+            (&mut scratch.pulls, count * outputs),
+            (&mut scratch.sums, self.slope.len()),
+        ] {
+            buffer.clear();
+            buffer.resize(size, 0.0);
         }
+        for piece in pieces(0..count, point.columns()) {
+            point.predict_piece(rows, piece.clone(), &mut scratch.predictors);
+            match point.family {
+                Family::Softmax(_) => self.add_classes(rows, piece.clone(), scratch),
+                Family::Logistic | Family::Power(_) => self.add_single(point, rows, piece.clone(), scratch),
+            }
+            add_products_of(rows, piece, &scratch.pulls, &mut scratch.sums);
+        }
+        add_each(&mut self.slope, &scratch.sums);
         if self.has_matrix() {
+            match point.family {
+                Family::Softmax(classes) => self.add_pairs(classes, rows, scratch),
+                Family::Logistic | Family::Power(_) => self.add_products(0, rows, scratch),
+            }
             self.add_columns(rows, scratch);
         }
     }
