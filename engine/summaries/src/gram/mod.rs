@@ -279,22 +279,18 @@ impl Gram {
                 for (total, column) in self.sums.iter_mut().zip(cells.chunks_exact(stride)) {
                     *total = *total + column_sum(&column[rows.clone()]);
                 }
-                self.add_products(right, right, scratch);
+                add_products(&mut self.products, right, right, &mut scratch.products);
             }
             Some(weights) => {
                 assert!(weights.len() == row_count, "each row has a weight");
                 self.weight = weights.iter().fold(self.weight, |sum, weight| sum + *weight);
-                let mut weighted = std::mem::take(&mut scratch.weighted);
-                weighted.clear();
-                for (total, column) in self.sums.iter_mut().zip(cells.chunks_exact(stride)) {
-                    let first = weighted.len();
-                    let column = &column[rows.clone()];
-                    weighted.extend(column.iter().zip(weights).map(|(value, weight)| value * weight));
-                    *total = *total + column_sum(&weighted[first..]);
+                let GramScratch { weighted, products } = scratch;
+                weigh(ShiftedColumns { cells, stride, rows }, weights, weighted);
+                for (total, column) in self.sums.iter_mut().zip(weighted.chunks_exact(row_count)) {
+                    *total = *total + column_sum(column);
                 }
-                let left = MatRef::from_column_major_slice(&weighted, row_count, width);
-                self.add_products(left, right, scratch);
-                scratch.weighted = weighted;
+                let left = MatRef::from_column_major_slice(weighted, row_count, width);
+                add_products(&mut self.products, left, right, products);
             }
         }
     }
@@ -388,32 +384,6 @@ impl Gram {
             + (self.sums.capacity() + self.products.capacity()) * size_of::<DoubleDouble>()
     }
 
-    /// Adds `left' right`.
-    fn add_products(&mut self, left: MatRef<'_, f64>, right: MatRef<'_, f64>, scratch: &mut GramScratch) {
-        let width = self.width();
-        if scratch.products.nrows() != width {
-            scratch.products = Mat::zeros(width, width);
-        }
-        triangular::matmul(
-            scratch.products.as_mut(),
-            BlockStructure::TriangularLower,
-            Accum::Replace,
-            left.transpose(),
-            BlockStructure::Rectangular,
-            right,
-            BlockStructure::Rectangular,
-            1.0,
-            Par::Seq,
-        );
-        crate::clean_registers();
-        for row in 0..width {
-            for column in 0..=row {
-                let total = &mut self.products[triangle_index(row, column)];
-                *total = *total + scratch.products[(row, column)];
-            }
-        }
-    }
-
     /// The same rows under another shift and scale.
     fn recentered(&self, shift: &[f64], scale: &[f64]) -> Self {
         let ratio: Vec<f64> = scale.iter().zip(&self.scale).map(|(new, old)| new / old).collect();
@@ -446,6 +416,98 @@ impl Gram {
 fn is_moderate_power_of_two(scale: f64) -> bool {
     let exponent = scale.to_bits() >> 52;
     scale.to_bits() & ((1 << 52) - 1) == 0 && (1023 - 512..=1023 + 512).contains(&exponent)
+}
+
+/// The rows of a block of so many columns, some at a time: so few that their cells stay in the cache.
+pub fn pieces(rows: Range<usize>, width: usize) -> impl Iterator<Item = Range<usize>> {
+    const CELLS: usize = 1 << 15;
+    let count = std::cmp::max(CELLS / std::cmp::max(width, 1) / 8 * 8, 64);
+    let end = rows.end;
+    rows.step_by(count).map(move |first| first..std::cmp::min(first + count, end))
+}
+
+/// Adds `sum w z_i z_j` of a block to a lower triangle, row by row (see [`triangle_index`]): for who needs neither
+/// means nor weights, and has weights of either sign.
+///
+/// # Panics
+/// If the columns are not as many as those of the triangle, or the weights not as many as the rows: a bug of the caller.
+pub fn add_weighted_products(
+    triangle: &mut [DoubleDouble],
+    block: ShiftedColumns<'_>,
+    weights: &[f64],
+    scratch: &mut GramScratch,
+) {
+    let ShiftedColumns { cells, stride, rows } = block;
+    if cells.is_empty() || rows.is_empty() {
+        return;
+    }
+    let width = cells.len() / stride;
+    assert!(
+        cells.len() == stride * width && rows.end <= stride && triangle.len() == triangle_index(width, 0),
+        "a block has the columns of its triangle"
+    );
+    assert!(weights.len() == rows.len(), "each row has a weight");
+    let GramScratch { weighted, products } = scratch;
+    let all = MatRef::from_column_major_slice_with_stride(cells, stride, width, stride);
+    for piece in pieces(rows.clone(), width) {
+        let own = &weights[piece.start - rows.start..piece.end - rows.start];
+        weigh(ShiftedColumns { cells, stride, rows: piece.clone() }, own, weighted);
+        let left = MatRef::from_column_major_slice(weighted, piece.len(), width);
+        let accum = if piece.start == rows.start { Accum::Replace } else { Accum::Add };
+        multiply(products, accum, left, all.subrows(piece.start, piece.len()));
+    }
+    add_triangle(triangle, products);
+}
+
+/// The rows of a block, each times its weight, without room between the columns.
+fn weigh(block: ShiftedColumns<'_>, weights: &[f64], weighted: &mut Vec<f64>) {
+    let ShiftedColumns { cells, stride, rows } = block;
+    weighted.clear();
+    for column in cells.chunks_exact(stride) {
+        let column = &column[rows.clone()];
+        weighted.extend(column.iter().zip(weights).map(|(value, weight)| value * weight));
+    }
+}
+
+/// Adds `left' right` to a lower triangle.
+fn add_products(
+    triangle: &mut [DoubleDouble],
+    left: MatRef<'_, f64>,
+    right: MatRef<'_, f64>,
+    scratch: &mut Mat<f64>,
+) {
+    multiply(scratch, Accum::Replace, left, right);
+    add_triangle(triangle, scratch);
+}
+
+/// The lower triangle of `left' right`.
+fn multiply(products: &mut Mat<f64>, accum: Accum, left: MatRef<'_, f64>, right: MatRef<'_, f64>) {
+    let width = right.ncols();
+    if products.nrows() != width {
+        *products = Mat::zeros(width, width);
+    }
+    triangular::matmul(
+        products.as_mut(),
+        BlockStructure::TriangularLower,
+        accum,
+        left.transpose(),
+        BlockStructure::Rectangular,
+        right,
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+    crate::clean_registers();
+}
+
+/// Adds to a lower triangle, row by row, that of a matrix.
+fn add_triangle(triangle: &mut [DoubleDouble], products: &Mat<f64>) {
+    for row in 0..products.nrows() {
+        for column in 0..=row {
+            let total = &mut triangle[triangle_index(row, column)];
+            *total = *total + products[(row, column)];
+        }
+    }
 }
 
 fn add_each(sums: &mut [DoubleDouble], others: &[DoubleDouble]) {

@@ -14,21 +14,21 @@ use sluice_summaries::gram::{Gram, GramScratch, ShiftedColumns, shifted_exactly}
 use super::rows::{Responses, not_a_number};
 
 /// The rows of a block that take part, fold after fold, each fold in the order of its rows.
-#[derive(Default)]
-struct Order {
+#[derive(Debug, Default)]
+pub(crate) struct Order {
     /// Places in the batch.
-    rows: Vec<usize>,
+    pub(crate) rows: Vec<usize>,
     /// Where each fold ends in `rows`.
     ends: Vec<usize>,
     /// The weights of `rows`, where rows have weights.
-    weights: Vec<f64>,
+    pub(crate) weights: Vec<f64>,
     /// Whether `rows` are all rows in their order.
     is_whole: bool,
 }
 
 impl Order {
     /// Those of so many rows that have a weight above 0.
-    fn fill(
+    pub(crate) fn fill(
         &mut self,
         count: usize,
         folds: usize,
@@ -91,13 +91,7 @@ pub(super) fn add_up(
     cells.resize(count * shift.len(), 0.0);
     order.fill(count, grams.len(), weights, &fold_of);
     let mut filler = Filler { shift: &shift, scale: &scale, cells, stride: count };
-    for (feature, (column, spec)) in features.columns.iter().zip(&space.features).enumerate() {
-        let remainder = remainders.iter().find(|remainder| remainder.feature == feature);
-        let remainder = remainder.map(|remainder| remainder.values.as_slice());
-        filler
-            .feature((column, remainder), spec.width(), order)
-            .map_err(|(row, is_null)| not_a_number(NotANumber { feature, row, is_null }, space))?;
-    }
+    filler.features((features, remainders), space, order)?;
     for label in &labels {
         filler.numbers(label.values(), order);
     }
@@ -112,15 +106,34 @@ pub(super) fn add_up(
 }
 
 /// Fills the columns of a block, one after the other.
-struct Filler<'a> {
+pub(crate) struct Filler<'a> {
     /// Of the columns that are not filled yet.
-    shift: &'a [f64],
-    scale: &'a [f64],
-    cells: &'a mut [f64],
-    stride: usize,
+    pub(crate) shift: &'a [f64],
+    pub(crate) scale: &'a [f64],
+    pub(crate) cells: &'a mut [f64],
+    pub(crate) stride: usize,
 }
 
 impl<'a> Filler<'a> {
+    /// The columns of all features.
+    ///
+    /// # Errors
+    /// At the first feature that is null, NaN or infinite, with its row.
+    pub(crate) fn features(
+        &mut self,
+        (features, remainders): (&FeatureBatch, &[Remainder]),
+        space: &FeatureSpace,
+        order: &Order,
+    ) -> Result<()> {
+        for (feature, (column, spec)) in features.columns.iter().zip(&space.features).enumerate() {
+            let remainder = remainders.iter().find(|remainder| remainder.feature == feature);
+            let remainder = remainder.map(|remainder| remainder.values.as_slice());
+            self.feature((column, remainder), spec.width(), order)
+                .map_err(|(row, is_null)| not_a_number(NotANumber { feature, row, is_null }, space))?;
+        }
+        Ok(())
+    }
+
     /// The next column with its shift and scale.
     fn next(&mut self) -> (&'a mut [f64], f64, f64) {
         let (column, rest) = std::mem::take(&mut self.cells).split_at_mut(self.stride);

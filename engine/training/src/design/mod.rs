@@ -11,7 +11,7 @@
 //! adds up, `columns` is the fast way to Gram matrices; `stored` checks what was read from a file.
 
 pub(crate) mod affine;
-mod columns;
+pub(crate) mod columns;
 pub(crate) mod rows;
 mod stored;
 

@@ -100,7 +100,7 @@ fn logistic(label: f64, predictor: f64) -> Terms {
         loss,
         slope: if label > 0.0 { miss } else { -miss },
         curvature: small / ((1.0 + small) * (1.0 + small)),
-        pearson: (-toward).exp(),
+        pearson: if toward > 0.0 { small } else { small.recip() },
     }
 }
 

@@ -15,6 +15,7 @@ mod family;
 mod labels;
 mod newton;
 mod options;
+mod pace;
 mod record;
 mod rows;
 mod scan;
@@ -39,7 +40,7 @@ use family::Family;
 use labels::{LabelReader, LabelSummary};
 use newton::{Optimum, Origin, Problem};
 use rows::{Keep, KeptRows, RowReader};
-use scan::{Point, Scaling};
+use scan::{Point, Scaling, Wanted};
 use statistics::Fitted;
 
 pub use error::GlmError;
@@ -235,7 +236,7 @@ impl Fit<'_> {
         if self.options.intercept {
             return problem.minimise(point);
         }
-        let evaluated = problem.evaluate(point, true, "once")?;
+        let evaluated = problem.evaluate(point, Wanted::Slope, true, "once")?;
         let objectives = vec![evaluated.objective];
         Ok(Optimum { evaluated, coefficients: Vec::new(), iterations: 0, objectives, last_step: 0.0 })
     }
@@ -264,41 +265,42 @@ impl Fit<'_> {
     fn all_rows(&self, label: &Label, null: &Optimum, width: usize) -> Result<Fitted> {
         let rows = self.data.source.plan().rows();
         if rows <= WHOLE_ROWS && rows.saturating_mul(width as u64) <= KEPT_CELLS {
-            let keep = Keep::new(label.reader.clone());
+            let keep = Keep::new(label.reader.clone(), width);
             self.execution.progress.begin("train", self.data.source.plan().extent());
             let kept = fold(self.data.source, &keep, self.execution)?.accumulator.finish();
-            return self.in_memory(label, null, &kept, width);
+            return self.in_memory(label, null, kept);
         }
         let head = self.head(label, width)?;
-        let scaling = Arc::new(Scaling::of(head.cells(), width, self.options.intercept));
+        let scaling = Arc::new(Scaling::of(head.columns(), self.options.intercept));
         let start = self.point(label, null, &scaling);
         let (started, started_on_rows) = match self.start {
             Some(model) => (Some(self.start_of(model, label, &scaling)?), None),
             None => {
-                let started = self.on_head(label, start.clone(), &head, width);
-                let rows = started.as_ref().map(|_| head.len() as u64);
+                let rows = head.len() as u64;
+                let started = self.on_head(label, start.clone(), head);
+                let rows = started.as_ref().map(|_| rows);
                 (started, rows)
             }
         };
-        drop(head);
         let start = Point { coefficients: started.unwrap_or_else(|| start.coefficients.clone()), ..start };
-        let problem = self.problem(label.reader.clone(), Origin::Scanned, &start, label);
-        let optimum = problem.minimise(start)?;
-        let at_end = if label.reader.label.family.is_canonical() {
-            None
-        } else {
-            Some(self.at_end(&problem, &optimum)?)
+        // Where the curvature of the steps is not that of the statistics, a scan of their own follows.
+        let is_canonical = label.reader.label.family.is_canonical();
+        let problem = Problem {
+            needs_matrix: is_canonical,
+            ..self.problem(label.reader.clone(), Origin::Scanned, &start, label)
         };
+        let optimum = problem.minimise(start)?;
+        let at_end = if is_canonical { None } else { Some(self.at_end(&problem, &optimum)?) };
         statistics::fitted(&problem, optimum, at_end, "blocked", started_on_rows)
     }
 
-    fn in_memory(&self, label: &Label, null: &Optimum, kept: &KeptRows, width: usize) -> Result<Fitted> {
-        let scaling = Arc::new(Scaling::of(kept.cells(), width, self.options.intercept));
+    fn in_memory(&self, label: &Label, null: &Optimum, kept: KeptRows) -> Result<Fitted> {
+        let scaling = Arc::new(Scaling::of(kept.columns(), self.options.intercept));
         let mut start = self.point(label, null, &scaling);
         if let Some(model) = self.start {
             start.coefficients = self.start_of(model, label, &scaling)?;
         }
-        let blocks = kept.blocks(width);
+        let blocks = kept.into_blocks(start.layout());
         let problem = self.problem(label.reader.clone(), Origin::Kept(&blocks), &start, label);
         let optimum = problem.minimise(start)?;
         // In memory it costs next to nothing to take the sums at the very end.
@@ -313,7 +315,7 @@ impl Fit<'_> {
             is_expected: true,
             ..optimum.evaluated.point.clone()
         };
-        problem.evaluate(point, false, "statistics")
+        problem.evaluate(point, Wanted::Matrix, false, "statistics")
     }
 
     /// The coefficients of an earlier model in the units of the iteration.
@@ -345,9 +347,15 @@ impl Fit<'_> {
     }
 
     /// Coefficients from a fit on the first rows; none where they do not have one.
-    fn on_head(&self, label: &Label, start: Point, head: &KeptRows, width: usize) -> Option<Vec<f64>> {
-        let blocks = head.blocks(width);
+    fn on_head(&self, label: &Label, start: Point, head: KeptRows) -> Option<Vec<f64>> {
+        let is_varied = head.labels().iter().any(|value| value.to_bits() != head.labels()[0].to_bits());
+        // Rows that are sorted, or too few for the columns, are no place to start from.
+        let is_enough = head.len() > 2 * start.coefficients.len();
+        if !is_varied || !is_enough {
+            return None;
+        }
         let share = head.len() as f64 / label.summary.rows as f64;
+        let blocks = head.into_blocks(start.layout());
         let problem = self.problem(label.reader.clone(), Origin::Kept(&blocks), &start, label);
         let problem = Problem {
             // As much in proportion to the rows as on all of them.
@@ -357,12 +365,6 @@ impl Fit<'_> {
             tolerance: 1e-3,
             ..problem
         };
-        let is_varied = head.labels().iter().any(|value| value.to_bits() != head.labels()[0].to_bits());
-        // Rows that are sorted, or too few for the columns, are no place to start from.
-        let is_enough = head.len() > 2 * start.coefficients.len();
-        if !is_varied || !is_enough {
-            return None;
-        }
         problem.minimise(start).ok().map(|optimum| optimum.coefficients)
     }
 
@@ -374,14 +376,9 @@ impl Fit<'_> {
         let read: Vec<usize> =
             (0..plan.columns.len()).filter(|index| needed.contains_key(&plan.columns[*index].name)).collect();
         let rows = std::cmp::min(WHOLE_ROWS, KEPT_CELLS / std::cmp::max(width as u64, 1));
-        let mut kept = KeptRows::default();
+        let mut kept = KeptRows::new(width);
         for batch in source.head(&read, usize::try_from(rows).unwrap_or(usize::MAX))? {
-            let batch = Batch::new(&batch);
-            let features = self.data.transform.apply(&batch)?;
-            label.reader.each_of(&batch, &features, self.data.transform.space(), |rows, _| {
-                kept.push(rows);
-                Ok(())
-            })?;
+            kept.read(&label.reader, &Batch::new(&batch))?;
         }
         Ok(kept)
     }
@@ -435,6 +432,7 @@ impl Fit<'_> {
             absolute: penalties(l1_ratio, 1),
             tolerance,
             max_iterations,
+            needs_matrix: false,
             is_strict: false,
             seeks_separation: !(alpha > 0.0),
         }

@@ -3,8 +3,8 @@
 //! At a point with slope g and curvature F (both of minus the log-likelihood) the next point minimises the quadratic
 //! there: (F + L2)δ = g − L2 c without absolute penalties, coordinate descent with them (proximal Newton: Lee, Sun &
 //! Saunders, SIAM Journal on Optimization 24 (2014)). A step that does not lower the objective by 1e-4 of what the slope
-//! promises is halved. The length of a step is √(δ'(F + L2)δ), its size in standard errors; where it is below the
-//! tolerance, that step is the last and needs no scan after it, since its error is squared.
+//! promises is halved. The length of a step is √(δ'(F + L2)δ), its size in standard errors; `pace` decides by it whether
+//! that step is the last, and whether the scan where it leads takes F too: near the end that of an earlier point serves.
 //!
 //! With more than two classes the sum of the coefficients over the classes is not determined by the data. The matrix
 //! `N` = (1/K) 11' ⊗ D on the columns without penalty makes the system definite and leaves the solution, whose sums are
@@ -18,8 +18,9 @@ use sluice_core::fold::{fold, in_order};
 
 use super::error::GlmError;
 use super::family::Family;
-use super::rows::{RowReader, Rows};
-use super::scan::{Point, RowSums, Scan, Scratch, Sums};
+use super::pace::{Pace, Turn};
+use super::rows::{KeptBlock, RowReader};
+use super::scan::{Point, RowSums, Scan, Scratch, Sums, Wanted};
 use super::separation::Recession;
 use crate::data::TrainingData;
 use crate::error::{SolveError, TrainingError};
@@ -33,8 +34,6 @@ const PATIENCE: u32 = 12;
 const ENOUGH: f64 = 1e-4;
 /// What the loss cannot show beside its own size.
 const LOSS_ROUNDING: f64 = 1e-12;
-/// Below this length a step that is no shorter than the one before is rounding.
-const ROUNDING_LENGTH: f64 = 1e-3;
 /// The precision of coordinate descent, relative to the largest entry.
 const DESCENT_TOLERANCE: f64 = 1e-13;
 
@@ -42,7 +41,7 @@ const DESCENT_TOLERANCE: f64 = 1e-13;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Origin<'a> {
     /// From memory, block by block.
-    Kept(&'a [Rows<'a>]),
+    Kept(&'a [KeptBlock]),
     /// From the source, each time anew.
     Scanned,
 }
@@ -65,6 +64,8 @@ pub(super) struct Problem<'a> {
     pub(super) absolute: Vec<f64>,
     pub(super) tolerance: f64,
     pub(super) max_iterations: u32,
+    /// Whether the matrix at the end must be that of the end, for the statistics.
+    pub(super) needs_matrix: bool,
     /// Whether losses at the start that are no numbers are errors of their rows.
     pub(super) is_strict: bool,
     /// Whether to look for directions without end.
@@ -98,25 +99,31 @@ struct Step {
     slope: f64,
 }
 
+impl Step {
+    /// In standard errors.
+    fn length(&self) -> f64 {
+        (-self.slope).sqrt()
+    }
+}
+
 impl Problem<'_> {
     /// Minimises from `start`.
     pub(super) fn minimise(&self, start: Point) -> Result<Optimum> {
-        let mut current = self.evaluate(start, self.is_strict, "start")?;
+        let mut current = self.evaluate(start, Wanted::Matrix, self.is_strict, "start")?;
         if !current.objective.is_finite() {
             let predictor = current.point.coefficients.first().copied().unwrap_or(0.0);
             return Err(GlmError::LossInfinite { predictor }.into());
         }
         let mut objectives = vec![current.objective];
-        let mut previous = f64::INFINITY;
+        let mut pace = Pace::new(self.tolerance, self.needs_matrix);
         for iteration in 1..=self.max_iterations {
             let step = self.step(&current)?;
-            let length = (-step.slope).sqrt();
-            let is_rounding = length <= ROUNDING_LENGTH && length >= previous / 2.0;
-            let is_last = length <= self.tolerance || is_rounding;
-            if self.is_suspect(&current, iteration, is_last) {
+            let length = step.length();
+            let turn = pace.turn(length, current.sums.curvature.to_f64());
+            if self.is_suspect(&current, iteration, turn == Turn::End) {
                 self.check_separation(&current, &step)?;
             }
-            if is_last {
+            let Turn::Go(wanted) = turn else {
                 return Ok(Optimum {
                     evaluated: current,
                     coefficients: step.target,
@@ -124,15 +131,11 @@ impl Problem<'_> {
                     objectives,
                     last_step: length,
                 });
-            }
-            previous = length;
-            match self.descend(&current, &step, iteration)? {
-                Some(next) => current = next,
-                None => return Err(self.not_converged(iteration, length).into()),
-            }
+            };
+            current = self.descend(current, &step, wanted, iteration, &mut pace)?;
             objectives.push(current.objective);
         }
-        let length = (-self.step(&current)?.slope).sqrt();
+        let length = self.step(&current)?.length();
         Err(self.not_converged(self.max_iterations, length).into())
     }
 
@@ -149,29 +152,61 @@ impl Problem<'_> {
         TrainingError::Solve { features, source }
     }
 
-    /// The first point along the step at which the objective is lower; none where there is none.
-    fn descend(&self, current: &Evaluated, step: &Step, iteration: u32) -> Result<Option<Evaluated>> {
+    /// The first point along the step at which the objective is lower, with a matrix of its own where it is `wanted`
+    /// or the step is not taken all the way.
+    fn descend(
+        &self,
+        mut current: Evaluated,
+        step: &Step,
+        wanted: Wanted,
+        iteration: u32,
+        pace: &mut Pace,
+    ) -> Result<Evaluated> {
+        let phase = format!("step {iteration}");
         let rounding = LOSS_ROUNDING * current.objective.abs();
         let mut share = 1.0;
-        for _ in 0..HALVINGS {
+        for halvings in 0..HALVINGS {
             let mut point = current.point.clone();
             for (coefficient, target) in point.coefficients.iter_mut().zip(&step.target) {
                 // All the way exactly, so that what is 0 there is 0.
                 *coefficient =
                     if share < 1.0 { *coefficient + share * (target - *coefficient) } else { *target };
             }
-            let next = self.evaluate(point, false, &format!("step {iteration}"))?;
+            // A step that was too long once may be so again.
+            let wanted = if halvings == 0 { wanted } else { Wanted::Slope };
+            let mut next = self.evaluate(point, wanted, false, &phase)?;
             if next.objective <= current.objective + ENOUGH * share * step.slope + rounding {
-                return Ok(Some(next));
+                if halvings > 0 {
+                    next = self.evaluate(next.point, Wanted::Matrix, false, &phase)?;
+                    pace.shortened();
+                }
+                if next.sums.has_matrix() {
+                    pace.renew();
+                } else {
+                    next.sums.take_matrix(&mut current.sums);
+                }
+                return Ok(next);
             }
             share /= 2.0;
         }
-        Ok(None)
+        if pace.is_stale() {
+            // The step may be none downhill, its matrix being that of another point.
+            pace.shortened();
+            pace.renew();
+            return self.evaluate(current.point, Wanted::Matrix, false, &phase);
+        }
+        Err(self.not_converged(iteration, step.length()).into())
     }
 
     /// Sums of the rows at a point.
-    pub(super) fn evaluate(&self, point: Point, is_strict: bool, phase: &str) -> Result<Evaluated> {
-        let sums = Sums::new(point.family, point.columns())?;
+    pub(super) fn evaluate(
+        &self,
+        point: Point,
+        wanted: Wanted,
+        is_strict: bool,
+        phase: &str,
+    ) -> Result<Evaluated> {
+        let sums = Sums::new(point.family, point.columns(), wanted);
         let sums = self.gather(&point, sums, is_strict, phase)?;
         let penalties = point.coefficients.iter().zip(&self.square).zip(&self.absolute);
         let penalty: f64 =
@@ -187,9 +222,9 @@ impl Problem<'_> {
         match self.origin {
             Origin::Kept(blocks) => {
                 let mut total = sums.empty();
-                let work = |rows: &Rows<'_>| {
+                let work = |block: &KeptBlock| {
                     let mut own = sums.empty();
-                    own.add(point, *rows, &mut Scratch::default());
+                    own.add(point, block.rows(), &mut Scratch::default());
                     Ok(own)
                 };
                 in_order(blocks, self.execution, work, |_, own| {

@@ -1,5 +1,9 @@
 //! The rows as the iteration takes them: features, label, offset and weight; kept in memory, or handed out by a scan.
+//!
+//! Either way they come in blocks, the features column by column, shifted and scaled: what is done with a block runs
+//! along its columns.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::Array;
@@ -12,11 +16,11 @@ use sluice_core::error::{Error, Result};
 use sluice_core::features::{FeatureBatch, FeatureSpace};
 use sluice_core::group::GroupMap;
 use sluice_core::seam::BatchTransform;
-use sluice_summaries::gram::GRAM_BLOCK_ROWS;
 
 use super::error::GlmError;
 use super::labels::LabelReader;
-use crate::design::rows::{Responses, blocks, further, sound_weights};
+use crate::design::columns::{Filler, Order};
+use crate::design::rows::{blocks, further, sound_weights};
 
 /// What is read of a row.
 #[derive(Clone)]
@@ -79,10 +83,25 @@ impl Offsets {
     }
 }
 
+/// How features become columns: (x − shift) x scale, after a column of ones where there is one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout<'a> {
+    pub(super) shift: &'a [f64],
+    pub(super) scale: &'a [f64],
+    pub(super) ones: bool,
+}
+
+impl Layout<'_> {
+    /// Columns, that of the ones included.
+    pub(super) fn columns(self) -> usize {
+        self.shift.len() + usize::from(self.ones)
+    }
+}
+
 /// Some rows, all of a weight above 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rows<'a> {
-    /// Row-major features.
+    /// Column after column, each with room for [`stride_of`] them.
     pub(super) cells: &'a [f64],
     /// One per row.
     pub(super) labels: &'a [f64],
@@ -90,6 +109,52 @@ pub(super) struct Rows<'a> {
     pub(super) offsets: &'a [f64],
     /// One per row; all 1 without.
     pub(super) weights: Option<&'a [f64]>,
+}
+
+impl<'a> Rows<'a> {
+    /// How many.
+    pub(super) fn len(self) -> usize {
+        self.labels.len()
+    }
+
+    /// The weight of a row.
+    pub(super) fn weight(self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[row])
+    }
+
+    /// How far columns are apart.
+    pub(super) fn stride(self) -> usize {
+        stride_of(self.len())
+    }
+
+    /// A column.
+    pub(super) fn column(self, column: usize) -> &'a [f64] {
+        let first = column * self.stride();
+        &self.cells[first..first + self.len()]
+    }
+}
+
+/// How far columns of so many rows are apart: an odd number of lines of the cache, since the same rows of columns a
+/// power of two apart would share a few of its places.
+fn stride_of(rows: usize) -> usize {
+    const LINE: usize = 8;
+    LINE * (rows.div_ceil(LINE) | 1)
+}
+
+/// Memory of a block of rows, used again and again.
+#[derive(Debug, Default)]
+struct Block {
+    order: Order,
+    cells: Vec<f64>,
+    labels: Vec<f64>,
+    offsets: Vec<f64>,
+}
+
+impl Block {
+    fn rows(&self, has_weights: bool) -> Rows<'_> {
+        let Self { order, cells, labels, offsets } = self;
+        Rows { cells, labels, offsets, weights: has_weights.then_some(order.weights.as_slice()) }
+    }
 }
 
 impl RowReader {
@@ -110,78 +175,106 @@ impl RowReader {
         columns.fold(inputs, Inputs::with_column)
     }
 
-    /// Hands out the rows of a batch of a scan.
+    /// Hands out the rows of a batch that have a weight above 0, in blocks, with their places in it.
+    ///
+    /// # Errors
+    /// At the first feature, label, offset or weight that is no number, or none of its kind, with its row; those of
+    /// `visit`, whose rows are counted from the start of the block.
     pub(super) fn each(
         &self,
         batch: &Batch,
+        layout: Layout<'_>,
         mut visit: impl FnMut(Rows<'_>, &[usize]) -> Result<()>,
     ) -> Result<()> {
-        match &self.transform {
-            // Few rows at a time: what the transform makes of them stays in the cache.
-            Some(transform) => blocks(batch.rows()).try_for_each(|rows| {
-                let piece = batch.slice(rows.clone());
-                let features = transform.apply(&piece).map_err(|error| further(error, rows.start))?;
-                self.each_of(&piece, &features, transform.space(), &mut visit)
-                    .map_err(|error| further(error, rows.start))
-            }),
-            None => {
-                let nothing = FeatureBatch { rows: batch.rows(), columns: Vec::new() };
-                self.each_of(batch, &nothing, &FeatureSpace::default(), visit)
-            }
-        }
+        let mut block = Block::default();
+        // Few rows at a time: what the transform makes of them stays in the cache.
+        blocks(batch.rows()).try_for_each(|rows| {
+            self.fill(&batch.slice(rows.clone()), layout, &mut block)
+                .and_then(|()| match block.rows(self.weight.is_some()) {
+                    none if none.len() == 0 => Ok(()),
+                    some => visit(some, &block.order.rows),
+                })
+                .map_err(|error| further(error, rows.start))
+        })
     }
 
-    /// Hands out the rows of a batch with these features, with their places in it.
-    pub(super) fn each_of(
-        &self,
-        batch: &Batch,
-        features: &FeatureBatch,
-        space: &FeatureSpace,
-        mut visit: impl FnMut(Rows<'_>, &[usize]) -> Result<()>,
-    ) -> Result<()> {
+    /// The rows of a batch as a block.
+    fn fill(&self, batch: &Batch, layout: Layout<'_>, block: &mut Block) -> Result<()> {
+        let nothing = FeatureSpace::default();
+        let (features, space) = match &self.transform {
+            Some(transform) => (transform.apply(batch)?, transform.space()),
+            None => (FeatureBatch { rows: batch.rows(), columns: Vec::new() }, &nothing),
+        };
         let weights = self.weight.as_ref().map(|weight| sound_weights(batch, weight)).transpose()?;
         let all_labels = self.label.read(batch, weights.as_ref())?;
         let all_offsets = self.offsets.read(batch, true)?;
-        let responses = Responses { labels: Vec::new(), weight: self.weight.clone() };
-        let (mut labels, mut offsets) = (Vec::new(), Vec::new());
-        responses.each_block(batch, features, space, |block, places| {
-            labels.clear();
-            labels.extend(places.iter().map(|&row| all_labels[row]));
-            offsets.clear();
-            if let Some(all) = &all_offsets {
-                offsets.extend(places.iter().map(|&row| all[row]));
-            }
-            visit(
-                Rows { cells: block.rows, labels: &labels, offsets: &offsets, weights: block.weights },
-                places,
-            )
-        })
+        let Block { order, cells, labels, offsets } = block;
+        order.fill(batch.rows(), 1, weights.as_ref().map(|weights| -> &[f64] { weights.values() }), |_| 0);
+        let count = order.rows.len();
+        labels.clear();
+        labels.extend(order.rows.iter().map(|&row| all_labels[row]));
+        offsets.clear();
+        if let Some(all) = &all_offsets {
+            offsets.extend(order.rows.iter().map(|&row| all[row]));
+        }
+        let stride = stride_of(count);
+        cells.resize(stride * layout.columns(), 0.0);
+        let (ones, cells) = cells.split_at_mut(if layout.ones { stride } else { 0 });
+        ones.fill(1.0);
+        let Layout { shift, scale, .. } = layout;
+        Filler { shift, scale, cells, stride }.features((&features, &[]), space, order)
     }
 }
 
-/// Rows in memory, in their order.
+/// Rows in memory, in their order, features as they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct KeptRows {
-    cells: Vec<f64>,
+    columns: Vec<Vec<f64>>,
     labels: Vec<f64>,
     offsets: Vec<f64>,
     weights: Vec<f64>,
 }
 
 impl KeptRows {
-    pub(super) fn push(&mut self, rows: Rows<'_>) {
-        self.cells.extend_from_slice(rows.cells);
-        self.labels.extend_from_slice(rows.labels);
-        self.offsets.extend_from_slice(rows.offsets);
-        self.weights.extend_from_slice(rows.weights.unwrap_or_default());
+    /// No rows, of so many columns.
+    pub(super) fn new(columns: usize) -> Self {
+        Self { columns: vec![Vec::new(); columns], ..Self::default() }
+    }
+
+    /// Adds those of a batch.
+    ///
+    /// # Errors
+    /// As [`RowReader::each`].
+    pub(super) fn read(&mut self, reader: &RowReader, batch: &Batch) -> Result<()> {
+        let width = self.columns.len();
+        let (shift, scale) = (vec![0.0; width], vec![1.0; width]);
+        reader.each(batch, Layout { shift: &shift, scale: &scale, ones: false }, |rows, _| {
+            for (number, column) in self.columns.iter_mut().enumerate() {
+                column.extend_from_slice(rows.column(number));
+            }
+            self.labels.extend_from_slice(rows.labels);
+            self.offsets.extend_from_slice(rows.offsets);
+            self.weights.extend_from_slice(rows.weights.unwrap_or_default());
+            Ok(())
+        })
+    }
+
+    fn merge(&mut self, later: Self) {
+        for (mine, later) in self.columns.iter_mut().zip(later.columns) {
+            mine.extend(later);
+        }
+        self.labels.extend(later.labels);
+        self.offsets.extend(later.offsets);
+        self.weights.extend(later.weights);
     }
 
     pub(super) fn len(&self) -> usize {
         self.labels.len()
     }
 
-    pub(super) fn cells(&self) -> &[f64] {
-        &self.cells
+    /// The features.
+    pub(super) fn columns(&self) -> &[Vec<f64>] {
+        &self.columns
     }
 
     /// The labels.
@@ -190,24 +283,49 @@ impl KeptRows {
     }
 
     /// In the blocks that a scan would hand out, were they one batch.
-    pub(super) fn blocks(&self, width: usize) -> Vec<Rows<'_>> {
-        let starts = (0..self.len()).step_by(GRAM_BLOCK_ROWS);
-        let part =
-            |values: &'_ Vec<f64>, stride: usize, first: usize, last: usize| -> std::ops::Range<usize> {
-                if values.is_empty() { 0..0 } else { first * stride..last * stride }
-            };
-        starts
-            .map(|first| {
-                let last = std::cmp::min(first + GRAM_BLOCK_ROWS, self.len());
-                let weights = &self.weights[part(&self.weights, 1, first, last)];
-                Rows {
-                    cells: &self.cells[first * width..last * width],
-                    labels: &self.labels[first..last],
-                    offsets: &self.offsets[part(&self.offsets, 1, first, last)],
-                    weights: (!weights.is_empty()).then_some(weights),
-                }
-            })
-            .collect()
+    pub(super) fn into_blocks(self, layout: Layout<'_>) -> Vec<KeptBlock> {
+        let part = |values: &[f64], rows: &Range<usize>| -> Vec<f64> {
+            if values.is_empty() { Vec::new() } else { values[rows.clone()].to_vec() }
+        };
+        let ranges: Vec<Range<usize>> = blocks(self.len()).collect();
+        let of_rows = |rows: &Range<usize>| {
+            let stride = stride_of(rows.len());
+            let mut cells = Vec::with_capacity(stride * layout.columns());
+            cells.resize(if layout.ones { stride } else { 0 }, 1.0);
+            KeptBlock {
+                cells,
+                labels: part(&self.labels, rows),
+                offsets: part(&self.offsets, rows),
+                weights: part(&self.weights, rows),
+            }
+        };
+        let mut kept: Vec<KeptBlock> = ranges.iter().map(of_rows).collect();
+        // Column after column, each of which goes when it is laid out: they are not all in memory twice.
+        for ((column, shift), scale) in self.columns.into_iter().zip(layout.shift).zip(layout.scale) {
+            for (block, rows) in kept.iter_mut().zip(&ranges) {
+                let end = block.cells.len() + stride_of(rows.len());
+                block.cells.extend(column[rows.clone()].iter().map(|value| (value - shift) * scale));
+                block.cells.resize(end, 0.0);
+            }
+        }
+        kept
+    }
+}
+
+/// Some rows in memory, laid out.
+#[derive(Clone, Debug)]
+pub(super) struct KeptBlock {
+    cells: Vec<f64>,
+    labels: Vec<f64>,
+    offsets: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl KeptBlock {
+    /// The rows.
+    pub(super) fn rows(&self) -> Rows<'_> {
+        let Self { cells, labels, offsets, weights } = self;
+        Rows { cells, labels, offsets, weights: (!weights.is_empty()).then_some(weights) }
     }
 }
 
@@ -220,8 +338,9 @@ pub(super) struct Keep {
 }
 
 impl Keep {
-    pub(super) fn new(reader: RowReader) -> Self {
-        Self { reader: Some(reader), rows: KeptRows::default() }
+    /// Of so many columns.
+    pub(super) fn new(reader: RowReader, columns: usize) -> Self {
+        Self { reader: Some(reader), rows: KeptRows::new(columns) }
     }
 }
 
@@ -233,24 +352,17 @@ impl Accumulator for Keep {
     }
 
     fn empty(&self) -> Self {
-        Self { reader: self.reader.clone(), rows: KeptRows::default() }
+        Self { reader: self.reader.clone(), rows: KeptRows::new(self.rows.columns.len()) }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         let Input::Rows(batch) = input else { return Ok(()) };
         let Some(reader) = &self.reader else { return Ok(()) };
-        reader.each(batch, |rows, _| {
-            self.rows.push(rows);
-            Ok(())
-        })
+        self.rows.read(reader, batch)
     }
 
     fn merge(&mut self, later: Self, _: &GroupMap) -> Result<()> {
-        let KeptRows { cells, labels, offsets, weights } = later.rows;
-        self.rows.cells.extend(cells);
-        self.rows.labels.extend(labels);
-        self.rows.offsets.extend(offsets);
-        self.rows.weights.extend(weights);
+        self.rows.merge(later.rows);
         Ok(())
     }
 
@@ -259,8 +371,9 @@ impl Accumulator for Keep {
     }
 
     fn size_bytes(&self) -> usize {
-        let KeptRows { cells, labels, offsets, weights } = &self.rows;
-        size_of::<Self>()
-            + 8 * (cells.capacity() + labels.capacity() + offsets.capacity() + weights.capacity())
+        let KeptRows { columns, labels, offsets, weights } = &self.rows;
+        let others = [labels, offsets, weights];
+        let cells = columns.iter().chain(others).map(Vec::capacity).sum::<usize>();
+        size_of::<Self>() + 8 * cells + columns.capacity() * size_of::<Vec<f64>>()
     }
 }

@@ -1,24 +1,27 @@
 //! Loss, slope and curvature of all rows at one point: what a step of the iteration needs, in one scan.
 //!
 //! Columns are shifted and scaled by powers of two as the first rows ask for, with a column of ones before them where
-//! there is an intercept. Sums of a block of 4,096 rows are in `f64` and joined in double-double; products by
-//! [`Gram`], one for each pair of linear predictors.
+//! there is an intercept. Linear predictors, slopes and second derivatives of a block of rows are products of its
+//! columns in `f64`, joined in double-double.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
 use serde::{Deserialize, Serialize};
 
 use sluice_core::accumulator::{Accumulator, Input};
 use sluice_core::batch::Inputs;
 use sluice_core::double_double::DoubleDouble;
-use sluice_core::error::{CommonError, Error, Result};
+use sluice_core::error::{Error, Result};
 use sluice_core::group::GroupMap;
-use sluice_summaries::Gram;
-use sluice_summaries::gram::triangle_index;
+use sluice_summaries::clean_registers;
+use sluice_summaries::gram::{GramScratch, ShiftedColumns, add_weighted_products, pieces, triangle_index};
 
 use super::error::GlmError;
 use super::family::{Family, softmax};
-use super::rows::{RowReader, Rows};
+use super::rows::{Layout, RowReader, Rows};
 use crate::solve::Packed;
 
 /// How features become columns: (x − shift) x scale.
@@ -29,37 +32,26 @@ pub(super) struct Scaling {
 }
 
 impl Scaling {
-    /// Mean (where there is an intercept) and a power of two near one over the spread of the columns of some rows.
-    pub(super) fn of(cells: &[f64], width: usize, intercept: bool) -> Self {
-        let rows = || cells.chunks_exact(std::cmp::max(width, 1));
-        let count = rows().len() as f64;
-        let mut shift = vec![0.0; width];
-        if let (true, Some(first)) = (intercept, rows().next()) {
+    /// Mean (where there is an intercept) and a power of two near one over the spread of each column.
+    pub(super) fn of(columns: &[Vec<f64>], intercept: bool) -> Self {
+        let (shift, scale) = columns.iter().map(|values| Self::of_column(values, intercept)).unzip();
+        Self { shift, scale }
+    }
+
+    fn of_column(values: &[f64], intercept: bool) -> (f64, f64) {
+        let mut shift = 0.0;
+        if let (true, Some(first)) = (intercept, values.first()) {
             // About the first row, so that the mean of equal numbers is that number.
-            for row in rows() {
-                for ((sum, value), first) in shift.iter_mut().zip(row).zip(first) {
-                    *sum += (value - first) / count;
-                }
-            }
-            for (shift, first) in shift.iter_mut().zip(first) {
-                let mean = *shift + first;
-                *shift = if mean.is_finite() { mean } else { 0.0 };
-            }
+            let count = values.len() as f64;
+            let mean = first + values.iter().fold(0.0, |sum, value| sum + (value - first) / count);
+            shift = if mean.is_finite() { mean } else { 0.0 };
         }
-        let mut spread = vec![0.0_f64; width];
-        for row in rows() {
-            for ((spread, value), shift) in spread.iter_mut().zip(row).zip(&shift) {
-                // Halves, because the difference of the two ends of `f64` is beyond it.
-                let deviation = (value / 2.0 - shift / 2.0).abs();
-                if deviation > *spread {
-                    *spread = deviation;
-                }
-            }
-        }
+        // Halves, because the difference of the two ends of `f64` is beyond it.
+        let deviations = values.iter().map(|value| (value / 2.0 - shift / 2.0).abs());
+        let spread = deviations.fold(0.0_f64, |most, own| if own > most { own } else { most });
         // Squares of scales, which penalties are multiplied by, must be numbers.
-        let scale = |spread: f64| (-(spread.log2().round() + 1.0)).clamp(-500.0, 500.0).exp2();
-        let scale = spread.into_iter().map(|spread| if spread > 0.0 { scale(spread) } else { 1.0 });
-        Self { scale: scale.collect(), shift }
+        let scale = (-(spread.log2().round() + 1.0)).clamp(-500.0, 500.0).exp2();
+        (shift, if spread > 0.0 { scale } else { 1.0 })
     }
 }
 
@@ -78,42 +70,44 @@ pub(super) struct Point {
 impl Point {
     /// Columns, that of the ones included.
     pub(super) fn columns(&self) -> usize {
-        self.scaling.shift.len() + usize::from(self.intercept)
+        self.layout().columns()
     }
 
-    /// The columns of some rows, one row after the other.
-    pub(super) fn columns_of(&self, cells: &[f64], rows: usize, columns: &mut Vec<f64>) {
-        let width = self.scaling.shift.len();
-        columns.clear();
-        columns.reserve(rows * self.columns());
-        if width == 0 {
-            columns.resize(rows * self.columns(), 1.0);
-            return;
-        }
+    /// How features become columns.
+    pub(super) fn layout(&self) -> Layout<'_> {
         let Scaling { shift, scale } = self.scaling.as_ref();
-        for row in cells.chunks_exact(width) {
-            if self.intercept {
-                columns.push(1.0);
-            }
-            columns.extend(
-                row.iter().zip(shift).zip(scale).map(|((value, shift), scale)| (value - shift) * scale),
-            );
+        Layout { shift, scale, ones: self.intercept }
+    }
+
+    /// The linear predictors of some rows, one after the other, without offsets.
+    pub(super) fn predict(&self, rows: Rows<'_>, predictors: &mut Vec<f64>) {
+        predictors.clear();
+        predictors.resize(rows.len() * self.family.predictors(), 0.0);
+        for piece in pieces(0..rows.len(), self.columns()) {
+            self.predict_piece(rows, piece, predictors);
         }
+    }
+
+    fn predict_piece(&self, rows: Rows<'_>, piece: Range<usize>, predictors: &mut [f64]) {
+        let (count, columns, outputs) = (rows.len(), self.columns(), self.family.predictors());
+        matmul(
+            MatMut::from_column_major_slice_mut(predictors, count, outputs)
+                .subrows_mut(piece.start, piece.len()),
+            Accum::Replace,
+            matrix(rows, columns, piece),
+            MatRef::from_column_major_slice(&self.coefficients, columns, outputs),
+            1.0,
+            Par::Seq,
+        );
+        clean_registers();
     }
 }
 
-/// The sum of products, in eight lanes.
-pub(super) fn product(a: &[f64], b: &[f64]) -> f64 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0; LANES];
-    let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f64 = left.remainder().iter().zip(right.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in left.zip(right) {
-        for lane in 0..LANES {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
-    lanes.iter().sum::<f64>() + rest
+/// The columns of some of the rows of a block.
+fn matrix<'a>(rows: Rows<'a>, columns: usize, piece: Range<usize>) -> MatRef<'a, f64> {
+    let stride = rows.stride();
+    MatRef::from_column_major_slice_with_stride(rows.cells, rows.len(), columns, stride)
+        .subrows(piece.start, piece.len())
 }
 
 /// What the rows add up to.
@@ -125,88 +119,105 @@ pub(super) struct Sums {
     pub(super) loss: DoubleDouble,
     /// Minus its derivatives.
     pub(super) slope: Vec<DoubleDouble>,
-    /// Its second derivatives, by pairs of linear predictors.
-    grams: Vec<Gram>,
+    /// The curvatures of all rows and linear predictors.
+    pub(super) curvature: DoubleDouble,
     /// Pearson's χ² of each linear predictor.
     pub(super) pearson: Vec<DoubleDouble>,
     /// Rows that are not on the side of their class.
     pub(super) misfits: u64,
-    /// Σ weight x value of each column, that of the ones first.
+    /// What only scans for the matrix add up: by pairs of linear predictors the second derivatives, row by row of a
+    /// lower triangle.
+    products: Vec<Vec<DoubleDouble>>,
+    /// And Σ weight x value of each column, that of the ones first.
     columns: Vec<DoubleDouble>,
+}
+
+/// What a scan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Loss and slope.
+    Slope,
+    /// The matrix of second derivatives too, which costs about as much again.
+    Matrix,
 }
 
 /// Numbers of one block, reused.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    pub(super) columns: Vec<f64>,
+    /// By linear predictor, then row.
+    pub(super) predictors: Vec<f64>,
+    pulls: Vec<f64>,
     curvature: Vec<f64>,
-    slope: Vec<f64>,
-    predictors: Vec<f64>,
+    sums: Vec<f64>,
+    row: Vec<f64>,
+    gram: GramScratch,
 }
 
 impl Sums {
     /// Of no rows.
-    ///
-    /// # Errors
-    /// None that can happen: shifts of 0 and scales of 1 are sound.
-    pub(super) fn new(family: Family, columns: usize) -> Result<Self> {
+    pub(super) fn new(family: Family, columns: usize, wanted: Wanted) -> Self {
         let predictors = family.predictors();
-        let gram = Gram::new(vec![0.0; columns], vec![1.0; columns])
-            .map_err(|error| CommonError::Internal(error.to_string()))?;
-        Ok(Self {
+        let zeros = |count: usize| vec![DoubleDouble::ZERO; count];
+        let (pairs, means) = match wanted {
+            Wanted::Slope => (0, 0),
+            Wanted::Matrix => (triangle_index(predictors, 0), columns),
+        };
+        Self {
             rows: 0,
             loss: DoubleDouble::ZERO,
-            slope: vec![DoubleDouble::ZERO; predictors * columns],
-            grams: vec![gram; triangle_index(predictors, 0)],
-            pearson: vec![DoubleDouble::ZERO; predictors],
+            slope: zeros(predictors * columns),
+            curvature: DoubleDouble::ZERO,
+            pearson: zeros(predictors),
             misfits: 0,
-            columns: vec![DoubleDouble::ZERO; columns],
-        })
+            products: vec![zeros(triangle_index(columns, 0)); pairs],
+            columns: zeros(means),
+        }
     }
 
-    fn add_single(&mut self, point: &Point, rows: Rows<'_>, scratch: &mut Scratch) {
-        let columns = point.columns();
-        let Scratch { columns: cells, curvature, slope, .. } = scratch;
-        curvature.clear();
-        slope.clear();
-        slope.resize(columns, 0.0);
-        for (row, &label) in rows.labels.iter().enumerate() {
-            let cells = &cells[row * columns..(row + 1) * columns];
-            let weight = rows.weights.map_or(1.0, |weights| weights[row]);
-            let predictor =
-                product(cells, &point.coefficients) + rows.offsets.get(row).copied().unwrap_or(0.0);
+    /// Whether there are second derivatives.
+    pub(super) fn has_matrix(&self) -> bool {
+        !self.products.is_empty()
+    }
+
+    /// Takes over the second derivatives of an earlier point.
+    pub(super) fn take_matrix(&mut self, earlier: &mut Self) {
+        self.products = std::mem::take(&mut earlier.products);
+        // These are the same at every point.
+        self.columns = std::mem::take(&mut earlier.columns);
+    }
+
+    /// Loss, pull and curvature of some rows of one linear predictor.
+    fn add_single(&mut self, point: &Point, rows: Rows<'_>, piece: Range<usize>, scratch: &mut Scratch) {
+        let Scratch { predictors, pulls, curvature, .. } = scratch;
+        let mut total = 0.0;
+        for row in piece {
+            let (label, weight) = (rows.labels[row], rows.weight(row));
+            let predictor = predictors[row] + rows.offsets.get(row).copied().unwrap_or(0.0);
             let terms = point.family.terms(label, predictor, point.is_expected);
             self.loss = self.loss + weight * terms.loss;
             self.pearson[0] = self.pearson[0] + weight * terms.pearson;
-            curvature.push(weight * terms.curvature);
+            let own = weight * terms.curvature;
+            total += own;
+            curvature.push(own);
+            pulls[row] = weight * terms.slope;
             let is_fitted =
                 point.family.has_classes() && (label > 0.0) == (predictor > 0.0) && predictor != 0.0;
             self.misfits += u64::from(!is_fitted);
-            let pull = weight * terms.slope;
-            for (sum, cell) in slope.iter_mut().zip(cells) {
-                *sum += pull * cell;
-            }
         }
-        add_each(&mut self.slope, slope);
-        self.grams[0].update(cells, Some(curvature));
+        self.curvature = self.curvature + total;
     }
 
-    fn add_classes(&mut self, point: &Point, classes: usize, rows: Rows<'_>, scratch: &mut Scratch) {
-        let columns = point.columns();
-        let Scratch { columns: cells, curvature, slope, predictors } = scratch;
-        slope.clear();
-        slope.resize(classes * columns, 0.0);
-        predictors.clear();
-        for (row, &label) in rows.labels.iter().enumerate() {
-            let cells = &cells[row * columns..(row + 1) * columns];
-            let weight = rows.weights.map_or(1.0, |weights| weights[row]);
+    /// The same of several; leaves probabilities in place of the linear predictors.
+    fn add_classes(&mut self, rows: Rows<'_>, piece: Range<usize>, scratch: &mut Scratch) {
+        let count = rows.len();
+        let Scratch { predictors, pulls, row: own, .. } = scratch;
+        let mut total = 0.0;
+        for row in piece {
+            let weight = rows.weight(row);
             let offset = rows.offsets.get(row).copied().unwrap_or(0.0);
-            let label = place(label);
-            let first = predictors.len();
-            let sums = (0..classes)
-                .map(|class| product(cells, &point.coefficients[class * columns..(class + 1) * columns]));
-            predictors.extend(sums.map(|sum| sum + offset));
-            let own = &mut predictors[first..];
+            let label = place(rows.labels[row]);
+            own.clear();
+            own.extend(predictors[row..].iter().step_by(count).map(|sum| sum + offset));
             let is_fitted =
                 own.iter().enumerate().all(|(class, &other)| class == label || own[label] > other);
             self.misfits += u64::from(!is_fitted);
@@ -215,23 +226,48 @@ impl Sums {
                 let residual = if class == label { 1.0 - probability } else { -probability };
                 let variance = probability * (1.0 - probability);
                 self.pearson[class] = self.pearson[class] + weight * residual * (residual / variance);
-                for (sum, cell) in slope[class * columns..(class + 1) * columns].iter_mut().zip(cells) {
-                    *sum += weight * residual * cell;
-                }
+                total += weight * variance;
+                predictors[class * count + row] = probability;
+                pulls[class * count + row] = weight * residual;
             }
         }
-        add_each(&mut self.slope, slope);
+        self.curvature = self.curvature + total;
+    }
+
+    /// The matrices of all pairs of classes.
+    fn add_pairs(&mut self, classes: usize, rows: Rows<'_>, scratch: &mut Scratch) {
+        let count = rows.len();
         for first in 0..classes {
             for second in 0..=first {
+                let Scratch { predictors: shares, curvature, .. } = scratch;
+                let of_class = |class: usize| &shares[class * count..(class + 1) * count];
+                let pairs = of_class(first).iter().zip(of_class(second)).enumerate();
                 curvature.clear();
-                curvature.extend(predictors.chunks_exact(classes).enumerate().map(|(row, shares)| {
-                    let weight = rows.weights.map_or(1.0, |weights| weights[row]);
-                    let other = if first == second { 1.0 - shares[second] } else { -shares[second] };
-                    weight * (shares[first] * other)
+                curvature.extend(pairs.map(|(row, (own, other))| {
+                    let other = if first == second { 1.0 - other } else { -other };
+                    rows.weight(row) * (own * other)
                 }));
-                self.grams[triangle_index(first, second)].update(cells, Some(curvature));
+                self.add_products(triangle_index(first, second), rows, scratch);
             }
         }
+    }
+
+    /// Adds the products of a pair of linear predictors.
+    fn add_products(&mut self, pair: usize, rows: Rows<'_>, scratch: &mut Scratch) {
+        let Scratch { curvature, gram, .. } = scratch;
+        let block = ShiftedColumns { cells: rows.cells, stride: rows.stride(), rows: 0..rows.len() };
+        add_weighted_products(&mut self.products[pair], block, curvature, gram);
+    }
+
+    /// Adds the columns.
+    fn add_columns(&mut self, rows: Rows<'_>, scratch: &mut Scratch) {
+        let Scratch { pulls: weights, sums, .. } = scratch;
+        weights.clear();
+        weights.extend((0..rows.len()).map(|row| rows.weight(row)));
+        sums.clear();
+        sums.resize(self.columns.len(), 0.0);
+        add_products_of(rows, 0..rows.len(), weights, sums);
+        add_each(&mut self.columns, sums);
     }
 
     /// The weighted means of the columns of the design in their own units, over rows of so much weight.
@@ -248,61 +284,94 @@ impl Sums {
     pub(super) fn information(&self) -> Packed {
         let predictors = self.pearson.len();
         let columns = self.slope.len() / predictors;
-        let products: Vec<Vec<DoubleDouble>> = self.grams.iter().map(Gram::uncentered_products).collect();
         Packed::from_fn(self.slope.len(), |row, column| {
             let (first, second) = (row / columns, column / columns);
             let (i, j) = (row % columns, column % columns);
             let (high, low) = if i >= j { (i, j) } else { (j, i) };
-            products[triangle_index(first, second)][triangle_index(high, low)]
+            self.products[triangle_index(first, second)][triangle_index(high, low)]
         })
     }
 }
 
+/// Adds, by vector, the products of the columns of some rows with vectors that stand one after the other.
+fn add_products_of(rows: Rows<'_>, piece: Range<usize>, vectors: &[f64], products: &mut [f64]) {
+    let number = vectors.len() / rows.len();
+    let columns = products.len() / number;
+    matmul(
+        MatMut::from_column_major_slice_mut(products, columns, number),
+        Accum::Add,
+        matrix(rows, columns, piece.clone()).transpose(),
+        MatRef::from_column_major_slice(vectors, rows.len(), number).subrows(piece.start, piece.len()),
+        1.0,
+        Par::Seq,
+    );
+    clean_registers();
+}
+
 impl RowSums for Sums {
     fn empty(&self) -> Self {
+        let zeros = |like: &[DoubleDouble]| vec![DoubleDouble::ZERO; like.len()];
         Self {
             rows: 0,
             loss: DoubleDouble::ZERO,
-            slope: vec![DoubleDouble::ZERO; self.slope.len()],
-            grams: self.grams.iter().map(Gram::empty).collect(),
-            pearson: vec![DoubleDouble::ZERO; self.pearson.len()],
+            slope: zeros(&self.slope),
+            curvature: DoubleDouble::ZERO,
+            pearson: zeros(&self.pearson),
             misfits: 0,
-            columns: vec![DoubleDouble::ZERO; self.columns.len()],
+            products: self.products.iter().map(|products| zeros(products)).collect(),
+            columns: zeros(&self.columns),
         }
     }
 
     fn add(&mut self, point: &Point, rows: Rows<'_>, scratch: &mut Scratch) {
-        point.columns_of(rows.cells, rows.labels.len(), &mut scratch.columns);
-        self.rows += rows.labels.len() as u64;
-        let mut sums = vec![0.0; self.columns.len()];
-        for (row, cells) in scratch.columns.chunks_exact(std::cmp::max(sums.len(), 1)).enumerate() {
-            let weight = rows.weights.map_or(1.0, |weights| weights[row]);
-            sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += weight * cell);
+        let (count, outputs) = (rows.len(), point.family.predictors());
+        self.rows += count as u64;
+        scratch.curvature.clear();
+        for (buffer, size) in [
+            (&mut scratch.predictors, count * outputs),
+            (&mut scratch.pulls, count * outputs),
+            (&mut scratch.sums, self.slope.len()),
+        ] {
+            buffer.clear();
+            buffer.resize(size, 0.0);
         }
-        add_each(&mut self.columns, &sums);
-        match point.family {
-            Family::Softmax(classes) => self.add_classes(point, classes, rows, scratch),
-            Family::Logistic | Family::Power(_) => self.add_single(point, rows, scratch),
+        for piece in pieces(0..count, point.columns()) {
+            point.predict_piece(rows, piece.clone(), &mut scratch.predictors);
+            match point.family {
+                Family::Softmax(_) => self.add_classes(rows, piece.clone(), scratch),
+                Family::Logistic | Family::Power(_) => self.add_single(point, rows, piece.clone(), scratch),
+            }
+            add_products_of(rows, piece, &scratch.pulls, &mut scratch.sums);
+        }
+        add_each(&mut self.slope, &scratch.sums);
+        if self.has_matrix() {
+            match point.family {
+                Family::Softmax(classes) => self.add_pairs(classes, rows, scratch),
+                Family::Logistic | Family::Power(_) => self.add_products(0, rows, scratch),
+            }
+            self.add_columns(rows, scratch);
         }
     }
 
     fn merge(&mut self, later: Self) {
         self.rows += later.rows;
         self.loss = self.loss + later.loss;
+        self.curvature = self.curvature + later.curvature;
         self.misfits += later.misfits;
-        for (mine, theirs) in [
+        let vectors = [
             (&mut self.slope, &later.slope),
             (&mut self.pearson, &later.pearson),
             (&mut self.columns, &later.columns),
-        ] {
+        ];
+        for (mine, theirs) in vectors.into_iter().chain(self.products.iter_mut().zip(&later.products)) {
             mine.iter_mut().zip(theirs).for_each(|(sum, other)| *sum = *sum + *other);
         }
-        self.grams.iter_mut().zip(later.grams).for_each(|(mine, theirs)| mine.merge(theirs));
     }
 
     fn size_bytes(&self) -> usize {
-        16 * (self.slope.capacity() + self.pearson.capacity() + self.columns.capacity())
-            + self.grams.iter().map(Gram::size_bytes).sum::<usize>()
+        let vectors = [&self.slope, &self.pearson, &self.columns];
+        let entries: usize = vectors.into_iter().chain(&self.products).map(Vec::capacity).sum();
+        size_of::<DoubleDouble>() * entries + size_of::<Vec<f64>>() * self.products.capacity()
     }
 
     fn is_finite(&self) -> bool {
@@ -374,7 +443,7 @@ impl<S: RowSums> Accumulator for Scan<S> {
         let (Some(reader), Some(point)) = (&self.reader, self.point.clone()) else { return Ok(()) };
         let mut scratch = Scratch::default();
         let (sums, is_strict) = (&mut self.sums, self.is_strict);
-        reader.each(batch, |rows, places| {
+        reader.each(batch, point.layout(), |rows, places| {
             sums.add(&point, rows, &mut scratch);
             if is_strict && !sums.is_finite() { Err(infinite(&point, rows, places)) } else { Ok(()) }
         })
@@ -400,7 +469,7 @@ fn infinite(point: &Point, rows: Rows<'_>, places: &[usize]) -> Error {
     let predictor = |row: usize| constant + rows.offsets.get(row).copied().unwrap_or(0.0);
     let is_infinite = |row: &usize| {
         let loss = point.family.terms(rows.labels[*row], predictor(*row), false).loss;
-        !(loss * rows.weights.map_or(1.0, |weights| weights[*row])).is_finite()
+        !(loss * rows.weight(*row)).is_finite()
     };
     let row = (0..places.len()).find(is_infinite).unwrap_or(0);
     Error::from(GlmError::LossInfinite { predictor: predictor(row) }).at_row(places[row])

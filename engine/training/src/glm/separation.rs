@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::error::GlmError;
 use super::family::Family;
 use super::rows::Rows;
-use super::scan::{Point, RowSums, Scratch, place, product};
+use super::scan::{Point, RowSums, Scratch, place};
 
 /// What a row may lose beside the most that one gains: a late step is not quite the direction.
 const ROUNDING: f64 = 1e-6;
@@ -110,38 +110,38 @@ impl RowSums for Recession {
     }
 
     fn add(&mut self, point: &Point, rows: Rows<'_>, scratch: &mut Scratch) {
-        point.columns_of(rows.cells, rows.labels.len(), &mut scratch.columns);
-        let columns = point.columns();
+        point.predict(rows, &mut scratch.predictors);
+        let (count, columns) = (rows.len(), point.columns());
+        let along = &scratch.predictors;
+        let mut classes = Vec::with_capacity(count);
         for (row, &label) in rows.labels.iter().enumerate() {
-            let cells = &scratch.columns[row * columns..(row + 1) * columns];
-            let sum =
-                |class: usize| product(cells, &point.coefficients[class * columns..(class + 1) * columns]);
-            let class = match point.family {
+            classes.push(match point.family {
                 Family::Softmax(classes) => {
                     let own = place(label);
                     for other in (0..classes).filter(|other| *other != own) {
-                        let gain = sum(own) - sum(other);
+                        let gain = along[own * count + row] - along[other * count + row];
                         self.gain(gain, gain);
                     }
                     own
                 }
                 Family::Logistic => {
-                    let gain = if label > 0.0 { sum(0) } else { -sum(0) };
+                    let gain = if label > 0.0 { along[row] } else { -along[row] };
                     self.gain(gain, gain);
                     usize::from(label > 0.0)
                 }
                 Family::Power(_) => {
-                    let along = sum(0);
                     if label > 0.0 {
-                        self.gain(-along.abs(), 0.0);
+                        self.gain(-along[row].abs(), 0.0);
                     } else {
-                        self.gain(-along, -along);
+                        self.gain(-along[row], -along[row]);
                     }
                     usize::from(label > 0.0)
                 }
-            };
-            let extents = &mut self.extents[class * columns..(class + 1) * columns];
-            for (extent, &cell) in extents.iter_mut().zip(cells) {
+            });
+        }
+        for column in 0..columns {
+            for (&class, &cell) in classes.iter().zip(rows.column(column)) {
+                let extent = &mut self.extents[class * columns + column];
                 *extent = joined(*extent, (cell, cell));
             }
         }

@@ -6,16 +6,13 @@ use sluice_core::error::ErrorKind;
 use sluice_core::execution::Execution;
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
 use sluice_core::seam::BatchTransform;
-use sluice_testkit::{MemorySource, assert_relative, laws};
+use sluice_testkit::{MemorySource, assert_relative};
 
-use super::family::Family;
-use super::labels::{LabelReader, LabelSummary};
-use super::rows::{Keep, RowReader};
-use super::scan::{Point, Scaling, Scan, Sums};
-use super::separation::Recession;
-use super::{Class, Distribution, GlmOptions, Offsets, fit_glm};
+use super::{Class, Distribution, GlmOptions, fit_glm};
 use crate::data::{TrainingColumns, TrainingData};
 use crate::model::LinearModel;
+
+mod sums;
 
 /// Hands columns through as they are.
 struct Plain(FeatureSpace);
@@ -333,40 +330,6 @@ fn the_objective_falls_with_every_step() {
                 assert!(pair[1] <= pair[0] * (1.0 + 1e-12), "{label}: {objectives:?}");
             }
         }
-    }
-}
-
-fn reader(label: &str, family: Family, transform: &Arc<dyn BatchTransform>) -> RowReader {
-    let classes = match family {
-        Family::Power(_) => Vec::new(),
-        Family::Logistic => vec![Class::Integer(0), Class::Integer(1)],
-        Family::Softmax(classes) => (0..).take(classes).map(Class::Integer).collect(),
-    };
-    RowReader {
-        transform: Some(Arc::clone(transform)),
-        label: LabelReader { label: label.into(), family, distribution: "test".into(), classes },
-        weight: Some("weight".into()),
-        offsets: Offsets { offset: None, exposure: Some("exposure".into()) },
-    }
-}
-
-#[test]
-fn accumulators_keep_the_laws() {
-    let source = MemorySource::new(&made(), 40).with_batch_rows(17);
-    let transform = Plain::shared(&FEATURES);
-    for (label, family) in
-        [("binary", Family::Logistic), ("three", Family::Softmax(3)), ("zeros", Family::Power(1.5))]
-    {
-        let reader = reader(label, family, &transform);
-        let scaling = Arc::new(Scaling { shift: vec![0.0, 11.0, 0.0], scale: vec![1.0, 0.5, 1.0] });
-        let mut point =
-            Point { family, intercept: true, scaling, coefficients: Vec::new(), is_expected: false };
-        point.coefficients = (0..family.predictors() * 4).map(|n| 0.1 * n as f64 - 0.2).collect();
-        let sums = Sums::new(family, 4).unwrap();
-        laws::check(&source, &Scan::new(reader.clone(), point.clone(), sums, false));
-        laws::check(&source, &Scan::new(reader.clone(), point, Recession::new(family, 4), false));
-        laws::check(&source, &Keep::new(reader.clone()));
-        laws::check(&source, &LabelSummary::new(reader.label, reader.weight));
     }
 }
 
