@@ -171,7 +171,7 @@ impl EvaluateArguments {
 /// A metric by its name, or one of the user's own.
 fn metric(text: &str) -> Result<MetricEntry> {
     if text.trim_start().starts_with('{') {
-        return from_yaml::<CustomMetric>(text, "--metric").map(MetricEntry::Custom);
+        return Ok(MetricEntry::Custom(from_yaml::<CustomMetric>(text, "--metric")?));
     }
     Ok(MetricEntry::Name(text.to_owned()))
 }
