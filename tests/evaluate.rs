@@ -282,3 +282,33 @@ fn snippets_for_ci_systems_name_options_that_there_are() {
     }
     assert_eq!(seen, 5, "GitHub Actions, GitLab, Azure Pipelines, Cloud Build, Jenkins");
 }
+
+#[test]
+fn configurations_of_tensorflow_model_analysis_are_taken_over_or_refused_by_name() {
+    let place = place_with_models();
+    let config = |bound: &str, more: &str| {
+        format!(
+            "model_specs {{ label_key: 'tips' signature_name: 'serving_default' }}\n\
+             slicing_specs {{}} slicing_specs {{ feature_keys: ['company'] }}\n\
+             metrics_specs {{ metrics {{ class_name: 'RootMeanSquaredError' threshold {{\n\
+             value_threshold {{ upper_bound {{ value: {bound} }} }}\n\
+             change_threshold {{ direction: LOWER_IS_BETTER absolute {{ value: 1e-10 }} }} }} }} {more} }}\n"
+        )
+    };
+    place.write("config.pbtxt", &config("90", ""));
+    let rest = ["--eval-config", "config.pbtxt"];
+    let passed = evaluate(&place, "model", "evaluation", &rest).exits(0);
+    assert!(passed.stderr.contains("`model_specs.signature_name` says how TensorFlow runs"), "{passed:#?}");
+    // Overall and four companies, each with a bound of the value and one of the change.
+    assert_eq!(place.json("evaluation/verdict.json")["reasons"].as_array().unwrap().len(), 11);
+    let against = [&rest[..], &["--baseline", "model"]].concat();
+    let worse = evaluate(&place, "worse", "judged", &against).exits(1);
+    let _ = worse.says(&["above the bound of +1.000e-10 for candidate − baseline"]);
+    place.write("config.pbtxt", &config("90", "query_key: 'q'"));
+    let outcome = evaluate(&place, "model", "new", &rest);
+    place.assert_failure(&outcome, 2, &["`metrics_specs.query_key` has no counterpart here"]);
+    place.write("config.pbtxt", &config("90", "").replace("tips", "fare"));
+    let outcome = evaluate(&place, "model", "new", &rest);
+    place.assert_failure(&outcome, 2, &["the `label_key` is `fare`, the model predicts `tips`"]);
+    assert!(!place.path("new").exists());
+}

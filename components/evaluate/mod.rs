@@ -14,6 +14,7 @@ use sluice_evaluation::gate::{Columns, RequirementOptions};
 use sluice_evaluation::measure::Missing;
 use sluice_evaluation::slice::weak::WeakSliceOptions;
 use sluice_evaluation::{CustomMetric, EvaluateOptions, FairnessOptions, MetricEntry};
+use sluice_pipeline::eval_config::TakenOver;
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
 use sluice_pipeline::step::contender::Contender;
@@ -135,6 +136,10 @@ pub(crate) struct EvaluateArguments {
     /// Take metrics, slices and requirements of this pipeline file: its path, or its text.
     #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "block_regressions", "accept_any", "fairness", "alpha"])]
     pipeline: Option<PipelineArgument>,
+    /// Take metrics, slices and thresholds of a configuration of TensorFlow Model Analysis (an `EvalConfig`, as text or
+    /// JSON). What has no counterpart is refused by name.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pipeline", "metric", "slice", "require", "accept_any"])]
+    eval_config: Option<PathBuf>,
     /// A metric to report, such as rmse, `precision(threshold=0.3)` or `{name: cost, expression: price * abs(prediction -
     /// label)}`; those of the task unless given.
     #[arg(long)]
@@ -187,11 +192,37 @@ pub(crate) struct EvaluateArguments {
 
 impl EvaluateArguments {
     /// The options; against accepted metrics, regressions are what is looked for unless something else is required.
-    fn options(&self) -> Result<EvaluateOptions> {
-        let mut options = self.written()?;
+    fn options(&self, taken: Option<&TakenOver>) -> Result<EvaluateOptions> {
+        let mut options = match taken {
+            Some(taken) => self.taken(taken),
+            None => self.written()?,
+        };
         options.block_regressions |=
             self.accepted.is_given() && options.require.is_empty() && !options.accept_any;
         Ok(options)
+    }
+
+    /// The configuration of TensorFlow Model Analysis, if there is one; tells what of it is not needed.
+    fn eval_config(&self, session: &Session) -> Result<Option<TakenOver>> {
+        let Some(path) = &self.eval_config else { return Ok(None) };
+        let text = fs_err::read_to_string(path).map_err(CommonError::on("read", path))?;
+        let taken = TakenOver::read(&text, &path.display().to_string())?;
+        for note in &taken.notes {
+            session.printer.note(&format!("not needed: {note}"));
+        }
+        Ok(Some(taken))
+    }
+
+    /// The options that were taken over, with what stands beside them.
+    fn taken(&self, taken: &TakenOver) -> EvaluateOptions {
+        let options = taken.options.clone();
+        EvaluateOptions {
+            alpha: self.alpha.unwrap_or(options.alpha),
+            force: self.force.clone(),
+            weight: self.weight.clone().or_else(|| options.weight.clone()),
+            block_regressions: self.block_regressions,
+            ..options
+        }
     }
 
     /// The options as they are written.
@@ -300,9 +331,13 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
         let hint = "judge a model: `sluice evaluate INPUT --model MODEL --out FOLDER`";
         return Err(ArgumentError::new("data and a folder are demanded", hint).into());
     };
-    let options = arguments.options()?;
+    let taken = arguments.eval_config(session)?;
+    let options = arguments.options(taken.as_ref())?;
     options.check()?;
     let candidate = arguments.candidate()?;
+    if let Some(taken) = &taken {
+        taken.check_label(candidate.label())?;
+    }
     let baseline = arguments.baseline(session)?;
     let accepted = arguments.accepted.read(session)?;
     let compared = match &accepted {

@@ -16,6 +16,7 @@
 //! step, so that both give the same artifacts.
 
 mod check;
+pub mod eval_config;
 mod key;
 mod run;
 pub mod spec;

@@ -74,6 +74,15 @@ impl Contender {
         }
     }
 
+    /// The column that it predicts.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Package(package) => package.label(),
+            Self::Foreign(description) => &description.label,
+        }
+    }
+
     /// Ready to predict the rows of `source`.
     ///
     /// # Errors
