@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
+use sluice_core::options::quoted;
 use sluice_delivery::kubeflow::ArtifactType;
 use sluice_delivery::{FileRegistry, ModelPackage};
-use sluice_evaluation::EvaluateOptions;
+use sluice_evaluation::comparison::IntervalOptions;
 use sluice_evaluation::gate::{Columns, RequirementOptions};
+use sluice_evaluation::{EvaluateOptions, Resampled};
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
 
@@ -83,7 +85,7 @@ pub(crate) struct EvaluateArguments {
     #[arg(long)]
     subset: Option<String>,
     /// Take metrics, slices and requirements of this pipeline file: its path, or its text.
-    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "alpha"])]
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "alpha", "intervals"])]
     pipeline: Option<PipelineArgument>,
     /// A metric to report; all of them unless given.
     #[arg(long)]
@@ -101,6 +103,14 @@ pub(crate) struct EvaluateArguments {
     /// The level of every test.
     #[arg(long)]
     alpha: Option<f64>,
+    /// Where intervals come from: `analytic` unless given, `jackknife`, `bootstrap`, or as in
+    /// `{bootstrap: {replicates: 500, seed: 1}}`.
+    #[arg(long, value_name = "YAML")]
+    intervals: Option<String>,
+    /// A column whose values rows of one draw of the bootstrap or jackknife share; several make one key. The key of
+    /// the data set unless given; without any, each row is drawn by itself.
+    #[arg(long, value_name = "COLUMN")]
+    key: Vec<String>,
     /// Let a baseline that cannot be compared not block, for this recorded reason.
     #[arg(long, value_name = "REASON")]
     force: Option<String>,
@@ -116,9 +126,11 @@ impl EvaluateArguments {
             let file = pipeline.read()?;
             let options = file.spec.evaluate.options;
             let weight = self.weight.clone().or(file.spec.data.roles.weight);
+            let key = if self.key.is_empty() { file.spec.data.roles.key } else { self.key.clone() };
             return Ok(EvaluateOptions {
                 force: self.force.clone().or(options.force.clone()),
                 weight,
+                key,
                 ..options
             });
         }
@@ -127,6 +139,7 @@ impl EvaluateArguments {
             slices: self.slice.iter().map(|text| slice(text)).collect::<Result<_>>()?,
             force: self.force.clone(),
             weight: self.weight.clone(),
+            key: self.key.clone(),
             ..EvaluateOptions::default()
         };
         for text in &self.require {
@@ -134,6 +147,9 @@ impl EvaluateArguments {
         }
         if let Some(alpha) = self.alpha {
             options.alpha = alpha;
+        }
+        if let Some(text) = &self.intervals {
+            options.intervals = from_yaml::<IntervalOptions>(text, "--intervals")?;
         }
         Ok(options)
     }
@@ -154,6 +170,13 @@ impl EvaluateArguments {
     }
 }
 
+/// What is to be known where rows are not drawn one by one.
+fn clustered(resampled: &Resampled) -> Option<String> {
+    let rows = resampled.rows_per_key.filter(|_| resampled.is_clustered())?;
+    let key = quoted(resampled.key.iter().map(String::as_str));
+    Some(format!("{key} repeats, in {rows:.3} rows on average: rows of one key are drawn together"))
+}
+
 /// The columns of a slice. A list tells apart what commas cannot: names with a comma in them.
 fn slice(text: &str) -> Result<Columns> {
     if text.trim_start().starts_with('[') {
@@ -163,12 +186,15 @@ fn slice(text: &str) -> Result<Columns> {
 }
 
 pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<Answer> {
-    let options = arguments.options()?;
+    let mut options = arguments.options()?;
     options.check()?;
     let candidate = ModelPackage::open(&arguments.model)?;
     let baseline = arguments.baseline(session)?;
-    let (source, digest) = Data::open(&arguments.input, &arguments.source, session)?
-        .rows(arguments.subset.as_deref(), session)?;
+    let data = Data::open(&arguments.input, &arguments.source, session)?;
+    if options.key.is_empty() {
+        options.key = data.key();
+    }
+    let (source, digest) = data.rows(arguments.subset.as_deref(), session)?;
     let evaluated = step::evaluate::evaluate(
         &source,
         &digest,
@@ -179,6 +205,9 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
         &session.execution,
     )?;
     let evaluation = &evaluated.evaluation;
+    if let Some(note) = evaluation.resampled.as_ref().and_then(clustered) {
+        session.printer.note(&note);
+    }
     session.printer.result(evaluation, || {
         format!("{}\n{}", tables::metrics(evaluation), tables::verdict(&evaluation.verdict, session.printer))
     });

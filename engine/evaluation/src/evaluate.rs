@@ -10,7 +10,7 @@ use sluice_core::options::quoted;
 use sluice_core::seam::{BatchSource, Predictor, Task};
 
 use crate::error::EvaluationError;
-use crate::evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics};
+use crate::evaluation::{Evaluation, MetricName, Resampled, SliceKey, SliceMetrics};
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
 use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
 use crate::metric::{Metric, Side, TaskKind};
@@ -73,7 +73,12 @@ pub fn evaluate(
             weight: checked.weight.clone(),
             label_shift: checked.label_shift,
         };
-        fold(source, &Measures::new(candidate, model, &options), execution)
+        let measures = Measures::new(candidate, model, &options);
+        let measures = match checked.resampling {
+            Some(resampling) => measures.with_replicates(resampling, &checked.key),
+            None => measures,
+        };
+        fold(source, &measures, execution)
     };
     let (state, baseline) = match &baseline {
         Baseline::Model(model) => match scan(Some(model)) {
@@ -183,6 +188,11 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
         label_shift: checked.label_shift,
         metrics,
         slices,
+        resampled: checked.resampling.map(|_| Resampled {
+            intervals: checked.intervals,
+            key: checked.key.clone(),
+            rows_per_key: measured.rows_per_key(),
+        }),
         verdict,
     })
 }

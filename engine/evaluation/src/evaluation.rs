@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sluice_core::group::{Grouping, KeyPart};
 
-use crate::comparison::{Change, Interval};
+use crate::comparison::{Change, Interval, IntervalOptions};
 use crate::curves::Curves;
 use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
 use crate::metric::Direction;
@@ -130,6 +130,27 @@ impl SliceMetrics {
     }
 }
 
+/// How rows were drawn again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resampled {
+    /// Bootstrap or jackknife, and how.
+    pub intervals: IntervalOptions,
+    /// The columns whose values rows of one draw share; none: each row was drawn by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
+    /// Rows that a key has, from 1,024 keys at most; above 1 they were drawn together (a cluster bootstrap).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_per_key: Option<f64>,
+}
+
+impl Resampled {
+    /// Whether rows of one key were drawn together.
+    #[must_use]
+    pub fn is_clustered(&self) -> bool {
+        self.rows_per_key.is_some_and(|rows| rows > 1.0)
+    }
+}
+
 /// The metrics of every slice and what follows from them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -141,6 +162,9 @@ pub struct Evaluation {
     pub metrics: Vec<MetricName>,
     /// Overall first, then slice by slice: by definition, then by the text of the key.
     pub slices: Vec<SliceMetrics>,
+    /// How rows were drawn again for the intervals, if they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resampled: Option<Resampled>,
     /// The decision.
     pub verdict: Verdict,
 }

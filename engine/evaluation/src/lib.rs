@@ -18,7 +18,7 @@ mod options;
 pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
 pub use error::EvaluationError;
 pub use evaluate::{Baseline, evaluate};
-pub use evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics, SlicePart};
+pub use evaluation::{Evaluation, MetricName, Resampled, SliceKey, SliceMetrics, SlicePart};
 pub use options::{CheckedOptions, EvaluateOptions};
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | `require` | none | [`RequirementOptions`] | what the candidate must meet |
 //! | `alpha` | 0.05 | above 0, below 0.5 | level of every test and interval |
 //! | `weight` | the model's | a column | the weight of the rows |
+//! | `intervals` | `analytic` | [`IntervalOptions`] | where standard errors come from |
 //! | `force` | none | a reason | lets a baseline that cannot be compared not block |
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::group::Grouping;
 use sluice_core::options::{OptionsError, Range};
 
+use crate::comparison::{IntervalOptions, Resampling};
 use crate::gate::{Columns, Requirement, RequirementOptions, finite};
 use crate::metric::{Definition, Metric, TaskKind};
 
@@ -51,6 +53,11 @@ pub struct EvaluateOptions {
     /// The column with the weight of the rows; none: every row counts once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
+    /// Where standard errors and intervals come from.
+    pub intervals: IntervalOptions,
+    /// The columns whose values rows of one draw share, where rows are drawn again; none: each row is drawn by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
     /// A number near the label mean, such as its mean over the train subset. It changes rounding only.
     #[serde(skip)]
     pub label_shift: f64,
@@ -65,6 +72,8 @@ impl Default for EvaluateOptions {
             alpha: 0.05,
             force: None,
             weight: None,
+            intervals: IntervalOptions::default(),
+            key: Vec::new(),
             label_shift: 0.0,
         }
     }
@@ -79,6 +88,9 @@ pub struct CheckedOptions {
     pub(crate) alpha: f64,
     pub(crate) force: Option<String>,
     pub(crate) weight: Option<String>,
+    pub(crate) intervals: IntervalOptions,
+    pub(crate) resampling: Option<Resampling>,
+    pub(crate) key: Vec<String>,
     pub(crate) label_shift: f64,
     /// Whether metrics were named; else those of the task are added.
     is_named: bool,
@@ -132,6 +144,9 @@ impl EvaluateOptions {
             alpha,
             force: self.force.clone(),
             weight: self.weight.clone(),
+            intervals: self.intervals,
+            resampling: self.intervals.check()?,
+            key: self.key.clone(),
             label_shift,
             is_named: !self.metrics.is_empty(),
         })

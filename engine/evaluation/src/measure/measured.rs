@@ -5,11 +5,12 @@ use std::sync::Arc;
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::group::Grouping;
 
-use crate::comparison::{Estimate, Interval};
+use crate::comparison::{Estimate, Interval, Method, Resampling};
 use crate::metric::{ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined};
 
 use super::cells::Cells;
 use super::moments::Moments;
+use super::replicates::{Figure, SliceReplicates};
 use super::{GroupedSums, MeasurePlan};
 
 /// The sums of all slices.
@@ -17,6 +18,7 @@ use super::{GroupedSums, MeasurePlan};
 pub struct Measured {
     pub(super) plan: Arc<MeasurePlan>,
     pub(super) sums: Vec<GroupedSums>,
+    pub(super) rows_per_key: Option<f64>,
 }
 
 impl Measured {
@@ -30,6 +32,12 @@ impl Measured {
     #[must_use]
     pub fn is_paired(&self) -> bool {
         self.plan.baseline_digest.is_some()
+    }
+
+    /// Where rows are drawn again by a key: how many rows one has. Above 1 they are drawn together.
+    #[must_use]
+    pub fn rows_per_key(&self) -> Option<f64> {
+        self.rows_per_key
     }
 
     /// One slice: the place of its grouping, and its number there; none where there are no rows of it.
@@ -82,13 +90,25 @@ impl MeasuredSlice<'_> {
     /// Why there is none.
     pub fn interval(&self, metric: &Metric, side: Side, alpha: f64) -> Result<Interval, Undefined> {
         self.check()?;
+        if let Some(replicates) = self.replicates() {
+            return self.replicated_interval(metric, side, alpha, &replicates);
+        }
         match &metric.formula {
             Formula::Moments(formula) => {
                 let dual = self.moment_value(formula, side)?;
                 let moments = self.moments();
-                let variance = moments.variance(&formula.terms, &dual.slope, side);
-                self.estimate(dual.value, variance, moments.effective_rows())
-                    .map(|estimate| Interval::of(&estimate, alpha))
+                let variance = |slope: &[DoubleDouble]| moments.variance(&formula.terms, slope, side);
+                let estimate = |value, slope: &[DoubleDouble]| {
+                    self.estimate(value, variance(slope), moments.effective_rows())
+                };
+                let ends = match formula.terms[..] {
+                    [term] => {
+                        let mean = estimate(moments.mean(term, side), &[DoubleDouble::ONE])?;
+                        self.through_mean(formula, side, &mean, alpha)
+                    }
+                    _ => None,
+                };
+                Ok(Interval::of(&estimate(dual.value, &dual.slope)?, alpha).with_ends(ends))
             }
             Formula::Confusion(formula) => self.confusion_interval(formula, side, alpha),
         }
@@ -100,6 +120,11 @@ impl MeasuredSlice<'_> {
     /// Why there is none.
     pub fn change(&self, metric: &Metric) -> Result<Estimate, Undefined> {
         self.check()?;
+        if let Some(replicates) = self.replicates() {
+            let difference = self.difference(metric)?;
+            let values = replicates.values(&metric.formula, Figure::Change);
+            return replicates.resampling().estimate(difference, &values, self.units());
+        }
         match &metric.formula {
             Formula::Moments(formula) => self.moment_change(formula),
             Formula::Confusion(formula) => {
@@ -130,15 +155,21 @@ impl MeasuredSlice<'_> {
 
     fn moment_change(&self, formula: &MomentFormula) -> Result<Estimate, Undefined> {
         let moments = self.moments();
+        let (candidate, baseline) = self.moment_pair(formula)?;
+        let variance = moments.change_variance(&formula.terms, &candidate.slope, &baseline.slope);
+        self.estimate(candidate.value - baseline.value, variance, moments.effective_rows())
+    }
+
+    /// The values of candidate and baseline.
+    fn moment_pair(&self, formula: &MomentFormula) -> Result<(Dual, Dual), Undefined> {
+        let moments = self.moments();
         let of = |means: &[DoubleDouble]| (formula.value)(&Dual::inputs(means));
         // Both from one level, so that the change keeps the digits that the terms' changes have.
         let level = moments.means(&formula.terms, Side::Baseline);
         let changes = moments.changes(&formula.terms);
         let moved: Vec<DoubleDouble> =
             level.iter().zip(changes).map(|(level, change)| *level + change).collect();
-        let (candidate, baseline) = (of(&moved)?, of(&level)?);
-        let variance = moments.change_variance(&formula.terms, &candidate.slope, &baseline.slope);
-        self.estimate(candidate.value - baseline.value, variance, moments.effective_rows())
+        Ok((of(&moved)?, of(&level)?))
     }
 
     fn cells(&self, formula: &ConfusionFormula) -> Cells {
@@ -166,6 +197,93 @@ impl MeasuredSlice<'_> {
         };
         let rows = cells.effective_rows(side, |_| true);
         self.estimate(dual.value, variance, rows).map(|estimate| Interval::of(&estimate, alpha))
+    }
+
+    /// The replicates, where rows are drawn again.
+    pub(super) fn replicates(&self) -> Option<SliceReplicates<'_>> {
+        SliceReplicates::new(&self.measured.plan, &self.sums.replicates, self.group)
+    }
+
+    /// What is drawn again: rows, or the keys that hold them.
+    fn units(&self) -> f64 {
+        self.moments().effective_rows() / self.measured.rows_per_key.unwrap_or(1.0)
+    }
+
+    /// The value of the candidate minus that of the baseline.
+    fn difference(&self, metric: &Metric) -> Result<f64, Undefined> {
+        match &metric.formula {
+            Formula::Moments(formula) => {
+                let (candidate, baseline) = self.moment_pair(formula)?;
+                finite(candidate.value - baseline.value)
+            }
+            Formula::Confusion(_) => {
+                Ok(self.value(metric, Side::Candidate)? - self.value(metric, Side::Baseline)?)
+            }
+        }
+    }
+
+    fn replicated_interval(
+        &self,
+        metric: &Metric,
+        side: Side,
+        alpha: f64,
+        replicates: &SliceReplicates<'_>,
+    ) -> Result<Interval, Undefined> {
+        let (resampling, units) = (replicates.resampling(), self.units());
+        let method = match resampling {
+            Resampling::Bootstrap { .. } => Method::Bootstrap,
+            Resampling::Jackknife => Method::Jackknife,
+        };
+        let values = replicates.values(&metric.formula, Figure::Value(side));
+        let estimate = resampling.estimate(self.value(metric, side)?, &values, units)?;
+        let interval = Interval { method, ..Interval::of(&estimate, alpha) };
+        Ok(match &metric.formula {
+            Formula::Moments(formula) => {
+                let ends = match formula.terms[..] {
+                    [term] => {
+                        let mean = finite(self.moments().mean(term, side))?;
+                        let mean = resampling.estimate(mean, &replicates.means(term, side), units)?;
+                        self.through_mean(formula, side, &mean, alpha)
+                    }
+                    _ => None,
+                };
+                interval.with_ends(ends)
+            }
+            Formula::Confusion(ConfusionFormula { rate: Rate::Share { .. }, .. }) => {
+                interval.of_share(&estimate, units, alpha)
+            }
+            Formula::Confusion(_) => interval,
+        })
+    }
+
+    /// The interval of a function of one mean: the function at the ends of the mean's, which allows for the skew of the
+    /// rows. None where it is not the better one: of a term whose skew is not known, of a function that turns round.
+    fn through_mean(
+        &self,
+        formula: &MomentFormula,
+        side: Side,
+        mean: &Estimate,
+        alpha: f64,
+    ) -> Option<[f64; 2]> {
+        let [term] = formula.terms[..] else { return None };
+        let is_shared = term.is_of_label() || !self.measured.is_paired();
+        if side == Side::Baseline && !is_shared {
+            return None;
+        }
+        // Rows of one key are not drawn apart, so their skew is not that of what is drawn.
+        let is_clustered = self.measured.rows_per_key.is_some_and(|rows| rows > 1.0);
+        let skewness = if is_clustered { 0.0 } else { self.moments().skewness(term)? };
+        let [low, high] = mean.skewed_interval(skewness, alpha);
+        let low = if term.is_non_negative() && low < 0.0 { 0.0 } else { low };
+        let at = |mean: f64| (formula.value)(&Dual::inputs(&[mean.into()])).ok();
+        let (low, high) = (at(low)?, at(high)?);
+        let slope = |end: &Dual| end.slope.first().map_or(0.0, |slope| slope.high);
+        let ends = [finite(low.value).ok()?, finite(high.value).ok()?];
+        match slope(&low) * slope(&high) {
+            product if product < 0.0 => None,
+            _ if ends[0] > ends[1] => Some([ends[1], ends[0]]),
+            _ => Some(ends),
+        }
     }
 
     /// From the variance of a mean with divisor n.

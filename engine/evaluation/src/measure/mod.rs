@@ -4,6 +4,7 @@
 //! - `scored`: the rows with labels, weights and predictions;
 //! - [`Term`] and `moments`: means of numbers per row, and their errors;
 //! - `cells`: confusion matrices at thresholds;
+//! - `replicates`: the same once more for each replicate of a bootstrap or jackknife;
 //! - [`Measured`]: value, interval and change of a metric in a slice, from what was gathered.
 //!
 //! Rows are read once; what goes into sums is computed once per batch. A label or prediction that is null, NaN or
@@ -14,13 +15,14 @@ mod cells;
 mod measured;
 mod moments;
 mod ordering;
+mod replicates;
 mod scored;
 mod term;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sluice_core::accumulator::{Accumulator, Input};
+use sluice_core::accumulator::{Accumulator, Heaviest, Input};
 use sluice_core::batch::{Batch, Inputs};
 use sluice_core::column::numbers;
 use sluice_core::double_double::DoubleDouble;
@@ -30,12 +32,14 @@ use sluice_core::options::quoted;
 use sluice_core::seam::{BatchTransform, Predictor, Task};
 use sluice_summaries::ExactSum;
 
+use crate::comparison::Resampling;
 use crate::error::EvaluationError;
 use crate::metric::{Formula, Metric};
 
 use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
 use moments::{MomentPlan, MomentSums};
+use replicates::{KeySample, ReplicatePlan, ReplicateSums};
 
 pub use measured::{Measured, MeasuredSlice};
 pub(crate) use ordering::Ordering;
@@ -60,6 +64,8 @@ pub(crate) struct MeasurePlan {
     groupings: Vec<Grouping>,
     moments: MomentPlan,
     cells: CellPlan,
+    /// None where intervals are analytic.
+    replicates: Option<ReplicatePlan>,
 }
 
 /// Who predicts.
@@ -77,6 +83,7 @@ struct GroupedSums {
     weights: Vec<ExactSum>,
     moments: MomentSums,
     cells: CellSums,
+    replicates: ReplicateSums,
 }
 
 /// The accumulator behind every metric. Serialised without the models, so a restored state merges and finishes but
@@ -87,6 +94,7 @@ pub struct Measures {
     models: Option<Models>,
     plan: Arc<MeasurePlan>,
     sums: Vec<GroupedSums>,
+    keys: KeySample,
 }
 
 /// What is measured, and on which rows.
@@ -127,6 +135,7 @@ impl Measures {
             groupings: options.groupings.clone(),
             moments: MomentPlan::new(baseline.is_some(), is_weighted),
             cells: CellPlan::new(is_weighted),
+            replicates: None,
         };
         for metric in options.metrics {
             match &metric.formula {
@@ -140,7 +149,15 @@ impl Measures {
                 .map(|model| -> Arc<dyn BatchTransform> { Arc::new(Blamed(Arc::clone(model))) }),
         };
         let sums = plan.no_sums();
-        Self { models: Some(models), plan: Arc::new(plan), sums }
+        Self { models: Some(models), plan: Arc::new(plan), sums, keys: KeySample::default() }
+    }
+
+    /// The same, before any rows, with replicates: of rows, or of the rows with the same values of `key` together.
+    #[must_use]
+    pub fn with_replicates(mut self, resampling: Resampling, key: &[String]) -> Self {
+        Arc::make_mut(&mut self.plan).replicates = Some(ReplicatePlan { resampling, key: key.to_vec() });
+        self.sums = self.plan.no_sums();
+        self
     }
 
     fn add(&mut self, batch: &Batch) -> Result<()> {
@@ -191,7 +208,7 @@ impl Measures {
             sums.moments.add(&mut columns, &ordering);
             sums.cells.add(&plan.cells, &pair, |row| numbers.of(row));
         }
-        Ok(())
+        replicates::add(&plan, &mut self.sums, &mut self.keys, batch, (&pair, &columns))
     }
 
     fn difference(&self, other: &Self) -> Option<&'static str> {
@@ -217,6 +234,10 @@ impl Measures {
         }
     }
 
+    fn slices(&self) -> usize {
+        self.sums.iter().map(|sums| sums.rows.len()).sum()
+    }
+
     /// Whether the parts fit one another, as those of a restored state might not.
     fn is_sound(&self) -> bool {
         let plan = &self.plan;
@@ -230,6 +251,7 @@ impl MeasurePlan {
             let mut sums = GroupedSums {
                 moments: MomentSums::new(&self.moments),
                 cells: CellSums::new(&self.cells),
+                replicates: ReplicateSums::new(self),
                 ..GroupedSums::default()
             };
             sums.grow(self, usize::from(grouping.is_overall()));
@@ -248,6 +270,7 @@ impl GroupedSums {
             }
             self.moments.grow(groups);
             self.cells.grow(&plan.cells, groups);
+            self.replicates.grow(groups);
         }
     }
 
@@ -261,6 +284,7 @@ impl GroupedSums {
         }
         self.moments.merge(&later.moments, groups, numbers);
         self.cells.merge(&plan.cells, &later.cells, groups, numbers);
+        self.replicates.merge(&later.replicates, groups, numbers);
     }
 
     fn is_sound(&self, plan: &MeasurePlan) -> bool {
@@ -268,6 +292,7 @@ impl GroupedSums {
         self.weights.len() == if plan.weight.is_some() { groups } else { 0 }
             && self.moments.is_sound(&plan.moments, groups)
             && self.cells.is_sound(&plan.cells, groups)
+            && self.replicates.is_sound(plan, groups)
     }
 
     fn size_bytes(&self) -> usize {
@@ -275,6 +300,7 @@ impl GroupedSums {
             + self.weights.capacity() * size_of::<ExactSum>()
             + self.moments.size_bytes()
             + self.cells.size_bytes()
+            + self.replicates.size_bytes()
     }
 
     fn weight(&self, group: usize) -> DoubleDouble {
@@ -294,6 +320,9 @@ impl Accumulator for Measures {
         if let Some(weight) = &plan.weight {
             inputs = inputs.with_column(weight);
         }
+        if let Some(identity) = plan.replicates.as_ref().and_then(ReplicatePlan::identity) {
+            inputs = inputs.with_identity(&identity);
+        }
         for grouping in &plan.groupings {
             inputs = inputs.with_grouping(grouping);
         }
@@ -308,7 +337,7 @@ impl Accumulator for Measures {
     }
 
     fn empty(&self) -> Self {
-        Self { sums: self.plan.no_sums(), ..self.clone() }
+        Self { sums: self.plan.no_sums(), keys: KeySample::default(), ..self.clone() }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
@@ -331,15 +360,28 @@ impl Accumulator for Measures {
             }
             mine.merge(&plan, theirs, count, numbers);
         }
+        self.keys.merge(later.keys);
         Ok(())
     }
 
     fn finish(self) -> Self::Output {
-        Measured { plan: self.plan, sums: self.sums }
+        Measured { plan: self.plan, sums: self.sums, rows_per_key: self.keys.rows_per_key() }
     }
 
     fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.sums.iter().map(GroupedSums::size_bytes).sum::<usize>()
+        size_of::<Self>()
+            + self.sums.iter().map(GroupedSums::size_bytes).sum::<usize>()
+            + self.keys.size_bytes()
+    }
+
+    fn heaviest(&self) -> Option<Heaviest> {
+        let bytes: usize = self.sums.iter().map(|sums| sums.replicates.size_bytes()).sum();
+        let replicates = self.plan.replicates.as_ref()?.resampling.replicates();
+        Some(Heaviest {
+            what: format!("what {replicates} replicates hold of {} slices", self.slices()),
+            bytes,
+            advice: Some("ask for fewer replicates, fewer slices or `--intervals analytic`".into()),
+        })
     }
 }
 

@@ -46,6 +46,11 @@ impl Term {
         matches!(self, Self::Label | Self::LabelSquare)
     }
 
+    /// Whether it is never below 0.
+    pub(crate) fn is_non_negative(self) -> bool {
+        matches!(self, Self::LabelSquare | Self::AbsoluteError | Self::SquaredError | Self::LogLoss)
+    }
+
     /// Its numbers.
     pub(crate) fn values(self, answers: Answers<'_>) -> Vec<f64> {
         let Answers { label, predictions, shift } = answers;

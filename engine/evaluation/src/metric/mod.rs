@@ -72,6 +72,8 @@ pub enum Undefined {
     Nothing(&'static str),
     /// Its error is known from replicates only, and there are none.
     NoReplicates,
+    /// It does not exist in some of the replicates that its error is known from.
+    TooFewReplicates,
 }
 
 impl std::fmt::Display for Undefined {
@@ -83,6 +85,7 @@ impl std::fmt::Display for Undefined {
             Self::NoWeight => formatter.write_str("all rows have the weight 0"),
             Self::OneClass => formatter.write_str("all rows are of one class"),
             Self::Nothing(what) => write!(formatter, "there are no {what}"),
+            Self::TooFewReplicates => formatter.write_str("it does not exist in too many of the replicates"),
             Self::NoReplicates => formatter.write_str("its error is known from `bootstrap` only"),
         }
     }

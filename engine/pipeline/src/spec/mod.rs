@@ -186,22 +186,39 @@ struct EvaluateSections {
     require: Vec<sluice_evaluation::gate::RequirementOptions>,
     alpha: f64,
     force: Option<String>,
+    intervals: sluice_evaluation::comparison::IntervalOptions,
 }
 
 impl Default for EvaluateSections {
     fn default() -> Self {
-        let EvaluateOptions { metrics, slices, require, alpha, force, weight: _, label_shift: _ } =
-            EvaluateOptions::default();
-        Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force }
+        let EvaluateOptions {
+            metrics,
+            slices,
+            require,
+            alpha,
+            force,
+            intervals,
+            key: _,
+            weight: _,
+            label_shift: _,
+        } = EvaluateOptions::default();
+        Self { baseline: BaselineSpec::default(), metrics, slices, require, alpha, force, intervals }
     }
 }
 
 impl From<EvaluateSections> for EvaluateSpec {
     fn from(sections: EvaluateSections) -> Self {
-        let EvaluateSections { baseline, metrics, slices, require, alpha, force } = sections;
-        // The weight is a role of the data, the shift is the model's.
-        let options =
-            EvaluateOptions { metrics, slices, require, alpha, force, ..EvaluateOptions::default() };
+        let EvaluateSections { baseline, metrics, slices, require, alpha, force, intervals } = sections;
+        // Weight and key are roles of the data, the shift is the model's.
+        let options = EvaluateOptions {
+            metrics,
+            slices,
+            require,
+            alpha,
+            force,
+            intervals,
+            ..EvaluateOptions::default()
+        };
         Self { baseline, options }
     }
 }
