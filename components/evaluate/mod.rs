@@ -55,7 +55,9 @@ Examples:
   sluice evaluate dataset --model model --pipeline pipeline.yaml --registry registry --name tips --out evaluation
 
 Rules of `--require`: at_most, at_least (the value), block_if_worse (blocks on proof of harm, Holm-corrected over
-slices), prove_not_worse (passes on proof only). Metrics: rmse, mse, mae, r2, mean_error.";
+slices), prove_not_worse (passes on proof only). Metrics, unless named: rmse, mse, mae, r2, mean_error of numbers; log_loss,
+brier_score, accuracy, precision, recall, f1, expected_calibration_error of two classes; accuracy, log_loss, macro_f1 of
+several. docs/metrics.md has all of them.";
 
 /// Evaluate a model, by slices and against a baseline, and decide.
 ///
@@ -87,7 +89,7 @@ pub(crate) struct EvaluateArguments {
     /// Take metrics, slices and requirements of this pipeline file: its path, or its text.
     #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "alpha", "intervals"])]
     pipeline: Option<PipelineArgument>,
-    /// A metric to report; all of them unless given.
+    /// A metric to report, such as rmse or `precision(threshold=0.3)`; those of the task unless given.
     #[arg(long)]
     metric: Vec<String>,
     /// A slice to report: a column, several joined by commas, or a YAML list of them; may be given several times.

@@ -1,5 +1,6 @@
 //! Evaluates a candidate against a baseline on the same rows, in one scan, and decides.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sluice_core::error::{Error, ErrorKind, Result};
@@ -9,12 +10,14 @@ use sluice_core::group::{GroupTables, Grouping, KeyPart};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchSource, Predictor, Task};
 
+use crate::curves::Curves;
 use crate::error::EvaluationError;
 use crate::evaluation::{Evaluation, MetricName, Resampled, SliceKey, SliceMetrics};
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
 use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
-use crate::metric::{Metric, Side, TaskKind};
+use crate::metric::{Metric, Side};
 use crate::options::{CheckedOptions, EvaluateOptions};
+use crate::tables::Tables;
 
 /// What the candidate is compared with.
 #[derive(Clone, Default)]
@@ -54,7 +57,7 @@ pub fn evaluate(
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<Evaluation> {
-    let checked = options.check()?.for_task(TaskKind::of(&candidate.task()))?;
+    let checked = options.check()?.for_task(&candidate.task())?;
     let baseline_digest = match baseline {
         Baseline::Model(model) => Some(model.digest().to_owned()),
         Baseline::None | Baseline::NotComparable(_) => None,
@@ -168,7 +171,11 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
             let key = SliceKey::new(grouping, &key);
             let name = (!grouping.is_overall()).then(|| key.to_string());
             let (rows, weight) = (slice.rows(), slice.weight());
-            slices.push((key, SliceFigures { grouping: grouping.clone(), name, rows, weight, figures }));
+            let shown = shown(&slice, measured.is_paired());
+            slices.push((
+                (key, shown),
+                SliceFigures { grouping: grouping.clone(), name, rows, weight, figures },
+            ));
         }
     }
     let (keys, figures): (Vec<_>, Vec<_>) = slices.into_iter().unzip();
@@ -176,7 +183,11 @@ fn conclude(state: State<Measures>, models: &Models<'_>, checked: &CheckedOption
     let slices = keys
         .into_iter()
         .zip(&figures)
-        .map(|(key, slice)| SliceMetrics::new(key, slice, checked.alpha))
+        .map(|((key, (curves, tables)), slice)| SliceMetrics {
+            curves,
+            tables,
+            ..SliceMetrics::new(key, slice, checked.alpha)
+        })
         .collect();
     let metrics = checked
         .metrics
@@ -208,6 +219,23 @@ fn ordered_keys(groups: &GroupTables, grouping: &Grouping) -> Result<Vec<(usize,
     let mut keys: Vec<(usize, Vec<KeyPart>)> = table.keys().iter().cloned().enumerate().collect();
     keys.sort_by_cached_key(|(_, key)| key.iter().map(ToString::to_string).collect::<Vec<_>>());
     Ok(keys)
+}
+
+/// The curves and tables of both models, by their names.
+fn shown(slice: &MeasuredSlice<'_>, is_paired: bool) -> (BTreeMap<String, Curves>, BTreeMap<String, Tables>) {
+    let (mut curves, mut tables) = (BTreeMap::new(), BTreeMap::new());
+    let sides = [("candidate", Some(Side::Candidate)), ("baseline", is_paired.then_some(Side::Baseline))];
+    for (name, side) in sides {
+        let Some(side) = side else { continue };
+        let (drawn, counted) = (slice.curves(side), slice.tables(side));
+        if drawn != Curves::default() {
+            curves.insert(name.to_owned(), drawn);
+        }
+        if !counted.is_empty() {
+            tables.insert(name.to_owned(), counted);
+        }
+    }
+    (curves, tables)
 }
 
 fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alpha: f64) -> Figures {

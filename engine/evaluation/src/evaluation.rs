@@ -10,6 +10,7 @@ use crate::comparison::{Change, Interval, IntervalOptions};
 use crate::curves::Curves;
 use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
 use crate::metric::Direction;
+use crate::tables::Tables;
 
 /// A metric that was computed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +92,9 @@ pub struct SliceMetrics {
     /// What plots show, by `candidate` and `baseline`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub curves: BTreeMap<String, Curves>,
+    /// How rows of each class are predicted, by `candidate` and `baseline`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, Tables>,
     /// Why a value is `null`, by metric.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub undefined: BTreeMap<String, String>,
@@ -108,6 +112,7 @@ impl SliceMetrics {
             baseline: None,
             changes: None,
             curves: BTreeMap::new(),
+            tables: BTreeMap::new(),
             undefined: BTreeMap::new(),
         };
         for figures in &slice.figures {

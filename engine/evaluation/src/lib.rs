@@ -14,12 +14,14 @@ pub mod gate;
 pub mod measure;
 pub mod metric;
 mod options;
+mod tables;
 
 pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
 pub use error::EvaluationError;
 pub use evaluate::{Baseline, evaluate};
 pub use evaluation::{Evaluation, MetricName, Resampled, SliceKey, SliceMetrics, SlicePart};
 pub use options::{CheckedOptions, EvaluateOptions};
+pub use tables::{ClassMatrix, ConfusionMatrix, Tables};
 
 #[cfg(test)]
 mod fixture;

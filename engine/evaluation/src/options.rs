@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sluice_core::group::Grouping;
 use sluice_core::options::{OptionsError, Range};
+use sluice_core::seam::Task;
 
 use crate::comparison::{IntervalOptions, Resampling};
 use crate::gate::{Columns, Requirement, RequirementOptions, finite};
@@ -158,23 +159,17 @@ impl CheckedOptions {
     ///
     /// # Errors
     /// A metric that is for other labels.
-    pub(crate) fn for_task(mut self, task: TaskKind) -> Result<Self, OptionsError> {
-        if let Some(metric) = self.metrics.iter().find(|metric| !metric.tasks.contains(&task)) {
-            let tasks: Vec<String> = metric.tasks.iter().map(ToString::to_string).collect();
-            return Err(OptionsError::Conflict {
-                name: "metric".into(),
-                problem: format!(
-                    "`{}` is for labels of {}, the model predicts {task}",
-                    metric.name,
-                    tasks.join(" or of ")
-                ),
-                hint: Some(format!("use some of: {}", Definition::defaults(task).join(", "))),
-            });
+    pub(crate) fn for_task(mut self, task: &Task) -> Result<Self, OptionsError> {
+        for metric in &mut self.metrics {
+            *metric = metric.for_task(task)?;
+        }
+        for requirement in &mut self.requirements {
+            requirement.metric = requirement.metric.for_task(task)?;
         }
         if !self.is_named {
             let required = std::mem::take(&mut self.metrics);
-            for name in Definition::defaults(task) {
-                self.metrics.push(Metric::find(name)?);
+            for name in Definition::defaults(TaskKind::of(task)) {
+                self.metrics.push(Metric::find(name)?.for_task(task)?);
             }
             for metric in required {
                 if !self.metrics.iter().any(|known| known.name == metric.name) {

@@ -9,6 +9,7 @@ use sluice_summaries::ExactSum;
 
 use super::Pair;
 use crate::metric::{Counts, Dual, Side};
+use crate::tables::ConfusionMatrix;
 
 /// Bits of a cell's number.
 const LABEL: usize = 1;
@@ -37,6 +38,10 @@ impl CellPlan {
         }
     }
 
+    pub(crate) fn thresholds(&self) -> &[f64] {
+        &self.thresholds
+    }
+
     pub(crate) fn place(&self, threshold: f64) -> Option<usize> {
         self.thresholds.iter().position(|known| known.to_bits() == threshold.to_bits())
     }
@@ -46,11 +51,11 @@ impl CellPlan {
     }
 
     /// The cell of each row, by threshold.
-    pub(crate) fn places(&self, pair: &Pair<'_>) -> Vec<Vec<u8>> {
+    pub(crate) fn places(&self, pair: &Pair<'_>) -> Vec<Vec<u32>> {
         let candidate = pair.candidate.first().copied().unwrap_or_default();
         let baseline = pair.baseline.as_ref().and_then(|columns| columns.first().copied());
         let of = |threshold: &f64| {
-            let bit = |is_so: bool, place: usize| u8::from(is_so) << place;
+            let bit = |is_so: bool, place: usize| u32::from(is_so) << place;
             let cell = |(row, label): (usize, &f64)| {
                 bit(*label > 0.5, 0)
                     | bit(candidate[row] > *threshold, 1)
@@ -200,6 +205,18 @@ impl Cells {
             false_negatives: of(LABEL),
             false_positives: of(2),
             true_positives: of(2 + LABEL),
+        }
+    }
+
+    /// The counts of one side.
+    pub(crate) fn matrix(&self, threshold: f64, side: Side) -> ConfusionMatrix {
+        let counts = self.counts(side);
+        ConfusionMatrix {
+            threshold,
+            true_positives: counts.true_positives.value.to_f64(),
+            false_positives: counts.false_positives.value.to_f64(),
+            true_negatives: counts.true_negatives.value.to_f64(),
+            false_negatives: counts.false_negatives.value.to_f64(),
         }
     }
 

@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::group::Grouping;
+use sluice_core::seam::Task;
 
-use crate::comparison::{Estimate, Interval, Method, Resampling};
-use crate::metric::{ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined};
+use crate::comparison::{Estimate, Interval};
+use crate::curves::Curves;
+use crate::metric::{
+    ClassFormula, ClassRate, ConfusionFormula, Dual, Formula, Metric, MomentFormula, Rate, Side, Undefined,
+};
+use crate::tables::{ClassMatrix, Tables};
 
 use super::cells::Cells;
+use super::classes::ClassCells;
 use super::moments::Moments;
-use super::replicates::{Figure, SliceReplicates};
 use super::{GroupedSums, MeasurePlan};
 
 /// The sums of all slices.
@@ -52,9 +57,9 @@ impl Measured {
 /// The sums of one slice.
 #[derive(Clone, Copy, Debug)]
 pub struct MeasuredSlice<'a> {
-    measured: &'a Measured,
-    sums: &'a GroupedSums,
-    group: usize,
+    pub(super) measured: &'a Measured,
+    pub(super) sums: &'a GroupedSums,
+    pub(super) group: usize,
     rows: u64,
 }
 
@@ -80,6 +85,18 @@ impl MeasuredSlice<'_> {
         let value = match &metric.formula {
             Formula::Moments(formula) => self.moment_value(formula, side)?.value,
             Formula::Confusion(formula) => formula.rate.value(&self.cells(formula).counts(side))?.value,
+            Formula::Maximum(term) => {
+                let largest = self.sums.maxima.of(&self.measured.plan.maxima, self.group, *term, side);
+                DoubleDouble::from(largest)
+            }
+            Formula::Bins(formula) => {
+                let plan = &self.measured.plan.bins;
+                let distance = self.sums.bins.distance(plan, self.group, formula.bins, side);
+                distance / self.sums.weight(self.group)
+            }
+            Formula::Classes(formula) => {
+                formula.rate.value(&self.classes().counts(side), self.measured.plan.class_place(formula))?.value
+            }
         };
         finite(value)
     }
@@ -90,10 +107,14 @@ impl MeasuredSlice<'_> {
     /// Why there is none.
     pub fn interval(&self, metric: &Metric, side: Side, alpha: f64) -> Result<Interval, Undefined> {
         self.check()?;
-        if let Some(replicates) = self.replicates() {
+        if let Some(replicates) = self.replicates(&metric.formula) {
             return self.replicated_interval(metric, side, alpha, &replicates);
         }
         match &metric.formula {
+            Formula::Moments(formula) if formula.is_share() => {
+                let share = self.moment_value(formula, side)?.value.to_f64();
+                Ok(Interval::wilson(share, self.moments().effective_rows(), alpha))
+            }
             Formula::Moments(formula) => {
                 let dual = self.moment_value(formula, side)?;
                 let moments = self.moments();
@@ -111,6 +132,9 @@ impl MeasuredSlice<'_> {
                 Ok(Interval::of(&estimate(dual.value, &dual.slope)?, alpha).with_ends(ends))
             }
             Formula::Confusion(formula) => self.confusion_interval(formula, side, alpha),
+            Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
+            Formula::Bins(_) => Err(Undefined::NoReplicates),
+            Formula::Classes(formula) => self.class_interval(formula, side, alpha),
         }
     }
 
@@ -120,10 +144,8 @@ impl MeasuredSlice<'_> {
     /// Why there is none.
     pub fn change(&self, metric: &Metric) -> Result<Estimate, Undefined> {
         self.check()?;
-        if let Some(replicates) = self.replicates() {
-            let difference = self.difference(metric)?;
-            let values = replicates.values(&metric.formula, Figure::Change);
-            return replicates.resampling().estimate(difference, &values, self.units());
+        if let Some(replicates) = self.replicates(&metric.formula) {
+            return self.replicated_change(metric, &replicates);
         }
         match &metric.formula {
             Formula::Moments(formula) => self.moment_change(formula),
@@ -135,7 +157,34 @@ impl MeasuredSlice<'_> {
                 let rows = cells.effective_rows(Side::Candidate, |_| true);
                 self.estimate(candidate.value - baseline.value, variance, rows)
             }
+            Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
+            Formula::Bins(_) => Err(Undefined::NoReplicates),
+            Formula::Classes(formula) => self.class_change(formula),
         }
+    }
+
+    /// What plots of a model show.
+    #[must_use]
+    pub fn curves(&self, side: Side) -> Curves {
+        let plan = &self.measured.plan.bins;
+        let calibration = |bins| self.sums.bins.calibration(plan, self.group, bins, side);
+        Curves { calibration: plan.first().map(calibration).unwrap_or_default(), ..Curves::default() }
+    }
+
+    /// How rows of each class are predicted.
+    #[must_use]
+    pub fn tables(&self, side: Side) -> Tables {
+        let plan = &self.measured.plan;
+        let matrix = |threshold: &f64| {
+            self.sums.cells.of(&plan.cells, self.group, *threshold).matrix(*threshold, side)
+        };
+        let classes = match &plan.task {
+            Task::MultiClass { classes } if plan.classes.is_asked() => {
+                Some(ClassMatrix { classes: classes.clone(), weights: self.classes().matrix(side) })
+            }
+            _ => None,
+        };
+        Tables { confusion: plan.cells.thresholds().iter().map(matrix).collect(), classes }
     }
 
     /// That there is something to take the mean of.
@@ -143,12 +192,22 @@ impl MeasuredSlice<'_> {
         if self.sums.weight(self.group).high > 0.0 { Ok(()) } else { Err(Undefined::NoWeight) }
     }
 
-    fn moments(&self) -> Moments<'_> {
+    /// That labels and predictions are what the metric is for.
+    fn check_domain(&self, formula: &MomentFormula, side: Side) -> Result<(), Undefined> {
+        let outside = formula.terms.iter().find_map(|term| {
+            let domain = term.domain()?;
+            self.moments().mean(*term, side).high.is_nan().then_some(domain)
+        });
+        outside.map_or(Ok(()), |domain| Err(Undefined::OutsideDomain(domain)))
+    }
+
+    pub(super) fn moments(&self) -> Moments<'_> {
         let weight = self.sums.weight(self.group);
         self.sums.moments.of(&self.measured.plan.moments, self.group, self.rows, weight)
     }
 
     fn moment_value(&self, formula: &MomentFormula, side: Side) -> Result<Dual, Undefined> {
+        self.check_domain(formula, side)?;
         let means = self.moments().means(&formula.terms, side);
         (formula.value)(&Dual::inputs(&means))
     }
@@ -161,7 +220,9 @@ impl MeasuredSlice<'_> {
     }
 
     /// The values of candidate and baseline.
-    fn moment_pair(&self, formula: &MomentFormula) -> Result<(Dual, Dual), Undefined> {
+    pub(super) fn moment_pair(&self, formula: &MomentFormula) -> Result<(Dual, Dual), Undefined> {
+        self.check_domain(formula, Side::Candidate)?;
+        self.check_domain(formula, Side::Baseline)?;
         let moments = self.moments();
         let of = |means: &[DoubleDouble]| (formula.value)(&Dual::inputs(means));
         // Both from one level, so that the change keeps the digits that the terms' changes have.
@@ -199,91 +260,33 @@ impl MeasuredSlice<'_> {
         self.estimate(dual.value, variance, rows).map(|estimate| Interval::of(&estimate, alpha))
     }
 
-    /// The replicates, where rows are drawn again.
-    pub(super) fn replicates(&self) -> Option<SliceReplicates<'_>> {
-        SliceReplicates::new(&self.measured.plan, &self.sums.replicates, self.group)
+    fn classes(&self) -> ClassCells<'_> {
+        self.sums.classes.of(&self.measured.plan.classes, self.group)
     }
 
-    /// What is drawn again: rows, or the keys that hold them.
-    fn units(&self) -> f64 {
-        self.moments().effective_rows() / self.measured.rows_per_key.unwrap_or(1.0)
-    }
-
-    /// The value of the candidate minus that of the baseline.
-    fn difference(&self, metric: &Metric) -> Result<f64, Undefined> {
-        match &metric.formula {
-            Formula::Moments(formula) => {
-                let (candidate, baseline) = self.moment_pair(formula)?;
-                finite(candidate.value - baseline.value)
-            }
-            Formula::Confusion(_) => {
-                Ok(self.value(metric, Side::Candidate)? - self.value(metric, Side::Baseline)?)
-            }
+    fn class_interval(&self, formula: &ClassFormula, side: Side, alpha: f64) -> Result<Interval, Undefined> {
+        let (cells, class) = (self.classes(), self.measured.plan.class_place(formula));
+        let counts = cells.counts(side);
+        let dual = formula.rate.value(&counts, class)?;
+        let variance = cells.variance(&dual.slope, side).ok_or(Undefined::NoReplicates)?;
+        if let ClassRate::Share { parts, .. } = formula.rate {
+            // A kind of row belongs to what the share is of where that grows with it.
+            let whole = parts(&counts, class).1;
+            let is_of = |label, predicted| cells.influence(&whole.slope, label, predicted).high > 0.0;
+            return Ok(Interval::wilson(dual.value.to_f64(), cells.effective_rows(side, is_of), alpha));
         }
+        let rows = cells.effective_rows(side, |_, _| true);
+        self.estimate(dual.value, variance, rows).map(|estimate| Interval::of(&estimate, alpha))
     }
 
-    fn replicated_interval(
-        &self,
-        metric: &Metric,
-        side: Side,
-        alpha: f64,
-        replicates: &SliceReplicates<'_>,
-    ) -> Result<Interval, Undefined> {
-        let (resampling, units) = (replicates.resampling(), self.units());
-        let method = match resampling {
-            Resampling::Bootstrap { .. } => Method::Bootstrap,
-            Resampling::Jackknife => Method::Jackknife,
-        };
-        let values = replicates.values(&metric.formula, Figure::Value(side));
-        let estimate = resampling.estimate(self.value(metric, side)?, &values, units)?;
-        let interval = Interval { method, ..Interval::of(&estimate, alpha) };
-        Ok(match &metric.formula {
-            Formula::Moments(formula) => {
-                let ends = match formula.terms[..] {
-                    [term] => {
-                        let mean = finite(self.moments().mean(term, side))?;
-                        let mean = resampling.estimate(mean, &replicates.means(term, side), units)?;
-                        self.through_mean(formula, side, &mean, alpha)
-                    }
-                    _ => None,
-                };
-                interval.with_ends(ends)
-            }
-            Formula::Confusion(ConfusionFormula { rate: Rate::Share { .. }, .. }) => {
-                interval.of_share(&estimate, units, alpha)
-            }
-            Formula::Confusion(_) => interval,
-        })
-    }
-
-    /// The interval of a function of one mean: the function at the ends of the mean's, which allows for the skew of the
-    /// rows. None where it is not the better one: of a term whose skew is not known, of a function that turns round.
-    fn through_mean(
-        &self,
-        formula: &MomentFormula,
-        side: Side,
-        mean: &Estimate,
-        alpha: f64,
-    ) -> Option<[f64; 2]> {
-        let [term] = formula.terms[..] else { return None };
-        let is_shared = term.is_of_label() || !self.measured.is_paired();
-        if side == Side::Baseline && !is_shared {
-            return None;
-        }
-        // Rows of one key are not drawn apart, so their skew is not that of what is drawn.
-        let is_clustered = self.measured.rows_per_key.is_some_and(|rows| rows > 1.0);
-        let skewness = if is_clustered { 0.0 } else { self.moments().skewness(term)? };
-        let [low, high] = mean.skewed_interval(skewness, alpha);
-        let low = if term.is_non_negative() && low < 0.0 { 0.0 } else { low };
-        let at = |mean: f64| (formula.value)(&Dual::inputs(&[mean.into()])).ok();
-        let (low, high) = (at(low)?, at(high)?);
-        let slope = |end: &Dual| end.slope.first().map_or(0.0, |slope| slope.high);
-        let ends = [finite(low.value).ok()?, finite(high.value).ok()?];
-        match slope(&low) * slope(&high) {
-            product if product < 0.0 => None,
-            _ if ends[0] > ends[1] => Some([ends[1], ends[0]]),
-            _ => Some(ends),
-        }
+    fn class_change(&self, formula: &ClassFormula) -> Result<Estimate, Undefined> {
+        let (cells, class) = (self.classes(), self.measured.plan.class_place(formula));
+        let value = |side| formula.rate.value(&cells.counts(side), class);
+        let (candidate, baseline) = (value(Side::Candidate)?, value(Side::Baseline)?);
+        let variance = cells.change_variance(&candidate.slope, &baseline.slope);
+        let rows = cells.effective_rows(Side::Candidate, |_, _| true);
+        let variance = variance.ok_or(Undefined::NoReplicates)?;
+        self.estimate(candidate.value - baseline.value, variance, rows)
     }
 
     /// From the variance of a mean with divisor n.

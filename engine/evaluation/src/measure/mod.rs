@@ -5,13 +5,19 @@
 //! - [`Term`] and `moments`: means of numbers per row, and their errors;
 //! - `cells`: confusion matrices at thresholds;
 //! - `replicates`: the same once more for each replicate of a bootstrap or jackknife;
+//! - `bins`: sums by ranges of the probability;
+//! - `classes`: matrices of several classes;
+//! - `maxima`: the largest of numbers per row;
 //! - [`Measured`]: value, interval and change of a metric in a slice, from what was gathered.
 //!
 //! Rows are read once; what goes into sums is computed once per batch. A label or prediction that is null, NaN or
 //! infinite is an error that names the row: leaving it out would compare models on rows of their own choice.
 
+mod bins;
 mod blamed;
 mod cells;
+mod classes;
+mod maxima;
 mod measured;
 mod moments;
 mod ordering;
@@ -34,10 +40,13 @@ use sluice_summaries::ExactSum;
 
 use crate::comparison::Resampling;
 use crate::error::EvaluationError;
-use crate::metric::{Formula, Metric};
+use crate::metric::{ClassFormula, Formula, Metric};
 
+use bins::{BinPlan, Bins};
 use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
+use classes::{ClassPlan, ClassSums};
+use maxima::{Maxima, MaximumPlan};
 use moments::{MomentPlan, MomentSums};
 use replicates::{KeySample, ReplicatePlan, ReplicateSums};
 
@@ -66,6 +75,9 @@ pub(crate) struct MeasurePlan {
     cells: CellPlan,
     /// None where intervals are analytic.
     replicates: Option<ReplicatePlan>,
+    maxima: MaximumPlan,
+    bins: BinPlan,
+    classes: ClassPlan,
 }
 
 /// Who predicts.
@@ -84,6 +96,9 @@ struct GroupedSums {
     moments: MomentSums,
     cells: CellSums,
     replicates: ReplicateSums,
+    maxima: Maxima,
+    bins: Bins,
+    classes: ClassSums,
 }
 
 /// The accumulator behind every metric. Serialised without the models, so a restored state merges and finishes but
@@ -136,11 +151,17 @@ impl Measures {
             moments: MomentPlan::new(baseline.is_some(), is_weighted),
             cells: CellPlan::new(is_weighted),
             replicates: None,
+            maxima: MaximumPlan::default(),
+            bins: BinPlan::new(is_weighted),
+            classes: ClassPlan::new(candidate.task().outputs(), baseline.is_some(), is_weighted),
         };
         for metric in options.metrics {
             match &metric.formula {
                 Formula::Moments(formula) => plan.moments.add(&formula.terms, true),
                 Formula::Confusion(formula) => plan.cells.add(formula.threshold),
+                Formula::Maximum(term) => plan.maxima.add(*term),
+                Formula::Bins(formula) => plan.bins.add(formula.bins),
+                Formula::Classes(_) => plan.classes.add(),
             }
         }
         let models = Models {
@@ -190,6 +211,7 @@ impl Measures {
             scored::probabilities(&[pair.label], || format!("label `{}`", plan.label))?;
         }
         let mut columns = plan.moments.columns(&pair);
+        let extremes = plan.maxima.columns(&pair);
         for (grouping, sums) in plan.groupings.iter().zip(&mut self.sums) {
             let numbers = batch.groups(grouping)?;
             check_slices(grouping, numbers.count)?;
@@ -207,6 +229,9 @@ impl Measures {
             }
             sums.moments.add(&mut columns, &ordering);
             sums.cells.add(&plan.cells, &pair, |row| numbers.of(row));
+            sums.maxima.add(&extremes, pair.weight, |row| numbers.of(row));
+            sums.bins.add(&plan.bins, &pair, |row| numbers.of(row));
+            sums.classes.add(&plan.classes, &pair, |row| numbers.of(row));
         }
         replicates::add(&plan, &mut self.sums, &mut self.keys, batch, (&pair, &columns))
     }
@@ -246,12 +271,22 @@ impl Measures {
 }
 
 impl MeasurePlan {
+    /// The place of the class that a rate is of.
+    fn class_place(&self, formula: &ClassFormula) -> usize {
+        let Task::MultiClass { classes } = &self.task else { return 0 };
+        let is_it = |class: &String| Some(class) == formula.class.as_ref();
+        classes.iter().position(is_it).unwrap_or(0)
+    }
+
     fn no_sums(&self) -> Vec<GroupedSums> {
         let empty = |grouping: &Grouping| {
             let mut sums = GroupedSums {
                 moments: MomentSums::new(&self.moments),
                 cells: CellSums::new(&self.cells),
                 replicates: ReplicateSums::new(self),
+                maxima: Maxima::new(&self.maxima),
+                bins: Bins::new(&self.bins),
+                classes: ClassSums::new(&self.classes),
                 ..GroupedSums::default()
             };
             sums.grow(self, usize::from(grouping.is_overall()));
@@ -271,6 +306,9 @@ impl GroupedSums {
             self.moments.grow(groups);
             self.cells.grow(&plan.cells, groups);
             self.replicates.grow(groups);
+            self.maxima.grow(groups);
+            self.bins.grow(groups);
+            self.classes.grow(&plan.classes, groups);
         }
     }
 
@@ -285,6 +323,9 @@ impl GroupedSums {
         self.moments.merge(&later.moments, groups, numbers);
         self.cells.merge(&plan.cells, &later.cells, groups, numbers);
         self.replicates.merge(&later.replicates, groups, numbers);
+        self.maxima.merge(&later.maxima, groups, numbers);
+        self.bins.merge(&later.bins, groups, numbers);
+        self.classes.merge(&plan.classes, &later.classes, groups, numbers);
     }
 
     fn is_sound(&self, plan: &MeasurePlan) -> bool {
@@ -293,6 +334,9 @@ impl GroupedSums {
             && self.moments.is_sound(&plan.moments, groups)
             && self.cells.is_sound(&plan.cells, groups)
             && self.replicates.is_sound(plan, groups)
+            && self.maxima.is_sound(&plan.maxima, groups)
+            && self.bins.is_sound(&plan.bins, groups)
+            && self.classes.is_sound(&plan.classes, groups)
     }
 
     fn size_bytes(&self) -> usize {
@@ -301,6 +345,9 @@ impl GroupedSums {
             + self.moments.size_bytes()
             + self.cells.size_bytes()
             + self.replicates.size_bytes()
+            + self.maxima.size_bytes()
+            + self.bins.size_bytes()
+            + self.classes.size_bytes()
     }
 
     fn weight(&self, group: usize) -> DoubleDouble {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sluice_core::options::{OptionsError, Range};
 use sluice_core::seam::Task;
 
-use super::{Direction, Formula, confusion, regression};
+use super::{Direction, Formula, classes, confusion, probability, regression};
 
 /// What kind of label a metric is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,18 @@ pub struct Parameter {
     pub range: fn() -> Range,
 }
 
+impl Parameter {
+    /// A value that it takes: in its range, and whole where it counts something.
+    fn check(&self, option: &str, value: f64) -> Result<f64, OptionsError> {
+        let range = (self.range)();
+        if matches!(self.name, "bins" | "k") && value.fract() != 0.0 {
+            let range = format!("a whole number, {range}");
+            return Err(OptionsError::OutOfRange { name: option.into(), value: value.to_string(), range });
+        }
+        range.check(option, value)
+    }
+}
+
 /// A metric as the catalogue has it.
 pub struct Definition {
     /// The name in options and reports.
@@ -76,7 +88,22 @@ impl std::fmt::Debug for Definition {
 impl Definition {
     /// All metrics, those of a family together.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        [regression::DEFINITIONS, confusion::DEFINITIONS].into_iter().flatten()
+        let families =
+            [regression::DEFINITIONS, probability::DEFINITIONS, confusion::DEFINITIONS, classes::DEFINITIONS];
+        families.into_iter().flatten()
+    }
+
+    /// Other names that options may use for it; reports use [`Definition::name`].
+    pub fn aliases(&self) -> impl Iterator<Item = &'static str> {
+        let of = self.name;
+        let all = [regression::ALIASES, probability::ALIASES, confusion::ALIASES, classes::ALIASES];
+        let all = all.into_iter().flatten();
+        all.filter(move |(_, name)| *name == of).map(|(alias, _)| *alias)
+    }
+
+    /// Whether it goes by this name.
+    fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases().any(|alias| alias == name)
     }
 
     /// What is reported of a task where nothing is named.
@@ -84,8 +111,16 @@ impl Definition {
     pub fn defaults(task: TaskKind) -> &'static [&'static str] {
         match task {
             TaskKind::Regression => &["rmse", "mse", "mae", "r2", "mean_error"],
-            TaskKind::Binary => &["accuracy", "precision", "recall", "f1"],
-            TaskKind::MultiClass => &[],
+            TaskKind::Binary => &[
+                "log_loss",
+                "brier_score",
+                "accuracy",
+                "precision",
+                "recall",
+                "f1",
+                "expected_calibration_error",
+            ],
+            TaskKind::MultiClass => &["accuracy", "log_loss", "macro_f1"],
         }
     }
 }
@@ -106,63 +141,197 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// The metric of this text: a name, or a name with parameters as in `precision(threshold=0.3)`.
+    /// The metric of this text: a name, or a name with parameters as in `precision(threshold=0.3)`. Where labels of
+    /// several kinds have one of that name, the first that takes the parameters; [`Metric::for_task`] decides.
     ///
     /// # Errors
     /// [`OptionsError::NoSuchChoice`], whose hint names the nearest; a parameter that the metric does not have, or
     /// out of its range.
     pub fn find(text: &str) -> Result<Arc<Self>, OptionsError> {
+        Self::find_among(text, |_| true)
+    }
+
+    /// The metric of this name for labels of this kind.
+    ///
+    /// # Errors
+    /// It is for other labels; it needs a class, or names one that the model does not have.
+    pub(crate) fn for_task(self: &Arc<Self>, task: &Task) -> Result<Arc<Self>, OptionsError> {
+        let kind = TaskKind::of(task);
+        let name = self.name.split('(').next().unwrap_or_default();
+        let is_for = |known: &Definition| known.tasks.contains(&kind);
+        let metric = if self.tasks.contains(&kind) {
+            Arc::clone(self)
+        } else if Definition::all().any(|known| known.name == name && is_for(known)) {
+            Self::find_among(&self.name, is_for)?
+        } else {
+            return Err(self.misplaced(kind));
+        };
+        if let (Formula::Classes(formula), Task::MultiClass { classes }) = (&metric.formula, task)
+            && formula.rate.is_of_class()
+        {
+            match &formula.class {
+                None => {
+                    let example = classes.first().map_or("a", String::as_str);
+                    return Err(OptionsError::Conflict {
+                        name: "metric".into(),
+                        problem: format!(
+                            "is `{}`, which is of one class, and the model has several",
+                            self.name
+                        ),
+                        hint: Some(format!(
+                            "write `{name}(class={example})`, or `macro_{name}` for their mean"
+                        )),
+                    });
+                }
+                Some(class) if !classes.contains(class) => {
+                    return Err(OptionsError::NoSuchChoice {
+                        name: "class".into(),
+                        value: class.clone(),
+                        choices: classes.clone(),
+                    });
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(metric)
+    }
+
+    fn misplaced(&self, task: TaskKind) -> OptionsError {
+        let tasks: Vec<String> = self.tasks.iter().map(ToString::to_string).collect();
+        OptionsError::Conflict {
+            name: "metric".into(),
+            problem: format!(
+                "`{}` is for labels of {}, the model predicts {task}",
+                self.name,
+                tasks.join(" or of ")
+            ),
+            hint: Some(format!("use some of: {}", Definition::defaults(task).join(", "))),
+        }
+    }
+
+    fn find_among(text: &str, is_wanted: impl Fn(&Definition) -> bool) -> Result<Arc<Self>, OptionsError> {
         let (name, inside) = match text.trim().split_once('(') {
             Some((name, rest)) => (name.trim(), rest.strip_suffix(')')),
             None => (text.trim(), Some("")),
         };
-        let definition =
-            Definition::all().find(|known| known.name == name).ok_or_else(|| OptionsError::NoSuchChoice {
-                name: "metric".into(),
-                value: name.into(),
-                choices: Definition::all().map(|known| known.name.into()).collect(),
-            })?;
-        let inside = inside.ok_or_else(|| definition.misread(text))?;
-        let mut values: Vec<f64> = definition.parameters.iter().map(|parameter| parameter.default).collect();
-        for setting in inside.split(',').map(str::trim).filter(|setting| !setting.is_empty()) {
-            let (parameter, value) = setting.split_once('=').ok_or_else(|| definition.misread(text))?;
-            let place = definition.parameters.iter().position(|known| known.name == parameter.trim());
-            let place = place.ok_or_else(|| definition.no_parameter(parameter.trim()))?;
-            let value: f64 = value.trim().parse().map_err(|_| definition.misread(text))?;
-            let option = format!("{name}.{}", parameter.trim());
-            values[place] = (definition.parameters[place].range)().check(&option, value)?;
+        let mut first_error = None;
+        for definition in Definition::all().filter(|known| known.is_called(name) && is_wanted(known)) {
+            let read = match inside {
+                Some(inside) => definition.read(text, inside),
+                None => Err(definition.misread(text)),
+            };
+            match read {
+                Ok(metric) => return Ok(Arc::new(metric)),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
         }
-        Ok(Arc::new(definition.metric(&values)))
+        Err(first_error.unwrap_or_else(|| OptionsError::NoSuchChoice {
+            name: "metric".into(),
+            value: name.into(),
+            choices: Definition::names().map(str::to_owned).collect(),
+        }))
     }
 }
 
+/// Settings between commas that stand outside quotes.
+fn settings(inside: &str) -> Vec<&str> {
+    let (mut settings, mut start, mut is_quoted) = (Vec::new(), 0, false);
+    for (place, letter) in inside.char_indices() {
+        match letter {
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => {
+                settings.push(&inside[start..place]);
+                start = place + 1;
+            }
+            _ => {}
+        }
+    }
+    settings.push(&inside[start..]);
+    settings.into_iter().map(str::trim).filter(|setting| !setting.is_empty()).collect()
+}
+
+/// A class as it stands in the name of a metric: in quotes where a comma or quotes would be misread.
+fn quoted_class(class: &str) -> String {
+    if class.contains([',', '"']) || class.trim() != class {
+        format!("\"{}\"", class.replace('"', "\"\""))
+    } else {
+        class.to_owned()
+    }
+}
+
+fn unquoted_class(text: &str) -> String {
+    let inside = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inside.map_or_else(|| text.to_owned(), |inside| inside.replace("\"\"", "\""))
+}
+
 impl Definition {
+    /// The names, each once.
+    fn names() -> impl Iterator<Item = &'static str> {
+        let is_first =
+            |(place, name): &(usize, &str)| Self::all().take(*place).all(|known| known.name != *name);
+        Self::all().map(|known| known.name).enumerate().filter(is_first).map(|(_, name)| name)
+    }
+
+    /// The metric with the settings that stand between parentheses.
+    fn read(&self, text: &str, inside: &str) -> Result<Metric, OptionsError> {
+        let mut values: Vec<f64> = self.parameters.iter().map(|parameter| parameter.default).collect();
+        let mut class = None;
+        for setting in settings(inside) {
+            let (parameter, value) = setting.split_once('=').ok_or_else(|| self.misread(text))?;
+            let (parameter, value) = (parameter.trim(), value.trim());
+            if parameter == "class" && self.takes_class() {
+                class = Some(unquoted_class(value));
+                continue;
+            }
+            let place = self.parameters.iter().position(|known| known.name == parameter);
+            let place = place.ok_or_else(|| self.no_parameter(parameter))?;
+            let value: f64 = value.parse().map_err(|_| self.misread(text))?;
+            values[place] = self.parameters[place].check(&format!("{}.{parameter}", self.name), value)?;
+        }
+        Ok(self.metric(&values, class))
+    }
+
+    /// Whether it is of one of several classes.
+    pub(super) fn takes_class(&self) -> bool {
+        let values: Vec<f64> = self.parameters.iter().map(|parameter| parameter.default).collect();
+        matches!((self.formula)(&values), Formula::Classes(formula) if formula.rate.is_of_class())
+    }
+
     /// The metric with these values of its parameters.
-    fn metric(&self, values: &[f64]) -> Metric {
-        let set: Vec<String> = self
+    fn metric(&self, values: &[f64], class: Option<String>) -> Metric {
+        let changed = self
             .parameters
             .iter()
             .zip(values)
             .filter(|(parameter, value)| parameter.default.to_bits() != value.to_bits())
-            .map(|(parameter, value)| format!("{}={value}", parameter.name))
-            .collect();
+            .map(|(parameter, value)| format!("{}={value}", parameter.name));
+        let of_class = class.as_deref().map(|class| format!("class={}", quoted_class(class)));
+        let set: Vec<String> = changed.chain(of_class).collect();
         let name =
             if set.is_empty() { self.name.to_owned() } else { format!("{}({})", self.name, set.join(",")) };
+        let mut formula = (self.formula)(values);
+        if let Formula::Classes(formula) = &mut formula {
+            formula.class = class;
+        }
         Metric {
             name,
             meaning: self.meaning.into(),
             direction: self.direction,
             tasks: self.tasks.to_vec(),
-            formula: (self.formula)(values),
+            formula,
         }
     }
 
     fn misread(&self, text: &str) -> OptionsError {
-        let first = self.parameters.first().map_or("threshold", |parameter| parameter.name);
+        let example = match self.parameters.first() {
+            Some(parameter) => format!("{}({}={})", self.name, parameter.name, parameter.default),
+            None if self.takes_class() => format!("{}(class=a)", self.name),
+            None => self.name.to_owned(),
+        };
         OptionsError::Conflict {
             name: "metric".into(),
             problem: format!("is `{text}`, which is not a metric with parameters"),
-            hint: Some(format!("write it as in `{}({first}=0.5)`", self.name)),
+            hint: Some(format!("write it as in `{example}`")),
         }
     }
 

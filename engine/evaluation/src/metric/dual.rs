@@ -39,6 +39,13 @@ impl Dual {
         self.map(root, derivative)
     }
 
+    /// The natural logarithm of a number above 0.
+    pub(crate) fn ln(&self) -> Self {
+        // ln(high + low) = ln(high) + low/high, to the second order of low.
+        let logarithm = DoubleDouble::sum(self.value.high.ln(), self.value.low / self.value.high);
+        self.map(logarithm, DoubleDouble::ONE / self.value)
+    }
+
     /// The square.
     pub(crate) fn square(&self) -> Self {
         self.map(self.value * self.value, self.value * 2.0)

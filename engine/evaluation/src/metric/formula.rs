@@ -1,7 +1,7 @@
 //! The kinds of formulas.
 
 use super::dual::Dual;
-use super::{ConfusionFormula, Undefined};
+use super::{ClassFormula, ConfusionFormula, Undefined};
 use crate::measure::Term;
 
 /// How a metric follows from the rows.
@@ -11,6 +11,25 @@ pub(crate) enum Formula {
     Moments(MomentFormula),
     /// From a confusion matrix at a threshold.
     Confusion(ConfusionFormula),
+    /// The largest of numbers per row.
+    Maximum(Term),
+    /// From ranges of the predicted probability.
+    Bins(BinFormula),
+    /// From a matrix of several classes.
+    Classes(ClassFormula),
+}
+
+impl MomentFormula {
+    /// Whether it is a share of rows.
+    pub(crate) fn is_share(&self) -> bool {
+        matches!(self.terms[..], [term] if term.is_of_share())
+    }
+}
+
+/// The mean distance of probability and frequency over so many ranges of equal width.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BinFormula {
+    pub(crate) bins: usize,
 }
 
 /// A smooth function of means.

@@ -5,18 +5,21 @@
 //! of a few kinds ([`Formula`]), which say what is gathered of the rows (`measure`) and give value, interval and the
 //! error of a change.
 
+mod classes;
 mod confusion;
 mod definition;
 mod dual;
 mod formula;
+mod probability;
 mod regression;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use classes::{ClassCounts, ClassFormula, ClassRate};
 pub(crate) use confusion::{ConfusionFormula, Counts, Rate};
 pub use definition::{Definition, Metric, Parameter, TaskKind};
 pub(crate) use dual::Dual;
-pub(crate) use formula::{Formula, MomentFormula};
+pub(crate) use formula::{BinFormula, Formula, MomentFormula};
 
 /// Which way a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +77,12 @@ pub enum Undefined {
     NoReplicates,
     /// It does not exist in some of the replicates that its error is known from.
     TooFewReplicates,
+    /// The prediction is the same in all rows of the slice.
+    ConstantPrediction,
+    /// Labels or predictions that the metric is not for; what it is for.
+    OutsideDomain(&'static str),
+    /// A largest value says nothing of those to come.
+    NoErrorOfExtreme,
 }
 
 impl std::fmt::Display for Undefined {
@@ -87,9 +96,16 @@ impl std::fmt::Display for Undefined {
             Self::Nothing(what) => write!(formatter, "there are no {what}"),
             Self::TooFewReplicates => formatter.write_str("it does not exist in too many of the replicates"),
             Self::NoReplicates => formatter.write_str("its error is known from `bootstrap` only"),
+            Self::ConstantPrediction => formatter.write_str("the prediction is constant"),
+            Self::OutsideDomain(domain) => write!(formatter, "it is for {domain} only"),
+            Self::NoErrorOfExtreme => formatter.write_str("a largest value has no standard error"),
         }
     }
 }
 
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod golden_classes;
 #[cfg(test)]
 mod tests;

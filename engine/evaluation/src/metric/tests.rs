@@ -9,10 +9,11 @@ use sluice_core::fold::fold;
 use sluice_core::group::Grouping;
 use sluice_core::seam::Predictor;
 use sluice_testkit::close::assert_relative;
+use sluice_testkit::datasets::repository;
 use sluice_testkit::laws;
 use sluice_testkit::memory::MemorySource;
 
-use super::{Definition, Metric, Side, TaskKind, Undefined};
+use super::{Definition, Direction, Metric, Parameter, Side, TaskKind, Undefined};
 use crate::comparison::Estimate;
 use crate::fixture::{Linear, numbers, table, texts};
 use crate::measure::{MeasureOptions, Measures};
@@ -144,8 +145,9 @@ fn unknown_metrics_name_the_nearest() {
 fn metrics_of(paired: bool) -> Measures {
     let (candidate, baseline) = (Linear::column("c", "c"), Linear::column("b", "b"));
     let groupings = vec![Grouping::overall(), Grouping::by(["g"]), Grouping::by(["g", "k"])];
-    let all = Definition::defaults(TaskKind::Regression).iter().map(|name| Metric::find(name).unwrap());
-    let all: Vec<Arc<Metric>> = all.collect();
+    let more = ["pearson", "max_error", "mape", "explained_variance"];
+    let all = Definition::defaults(TaskKind::Regression).iter().chain(&more);
+    let all: Vec<Arc<Metric>> = all.map(|name| Metric::find(name).unwrap()).collect();
     let all: Vec<&Arc<Metric>> = all.iter().collect();
     measures(&all, &candidate, paired.then_some(&baseline), groupings, 0.5)
 }
@@ -187,4 +189,144 @@ fn states_of_other_models_do_not_join() {
         sluice_core::group::GroupTables::default().merge(&sluice_core::group::GroupTables::default());
     let error = first.merge(later, &no_groups).unwrap_err();
     assert_eq!(error.to_string(), "these sums belong to another evaluation: the candidate differs");
+}
+
+/// What a metric of the predictions `c` for `y` is.
+fn value(name: &str, y: &[f64], c: &[f64]) -> Result<f64, Undefined> {
+    let source = MemorySource::new(&table(&[("y", numbers(y)), ("c", numbers(c))]), 3);
+    let metric = Metric::find(name).unwrap();
+    let metrics = measures(&[&metric], &Linear::column("c", "c"), None, vec![Grouping::overall()], 0.0);
+    let state = fold(&source, &metrics, &Execution::with_threads(1)).unwrap();
+    state.accumulator.finish().slice(0, 0).unwrap().value(&metric, Side::Candidate)
+}
+
+#[test]
+fn what_a_metric_is_not_for_is_said() {
+    for name in ["msle", "rmsle"] {
+        let outside = Err(Undefined::OutsideDomain("labels and predictions above -1"));
+        assert_eq!(value(name, &[1.0, 0.0], &[2.0, -1.0]), outside);
+        assert_eq!(value(name, &[-3.0, 0.0], &[2.0, 1.0]), outside);
+        let change = change(name, &[1.0, 0.0], &[2.0, 1.0], &[2.0, -1.0], 0.0);
+        assert_eq!(change.map(|change| change.difference), outside);
+    }
+    let counts = Err(Undefined::OutsideDomain("labels of at least 0 and predictions above 0"));
+    assert_eq!(value("poisson_deviance", &[1.0, 0.0], &[2.0, 0.0]), counts);
+    assert_eq!(value("tweedie_deviance", &[1.0, -1.0], &[2.0, 1.0]), counts);
+    let amounts = Err(Undefined::OutsideDomain("labels and predictions above 0"));
+    assert_eq!(value("gamma_deviance", &[1.0, 0.0], &[2.0, 1.0]), amounts);
+    // Poisson: 2 (0 − 0 + 3) and 2 (1 ln(1/2) − 1 + 2).
+    let expected = (6.0 + 2.0 * (1.0 - 2.0_f64.ln())) / 2.0;
+    assert_relative(value("poisson_deviance", &[0.0, 1.0], &[3.0, 2.0]).unwrap(), expected, 1e-15);
+    assert_eq!(value("pearson", &[1.0, 2.0], &[3.0, 3.0]), Err(Undefined::ConstantPrediction));
+    assert_eq!(value("explained_variance", &[2.0, 2.0], &[3.0, 1.0]), Err(Undefined::ConstantLabel));
+    let none = Undefined::Nothing("labels that add up to anything but 0");
+    assert_eq!(value("calibration_ratio", &[1.0, -1.0], &[3.0, 1.0]), Err(none));
+}
+
+#[test]
+fn relative_errors_leave_out_labels_of_0() {
+    assert_relative(value("mape", &[0.0, 2.0, -4.0], &[7.0, 1.0, -5.0]).unwrap(), 0.375, 1e-15);
+    assert_eq!(value("mape", &[0.0, 0.0], &[7.0, 1.0]), Err(Undefined::Nothing("labels other than 0")));
+    assert_relative(value("smape", &[0.0, 2.0], &[0.0, -2.0]).unwrap(), 1.0, 0.0);
+}
+
+#[test]
+fn a_largest_error_has_a_value_only() {
+    assert_relative(value("max_error", &Y, &C).unwrap(), 2.0, 0.0);
+    assert_eq!(change("max_error", &Y, &C, &B, 0.0), Err(Undefined::NoErrorOfExtreme));
+}
+
+#[test]
+fn correlations_far_from_zero_keep_their_digits() {
+    // 0 to 7, and the same with 1 added to every second: Var(y) = 63 / 12.
+    let near: Vec<f64> = (0..8).map(f64::from).collect();
+    let y: Vec<f64> = near.iter().map(|y| y + 1e9).collect();
+    let c: Vec<f64> = near.iter().enumerate().map(|(row, y)| 1e9 + y + (row % 2) as f64).collect();
+    // Var(c) = 5.25 + 0.25 + 2 · 0.25 = 6, Cov = 5.25 + 0.25.
+    assert_relative(value("pearson", &y, &c).unwrap(), 5.5 / (5.25_f64 * 6.0).sqrt(), 1e-14);
+    // Var(c − y) = 0.25.
+    assert_relative(value("explained_variance", &y, &c).unwrap(), 1.0 - 0.25 / 5.25, 1e-14);
+}
+
+#[test]
+fn correlation_errors_equal_their_row_by_row_form() {
+    let influence = |p: &[f64]| -> (f64, Vec<f64>) {
+        let (my, mp) = (mean(&Y), mean(p));
+        let of = |f: fn(f64, f64) -> f64| -> f64 {
+            mean(&(0..8).map(|row| f(Y[row] - my, p[row] - mp)).collect::<Vec<_>>())
+        };
+        let (vy, vp, cov) = (of(|y, _| y * y), of(|_, p| p * p), of(|y, p| y * p));
+        let r = cov / (vy * vp).sqrt();
+        let row = |row: usize| {
+            let (y, p) = ((Y[row] - my) / vy.sqrt(), (p[row] - mp) / vp.sqrt());
+            y * p - r * (y * y + p * p) / 2.0
+        };
+        (r, (0..8).map(row).collect())
+    };
+    let ((own, of_own), (theirs, of_theirs)) = (influence(&C), influence(&B));
+    let rows: Vec<f64> = of_own.iter().zip(&of_theirs).map(|(own, theirs)| own - theirs).collect();
+    for shift in [0.0, 1.5] {
+        let found = change("pearson", &Y, &C, &B, shift).unwrap();
+        assert_relative(found.difference, own - theirs, 1e-12);
+        assert_relative(found.standard_error, standard_error(&rows), 1e-12);
+    }
+}
+
+#[test]
+fn other_names_mean_the_same_metric() {
+    for (alias, name) in [
+        ("pinball_loss(quantile=0.9)", "quantile_loss(quantile=0.9)"),
+        ("mean_squared_error", "mse"),
+        ("calibration", "calibration_ratio"),
+    ] {
+        assert_eq!(Metric::find(alias).unwrap().name, name);
+    }
+    for definition in Definition::all() {
+        for alias in definition.aliases() {
+            assert!(Definition::all().all(|known| known.name != alias), "{alias} names two metrics");
+        }
+    }
+}
+
+/// The table of `docs/metrics.md`.
+fn documented() -> String {
+    let mut text =
+        "| metric | other names | labels of | better | parameters | value |\n|---|---|---|---|---|---|\n"
+            .to_owned();
+    let quoted =
+        |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    for definition in Definition::all() {
+        let tasks: Vec<String> = definition.tasks.iter().map(ToString::to_string).collect();
+        let better = match definition.direction {
+            Direction::LowerIsBetter => "lower",
+            Direction::HigherIsBetter => "higher",
+            Direction::ZeroIsBest => "0",
+            Direction::OneIsBest => "1",
+            Direction::None => "",
+        };
+        let parameter = |known: &Parameter| format!("`{}` ({})", known.name, known.default);
+        let mut parameters: Vec<String> = definition.parameters.iter().map(parameter).collect();
+        parameters.extend(definition.takes_class().then(|| "`class`".to_owned()));
+        text.push_str(&format!(
+            "| `{}` | {} | {} | {better} | {} | {} |\n",
+            definition.name,
+            quoted(definition.aliases().collect()),
+            tasks.join(", "),
+            parameters.join(", "),
+            definition.meaning.replace('|', "\\|")
+        ));
+    }
+    text
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let page = std::fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
+    let table = documented();
+    assert!(page.contains(&table), "docs/metrics.md lacks the table of metrics as it is now:\n{table}");
+    for task in [TaskKind::Regression, TaskKind::Binary, TaskKind::MultiClass] {
+        let names: Vec<String> = Definition::defaults(task).iter().map(|name| format!("`{name}`")).collect();
+        let line = format!("- {task}: {}", names.join(", "));
+        assert!(page.contains(&line), "docs/metrics.md lacks the defaults as they are now:\n{line}");
+    }
 }

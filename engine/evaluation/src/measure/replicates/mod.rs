@@ -12,6 +12,7 @@
 //! Memory: slices × quantities × replicates × 8 bytes per state, whatever the rows. Time: for 100 replicates some 0.15 µs
 //! a row for the weights, and per slicing 0.02 µs for each quantity.
 
+mod interval;
 mod keys;
 mod slice;
 mod weights;
@@ -23,7 +24,7 @@ use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::error::{CommonError, Result};
 
 use super::cells::CellPlan;
-use super::moments::{MomentPlan, TermColumns};
+use super::moments::TermColumns;
 use super::{GroupedSums, MeasurePlan, Ordering, Pair};
 use crate::comparison::Resampling;
 
@@ -80,8 +81,8 @@ impl ReplicatePlan {
     }
 }
 
-/// The sums of every slice of one grouping: by slice, quantity and replicate. Quantities are the weight, the terms and
-/// the cells, in this order.
+/// The sums of every slice of one grouping: by slice, quantity and replicate. Quantities are the weight, the
+/// terms, cells of matrices, classes and ranges, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ReplicateSums {
     /// Of one slice.
@@ -89,17 +90,28 @@ pub(crate) struct ReplicateSums {
     sums: Vec<f64>,
 }
 
-/// Quantities of a slice.
-fn quantities(moments: &MomentPlan, cells: &CellPlan) -> usize {
-    1 + moments.replicated().len() + cells.len()
+/// Where the quantities of a slice stand.
+#[derive(Clone, Debug)]
+struct Layout {
+    cells: usize,
+    classes: usize,
+    bins: usize,
+    len: usize,
+}
+
+impl Layout {
+    fn of(plan: &MeasurePlan) -> Self {
+        let cells = 1 + plan.moments.replicated().len();
+        let classes = cells + plan.cells.len();
+        let bins = classes + plan.classes.replicated() * plan.classes.classes();
+        let ranges = plan.bins.replicated(plan.baseline_digest.is_some());
+        Self { cells, classes, bins, len: bins + ranges.iter().sum::<usize>() }
+    }
 }
 
 impl ReplicateSums {
     pub(crate) fn new(plan: &MeasurePlan) -> Self {
-        let width = plan
-            .replicates
-            .as_ref()
-            .map_or(0, |replicates| quantities(&plan.moments, &plan.cells) * replicates.stride());
+        let width = plan.replicates.as_ref().map_or(0, |replicates| Layout::of(plan).len * replicates.stride());
         Self { width, sums: Vec::new() }
     }
 
@@ -143,9 +155,39 @@ struct Quantities<'a> {
     weight: Option<&'a [f64]>,
     /// Times the weight.
     terms: Vec<&'a [f64]>,
-    /// The cell of each row, by threshold.
-    cells: Vec<Vec<u8>>,
+    scattered: Vec<Scattered>,
     stride: usize,
+}
+
+/// Quantities of which a row is added to one: cells of a matrix, classes, ranges.
+struct Scattered {
+    /// How many there are.
+    count: usize,
+    /// The place of each row among them; [`u32::MAX`]: none.
+    places: Vec<u32>,
+    /// What is added, times the weight; without, the weight.
+    values: Option<Vec<f64>>,
+}
+
+impl Scattered {
+    fn counted(count: usize, places: Vec<Vec<u32>>) -> impl Iterator<Item = Self> {
+        places.into_iter().map(move |places| Self { count, places, values: None })
+    }
+
+    /// In the order of the [`Layout`].
+    fn all(plan: &MeasurePlan, pair: &Pair<'_>) -> Vec<Self> {
+        let cells = Self::counted(CellPlan::CELLS, plan.cells.places(pair));
+        let classes = Self::counted(plan.classes.classes(), plan.classes.places(pair));
+        let ranges = plan.bins.replicated(pair.baseline.is_some()).into_iter().zip(plan.bins.gaps(pair));
+        let ranges = ranges.map(|(count, (places, gaps))| Self { count, places, values: Some(gaps) });
+        cells.chain(classes).chain(ranges).collect()
+    }
+
+    /// Where a row is added, and how much.
+    fn of(&self, row: usize, weight: f64) -> Option<(usize, f64)> {
+        let place = self.places[row];
+        (place != u32::MAX).then(|| (place as usize, self.values.as_ref().map_or(weight, |values| values[row])))
+    }
 }
 
 /// Adds the rows of a batch to the replicates of all groupings, if there are any, and to the sample of the keys.
@@ -164,7 +206,7 @@ pub(super) fn add(
     let quantities = Quantities {
         weight: pair.weight,
         terms: plan.moments.replicated().into_iter().map(|slot| columns.of(slot)).collect(),
-        cells: plan.cells.places(pair),
+        scattered: Scattered::all(plan, pair),
         stride: replicates.stride(),
     };
     let mut orderings = Vec::new();
@@ -257,15 +299,16 @@ impl Quantities<'_> {
                 values.extend(rows.iter().map(|row| term[*row]));
                 add(values);
             }
-            for cells in &self.cells {
+            for scattered in &self.scattered {
                 for (row, weights) in rows.iter().zip(weights.chunks_exact(block.width)) {
-                    let place = first + usize::from(cells[*row]) * self.stride;
                     let weight = self.weight.map_or(1.0, |weight| weight[*row]);
+                    let Some((place, value)) = scattered.of(*row, weight) else { continue };
+                    let place = first + place * self.stride;
                     for (sum, times) in sums[place..place + block.width].iter_mut().zip(weights) {
-                        *sum += weight * times;
+                        *sum += value * times;
                     }
                 }
-                first += CellPlan::CELLS * self.stride;
+                first += scattered.count * self.stride;
             }
         }
     }
@@ -281,9 +324,11 @@ impl Quantities<'_> {
                 sums[place] += term[row];
             }
             place += self.stride;
-            for cells in &self.cells {
-                sums[place + usize::from(cells[row]) * self.stride] += weight;
-                place += CellPlan::CELLS * self.stride;
+            for scattered in &self.scattered {
+                if let Some((offset, value)) = scattered.of(row, weight) {
+                    sums[place + offset * self.stride] += value;
+                }
+                place += scattered.count * self.stride;
             }
         }
     }

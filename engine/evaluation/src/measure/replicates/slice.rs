@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use sluice_core::double_double::DoubleDouble;
 
-use super::{ReplicatePlan, ReplicateSums};
+use super::{Layout, ReplicatePlan, ReplicateSums};
 use crate::comparison::Resampling;
 use crate::measure::MeasurePlan;
 use crate::measure::cells::{CellPlan, Cells};
 use crate::measure::term::Term;
-use crate::metric::{ConfusionFormula, Dual, Formula, Side, Undefined};
+use crate::metric::{ClassCounts, ClassFormula, ConfusionFormula, Dual, Formula, Side, Undefined};
 
 /// What is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub(crate) struct SliceReplicates<'a> {
     replicates: &'a ReplicatePlan,
     sums: Cow<'a, [f64]>,
     stride: usize,
+    layout: Layout,
 }
 
 impl<'a> SliceReplicates<'a> {
@@ -38,7 +39,7 @@ impl<'a> SliceReplicates<'a> {
             Resampling::Bootstrap { .. } => Cow::Borrowed(sums),
             Resampling::Jackknife => Cow::Owned(sums.chunks_exact(stride).flat_map(without_each).collect()),
         };
-        Some(Self { plan, replicates, sums, stride })
+        Some(Self { plan, replicates, sums, stride, layout: Layout::of(plan) })
     }
 
     /// How rows are drawn again.
@@ -73,6 +74,9 @@ impl<'a> SliceReplicates<'a> {
                 Ok((formula.value)(&means)?.value)
             }
             Formula::Confusion(formula) => self.rate(formula, side, replicate),
+            Formula::Classes(formula) => self.class_rate(formula, side, replicate),
+            Formula::Bins(formula) => self.distance(formula.bins, side, replicate),
+            Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
         }
     }
 
@@ -99,9 +103,40 @@ impl<'a> SliceReplicates<'a> {
         replicate: usize,
     ) -> Result<DoubleDouble, Undefined> {
         let threshold = self.plan.cells.place(formula.threshold).ok_or(Undefined::NoReplicates)?;
-        let first = 1 + self.plan.moments.replicated().len() + threshold * CellPlan::CELLS;
+        let first = self.layout.cells + threshold * CellPlan::CELLS;
         let weights: [f64; CellPlan::CELLS] = std::array::from_fn(|cell| self.sum(first + cell, replicate));
         Ok(formula.rate.value(&Cells::constants(&weights, side))?.value)
+    }
+
+    fn class_rate(
+        &self,
+        formula: &ClassFormula,
+        side: Side,
+        replicate: usize,
+    ) -> Result<DoubleDouble, Undefined> {
+        let classes = self.plan.classes.classes();
+        let list = |number: usize| {
+            let first = self.layout.classes + number * classes;
+            (first..first + classes).map(|place| Dual::constant(self.sum(place, replicate))).collect()
+        };
+        let predicted = if side == Side::Baseline { 3 } else { 1 };
+        let counts = ClassCounts { hits: list(predicted + 1), labels: list(0), predicted: list(predicted) };
+        Ok(formula.rate.value(&counts, self.plan.class_place(formula))?.value)
+    }
+
+    /// The mean distance of probability and frequency.
+    fn distance(&self, bins: usize, side: Side, replicate: usize) -> Result<DoubleDouble, Undefined> {
+        let weight = self.sum(0, replicate);
+        let is_paired = self.plan.baseline_digest.is_some();
+        let ranges = self.plan.bins.replicated(is_paired);
+        let list = ranges.iter().position(|count| *count == bins).ok_or(Undefined::NoReplicates)?;
+        let list = list + usize::from(is_paired && side == Side::Baseline);
+        let first = self.layout.bins + ranges[..list].iter().sum::<usize>();
+        if !(weight > 0.0) {
+            return Err(Undefined::NoWeight);
+        }
+        let gaps = (first..first + bins).map(|place| self.sum(place, replicate).abs());
+        Ok(DoubleDouble::from(gaps.sum::<f64>()) / weight.into())
     }
 }
 

@@ -99,7 +99,7 @@ fn replicates_are_figures_of_weighted_rows() {
         let measured = measured(&rows.table(), &measures(&metrics, weight, BOOTSTRAP, &[]), SPLIT_ROWS);
         for (place, group, is_in) in [(0, 0, None), (1, 0, Some("p")), (1, 1, Some("q"))] {
             let slice = measured.slice(place, group).unwrap();
-            let replicates = slice.replicates().unwrap();
+            let replicates = slice.replicates(&metrics[0].formula).unwrap();
             let found = |figure| replicates.values(&metrics[0].formula, figure);
             let (values, changes) = (found(Figure::Value(Side::Candidate)), found(Figure::Change));
             assert_eq!(values.len(), 150);
@@ -128,7 +128,7 @@ fn the_jackknife_leaves_each_group_out_once() {
     let metrics = metrics(&["rmse"]);
     let measured = measured(&rows.table(), &measures(&metrics, None, Resampling::Jackknife, &[]), SPLIT_ROWS);
     let slice = measured.slice(0, 0).unwrap();
-    let values = slice.replicates().unwrap().values(&metrics[0].formula, Figure::Value(Side::Baseline));
+    let values = slice.replicates(&metrics[0].formula).unwrap().values(&metrics[0].formula, Figure::Value(Side::Baseline));
     assert_eq!(values.len(), 20);
     for (group, value) in values.into_iter().enumerate() {
         let (_, baseline) = roots(&rows, |row| {
@@ -170,7 +170,7 @@ fn rates_too_have_replicates() {
         of(&|y, p| (y > 0.5) == (p > 0.5)) / of(&|_, _| true),
     ];
     for (metric, expected) in metrics.iter().zip(expected) {
-        let values = slice.replicates().unwrap().values(&metric.formula, Figure::Value(Side::Candidate));
+        let values = slice.replicates(&metric.formula).unwrap().values(&metric.formula, Figure::Value(Side::Candidate));
         assert_relative(values[149].unwrap(), expected, 1e-14);
         // The same model twice: nothing changes in any replicate.
         let change = slice.change(metric).unwrap();
