@@ -95,7 +95,10 @@ impl MeasuredSlice<'_> {
                 distance / self.sums.weight(self.group)
             }
             Formula::Classes(formula) => {
-                formula.rate.value(&self.classes().counts(side), self.measured.plan.class_place(formula))?.value
+                formula
+                    .rate
+                    .value(&self.classes().counts(side), self.measured.plan.class_place(formula))?
+                    .value
             }
         };
         finite(value)

@@ -19,7 +19,7 @@ use crate::fixture::{numbers, table};
 use crate::{Baseline, EvaluateOptions, Evaluation, evaluate};
 
 /// Columns of the data as the predictions of a task.
-pub(super) struct Given {
+pub(crate) struct Given {
     digest: String,
     columns: Vec<String>,
     task: Task,
@@ -27,7 +27,7 @@ pub(super) struct Given {
 }
 
 impl Given {
-    pub(super) fn predictor(columns: &[&str], task: Task) -> Arc<dyn Predictor> {
+    pub(crate) fn predictor(columns: &[&str], task: Task) -> Arc<dyn Predictor> {
         let spec = |name: &&str| FeatureSpec {
             name: (*name).to_owned(),
             kind: FeatureKind::Number,

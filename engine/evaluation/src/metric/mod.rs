@@ -104,7 +104,7 @@ impl std::fmt::Display for Undefined {
 }
 
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 #[cfg(test)]
 mod golden_classes;
 #[cfg(test)]

@@ -111,7 +111,8 @@ impl Layout {
 
 impl ReplicateSums {
     pub(crate) fn new(plan: &MeasurePlan) -> Self {
-        let width = plan.replicates.as_ref().map_or(0, |replicates| Layout::of(plan).len * replicates.stride());
+        let width =
+            plan.replicates.as_ref().map_or(0, |replicates| Layout::of(plan).len * replicates.stride());
         Self { width, sums: Vec::new() }
     }
 
@@ -186,7 +187,8 @@ impl Scattered {
     /// Where a row is added, and how much.
     fn of(&self, row: usize, weight: f64) -> Option<(usize, f64)> {
         let place = self.places[row];
-        (place != u32::MAX).then(|| (place as usize, self.values.as_ref().map_or(weight, |values| values[row])))
+        (place != u32::MAX)
+            .then(|| (place as usize, self.values.as_ref().map_or(weight, |values| values[row])))
     }
 }
 
@@ -351,5 +353,7 @@ fn add_products(sums: &mut [f64], weights: &[f64], values: &[f64]) {
     }
 }
 
+#[cfg(test)]
+mod catalogue;
 #[cfg(test)]
 mod tests;

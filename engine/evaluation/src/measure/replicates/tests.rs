@@ -128,7 +128,10 @@ fn the_jackknife_leaves_each_group_out_once() {
     let metrics = metrics(&["rmse"]);
     let measured = measured(&rows.table(), &measures(&metrics, None, Resampling::Jackknife, &[]), SPLIT_ROWS);
     let slice = measured.slice(0, 0).unwrap();
-    let values = slice.replicates(&metrics[0].formula).unwrap().values(&metrics[0].formula, Figure::Value(Side::Baseline));
+    let values = slice
+        .replicates(&metrics[0].formula)
+        .unwrap()
+        .values(&metrics[0].formula, Figure::Value(Side::Baseline));
     assert_eq!(values.len(), 20);
     for (group, value) in values.into_iter().enumerate() {
         let (_, baseline) = roots(&rows, |row| {
@@ -170,7 +173,10 @@ fn rates_too_have_replicates() {
         of(&|y, p| (y > 0.5) == (p > 0.5)) / of(&|_, _| true),
     ];
     for (metric, expected) in metrics.iter().zip(expected) {
-        let values = slice.replicates(&metric.formula).unwrap().values(&metric.formula, Figure::Value(Side::Candidate));
+        let values = slice
+            .replicates(&metric.formula)
+            .unwrap()
+            .values(&metric.formula, Figure::Value(Side::Candidate));
         assert_relative(values[149].unwrap(), expected, 1e-14);
         // The same model twice: nothing changes in any replicate.
         let change = slice.change(metric).unwrap();
