@@ -9,6 +9,7 @@ mod classification;
 mod concurrent;
 mod conformance;
 mod container;
+mod coverage;
 mod explain;
 mod features;
 mod full_disk;

@@ -6,7 +6,7 @@
 
 mod simulation;
 
-use simulation::{Rows, blocked, coverage};
+use simulation::{Rows, Study, blocked, coverage};
 use sluice_evaluation::comparison::{BootstrapOptions, IntervalOptions};
 
 const SIMULATIONS: usize = 2_000;
@@ -19,8 +19,18 @@ fn main() {
         ("jackknife", IntervalOptions::Jackknife),
     ];
     let numbers = ["mean_error", "mae", "rmse", "mse", "r2"].as_slice();
-    let classes = ["log_loss", "accuracy", "precision", "recall", "f1"].as_slice();
-    println!("| rows | figure | method | n | covered | below | above | missing | length |");
+    let classes = [
+        "log_loss",
+        "brier_score",
+        "accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "mcc",
+        "expected_calibration_error",
+    ]
+    .as_slice();
+    println!("| rows | method | n | figure | covered | below | above | missing | length |");
     println!("|---|---|---|---|---|---|---|---|---|");
     for (name, rows, metrics) in [
         ("normal", Rows::Normal, numbers),
@@ -30,17 +40,10 @@ fn main() {
     ] {
         for (method, intervals) in methods {
             for size in [200, 1_000] {
-                for found in coverage(rows, metrics, (SIMULATIONS, size), intervals) {
-                    let above = 1.0 - found.covered - found.below - found.missing;
-                    println!(
-                        "| {name} | {} | {method} | {size} | {:.1} % | {:.1} % | {:.1} % | {:.1} % | {:.4} |",
-                        found.figure,
-                        100.0 * found.covered,
-                        100.0 * found.below,
-                        100.0 * above,
-                        100.0 * found.missing,
-                        found.length
-                    );
+                for found in
+                    coverage(rows, metrics, Study { simulations: SIMULATIONS, size, copies: 1, intervals })
+                {
+                    println!("| {name} | {method} | {size} | {found} |");
                 }
             }
         }

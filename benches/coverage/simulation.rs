@@ -9,7 +9,7 @@
 use std::f64::consts::PI;
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use sluice_core::Accumulator;
 use sluice_core::batch::Batch;
 use sluice_core::column::numbers;
@@ -36,6 +36,17 @@ pub enum Rows {
     Classes,
 }
 
+/// What is simulated, and how often.
+#[derive(Clone, Copy, Debug)]
+pub struct Study {
+    pub simulations: usize,
+    /// Rows of each.
+    pub size: usize,
+    /// How often each row stands there, under one key.
+    pub copies: usize,
+    pub intervals: IntervalOptions,
+}
+
 /// How often an interval held the true value.
 #[derive(Clone, Debug)]
 pub struct Coverage {
@@ -49,6 +60,19 @@ pub struct Coverage {
     pub missing: f64,
     /// The mean length of the intervals.
     pub length: f64,
+}
+
+impl std::fmt::Display for Coverage {
+    /// A row of a table: figure, covered, below, above, missing, length.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { figure, covered, below, missing, length } = self;
+        let above = 1.0 - covered - below - missing;
+        let [covered, below, above, missing] = [covered, below, &above, missing].map(|share| 100.0 * share);
+        write!(
+            formatter,
+            "{figure} | {covered:.1} % | {below:.1} % | {above:.1} % | {missing:.1} % | {length:.4}"
+        )
+    }
 }
 
 const DEVIATION: f64 = 0.3;
@@ -168,11 +192,12 @@ impl Rows {
     }
 }
 
-fn table(rows: &[Row], extra: (&str, arrow::array::ArrayRef)) -> RecordBatch {
-    let column = |place: usize| -> arrow::array::ArrayRef {
+fn table(rows: &[Row], extra: &[(&str, ArrayRef)]) -> RecordBatch {
+    let column = |place: usize| -> ArrayRef {
         Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row[place])))
     };
-    RecordBatch::try_from_iter([("y", column(0)), ("c", column(1)), ("b", column(2)), extra]).unwrap()
+    let columns = [("y", column(0)), ("c", column(1)), ("b", column(2))];
+    RecordBatch::try_from_iter(columns.into_iter().chain(extra.iter().cloned())).unwrap()
 }
 
 fn measured(table: &RecordBatch, measures: &Measures) -> Measured {
@@ -180,13 +205,9 @@ fn measured(table: &RecordBatch, measures: &Measures) -> Measured {
     fold(&source, measures, &Execution::default()).unwrap().accumulator.finish()
 }
 
-/// The intervals of some metrics over so many simulations of so many rows.
-pub fn coverage(
-    rows: Rows,
-    metrics: &[&str],
-    (simulations, size): (usize, usize),
-    intervals: IntervalOptions,
-) -> Vec<Coverage> {
+/// The intervals of some metrics, of values and of changes.
+pub fn coverage(rows: Rows, metrics: &[&str], study: Study) -> Vec<Coverage> {
+    let Study { simulations, size, copies, intervals } = study;
     let metrics: Vec<Arc<Metric>> = metrics.iter().map(|name| Metric::find(name).unwrap()).collect();
     let (candidate, baseline) = (Column::predictor("c", rows), Column::predictor("b", rows));
     let measures = |grouping: Grouping, weight: Option<&str>| {
@@ -196,18 +217,23 @@ pub fn coverage(
         Measures::new(&candidate, Some(&baseline), &options)
     };
     let (grid, weights) = rows.grid();
-    let grid = table(&grid, ("w", Arc::new(Float64Array::from(weights))));
+    let grid = table(&grid, &[("w", Arc::new(Float64Array::from(weights)))]);
     let truth = measured(&grid, &measures(Grouping::overall(), Some("w")));
     let truth = truth.slice(0, 0).unwrap();
 
     let mut generator = Generator(7);
-    let drawn: Vec<Row> = (0..simulations * size).map(|_| rows.drawn(&mut generator)).collect();
-    let number = |row: usize| i64::try_from(row / size).unwrap();
-    let numbers = Int64Array::from_iter_values((0..drawn.len()).map(number));
-    let drawn = table(&drawn, ("simulation", Arc::new(numbers)));
+    let drawn: Vec<Row> = (0..simulations * size / copies)
+        .flat_map(|_| std::iter::repeat_n(rows.drawn(&mut generator), copies))
+        .collect();
+    let every = |rows: usize| -> ArrayRef {
+        let number = |row: usize| i64::try_from(row / rows).unwrap();
+        Arc::new(Int64Array::from_iter_values((0..simulations * size).map(number)))
+    };
+    let drawn = table(&drawn, &[("simulation", every(size)), ("key", every(copies))]);
     let mut measures = measures(Grouping::by(["simulation"]), None);
     if let Some(resampling) = intervals.check().unwrap() {
-        measures = measures.with_replicates(resampling, &[]);
+        let key = if copies > 1 { vec!["key".to_owned()] } else { Vec::new() };
+        measures = measures.with_replicates(resampling, &key);
     }
     let drawn = measured(&drawn, &measures);
     let slices: Vec<_> = (0..simulations).map(|simulation| drawn.slice(0, simulation).unwrap()).collect();
@@ -274,7 +300,7 @@ pub fn blocked(
         };
         let rows: Vec<Row> = (0..size * slices).map(row).collect();
         let numbers = (0..rows.len()).map(|row| i64::try_from(row % slices).unwrap());
-        table(&rows, ("slice", Arc::new(Int64Array::from_iter_values(numbers))))
+        table(&rows, &[("slice", Arc::new(Int64Array::from_iter_values(numbers)))])
     };
     let run = |table: &RecordBatch| {
         let source = MemorySource::new(table, 1 << 16);

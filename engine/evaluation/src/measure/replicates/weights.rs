@@ -62,7 +62,7 @@ impl ReplicateWeights {
 
     /// One of so many groups, of the jackknife.
     pub(crate) fn group(self, identity: u64, groups: usize) -> usize {
-        let scaled = u128::from(self.key(identity)) * groups as u128 >> 64;
+        let scaled = (u128::from(self.key(identity)) * groups as u128) >> 64;
         usize::try_from(scaled).unwrap_or(0)
     }
 }
