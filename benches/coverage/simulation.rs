@@ -302,17 +302,19 @@ pub fn blocked(
         let numbers = (0..rows.len()).map(|row| i64::try_from(row % slices).unwrap());
         table(&rows, &[("slice", Arc::new(Int64Array::from_iter_values(numbers)))])
     };
-    let run = |table: &RecordBatch| {
+    let run = |table: &RecordBatch, options: &EvaluateOptions| {
         let source = MemorySource::new(table, 1 << 16);
-        evaluate(&source, &candidate, &baseline, &options, &Execution::with_threads(1)).unwrap()
+        evaluate(&source, &candidate, &baseline, options, &Execution::with_threads(1)).unwrap()
     };
-    let large = run(&draw(100_000));
+    let analytic = EvaluateOptions { intervals: IntervalOptions::Analytic, ..options.clone() };
+    let large = run(&draw(100_000), &analytic);
     let first = large.slices.iter().find(|slice| slice.slice.to_string() == "slice=0").unwrap();
     let change = &first.changes.as_ref().unwrap()[metric];
     let standard_error = change.standard_error.unwrap() * (100_000.0 / size as f64).sqrt();
     let reach = change.difference.unwrap() / standard_error;
     let quantile = sluice_core::distribution::normal::upper_quantile(LEVEL / slices as f64);
     let expected = sluice_core::distribution::normal::upper_tail(quantile - reach);
-    let blocks = (0..simulations).filter(|_| run(&draw(size)).verdict.failures().next().is_some()).count();
+    let blocks =
+        (0..simulations).filter(|_| run(&draw(size), &options).verdict.failures().next().is_some()).count();
     (blocks as f64 / simulations as f64, expected)
 }

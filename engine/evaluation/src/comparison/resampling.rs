@@ -9,7 +9,7 @@
 //!   values G T − (G − 1) T₍ᵢ₎, the standard error is their standard deviation by √G, which is (G − 1) sd(T₍ᵢ₎)/√G; G − 1
 //!   degrees of freedom.
 //!
-//! Spread below 10⁻¹² of the replicates' size is the rounding of their sums, and none.
+//! Spread below 10⁻¹² of the replicates, or of what they are differences of, is the rounding of their sums, and none.
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
@@ -139,7 +139,7 @@ impl Resampling {
     }
 
     /// The estimate of a figure with this value, from its replicates; `None` where it does not exist in one. `units` are
-    /// the rows, or the keys that draw rows together.
+    /// the rows, or the keys that draw rows together; `level` the size of what a difference was taken of, 0 of what none was.
     ///
     /// # Errors
     /// Too few rows, too few replicates in which the figure exists, figures beyond the range of `f64`.
@@ -148,6 +148,7 @@ impl Resampling {
         value: f64,
         replicates: &[Option<f64>],
         units: f64,
+        level: f64,
     ) -> Result<Estimate, Undefined> {
         let known: Vec<f64> = replicates.iter().copied().flatten().collect();
         let missing = replicates.len() - known.len();
@@ -161,7 +162,7 @@ impl Resampling {
         if missing > tolerated || known.len() < 2 {
             return Err(Undefined::TooFewReplicates);
         }
-        let (spread, others) = (variance(&known), known.len() as f64 - 1.0);
+        let (spread, others) = (variance(&known, level), known.len() as f64 - 1.0);
         match self {
             Self::Bootstrap { .. } => {
                 let freedom = 1.0 / (1.0 / (units - 1.0) + 1.0 / others);
@@ -173,11 +174,11 @@ impl Resampling {
 }
 
 /// The sample variance, of two numbers at least; in two passes.
-fn variance(values: &[f64]) -> f64 {
+fn variance(values: &[f64], level: f64) -> f64 {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     let largest =
-        values.iter().fold(0.0_f64, |most, value| if value.abs() > most { value.abs() } else { most });
+        values.iter().fold(level.abs(), |most, value| if value.abs() > most { value.abs() } else { most });
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
     let variance = squares / (count - 1.0);
     if variance.sqrt() <= NOISE * largest { 0.0 } else { variance }
@@ -191,7 +192,7 @@ mod tests {
 
     fn estimate(resampling: Resampling, value: f64, replicates: &[f64]) -> Estimate {
         let replicates: Vec<Option<f64>> = replicates.iter().copied().map(Some).collect();
-        resampling.estimate(value, &replicates, 50.0).unwrap()
+        resampling.estimate(value, &replicates, 50.0, 0.0).unwrap()
     }
 
     #[test]
@@ -224,13 +225,13 @@ mod tests {
                 .map(|place| (place >= missing).then_some(f64::from(u8::try_from(place).unwrap())))
                 .collect()
         };
-        assert!(bootstrap.estimate(1.0, &with_missing(2), 9.0).is_ok());
-        assert_eq!(bootstrap.estimate(1.0, &with_missing(3), 9.0), Err(Undefined::TooFewReplicates));
+        assert!(bootstrap.estimate(1.0, &with_missing(2), 9.0, 0.0).is_ok());
+        assert_eq!(bootstrap.estimate(1.0, &with_missing(3), 9.0, 0.0), Err(Undefined::TooFewReplicates));
         assert_eq!(
-            Resampling::Jackknife.estimate(1.0, &with_missing(1), 9.0),
+            Resampling::Jackknife.estimate(1.0, &with_missing(1), 9.0, 0.0),
             Err(Undefined::TooFewReplicates)
         );
-        assert_eq!(bootstrap.estimate(1.0, &with_missing(0), 1.0), Err(Undefined::TooFewRows));
+        assert_eq!(bootstrap.estimate(1.0, &with_missing(0), 1.0, 0.0), Err(Undefined::TooFewRows));
     }
 
     #[test]

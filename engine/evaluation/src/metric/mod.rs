@@ -81,6 +81,8 @@ pub enum Undefined {
     ConstantPrediction,
     /// Labels or predictions that the metric is not for; what it is for.
     OutsideDomain(&'static str),
+    /// Noise adds to it, so that it is above its true value on average.
+    Biased,
     /// A largest value says nothing of those to come.
     NoErrorOfExtreme,
 }
@@ -98,6 +100,8 @@ impl std::fmt::Display for Undefined {
             Self::NoReplicates => formatter.write_str("its error is known from `bootstrap` only"),
             Self::ConstantPrediction => formatter.write_str("the prediction is constant"),
             Self::OutsideDomain(domain) => write!(formatter, "it is for {domain} only"),
+            Self::Biased => formatter
+                .write_str("noise adds to it, so an interval around it would not hold its true value"),
             Self::NoErrorOfExtreme => formatter.write_str("a largest value has no standard error"),
         }
     }
