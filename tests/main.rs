@@ -9,6 +9,7 @@ mod classification;
 mod concurrent;
 mod conformance;
 mod container;
+mod coverage;
 mod evaluate;
 mod explain;
 mod features;

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use clap::Args;
 use sluice_core::Result;
 use sluice_core::error::CommonError;
+use sluice_core::options::quoted;
 use sluice_delivery::FileRegistry;
 use sluice_delivery::kubeflow::ArtifactType;
+use sluice_evaluation::comparison::IntervalOptions;
 use sluice_evaluation::gate::{Columns, RequirementOptions};
 use sluice_evaluation::measure::Missing;
 use sluice_evaluation::slice::weak::WeakSliceOptions;
-use sluice_evaluation::{CustomMetric, EvaluateOptions, FairnessOptions, MetricEntry};
+use sluice_evaluation::{CustomMetric, EvaluateOptions, FairnessOptions, MetricEntry, Resampled};
 use sluice_pipeline::eval_config::TakenOver;
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
@@ -134,7 +136,7 @@ pub(crate) struct EvaluateArguments {
     #[arg(long)]
     subset: Option<String>,
     /// Take metrics, slices and requirements of this pipeline file: its path, or its text.
-    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "block_regressions", "accept_any", "fairness", "alpha"])]
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "block_regressions", "accept_any", "fairness", "alpha", "intervals"])]
     pipeline: Option<PipelineArgument>,
     /// Take metrics, slices and thresholds of a configuration of TensorFlow Model Analysis (an `EvalConfig`, as text or
     /// JSON). What has no counterpart is refused by name.
@@ -177,6 +179,14 @@ pub(crate) struct EvaluateArguments {
     /// pipeline file, `{}` for the usual ones.
     #[arg(long, value_name = "YAML")]
     weak_slices: Option<String>,
+    /// Where intervals come from: `analytic` unless given, `jackknife`, `bootstrap`, or as in
+    /// `{bootstrap: {replicates: 500, seed: 1}}`.
+    #[arg(long, value_name = "YAML")]
+    intervals: Option<String>,
+    /// A column whose values rows of one draw of the bootstrap or jackknife share; several make one key. The key of
+    /// the data set unless given; without any, each row is drawn by itself.
+    #[arg(long, value_name = "COLUMN")]
+    key: Vec<String>,
     /// Let a baseline that cannot be compared not block, for this recorded reason.
     #[arg(long, value_name = "REASON")]
     force: Option<String>,
@@ -232,10 +242,12 @@ impl EvaluateArguments {
             let options = file.spec.evaluate.options;
             let weight = self.weight.clone().or(file.spec.data.roles.weight);
             let weak_slices = self.weak_slices()?.or(options.weak_slices.clone());
+            let key = if self.key.is_empty() { file.spec.data.roles.key } else { self.key.clone() };
             return Ok(EvaluateOptions {
                 weak_slices,
                 force: self.force.clone().or(options.force.clone()),
                 weight,
+                key,
                 ..options
             });
         }
@@ -251,6 +263,7 @@ impl EvaluateArguments {
             weight: self.weight.clone(),
             missing: self.missing.unwrap_or_default(),
             weak_slices: self.weak_slices()?,
+            key: self.key.clone(),
             ..EvaluateOptions::default()
         };
         for text in &self.require {
@@ -261,6 +274,9 @@ impl EvaluateArguments {
         }
         if let Some(alpha) = self.alpha {
             options.alpha = alpha;
+        }
+        if let Some(text) = &self.intervals {
+            options.intervals = from_yaml::<IntervalOptions>(text, "--intervals")?;
         }
         Ok(options)
     }
@@ -306,6 +322,13 @@ fn missing(text: &str) -> Result<Missing, String> {
     }
 }
 
+/// What is to be known where rows are not drawn one by one.
+fn clustered(resampled: &Resampled) -> Option<String> {
+    let rows = resampled.rows_per_key.filter(|_| resampled.is_clustered())?;
+    let key = quoted(resampled.key.iter().map(String::as_str));
+    Some(format!("{key} repeats, in {rows:.3} rows on average: rows of one key are drawn together"))
+}
+
 /// A metric by its name, or one of the user's own.
 fn metric(text: &str) -> Result<MetricEntry> {
     if text.trim_start().starts_with('{') {
@@ -332,7 +355,7 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
         return Err(ArgumentError::new("data and a folder are demanded", hint).into());
     };
     let taken = arguments.eval_config(session)?;
-    let options = arguments.options(taken.as_ref())?;
+    let mut options = arguments.options(taken.as_ref())?;
     options.check()?;
     let candidate = arguments.candidate()?;
     if let Some(taken) = &taken {
@@ -344,8 +367,11 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
         Some(accepted) => Compared::Accepted(accepted),
         None => baseline.as_ref().into(),
     };
-    let (source, digest) =
-        Data::open(input, &arguments.source, session)?.rows(arguments.subset.as_deref(), session)?;
+    let data = Data::open(input, &arguments.source, session)?;
+    if options.key.is_empty() {
+        options.key = data.key();
+    }
+    let (source, digest) = data.rows(arguments.subset.as_deref(), session)?;
     let execution = &session.execution;
     if arguments.state.partial {
         let what = (arguments.state.shard(), execution);
@@ -371,6 +397,9 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
 fn told(evaluated: &Evaluated, session: &Session) -> Result<Answer> {
     let evaluation = &evaluated.evaluation;
     let weak = evaluated.weak_slices()?;
+    if let Some(note) = evaluation.resampled.as_ref().and_then(clustered) {
+        session.printer.note(&note);
+    }
     session.printer.result(evaluation, || {
         let weak = weak.as_ref().map_or_else(String::new, |weak| format!("\n{}", tables::weak_slices(weak)));
         let verdict = tables::verdict(&evaluation.verdict, session.printer);

@@ -13,7 +13,7 @@ use sluice_core::seam::{BatchSource, Predictor, Task};
 use crate::accepted::Accepted;
 use crate::curves::Curves;
 use crate::error::EvaluationError;
-use crate::evaluation::{Evaluation, LeftOut, MetricName, SliceKey, SliceMetrics};
+use crate::evaluation::{Evaluation, LeftOut, MetricName, Resampled, SliceKey, SliceMetrics};
 use crate::fairness;
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
 use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
@@ -122,7 +122,12 @@ pub fn prepare(
         candidate_digest: candidate.digest().into(),
         against,
     };
-    Ok((Measures::new(candidate, model, &options).with_slicing(&slicing), subject))
+    let measures = Measures::new(candidate, model, &options).with_slicing(&slicing);
+    let measures = match checked.resampling {
+        Some(resampling) => measures.with_replicates(resampling, &checked.key),
+        None => measures,
+    };
+    Ok((measures, subject))
 }
 
 /// What the candidate is held against, as far as can be known before reading.
@@ -271,6 +276,11 @@ pub fn conclude(
         metrics,
         slices,
         left_out: left_out.into_iter().map(|(_, left_out)| left_out).collect(),
+        resampled: checked.resampling.map(|_| Resampled {
+            intervals: checked.intervals,
+            key: checked.key.clone(),
+            rows_per_key: measured.rows_per_key(),
+        }),
         verdict,
         fairness,
     })

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::comparison::{Change, Interval};
+use crate::comparison::{Change, Interval, IntervalOptions};
 use crate::curves::Curves;
 use crate::fairness::Fairness;
 use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
@@ -160,6 +160,27 @@ impl std::fmt::Display for LeftOut {
     }
 }
 
+/// How rows were drawn again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resampled {
+    /// Bootstrap or jackknife, and how.
+    pub intervals: IntervalOptions,
+    /// The columns whose values rows of one draw share; none: each row was drawn by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
+    /// Rows that a key has, from 1,024 keys at most; above 1 they were drawn together (a cluster bootstrap).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_per_key: Option<f64>,
+}
+
+impl Resampled {
+    /// Whether rows of one key were drawn together.
+    #[must_use]
+    pub fn is_clustered(&self) -> bool {
+        self.rows_per_key.is_some_and(|rows| rows > 1.0)
+    }
+}
+
 /// The metrics of every slice and what follows from them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -177,6 +198,9 @@ pub struct Evaluation {
     /// Slices with fewer rows than their slicing asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// How rows were drawn again for the intervals, if they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resampled: Option<Resampled>,
     /// The decision.
     pub verdict: Verdict,
     /// How far groups lie apart, where it was asked for.

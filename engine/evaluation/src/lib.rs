@@ -25,7 +25,7 @@ pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
 pub use custom::{CustomMetric, MetricEntry};
 pub use error::EvaluationError;
 pub use evaluate::{Baseline, conclude, evaluate, prepare};
-pub use evaluation::{Evaluation, LeftOut, MetricName, SliceKey, SliceMetrics, SlicePart};
+pub use evaluation::{Evaluation, LeftOut, MetricName, Resampled, SliceKey, SliceMetrics, SlicePart};
 pub use fairness::{Disparities, Disparity, Distance, Fairness, FairnessOptions};
 pub use options::{CheckedOptions, EvaluateOptions};
 pub use subject::{Against, Subject};

@@ -12,6 +12,7 @@
 //! | `weak_slices` | none | [`WeakSliceOptions`] | a search for slices on which the candidate is bad |
 //! | `block_regressions` | no | | requires that no reported metric is proven worse, overall and in every slice |
 //! | `accept_any` | no | with an empty `require` only | lets any model pass: without it, no check is no pass |
+//! | `intervals` | `analytic` | [`IntervalOptions`] | where standard errors come from |
 //! | `force` | none | a reason | lets a baseline that cannot be compared not block |
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use sluice_core::options::{OptionsError, Range};
 use sluice_core::plan::Plan;
 use sluice_core::seam::Task;
 
+use crate::comparison::{IntervalOptions, Resampling};
 use crate::custom::{self, CustomMetric};
 use crate::fairness::{CheckedFairness, FairnessOptions};
 use crate::gate::{Columns, Requirement, RequirementOptions, finite};
@@ -78,6 +80,11 @@ pub struct EvaluateOptions {
     /// Also look for slices on which the candidate is bad.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weak_slices: Option<WeakSliceOptions>,
+    /// Where standard errors and intervals come from.
+    pub intervals: IntervalOptions,
+    /// The columns whose values rows of one draw share, where rows are drawn again; none: each row is drawn by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
     /// A number near the label mean, such as its mean over the train subset. It changes rounding only.
     #[serde(skip)]
     pub label_shift: f64,
@@ -98,6 +105,8 @@ impl Default for EvaluateOptions {
             weight: None,
             missing: Missing::default(),
             weak_slices: None,
+            intervals: IntervalOptions::default(),
+            key: Vec::new(),
             label_shift: 0.0,
         }
     }
@@ -117,6 +126,9 @@ pub struct CheckedOptions {
     pub(crate) force: Option<String>,
     pub(crate) weight: Option<String>,
     pub(crate) missing: Missing,
+    pub(crate) intervals: IntervalOptions,
+    pub(crate) resampling: Option<Resampling>,
+    pub(crate) key: Vec<String>,
     pub(crate) label_shift: f64,
     /// Whether metrics were named; else those of the task are added.
     is_named: bool,
@@ -203,6 +215,9 @@ impl EvaluateOptions {
             force: self.force.clone(),
             weight: self.weight.clone(),
             missing: self.missing,
+            intervals: self.intervals,
+            resampling: self.intervals.check()?,
+            key: self.key.clone(),
             label_shift,
             is_named: !(self.metrics.is_empty() && self.custom.is_empty()),
         })

@@ -16,6 +16,10 @@ pub enum Method {
     /// DeLong's error of an area under a ROC curve, of its logit so that the ends stay between 0 and 1.
     #[serde(rename = "delong")]
     DeLong,
+    /// Student's t on a standard error of the bootstrap; of a share, Wilson's with as many rows as that error is worth.
+    Bootstrap,
+    /// The same of the jackknife.
+    Jackknife,
 }
 
 /// An interval that holds the true value in a 1 − alpha share of such evaluations.
@@ -38,6 +42,23 @@ impl Interval {
     pub fn of(estimate: &Estimate, alpha: f64) -> Self {
         let [low, high] = estimate.interval(alpha);
         Self { low, high, standard_error: Some(estimate.standard_error), method: Method::Delta }
+    }
+
+    /// The same with these ends, if there are any.
+    #[must_use]
+    pub(crate) fn with_ends(self, ends: Option<[f64; 2]>) -> Self {
+        ends.map_or(self, |[low, high]| Self { low, high, ..self })
+    }
+
+    /// The same for a share: Wilson's, of as many rows as would have this standard error.
+    #[must_use]
+    pub(crate) fn of_share(self, estimate: &Estimate, rows: f64, alpha: f64) -> Self {
+        let share = estimate.difference;
+        let variance = estimate.standard_error * estimate.standard_error;
+        // Of no part, or of all, no replicate tells the spread.
+        let rows = if variance > 0.0 { share * (1.0 - share) / variance } else { rows };
+        let Self { low, high, .. } = Self::wilson(share, rows, alpha);
+        Self { low, high, ..self }
     }
 
     /// That of a share of so many rows, a real number where they have weights.

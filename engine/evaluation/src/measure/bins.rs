@@ -40,6 +40,27 @@ impl BinPlan {
         2 * self.counts.iter().sum::<usize>()
     }
 
+    /// How many ranges there are, once for each list of sums that replicates hold.
+    pub(crate) fn replicated(&self, is_paired: bool) -> Vec<usize> {
+        self.counts.iter().flat_map(|bins| std::iter::repeat_n(*bins, 1 + usize::from(is_paired))).collect()
+    }
+
+    /// The range of each row, and how much more was said than came: candidate, baseline.
+    pub(crate) fn gaps(&self, pair: &Pair<'_>) -> Vec<(Vec<u32>, Vec<f64>)> {
+        let mut found = Vec::new();
+        for bins in &self.counts {
+            for columns in std::iter::once(&pair.candidate).chain(pair.baseline.as_ref()) {
+                let of = |(row, label): (usize, &f64)| {
+                    let (probability, label) = said(columns, row, *label);
+                    let range = u32::try_from(range_of(probability, *bins)).unwrap_or(u32::MAX);
+                    (range, (probability - label) * pair.weight.map_or(1.0, |weight| weight[row]))
+                };
+                found.push(pair.label.iter().enumerate().map(of).unzip());
+            }
+        }
+        found
+    }
+
     /// Where the ranges of a model begin.
     fn start(&self, bins: usize, side: Side) -> usize {
         let before = self.counts.iter().take_while(|count| **count != bins).sum::<usize>();

@@ -25,6 +25,9 @@ pub(crate) struct CellPlan {
 }
 
 impl CellPlan {
+    /// Cells of a matrix.
+    pub(crate) const CELLS: usize = CELLS;
+
     pub(crate) fn new(is_weighted: bool) -> Self {
         Self { thresholds: Vec::new(), is_weighted }
     }
@@ -39,12 +42,28 @@ impl CellPlan {
         &self.thresholds
     }
 
-    fn place(&self, threshold: f64) -> Option<usize> {
+    pub(crate) fn place(&self, threshold: f64) -> Option<usize> {
         self.thresholds.iter().position(|known| known.to_bits() == threshold.to_bits())
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.thresholds.len() * CELLS
+    }
+
+    /// The cell of each row, by threshold.
+    pub(crate) fn places(&self, pair: &Pair<'_>) -> Vec<Vec<u32>> {
+        let candidate = pair.candidate.first().copied().unwrap_or_default();
+        let baseline = pair.baseline.as_ref().and_then(|columns| columns.first().copied());
+        let of = |threshold: &f64| {
+            let bit = |is_so: bool, place: usize| u32::from(is_so) << place;
+            let cell = |(row, label): (usize, &f64)| {
+                bit(*label > 0.5, 0)
+                    | bit(candidate[row] > *threshold, 1)
+                    | bit(baseline.is_some_and(|column| column[row] > *threshold), 2)
+            };
+            pair.label.iter().enumerate().map(cell).collect()
+        };
+        self.thresholds.iter().map(of).collect()
     }
 }
 
@@ -167,8 +186,20 @@ impl Cells {
             let sum = &mut kinds[kind(cell, side)];
             *sum = *sum + *weight;
         }
-        let inputs = Dual::inputs(&kinds);
-        let of = |kind: usize| inputs[kind].clone();
+        Self::named(&Dual::inputs(&kinds))
+    }
+
+    /// The counts of one side of a matrix, without derivatives.
+    pub(crate) fn constants(weights: &[f64; CELLS], side: Side) -> Counts {
+        let mut kinds = [0.0; KINDS];
+        for (cell, weight) in weights.iter().enumerate() {
+            kinds[kind(cell, side)] += weight;
+        }
+        Self::named(&kinds.map(Dual::constant))
+    }
+
+    fn named(kinds: &[Dual]) -> Counts {
+        let of = |kind: usize| kinds[kind].clone();
         Counts {
             true_negatives: of(0),
             false_negatives: of(LABEL),

@@ -48,6 +48,34 @@ impl ClassPlan {
         MOST_CELLS / std::cmp::max(self.len(), 1)
     }
 
+    /// Lists of sums by class that replicates hold: labels, then predictions and hits of each model.
+    pub(crate) fn replicated(&self) -> usize {
+        if self.is_asked { 3 + 2 * usize::from(self.is_paired) } else { 0 }
+    }
+
+    pub(crate) fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The place of each row in those lists; none: [`u32::MAX`].
+    pub(crate) fn places(&self, pair: &Pair<'_>) -> Vec<Vec<u32>> {
+        if !self.is_asked {
+            return Vec::new();
+        }
+        let number = |class: usize| u32::try_from(class).unwrap_or(u32::MAX);
+        let label = |label: &f64| number(std::cmp::min(place(*label), self.classes - 1));
+        let labels: Vec<u32> = pair.label.iter().map(label).collect();
+        let mut found = vec![labels];
+        for columns in std::iter::once(&pair.candidate).chain(pair.baseline.as_ref()) {
+            let predicted: Vec<u32> =
+                (0..pair.label.len()).map(|row| number(predicted_class(columns, row))).collect();
+            let hit = |(label, predicted): (&u32, &u32)| if label == predicted { *label } else { u32::MAX };
+            let hits = found[0].iter().zip(&predicted).map(hit).collect();
+            found.extend([predicted, hits]);
+        }
+        found
+    }
+
     fn is_joint(&self) -> bool {
         self.is_paired && self.classes <= JOINT_CLASSES
     }

@@ -32,6 +32,7 @@ pub struct Measured {
     /// What is still to be ranked.
     pub(super) rows: Option<RankedRows>,
     pub(super) ranked: Option<RankedFigures>,
+    pub(super) rows_per_key: Option<f64>,
 }
 
 impl Measured {
@@ -70,6 +71,12 @@ impl Measured {
         &self.plan.names
     }
 
+    /// Where rows are drawn again by a key: how many rows one has. Above 1 they are drawn together.
+    #[must_use]
+    pub fn rows_per_key(&self) -> Option<f64> {
+        self.rows_per_key
+    }
+
     /// One slice: the place of its grouping, and its number there; none where there are no rows of it.
     #[must_use]
     pub fn slice(&self, grouping: usize, group: usize) -> Option<MeasuredSlice<'_>> {
@@ -82,10 +89,10 @@ impl Measured {
 /// The sums of one slice.
 #[derive(Clone, Copy, Debug)]
 pub struct MeasuredSlice<'a> {
-    measured: &'a Measured,
-    sums: &'a GroupedSums,
+    pub(super) measured: &'a Measured,
+    pub(super) sums: &'a GroupedSums,
     grouping: usize,
-    group: usize,
+    pub(super) group: usize,
     rows: u64,
 }
 
@@ -124,7 +131,10 @@ impl<'a> MeasuredSlice<'a> {
                 distance / self.sums.weight(self.group)
             }
             Formula::Classes(formula) => {
-                formula.rate.value(&self.classes().counts(side), self.class_place(formula))?.value
+                formula
+                    .rate
+                    .value(&self.classes().counts(side), self.measured.plan.class_place(formula))?
+                    .value
             }
             Formula::Expression(formula) => self.moment_value(&self.mean_of(formula), side)?.value,
         };
@@ -137,6 +147,9 @@ impl<'a> MeasuredSlice<'a> {
     /// Why there is none.
     pub fn interval(&self, metric: &Metric, side: Side, alpha: f64) -> Result<Interval, Undefined> {
         self.check()?;
+        if let Some(replicates) = self.replicates(&metric.formula) {
+            return self.replicated_interval(metric, side, alpha, &replicates);
+        }
         match &metric.formula {
             Formula::Moments(formula) => self.moment_interval(formula, side, alpha),
             Formula::Confusion(formula) => self.confusion_interval(formula, side, alpha),
@@ -156,6 +169,9 @@ impl<'a> MeasuredSlice<'a> {
     /// Why there is none.
     pub fn change(&self, metric: &Metric) -> Result<Estimate, Undefined> {
         self.check()?;
+        if let Some(replicates) = self.replicates(&metric.formula) {
+            return self.replicated_change(metric, &replicates);
+        }
         match &metric.formula {
             Formula::Moments(formula) => self.moment_change(formula),
             Formula::Confusion(formula) => {
@@ -233,7 +249,7 @@ impl<'a> MeasuredSlice<'a> {
         outside.map_or(Ok(()), |domain| Err(Undefined::OutsideDomain(domain)))
     }
 
-    fn moments(&self) -> Moments<'_> {
+    pub(super) fn moments(&self) -> Moments<'_> {
         let weight = self.sums.weight(self.group);
         self.sums.moments.of(&self.measured.plan.moments, self.group, self.rows, weight)
     }
@@ -257,12 +273,32 @@ impl<'a> MeasuredSlice<'a> {
     ) -> Result<Interval, Undefined> {
         let dual = self.moment_value(formula, side)?;
         let moments = self.moments();
-        let variance = moments.variance(&formula.terms, &dual.slope, side);
-        self.estimate(dual.value, variance, moments.effective_rows())
-            .map(|estimate| Interval::of(&estimate, alpha))
+        if formula.is_share() {
+            return Ok(Interval::wilson(dual.value.to_f64(), moments.effective_rows(), alpha));
+        }
+        let estimate = |value, slope: &[DoubleDouble]| {
+            let variance = moments.variance(&formula.terms, slope, side);
+            self.estimate(value, variance, moments.effective_rows())
+        };
+        let ends = match formula.terms[..] {
+            [term] => {
+                let mean = estimate(moments.mean(term, side), &[DoubleDouble::ONE])?;
+                self.through_mean(formula, side, &mean, alpha)
+            }
+            _ => None,
+        };
+        Ok(Interval::of(&estimate(dual.value, &dual.slope)?, alpha).with_ends(ends))
     }
 
     fn moment_change(&self, formula: &MomentFormula) -> Result<Estimate, Undefined> {
+        let moments = self.moments();
+        let (candidate, baseline) = self.moment_pair(formula)?;
+        let variance = moments.change_variance(&formula.terms, &candidate.slope, &baseline.slope);
+        self.estimate(candidate.value - baseline.value, variance, moments.effective_rows())
+    }
+
+    /// The values of candidate and baseline.
+    pub(super) fn moment_pair(&self, formula: &MomentFormula) -> Result<(Dual, Dual), Undefined> {
         self.check_domain(formula, Side::Candidate)?;
         self.check_domain(formula, Side::Baseline)?;
         let moments = self.moments();
@@ -272,9 +308,7 @@ impl<'a> MeasuredSlice<'a> {
         let changes = moments.changes(&formula.terms);
         let moved: Vec<DoubleDouble> =
             level.iter().zip(changes).map(|(level, change)| *level + change).collect();
-        let (candidate, baseline) = (of(&moved)?, of(&level)?);
-        let variance = moments.change_variance(&formula.terms, &candidate.slope, &baseline.slope);
-        self.estimate(candidate.value - baseline.value, variance, moments.effective_rows())
+        Ok((of(&moved)?, of(&level)?))
     }
 
     fn cells(&self, formula: &ConfusionFormula) -> Cells {
@@ -315,15 +349,8 @@ impl<'a> MeasuredSlice<'a> {
         self.sums.classes.of(&self.measured.plan.classes, self.group)
     }
 
-    /// The place of the class that a rate is of.
-    fn class_place(&self, formula: &ClassFormula) -> usize {
-        let Task::MultiClass { classes } = &self.measured.plan.task else { return 0 };
-        let is_it = |class: &String| Some(class) == formula.class.as_ref();
-        classes.iter().position(is_it).unwrap_or(0)
-    }
-
     fn class_interval(&self, formula: &ClassFormula, side: Side, alpha: f64) -> Result<Interval, Undefined> {
-        let (cells, class) = (self.classes(), self.class_place(formula));
+        let (cells, class) = (self.classes(), self.measured.plan.class_place(formula));
         let counts = cells.counts(side);
         let dual = formula.rate.value(&counts, class)?;
         let variance = cells.variance(&dual.slope, side).ok_or(Undefined::NoReplicates)?;
@@ -340,7 +367,7 @@ impl<'a> MeasuredSlice<'a> {
     }
 
     fn class_change(&self, formula: &ClassFormula) -> Result<Estimate, Undefined> {
-        let (cells, class) = (self.classes(), self.class_place(formula));
+        let (cells, class) = (self.classes(), self.measured.plan.class_place(formula));
         let value = |side| formula.rate.value(&cells.counts(side), class);
         let (candidate, baseline) = (value(Side::Candidate)?, value(Side::Baseline)?);
         let variance = cells.change_variance(&candidate.slope, &baseline.slope);

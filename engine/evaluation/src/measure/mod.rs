@@ -4,6 +4,7 @@
 //! - `scored`: the rows with labels, weights and predictions;
 //! - `Term` and `moments`: means of numbers per row, and their errors;
 //! - `cells`: confusion matrices at thresholds;
+//! - `replicates`: the same once more for each replicate of a bootstrap or jackknife;
 //! - `bins`: sums by ranges of the probability;
 //! - `classes`: matrices of several classes;
 //! - `maxima`: the largest of numbers per row;
@@ -25,13 +26,14 @@ mod measured;
 mod moments;
 mod ordering;
 mod ranked;
+mod replicates;
 mod scored;
 mod term;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sluice_core::accumulator::{Accumulator, Input};
+use sluice_core::accumulator::{Accumulator, Heaviest, Input};
 use sluice_core::batch::{Batch, Inputs};
 use sluice_core::column::numbers;
 use sluice_core::double_double::DoubleDouble;
@@ -42,8 +44,9 @@ use sluice_core::seam::{BatchTransform, Derive, Predictor, Task};
 use sluice_expressions::Expression;
 use sluice_summaries::ExactSum;
 
+use crate::comparison::Resampling;
 use crate::error::EvaluationError;
-use crate::metric::{Formula, Metric};
+use crate::metric::{ClassFormula, Formula, Metric};
 use crate::slice::{SliceNames, Slicing};
 
 use bins::{BinPlan, Bins};
@@ -54,6 +57,7 @@ use custom::CustomPlan;
 use maxima::{Maxima, MaximumPlan};
 use moments::{MomentPlan, MomentSums};
 use ranked::{RankedPlan, RankedRows, RowShape};
+use replicates::{KeySample, ReplicatePlan, ReplicateSums};
 
 pub use excluded::{Excluded, Missing};
 pub(crate) use losses::losses;
@@ -82,6 +86,8 @@ pub(crate) struct MeasurePlan {
     moments: MomentPlan,
     cells: CellPlan,
     ranked: RankedPlan,
+    /// None where intervals are analytic.
+    replicates: Option<ReplicatePlan>,
     maxima: MaximumPlan,
     bins: BinPlan,
     classes: ClassPlan,
@@ -107,6 +113,7 @@ struct GroupedSums {
     weights: Vec<ExactSum>,
     moments: MomentSums,
     cells: CellSums,
+    replicates: ReplicateSums,
     maxima: Maxima,
     bins: Bins,
     classes: ClassSums,
@@ -123,6 +130,7 @@ pub struct Measures {
     excluded: Excluded,
     /// The rows themselves, where a metric asks for their order.
     rows: Option<RankedRows>,
+    keys: KeySample,
 }
 
 /// What is measured, and on which rows.
@@ -167,6 +175,7 @@ impl Measures {
             moments: MomentPlan::new(baseline.is_some(), is_weighted),
             cells: CellPlan::new(is_weighted),
             ranked: RankedPlan::default(),
+            replicates: None,
             maxima: MaximumPlan::default(),
             bins: BinPlan::new(is_weighted),
             custom: CustomPlan::default(),
@@ -197,7 +206,14 @@ impl Measures {
             expressions,
         };
         let (sums, rows) = (plan.no_sums(), plan.no_rows());
-        Self { models: Some(models), plan: Arc::new(plan), sums, rows, excluded: Excluded::default() }
+        Self {
+            models: Some(models),
+            plan: Arc::new(plan),
+            sums,
+            rows,
+            excluded: Excluded::default(),
+            keys: KeySample::default(),
+        }
     }
 
     /// The rows that take part.
@@ -220,6 +236,14 @@ impl Measures {
         if let Some(models) = &mut self.models {
             models.derived.clone_from(&slicing.derived);
         }
+        self
+    }
+
+    /// The same, before any rows, with replicates: of rows, or of the rows with the same values of `key` together.
+    #[must_use]
+    pub fn with_replicates(mut self, resampling: Resampling, key: &[String]) -> Self {
+        Arc::make_mut(&mut self.plan).replicates = Some(ReplicatePlan { resampling, key: key.to_vec() });
+        self.sums = self.plan.no_sums();
         self
     }
 
@@ -285,7 +309,7 @@ impl Measures {
             let groups: Vec<_> = numbers.into_iter().map(|numbers| |row| numbers.of(row)).collect();
             rows.add(&pair, &groups)?;
         }
-        Ok(())
+        replicates::add(&plan, &mut self.sums, &mut self.keys, batch, (&pair, &columns))
     }
 
     /// What expressions answer for both models.
@@ -333,6 +357,10 @@ impl Measures {
         &self.plan.candidate_digest
     }
 
+    fn slices(&self) -> usize {
+        self.sums.iter().map(|sums| sums.rows.len()).sum()
+    }
+
     /// Whether the parts fit one another, as those of a restored state might not.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -345,11 +373,19 @@ impl Measures {
 }
 
 impl MeasurePlan {
+    /// The place of the class that a rate is of.
+    fn class_place(&self, formula: &ClassFormula) -> usize {
+        let Task::MultiClass { classes } = &self.task else { return 0 };
+        let is_it = |class: &String| Some(class) == formula.class.as_ref();
+        classes.iter().position(is_it).unwrap_or(0)
+    }
+
     fn no_sums(&self) -> Vec<GroupedSums> {
         let empty = |grouping: &Grouping| {
             let mut sums = GroupedSums {
                 moments: MomentSums::new(&self.moments),
                 cells: CellSums::new(&self.cells),
+                replicates: ReplicateSums::new(self),
                 maxima: Maxima::new(&self.maxima),
                 bins: Bins::new(&self.bins),
                 classes: ClassSums::new(&self.classes),
@@ -389,6 +425,7 @@ impl GroupedSums {
             }
             self.moments.grow(groups);
             self.cells.grow(&plan.cells, groups);
+            self.replicates.grow(groups);
             self.maxima.grow(groups);
             self.bins.grow(groups);
             self.classes.grow(&plan.classes, groups);
@@ -405,6 +442,7 @@ impl GroupedSums {
         }
         self.moments.merge(&later.moments, groups, numbers);
         self.cells.merge(&plan.cells, &later.cells, groups, numbers);
+        self.replicates.merge(&later.replicates, groups, numbers);
         self.maxima.merge(&later.maxima, groups, numbers);
         self.bins.merge(&later.bins, groups, numbers);
         self.classes.merge(&plan.classes, &later.classes, groups, numbers);
@@ -415,6 +453,7 @@ impl GroupedSums {
         self.weights.len() == if plan.weight.is_some() { groups } else { 0 }
             && self.moments.is_sound(&plan.moments, groups)
             && self.cells.is_sound(&plan.cells, groups)
+            && self.replicates.is_sound(plan, groups)
             && self.maxima.is_sound(&plan.maxima, groups)
             && self.bins.is_sound(&plan.bins, groups)
             && self.classes.is_sound(&plan.classes, groups)
@@ -425,6 +464,7 @@ impl GroupedSums {
             + self.weights.capacity() * size_of::<ExactSum>()
             + self.moments.size_bytes()
             + self.cells.size_bytes()
+            + self.replicates.size_bytes()
             + self.maxima.size_bytes()
             + self.bins.size_bytes()
             + self.classes.size_bytes()
@@ -450,6 +490,9 @@ impl Accumulator for Measures {
         for (name, derive) in self.models.iter().flat_map(|models| &models.derived) {
             inputs = inputs.with_derived(name, derive);
         }
+        if let Some(identity) = plan.replicates.as_ref().and_then(ReplicatePlan::identity) {
+            inputs = inputs.with_identity(&identity);
+        }
         for grouping in &plan.groupings {
             inputs = inputs.with_grouping(grouping);
         }
@@ -471,6 +514,7 @@ impl Accumulator for Measures {
             sums: self.plan.no_sums(),
             rows: self.plan.no_rows(),
             excluded: Excluded::default(),
+            keys: KeySample::default(),
         }
     }
 
@@ -500,17 +544,36 @@ impl Accumulator for Measures {
                 plan.sliced().map(|grouping| Ok(groups.of(grouping)?.1)).collect::<Result<Vec<_>>>()?;
             mine.merge(theirs, &numbers)?;
         }
+        self.keys.merge(later.keys);
         Ok(())
     }
 
     fn finish(self) -> Self::Output {
-        Measured { plan: self.plan, sums: self.sums, rows: self.rows, ranked: None, excluded: self.excluded }
+        Measured {
+            plan: self.plan,
+            sums: self.sums,
+            rows: self.rows,
+            ranked: None,
+            excluded: self.excluded,
+            rows_per_key: self.keys.rows_per_key(),
+        }
     }
 
     fn size_bytes(&self) -> usize {
         size_of::<Self>()
             + self.sums.iter().map(GroupedSums::size_bytes).sum::<usize>()
             + self.rows.as_ref().map_or(0, RankedRows::size_bytes)
+            + self.keys.size_bytes()
+    }
+
+    fn heaviest(&self) -> Option<Heaviest> {
+        let bytes: usize = self.sums.iter().map(|sums| sums.replicates.size_bytes()).sum();
+        let replicates = self.plan.replicates.as_ref()?.resampling.replicates();
+        Some(Heaviest {
+            what: format!("what {replicates} replicates hold of {} slices", self.slices()),
+            bytes,
+            advice: Some("ask for fewer replicates, fewer slices or `--intervals analytic`".into()),
+        })
     }
 }
 

@@ -24,6 +24,9 @@ use crate::metric::Side;
 /// Below this share of Σx² a centred sum of squares is rounding: 2⁻⁹⁸.
 const NOISE: f64 = 3.155_443_620_884_047e-30;
 
+/// Below this share of n x̄³ a centred sum of cubes, which are rounded once per row, is rounding.
+const CUBE_NOISE: f64 = 1e-12;
+
 /// Whose number of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Part {
@@ -47,6 +50,8 @@ enum Slot {
     SquareSum(Variable),
     /// Σw²xy.
     Product(Variable, Variable),
+    /// Σw³xᵏ.
+    Third(Variable, u8),
 }
 
 /// Which sums are taken.
@@ -87,6 +92,36 @@ impl MomentPlan {
                 self.slot(Self::product(first, second));
             }
         }
+        if let [place] = places[..] {
+            for power in self.third_powers() {
+                self.slot(Slot::Third(self.candidate(place), power));
+            }
+        }
+    }
+
+    /// The candidate's number.
+    fn candidate(&self, place: usize) -> Variable {
+        let is_shared = self.is_paired && self.terms[place].is_of_label();
+        (place, if is_shared { Part::Baseline } else { Part::Candidate })
+    }
+
+    /// What skewness needs beside the other sums.
+    fn third_powers(&self) -> std::ops::RangeInclusive<u8> {
+        if self.is_weighted { 0..=3 } else { 3..=3 }
+    }
+
+    /// The sums that replicates hold too: of each term its number and, with a baseline, the change to the candidate.
+    pub(crate) fn replicated(&self) -> Vec<usize> {
+        let variables = (0..self.terms.len()).flat_map(|place| self.variables(place));
+        let slot = |variable| self.slots.iter().position(|known| *known == Slot::Sum(variable));
+        variables.filter_map(slot).collect()
+    }
+
+    /// The places of a term among those, and of its change.
+    pub(crate) fn replicated_places(&self, term: Term) -> Option<(usize, Option<usize>)> {
+        let place = self.terms.iter().position(|known| *known == term)?;
+        let first = (0..place).map(|before| self.variables(before).len()).sum();
+        Some((first, (self.variables(place).len() > 1).then_some(first + 1)))
     }
 
     fn place(&mut self, term: Term) -> usize {
@@ -185,9 +220,21 @@ impl MomentPlan {
                     None => push_product(&mut columns, index, of(first), of(second)),
                     Some(_) => push_product(&mut columns, index, &weighted(of(first)), &weighted(of(second))),
                 },
+                Slot::Third(variable, power) => {
+                    columns.push((index, thirds(of(variable), pair.weight, power)));
+                }
             }
         }
         TermColumns { columns, ordered: Vec::new() }
+    }
+}
+
+/// w³xᵏ; of a skewness a few digits are enough.
+fn thirds(values: &[f64], weight: Option<&[f64]>, power: u8) -> Vec<f64> {
+    let raised = |value: &f64| (0..power).fold(1.0, |product, _| product * value);
+    match weight {
+        Some(weight) => values.iter().zip(weight).map(|(value, w)| w * w * w * raised(value)).collect(),
+        None => values.iter().map(raised).collect(),
     }
 }
 
@@ -202,6 +249,13 @@ fn push_product(columns: &mut Vec<(usize, Vec<f64>)>, slot: usize, a: &[f64], b:
 pub(crate) struct TermColumns {
     columns: Vec<(usize, Vec<f64>)>,
     ordered: Vec<f64>,
+}
+
+impl TermColumns {
+    /// What goes into a sum, but for what rounding took.
+    pub(crate) fn of(&self, slot: usize) -> &[f64] {
+        self.columns.iter().find(|(known, _)| *known == slot).map_or(&[], |(_, values)| values)
+    }
 }
 
 /// The sums of every slice of one grouping.
@@ -333,6 +387,25 @@ impl Moments<'_> {
             Side::Candidate => self.quadratic(terms, |_| Part::Baseline, gradient, gradient),
             Side::Baseline => self.quadratic(terms, |_| Part::Baseline, gradient, &none),
         }
+    }
+
+    /// The skewness of the mean of a term of the candidate: Σw³(x − x̄)³ by the 3/2 power of Σw²(x − x̄)². None where
+    /// rounding leaves nothing of it, or where it is not among the sums.
+    pub(crate) fn skewness(&self, term: Term) -> Option<f64> {
+        let variable = self.plan.candidate(self.plan.terms.iter().position(|known| *known == term)?);
+        let (mean, weight) = (self.mean(term, Side::Candidate), self.weight);
+        let squares = self.variance(&[term], &[DoubleDouble::ONE], Side::Candidate) * weight * weight;
+        let third = |power: u8| self.sum(Slot::Third(variable, power));
+        let level = mean * mean * mean * if self.plan.is_weighted { third(0) } else { weight };
+        let cubes = if self.plan.is_weighted {
+            third(3) - mean * third(2) * 3.0 + mean * mean * third(1) * 3.0 - level
+        } else {
+            third(3) - mean * squares * 3.0 - level
+        };
+        let (cubes, spread) = (cubes.to_f64(), squares.to_f64().powf(1.5));
+        let is_noise = !(cubes.abs() > CUBE_NOISE * level.to_f64().abs());
+        let skewness = if is_noise { 0.0 } else { cubes / spread };
+        (spread > 0.0 && skewness.is_finite()).then_some(skewness)
     }
 
     /// The variance of the mean of Σ (own gradient · candidate's term − their gradient · baseline's term).

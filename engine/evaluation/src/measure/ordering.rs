@@ -43,6 +43,11 @@ impl Ordering {
         self.groups.iter().map(|(group, range)| (*group, range))
     }
 
+    /// The rows at some places.
+    pub(crate) fn rows(&self, places: &Range<usize>) -> impl Iterator<Item = usize> {
+        places.clone().map(|place| self.order.as_ref().map_or(place, |order| order[place] as usize))
+    }
+
     /// Values in this order; `scratch` is memory to put them into.
     pub(crate) fn ordered<'a>(&self, values: &'a [f64], scratch: &'a mut Vec<f64>) -> &'a [f64] {
         match &self.order {

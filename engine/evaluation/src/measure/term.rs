@@ -88,6 +88,40 @@ impl Term {
         }
     }
 
+    /// Whether it is never below 0.
+    pub(crate) fn is_non_negative(self) -> bool {
+        match self {
+            Self::LabelSquare
+            | Self::AbsoluteError
+            | Self::SquaredError
+            | Self::ExactSquaredError
+            | Self::PredictionSquare
+            | Self::NonZeroLabel
+            | Self::PercentageError
+            | Self::SymmetricPercentageError
+            | Self::SquaredLogarithmicError
+            | Self::QuantileLoss(_)
+            | Self::HuberLoss(_)
+            | Self::Deviance(_)
+            | Self::Brier
+            | Self::IsAmong(_)
+            | Self::LogLoss => true,
+            Self::Custom(_)
+            | Self::Label
+            | Self::Prediction
+            | Self::Error
+            | Self::Observed
+            | Self::Predicted
+            | Self::LabelPrediction
+            | Self::PositivePrediction => false,
+        }
+    }
+
+    /// Whether it is 0 or 1, so that its mean is a share of rows.
+    pub(crate) fn is_of_share(self) -> bool {
+        matches!(self, Self::IsAmong(_) | Self::NonZeroLabel)
+    }
+
     /// Its numbers.
     pub(crate) fn values(self, answers: Answers<'_>) -> Vec<f64> {
         let Answers { label, predictions, shift } = answers;

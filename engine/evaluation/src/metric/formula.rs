@@ -38,6 +38,13 @@ pub(crate) struct ExpressionFormula {
     pub(crate) bound: Option<Arc<Expression>>,
 }
 
+impl MomentFormula {
+    /// Whether it is a share of rows.
+    pub(crate) fn is_share(&self) -> bool {
+        matches!(self.terms[..], [term] if term.is_of_share())
+    }
+}
+
 /// The mean distance of probability and frequency over so many ranges of equal width.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BinFormula {

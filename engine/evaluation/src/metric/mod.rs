@@ -82,10 +82,16 @@ pub enum Undefined {
     NoReplicates,
     /// The rows were not put in order, which [`crate::measure::Measured::rank`] does.
     NotRanked,
+    /// Of figures of order, the error of an area under a ROC curve alone is known.
+    NoErrorOfOrder,
+    /// It does not exist in some of the replicates that its error is known from.
+    TooFewReplicates,
     /// The prediction is the same in all rows of the slice.
     ConstantPrediction,
     /// Labels or predictions that the metric is not for; what it is for.
     OutsideDomain(&'static str),
+    /// Noise adds to it, so that it is above its true value on average.
+    Biased,
     /// A largest value says nothing of those to come.
     NoErrorOfExtreme,
 }
@@ -99,10 +105,16 @@ impl std::fmt::Display for Undefined {
             Self::NoWeight => formatter.write_str("all rows have the weight 0"),
             Self::OneClass => formatter.write_str("all rows are of one class"),
             Self::Nothing(what) => write!(formatter, "there are no {what}"),
+            Self::TooFewReplicates => formatter.write_str("it does not exist in too many of the replicates"),
+            Self::NoErrorOfOrder => {
+                formatter.write_str("of figures of order, only `auc` and `gini` have a standard error")
+            }
             Self::NoReplicates => formatter.write_str("its error is known from `bootstrap` only"),
             Self::NotRanked => formatter.write_str("its rows were not put in order"),
             Self::ConstantPrediction => formatter.write_str("the prediction is constant"),
             Self::OutsideDomain(domain) => write!(formatter, "it is for {domain} only"),
+            Self::Biased => formatter
+                .write_str("noise adds to it, so an interval around it would not hold its true value"),
             Self::NoErrorOfExtreme => formatter.write_str("a largest value has no standard error"),
         }
     }

@@ -191,6 +191,7 @@ struct EvaluateSections {
     missing: sluice_evaluation::measure::Missing,
     weak_slices: Option<sluice_evaluation::slice::weak::WeakSliceOptions>,
     fairness: Vec<sluice_evaluation::FairnessOptions>,
+    intervals: sluice_evaluation::comparison::IntervalOptions,
 }
 
 impl Default for EvaluateSections {
@@ -202,6 +203,7 @@ impl Default for EvaluateSections {
             accept_any,
             alpha,
             force,
+            intervals,
             missing,
             weak_slices,
             fairness,
@@ -217,6 +219,7 @@ impl Default for EvaluateSections {
             accept_any,
             alpha,
             force,
+            intervals,
             missing,
             weak_slices,
             fairness,
@@ -235,12 +238,13 @@ impl From<EvaluateSections> for EvaluateSpec {
             accept_any,
             alpha,
             force,
+            intervals,
             missing,
             weak_slices,
             fairness,
         } = sections;
         let (metrics, custom) = sluice_evaluation::MetricEntry::split(metrics);
-        // The weight is a role of the data, the shift is the model's.
+        // Weight and key are roles of the data, the shift is the model's.
         let options = EvaluateOptions {
             metrics,
             custom,
@@ -250,6 +254,7 @@ impl From<EvaluateSections> for EvaluateSpec {
             accept_any,
             alpha,
             force,
+            intervals,
             missing,
             weak_slices,
             fairness,

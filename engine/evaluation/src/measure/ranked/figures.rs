@@ -49,7 +49,7 @@ pub(super) struct Value {
 impl Value {
     /// A value whose error is not known by itself.
     pub(super) fn alone(value: Result<f64, Undefined>) -> Self {
-        Self { value, estimate: Err(value.err().unwrap_or(Undefined::NoReplicates)) }
+        Self { value, estimate: Err(value.err().unwrap_or(Undefined::NoErrorOfOrder)) }
     }
 }
 
@@ -64,7 +64,7 @@ impl Figure {
     /// Values whose errors are not known by themselves.
     pub(super) fn alone(values: impl Iterator<Item = Result<f64, Undefined>>) -> Self {
         let models: Vec<Value> = values.map(Value::alone).collect();
-        let reason = models.iter().find_map(|model| model.value.err()).unwrap_or(Undefined::NoReplicates);
+        let reason = models.iter().find_map(|model| model.value.err()).unwrap_or(Undefined::NoErrorOfOrder);
         Self { models, change: Err(reason) }
     }
 
@@ -72,7 +72,7 @@ impl Figure {
     pub(super) fn add(&mut self, value: Result<f64, Undefined>) {
         self.models.push(Value::alone(value));
         let reason = self.models.iter().find_map(|model| model.value.err());
-        self.change = Err(reason.unwrap_or(Undefined::NoReplicates));
+        self.change = Err(reason.unwrap_or(Undefined::NoErrorOfOrder));
     }
 }
 

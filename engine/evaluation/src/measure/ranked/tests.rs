@@ -265,7 +265,7 @@ fn average_precision_equals_scikit_learn() {
             let value = |side| slice.value(&metric("average_precision"), side).unwrap();
             assert_relative(value(Side::Candidate), own[place], 1e-12);
             assert_relative(value(Side::Baseline), theirs[place], 1e-12);
-            assert_eq!(slice.change(&metric("average_precision")), Err(Undefined::NoReplicates));
+            assert_eq!(slice.change(&metric("average_precision")), Err(Undefined::NoErrorOfOrder));
         }
     }
 }
@@ -424,7 +424,7 @@ fn quantiles_of_errors_and_spearman_equal_scikit_learn_numpy_and_scipy() {
         }
         // The baseline is a rising function of the label.
         assert_relative(slice.value(&metric("spearman"), Side::Baseline).unwrap(), 1.0, 1e-15);
-        assert_eq!(slice.change(&metric("spearman")), Err(Undefined::NoReplicates));
+        assert_eq!(slice.change(&metric("spearman")), Err(Undefined::NoErrorOfOrder));
     }
     let measured = measured_numbers(&rows, &names, true);
     let medians = [4.357142857142858, 3.0476190476190474, 4.5476190476190474, 4.452380952380953];

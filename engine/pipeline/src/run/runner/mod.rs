@@ -376,7 +376,8 @@ impl<'a> Runner<'a> {
         let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Evaluate));
         let (baseline, compared) = self.baseline().map_err(at_step)?;
         let weight = file.spec.data.roles.weight.clone();
-        let options = &EvaluateOptions { weight, ..file.spec.evaluate.options.clone() };
+        let key = dataset.record().key.clone();
+        let options = &EvaluateOptions { weight, key, ..file.spec.evaluate.options.clone() };
         let digest = dataset.artifact().digest();
         let mut parts = KeyParts::new()
             .with("dataset", digest)
