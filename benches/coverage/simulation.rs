@@ -27,7 +27,7 @@ use sluice_testkit::memory::MemorySource;
 
 /// What errors are drawn from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rows {
+pub(crate) enum Rows {
     /// Numbers with normal errors.
     Normal,
     /// Numbers with log-normal errors of this deviation of the logarithm.
@@ -38,28 +38,28 @@ pub enum Rows {
 
 /// What is simulated, and how often.
 #[derive(Clone, Copy, Debug)]
-pub struct Study {
-    pub simulations: usize,
+pub(crate) struct Study {
+    pub(crate) simulations: usize,
     /// Rows of each.
-    pub size: usize,
+    pub(crate) size: usize,
     /// How often each row stands there, under one key.
-    pub copies: usize,
-    pub intervals: IntervalOptions,
+    pub(crate) copies: usize,
+    pub(crate) intervals: IntervalOptions,
 }
 
 /// How often an interval held the true value.
 #[derive(Clone, Debug)]
-pub struct Coverage {
+pub(crate) struct Coverage {
     /// The metric, and whether of its value or its change.
-    pub figure: String,
+    pub(crate) figure: String,
     /// The share of simulations whose interval held it.
-    pub covered: f64,
+    pub(crate) covered: f64,
     /// The share whose interval was below it.
-    pub below: f64,
+    pub(crate) below: f64,
     /// The share in which there was no interval.
-    pub missing: f64,
+    pub(crate) missing: f64,
     /// The mean length of the intervals.
-    pub length: f64,
+    pub(crate) length: f64,
 }
 
 impl std::fmt::Display for Coverage {
@@ -206,7 +206,7 @@ fn measured(table: &RecordBatch, measures: &Measures) -> Measured {
 }
 
 /// The intervals of some metrics, of values and of changes.
-pub fn coverage(rows: Rows, metrics: &[&str], study: Study) -> Vec<Coverage> {
+pub(crate) fn coverage(rows: Rows, metrics: &[&str], study: Study) -> Vec<Coverage> {
     let Study { simulations, size, copies, intervals } = study;
     let metrics: Vec<Arc<Metric>> = metrics.iter().map(|name| Metric::find(name).unwrap()).collect();
     let (candidate, baseline) = (Column::predictor("c", rows), Column::predictor("b", rows));
@@ -279,7 +279,7 @@ fn tally(figure: String, truth: f64, ends: impl Iterator<Item = Option<[f64; 2]>
 
 /// How often the gate blocks a candidate whose errors on the first of some slices are larger by a factor, under
 /// `block_if_worse: 0` for every slice; and how often the normal approximation expects it to, by Holm's first step.
-pub fn blocked(
+pub(crate) fn blocked(
     metric: &str,
     factor: f64,
     (simulations, slices, size): (usize, usize, usize),
@@ -300,7 +300,7 @@ pub fn blocked(
         let row = |row: usize| {
             let [label, own, theirs] = Rows::Normal.drawn(&mut generator);
             let own = own - BIAS;
-            let is_first = row % slices == 0;
+            let is_first = row.is_multiple_of(slices);
             [label, if is_first { label + factor * (own - label) } else { own }, theirs]
         };
         let rows: Vec<Row> = (0..size * slices).map(row).collect();

@@ -1,7 +1,7 @@
 //! The interval of a value, and where it comes from.
 
 use serde::{Deserialize, Serialize};
-use sluice_core::distribution::normal;
+use sluice_core::distribution::{normal, student};
 
 use super::Estimate;
 
@@ -57,18 +57,22 @@ impl Interval {
         let variance = estimate.standard_error * estimate.standard_error;
         // Of no part, or of all, no replicate tells the spread.
         let rows = if variance > 0.0 { share * (1.0 - share) / variance } else { rows };
-        let Self { low, high, .. } = Self::wilson(share, rows, alpha);
+        let quantile = student::upper_quantile(alpha / 2.0, estimate.degrees_of_freedom);
+        let Self { low, high, .. } = Self::score(share, rows, quantile);
         Self { low, high, ..self }
     }
 
     /// That of a share of so many rows, a real number where they have weights.
     #[must_use]
     pub fn wilson(share: f64, rows: f64, alpha: f64) -> Self {
-        let z = normal::upper_quantile(alpha / 2.0);
-        let square = z * z;
+        Self::score(share, rows, normal::upper_quantile(alpha / 2.0))
+    }
+
+    fn score(share: f64, rows: f64, quantile: f64) -> Self {
+        let square = quantile * quantile;
         let centre = (share + square / (2.0 * rows)) / (1.0 + square / rows);
         let variance = share * (1.0 - share) / rows + square / (4.0 * rows * rows);
-        let reach = z * variance.sqrt() / (1.0 + square / rows);
+        let reach = quantile * variance.sqrt() / (1.0 + square / rows);
         // Rounding leaves the ends a little beside 0 and 1.
         let low = if share > 0.0 { (centre - reach).clamp(0.0, 1.0) } else { 0.0 };
         let high = if share < 1.0 { (centre + reach).clamp(0.0, 1.0) } else { 1.0 };

@@ -105,7 +105,7 @@ fn check(
                 let value = found.value(metric, Side::Candidate).unwrap();
                 match found.interval(metric, Side::Candidate, 0.05) {
                     Ok(found) => {
-                        assert!(found.low < value && value < found.high, "{}: {found:?}", metric.name)
+                        assert!(found.low < value && value < found.high, "{}: {found:?}", metric.name);
                     }
                     Err(reason) => assert_eq!(reason, Undefined::Biased),
                 }
