@@ -93,28 +93,35 @@ impl Columns {
     /// The columns that it names, those inside expressions left out; a name of another slicing may be among them.
     #[must_use]
     pub fn columns(&self) -> Vec<&str> {
-        let of = |dimension| -> Vec<&str> {
-            match dimension {
-                &Dimension::Column(ref column) => vec![column],
-                Dimension::Defined(definition) => {
-                    let inner = definition.columns.iter().flat_map(Self::columns);
-                    definition.column.as_deref().into_iter().chain(inner).collect()
-                }
-            }
-        };
-        self.0.iter().flat_map(of).collect()
+        self.0.iter().flat_map(Dimension::columns).collect()
     }
 
     /// The names that its parts are given.
+    #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        let of = |dimension| match dimension {
-            &Dimension::Column(_) => Vec::new(),
-            Dimension::Defined(definition) => {
-                let inner = definition.columns.iter().flat_map(Self::names);
+        self.0.iter().flat_map(Dimension::names).collect()
+    }
+}
+
+impl Dimension {
+    fn columns(&self) -> Vec<&str> {
+        match self {
+            Self::Column(column) => vec![column],
+            Self::Defined(definition) => {
+                let inner = definition.columns.iter().flat_map(Columns::columns);
+                definition.column.as_deref().into_iter().chain(inner).collect()
+            }
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Column(_) => Vec::new(),
+            Self::Defined(definition) => {
+                let inner = definition.columns.iter().flat_map(Columns::names);
                 definition.name.as_deref().into_iter().chain(inner).collect()
             }
-        };
-        self.0.iter().flat_map(of).collect()
+        }
     }
 }
 

@@ -53,6 +53,12 @@ impl SliceNames {
         (order, SliceKey { parts })
     }
 
+    /// What a key says, column by column.
+    pub(crate) fn texts(&self, grouping: &Grouping, key: &[KeyPart]) -> Vec<String> {
+        let (_, key) = self.key(grouping, key);
+        key.parts.into_iter().map(|part| part.value.unwrap_or_else(|| KeyPart::Null.to_string())).collect()
+    }
+
     /// What a value of a column adds to the key of a slice.
     pub(crate) fn parts(&self, column: &str, part: &KeyPart) -> Vec<SlicePart> {
         let text = match part {

@@ -131,7 +131,7 @@ impl Slicing {
                 self.add_buckets(computed, column, survey.bounds(column, *buckets));
             }
             Rule::Top { grouping, count } => {
-                let kept = survey.largest(groups.table(grouping)?, *count as usize);
+                let kept = survey.largest(groups.table(grouping)?, *count as usize, &self.names);
                 let shown = self.names.of_largest(grouping, kept.keys(), computed.shown.as_deref());
                 self.names.add(&computed.name, shown);
                 self.derived.push((computed.name.clone(), Arc::new(Largest::new(kept))));

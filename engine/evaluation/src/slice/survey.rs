@@ -13,6 +13,7 @@ use sluice_core::group::{GroupMap, GroupTable, Grouping, KeyPart};
 use sluice_core::seam::Derive;
 use sluice_summaries::{ExactSum, Frequencies, Quantiles};
 
+use super::names::SliceNames;
 use crate::measure::weights;
 
 /// What is looked at.
@@ -98,12 +99,13 @@ impl Survey {
         bounds
     }
 
-    /// The largest groups of a table, the largest first and of equals by key; and the one that is null throughout.
-    pub(super) fn largest(&self, table: &GroupTable, count: usize) -> GroupTable {
+    /// The largest groups of a table, the largest first and of equals by what they are called; and the one that is null
+    /// throughout.
+    pub(super) fn largest(&self, table: &GroupTable, count: usize, names: &SliceNames) -> GroupTable {
         let empty = Sizes::default();
         let sizes = self.groups.iter().find(|(known, _)| known == table.grouping());
         let sizes = sizes.map_or(&empty, |(_, sizes)| sizes);
-        let text = |group: &usize| table.keys()[*group].iter().map(ToString::to_string).collect::<Vec<_>>();
+        let text = |group: &usize| names.texts(table.grouping(), &table.keys()[*group]);
         let is_null = |group: &usize| table.keys()[*group].iter().all(|part| *part == KeyPart::Null);
         let (nulls, mut groups): (Vec<usize>, Vec<usize>) = (0..table.len()).partition(is_null);
         groups.sort_by_cached_key(|group| (std::cmp::Reverse(sizes.weight(*group)), text(group)));

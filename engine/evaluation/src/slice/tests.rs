@@ -67,8 +67,11 @@ fn table_of(rows: &[Row]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
 }
 
+/// The key of a row of a table.
+type KeyOf = fn(&Row, &[Row]) -> Vec<Option<String>>;
+
 /// What is sliced by, as users write it and as a function of a row that is written down independently.
-fn slicings() -> Vec<(serde_json::Value, fn(&Row, &[Row]) -> Vec<Option<String>>)> {
+fn slicings() -> Vec<(serde_json::Value, KeyOf)> {
     vec![
         (json!("g"), |row, _| vec![g(row)]),
         (json!(["i", "b"]), |row, _| vec![row.i.map(|i| i.to_string()), row.b.map(|b| b.to_string())]),
@@ -119,7 +122,7 @@ fn thirds(all: &[Row]) -> Vec<f64> {
         cuts.extend(rank.checked_sub(1).map(|place| values[place]).filter(|cut| cut.is_finite()));
     }
     cuts.dedup();
-    cuts.retain(|cut| *cut != values[0]);
+    cuts.retain(|cut| *cut > values[0]);
     cuts
 }
 

@@ -124,7 +124,9 @@ impl Coded {
                 table.number(&[&texts], texts.len())?;
                 of_largest(table)
             }
-            Manner::Group => of_largest(survey.largest(groups.table(&grouping)?, most)),
+            Manner::Group => {
+                of_largest(survey.largest(groups.table(&grouping)?, most, &SliceNames::default()))
+            }
         };
         let mut all_conditions: Vec<SlicePart> = match shown {
             Shown::Places(places) => places.into_iter().flatten().collect(),

@@ -126,10 +126,7 @@ pub(super) struct Loss {
 impl Loss {
     fn of_metric(name: &str) -> Result<(Self, Arc<Metric>), OptionsError> {
         let metric = Metric::find(name)?;
-        let term = match &metric.formula {
-            Formula::Moments(formula) => mean_of(formula),
-            _ => None,
-        };
+        let term = if let Formula::Moments(formula) = &metric.formula { mean_of(formula) } else { None };
         let Some(term) = term else {
             let problem = format!("is `{name}`, which is not the mean of a number per row");
             return Err(conflict(problem, "use `mse`, `mae` or another mean"));

@@ -183,8 +183,13 @@ impl Finder<'_> {
                 parent.remove(left_out);
                 // With its condition nothing is left of the parent: both are one slice, which has been tested.
                 let rest = Test::new(sums, &parents.get(&parent)?.without(sums))?;
-                t = t.min(rest.t);
-                p_value = p_value.max(rest.p_value);
+                // Neither is NaN.
+                if rest.t < t {
+                    t = rest.t;
+                }
+                if rest.p_value > p_value {
+                    p_value = rest.p_value;
+                }
             }
         }
         Some(Tested { conditions: conditions.clone(), sums: *sums, outside, t, p_value })

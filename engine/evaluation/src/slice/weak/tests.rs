@@ -34,8 +34,12 @@ impl Random {
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    fn below(&mut self, count: u64) -> u64 {
-        self.next() % count
+    fn below(&mut self, count: u32) -> u32 {
+        u32::try_from(self.next() % u64::from(count)).unwrap()
+    }
+
+    fn place(&mut self, count: u32) -> usize {
+        self.below(count) as usize
     }
 }
 
@@ -53,9 +57,9 @@ fn rows(seed: u64, count: usize, spread: impl Fn(&Row) -> f64) -> Vec<Row> {
     let mut random = Random(seed);
     let row = |_| {
         let mut row = Row {
-            city: ["a", "b", "c", "d", "e"][random.below(5) as usize],
+            city: ["a", "b", "c", "d", "e"][random.place(5)],
             member: (random.below(10) > 0).then(|| random.below(2) == 0),
-            hour: random.below(6) as i64,
+            hour: i64::from(random.below(6)),
             fare: (random.below(20) > 0).then(|| random.uniform() * 100.0),
             error: random.normal(),
         };
@@ -133,15 +137,13 @@ fn slices_of_two_and_three_conditions_explain_those_that_hold_them() {
     assert!(found.slices.iter().all(|slice| slice.slice.parts.len() < 3) && !found.slices.is_empty());
 }
 
-/// At a false discovery rate of 5 % one in twenty searches of pure noise may report anything. Of these 100 seeds
-/// 8 would already be above the 90th percentile of the binomial distribution, 11 above the 99.5th.
+/// At a false discovery rate of 5 % one in twenty searches of pure noise may report anything; of these 100 none does.
 #[test]
 fn noise_is_reported_at_the_stated_rate() {
     let reported: Vec<u64> = (0..100)
         .filter(|seed| find(&rows(1_000 + seed, 2_000, |_| 1.0), &options(), 1).num_weak > 0)
         .collect();
-    println!("{} of 100", reported.len());
-    assert!(reported.len() <= 8, "{reported:?}");
+    assert!(reported.len() <= 5, "{reported:?}");
 }
 
 #[test]
