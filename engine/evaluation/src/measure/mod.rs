@@ -22,7 +22,7 @@ mod term;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sluice_core::accumulator::{Accumulator, Input};
+use sluice_core::accumulator::{Accumulator, Heaviest, Input};
 use sluice_core::batch::{Batch, Inputs};
 use sluice_core::column::numbers;
 use sluice_core::double_double::DoubleDouble;
@@ -30,6 +30,7 @@ use sluice_core::error::Result;
 use sluice_core::group::{GroupMap, Grouping};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchTransform, Predictor, Task};
+use sluice_core::spill::Scratch;
 use sluice_summaries::ExactSum;
 
 use crate::error::EvaluationError;
@@ -386,6 +387,19 @@ impl Accumulator for Measures {
         size_of::<Self>()
             + self.sums.iter().map(GroupedSums::size_bytes).sum::<usize>()
             + self.rows.as_ref().map_or(0, RankedRows::size_bytes)
+    }
+
+    fn heaviest(&self) -> Option<Heaviest> {
+        let bytes = self.rows.as_ref().map_or(0, RankedRows::size_bytes);
+        let advice = Some("leave metrics of order such as `auc` out".into());
+        (bytes > 0).then(|| Heaviest { what: "the rows that metrics of order keep".into(), bytes, advice })
+    }
+
+    fn shed(&mut self, share: usize, scratch: &Scratch) -> Result<()> {
+        match &mut self.rows {
+            Some(rows) if rows.size_bytes() > share => rows.shed(scratch),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use sluice_core::artifact::{Artifact, ArtifactError, Draft};
 use sluice_core::error::{Error, Result};
 use sluice_core::execution::Execution;
 use sluice_core::seam::{BatchSource, Predictor};
+use sluice_core::spill::Scratch;
 use sluice_delivery::ModelPackage;
 use sluice_evaluation::gate::Verdict;
 use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
@@ -54,7 +55,8 @@ pub fn evaluate(
         None => Baseline::None,
     };
     execution.progress.begin("evaluate", source.plan().extent());
-    let evaluated = sluice_evaluation::evaluate(source, &shared, &compared, &options, execution);
+    let aside = execution.clone().with_scratch(Scratch::beside(target));
+    let evaluated = sluice_evaluation::evaluate(source, &shared, &compared, &options, &aside);
     execution.progress.end();
     let mut draft = Draft::new(target)?;
     let made_from = made_of.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect();

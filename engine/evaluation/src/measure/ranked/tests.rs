@@ -11,11 +11,15 @@ use sluice_core::execution::Execution;
 use sluice_core::features::{FeatureBatch, FeatureSpace};
 use sluice_core::fold::fold;
 use sluice_core::group::Grouping;
+use sluice_core::memory::MemoryLimit;
 use sluice_core::seam::{BatchTransform, Predictor, Task};
+use sluice_core::spill::Scratch;
 use sluice_testkit::close::assert_relative;
 use sluice_testkit::laws;
 use sluice_testkit::memory::MemorySource;
 
+use super::external::Aside;
+use super::figures::RankedFigures;
 use crate::comparison::Method;
 use crate::fixture::{Linear, numbers, table, texts};
 use crate::measure::{MeasureOptions, Measured, Measures};
@@ -506,6 +510,60 @@ fn many_slices_have_no_curves_but_overall_has() {
     assert!(measured.slice(1, 0).unwrap().curves(Side::Candidate).is_none());
 }
 
+#[test]
+fn a_limit_of_memory_changes_no_figure() {
+    let rows = reference();
+    let repeat = |values: &[f64]| (0..20).flat_map(|_| values.iter().copied()).collect::<Vec<f64>>();
+    let (y, w, c, b) = (repeat(&rows.y), repeat(&rows.w), repeat(&rows.c), repeat(&rows.b));
+    let rows = Rows { y, w, c, b, g: rows.g.repeat(20) };
+    let measures = measures(&[metric("auc"), metric("ks")], [&classifier("c"), &classifier("b")], true);
+    let state =
+        || fold(&rows.source(500), &measures, &Execution::with_threads(2)).unwrap().accumulator.finish();
+    let free = state().rank(&Execution::with_threads(1)).unwrap();
+    // 4,800 rows take some hundred bytes each to be put in order.
+    let scratch = Scratch::in_folder(std::env::temp_dir());
+    let execution = Execution::with_threads(1).within(MemoryLimit::bytes(100_000)).with_scratch(scratch);
+    let tight = state().rank(&execution).unwrap();
+    for (grouping, group) in [(0, 0), (1, 0), (1, 1), (1, 2)] {
+        let (free, tight) = (free.slice(grouping, group).unwrap(), tight.slice(grouping, group).unwrap());
+        for metric in [metric("auc"), metric("ks")] {
+            assert_eq!(free.value(&metric, Side::Candidate), tight.value(&metric, Side::Candidate));
+            assert_eq!(free.change(&metric), tight.change(&metric));
+        }
+    }
+}
+
+/// All figures of these rows, put in order in memory and on disk.
+fn both_ways(measures: &Measures, source: &MemorySource, most: usize) -> [String; 2] {
+    let execution = Execution::with_threads(1);
+    let measured = fold(source, measures, &execution).unwrap().accumulator.finish();
+    let Measured { plan, rows, .. } = measured;
+    let (mut rows, overall) = (rows.unwrap(), [true, false]);
+    let in_memory = RankedFigures::new(&plan.ranked, rows.clone(), &overall, &execution).unwrap();
+    let scratch = Scratch::in_folder(std::env::temp_dir());
+    rows.shed(&scratch).unwrap();
+    let (plan, rows) = (&plan.ranked, &rows);
+    let aside = Aside { plan, rows, overall: &overall, scratch, most, execution: &execution };
+    let on_disk = RankedFigures::aside(&aside).unwrap();
+    [in_memory, on_disk].map(|figures| format!("{figures:?}"))
+}
+
+const OF_SCORES: [&str; 13] = [
+    "auc",
+    "gini",
+    "average_precision",
+    "auc_pr",
+    "ks",
+    "gain",
+    "lift",
+    "precision_at_recall",
+    "recall_at_precision",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+    "recall_at_false_positive_rate",
+    "threshold_at_recall",
+];
+
 fn rows() -> impl Strategy<Value = Rows> {
     let score = prop_oneof![0.0..1.0_f64, Just(0.5), Just(0.25)];
     let row = (any::<bool>(), prop_oneof![0.0..4.0_f64, Just(1.0)], score.clone(), score, 0..4_usize);
@@ -558,13 +616,22 @@ proptest! {
         laws::check(&source, &measures);
         let whole = laws::state_bytes(&rows.source(1 << 20), &measures, 1);
         prop_assert_eq!(laws::state_bytes(&source, &measures, 2), whole, "the layout of the rows changes the state");
-        let names = [
-            "auc", "gini", "average_precision", "auc_pr", "ks", "gain", "lift", "precision_at_recall",
-            "recall_at_precision", "sensitivity_at_specificity", "specificity_at_sensitivity",
-            "recall_at_false_positive_rate", "threshold_at_recall",
-        ];
+        let names = OF_SCORES;
         let expected = figures(&rows, &names, is_weighted, 1 << 20);
         prop_assert_eq!(figures(&rows, &names, is_weighted, split_rows), expected);
+    }
+
+    #[test]
+    fn figures_of_rows_on_disk_are_the_same(rows in rows(), most in 1..20_usize, is_weighted: bool) {
+        let metrics: Vec<Arc<Metric>> = OF_SCORES.iter().map(|name| metric(name)).collect();
+        let of_scores = measures(&metrics, [&classifier("c"), &classifier("b")], is_weighted);
+        let [in_memory, on_disk] = both_ways(&of_scores, &rows.source(7), most);
+        prop_assert_eq!(in_memory, on_disk);
+        let names = ["median_absolute_error", "absolute_error_quantile", "spearman"];
+        let metrics: Vec<Arc<Metric>> = names.iter().map(|name| metric(name)).collect();
+        let of_numbers = measures(&metrics, [&Linear::column("c", "c"), &Linear::column("b", "b")], is_weighted);
+        let [in_memory, on_disk] = both_ways(&of_numbers, &rows.source(7), most);
+        prop_assert_eq!(in_memory, on_disk);
     }
 
     #[test]
