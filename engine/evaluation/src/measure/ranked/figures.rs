@@ -126,7 +126,7 @@ const LEAST_SORTED: usize = 1 << 10;
 /// What rows take that are put in order in memory: themselves twice for a moment, their orders and what sorting needs.
 fn bytes_in_order(shape: RowShape) -> usize {
     let row = 8 + 8 * usize::from(shape.is_weighted) + 8 * shape.models + 2 * shape.groupings;
-    row + 8 * (shape.models + 1) + 2 * 16 + 8
+    2 * row + 8 * (shape.models + 1) + 2 * 16 + 8
 }
 
 /// The statistics of every slice.
@@ -256,7 +256,7 @@ fn number(side: Side) -> usize {
 /// The figures by grouping and slice. Statistics of one order are made together, so that one order is held at a time.
 fn of_families<W: Weighing>(ranking: &Ranking<'_>, weighing: W) -> Result<Vec<Vec<SliceFigures>>> {
     let mut figures = no_figures(ranking.plan, ranking.layouts.iter().map(|layout| layout.totals.len()));
-    scores::fill(ranking, weighing, &mut figures)?;
+    scores::fill(ranking, &mut figures)?;
     errors::fill(ranking, &mut figures)?;
     ranks::fill(ranking, weighing, &mut figures)?;
     Ok(figures)

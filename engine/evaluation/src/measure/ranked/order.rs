@@ -61,6 +61,13 @@ fn sortable(number: f64) -> u64 {
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
+/// Gives the rows of an order the numbers of their places in it.
+pub(crate) fn renumber(places: &mut [Place]) {
+    for (place, number) in places.iter_mut().zip(0..) {
+        place.row = number;
+    }
+}
+
 /// A number that rows in order ascend by.
 pub(crate) fn sort_key(number: f64, first: First) -> u64 {
     match first {

@@ -28,7 +28,7 @@ use crate::metric::{Step, Undefined};
 const NOISE: f64 = 3.155_443_620_884_047e-30;
 
 /// What a row counts.
-pub(crate) trait Weighing: Copy {
+pub(crate) trait Weighing: Copy + Send + Sync {
     /// A row's weight; twice a misplaced weight, or a difference of two such.
     type Amount: Copy + Default + Sub<Output = Self::Amount>;
     /// An amount of one row, in less memory.

@@ -12,6 +12,7 @@ use sluice_core::error::Result;
 use sluice_core::spill::{Run, RunReader, RunWriter, Scratch, Sorted};
 
 use super::super::Pair;
+use super::order::Place;
 use crate::error::EvaluationError;
 
 /// Rows of a chunk that is still growing.
@@ -140,6 +141,24 @@ impl Columns {
             weights: numbers(&self.weights),
             predictions: self.predictions.iter().map(numbers).collect(),
             groups: self.groups.iter().map(|column| column[rows.clone()].to_vec()).collect(),
+        }
+    }
+
+    /// The same rows in this order.
+    pub(crate) fn renumbered(&self, places: &[Place]) -> Self {
+        fn gathered<T: Copy>(column: &[T], places: &[Place]) -> Vec<T> {
+            places.iter().map(|place| column[place.row as usize]).collect()
+        }
+        Self {
+            labels: match &self.labels {
+                Labels::Classes(_) => {
+                    Labels::Classes(places.iter().map(|place| place.class() == 1).collect())
+                }
+                Labels::Numbers(labels) => Labels::Numbers(gathered(labels, places)),
+            },
+            weights: if self.weights.is_empty() { Vec::new() } else { gathered(&self.weights, places) },
+            predictions: self.predictions.iter().map(|column| gathered(column, places)).collect(),
+            groups: self.groups.iter().map(|column| gathered(column, places)).collect(),
         }
     }
 

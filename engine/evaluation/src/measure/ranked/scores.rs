@@ -1,63 +1,114 @@
 //! Statistics of classifiers: rows from the highest score to the lowest.
 
+use std::sync::{Mutex, PoisonError};
+
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result;
 
 use super::curve::Thinned;
 use super::figures::{Figure, RankedPlan, Ranking, SliceFigures, Value};
-use super::order::{First, Place, in_order};
-use super::placement::{Area, SliceRows, Weighing};
-use super::totals::Totals;
+use super::order::{First, Place, in_order, renumber};
+use super::placement::{Area, Counted, SliceRows, Weighing, Weighted};
+use super::totals::{Layout, Totals};
 use crate::curves::Curves;
 use crate::metric::{Statistic, Step, StepStatistic, Undefined, Walk};
 
+/// More threads than this do not work on groupings at a time: each takes memory for all rows.
+const MAX_WORKERS: usize = 4;
+
 /// Fills in what is asked for of them.
-pub(super) fn fill<W: Weighing>(
-    ranking: &Ranking<'_>,
-    weighing: W,
-    figures: &mut [Vec<SliceFigures>],
-) -> Result<()> {
+///
+/// Rows are renumbered first, in the order of the candidate's scores: what its walks look up stands in order then, and
+/// what the baseline's look up is near, as far as the two models agree.
+pub(super) fn fill(ranking: &Ranking<'_>, figures: &mut [Vec<SliceFigures>]) -> Result<()> {
     if !wants_areas(ranking.plan) && !wants_steps(ranking.plan) {
         return Ok(());
     }
-    let orders = orders(ranking);
-    let mut scratch = vec![Vec::new(); orders.len()];
-    let rows = if orders.len() > 1 { ranking.columns.rows() } else { 0 };
-    let mut amounts = vec![W::Stored::default(); rows];
-    for (grouping, layout) in ranking.layouts.iter().enumerate() {
-        ranking.execution.cancel.check()?;
-        let places: Vec<&[Place]> =
-            orders.iter().zip(&mut scratch).map(|(order, scratch)| layout.arrange(order, scratch)).collect();
-        let mut start = 0;
-        for ((totals, end), figures) in layout.totals.iter().zip(layout.ends()).zip(&mut figures[grouping]) {
-            let slice = ScoredSlice {
-                ranking,
-                rows: SliceRows { weighing, totals },
-                places: places.iter().map(|places| &places[start..end]).collect(),
-                has_curves: ranking.has_curves(grouping),
-            };
-            slice.fill(figures, &mut amounts);
-            start = end;
-        }
+    let columns = ranking.columns;
+    let Some(predictions) = columns.predictions.first() else { return Ok(()) };
+    let mut candidate = in_order(predictions.iter().copied(), columns.classes(), First::Greatest);
+    let columns = columns.renumbered(&candidate);
+    renumber(&mut candidate);
+    ranking.execution.cancel.check()?;
+    let others = columns.predictions.iter().skip(1);
+    let others = others.map(|scores| in_order(scores.iter().copied(), columns.classes(), First::Greatest));
+    let orders: Vec<Vec<Place>> = std::iter::once(candidate).chain(others).collect();
+    let mut groups = columns.groups.iter();
+    let of_layout = |layout: &Layout<'_>| {
+        layout.with(if layout.is_overall() { None } else { groups.next().map(Vec::as_slice) })
+    };
+    let layouts: Vec<Layout<'_>> = ranking.layouts.iter().map(of_layout).collect();
+    let ranking = Ranking { columns: &columns, layouts: &layouts, ..*ranking };
+    match columns.weights.as_slice() {
+        [] => of_groupings(&ranking, &orders, Counted, figures),
+        weights => of_groupings(&ranking, &orders, Weighted(weights), figures),
     }
-    Ok(())
 }
 
-/// The rows by the score of each model, from the highest on.
-fn orders(ranking: &Ranking<'_>) -> Vec<Vec<Place>> {
-    let order = |predictions: &Vec<f64>| {
-        in_order(predictions.iter().copied(), ranking.columns.classes(), First::Greatest)
+/// All groupings, on several threads.
+fn of_groupings<W: Weighing>(
+    ranking: &Ranking<'_>,
+    orders: &[Vec<Place>],
+    weighing: W,
+    figures: &mut [Vec<SliceFigures>],
+) -> Result<()> {
+    let jobs = Mutex::new(figures.iter_mut().enumerate());
+    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || -> Result<()> {
+        let mut room = Room::<W>::new(orders.len(), ranking.columns.rows());
+        while let Some((grouping, figures)) = next() {
+            ranking.execution.cancel.check()?;
+            of_grouping(ranking, orders, weighing, grouping, figures, &mut room);
+        }
+        Ok(())
     };
-    match ranking.columns.predictions.as_slice() {
-        [candidate, baseline] if ranking.execution.threads.get() > 1 => std::thread::scope(|scope| {
-            let other = scope.spawn(|| order(baseline));
-            let own = order(candidate);
-            match other.join() {
-                Ok(other) => vec![own, other],
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }),
-        models => models.iter().map(order).collect(),
+    let workers = [ranking.execution.threads.get(), MAX_WORKERS, ranking.layouts.len()];
+    std::thread::scope(|scope| {
+        let others = workers.into_iter().min().map_or(0, |workers| workers.saturating_sub(1));
+        let others: Vec<_> = (0..others).map(|_| scope.spawn(&work)).collect();
+        let own = work();
+        others.into_iter().fold(own, |outcome, other| match other.join() {
+            Ok(theirs) => outcome.and(theirs),
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
+}
+
+/// Memory that the groupings use one after the other.
+struct Room<W: Weighing> {
+    places: Vec<Vec<Place>>,
+    amounts: Vec<W::Stored>,
+}
+
+impl<W: Weighing> Room<W> {
+    fn new(models: usize, rows: usize) -> Self {
+        let amounts = vec![W::Stored::default(); if models > 1 { rows } else { 0 }];
+        Self { places: vec![Vec::new(); models], amounts }
+    }
+}
+
+/// The slices of one grouping.
+fn of_grouping<W: Weighing>(
+    ranking: &Ranking<'_>,
+    orders: &[Vec<Place>],
+    weighing: W,
+    grouping: usize,
+    figures: &mut [SliceFigures],
+    room: &mut Room<W>,
+) {
+    let layout = &ranking.layouts[grouping];
+    let models = orders.iter().zip(&mut room.places);
+    let places: Vec<&[Place]> = models.map(|(order, scratch)| layout.arrange(order, scratch)).collect();
+    let mut start = 0;
+    for ((totals, end), figures) in layout.totals.iter().zip(layout.ends()).zip(figures) {
+        let slice = ScoredSlice {
+            ranking,
+            rows: SliceRows { weighing, totals },
+            places: places.iter().map(|places| &places[start..end]).collect(),
+            has_curves: ranking.has_curves(grouping),
+        };
+        slice.fill(figures, &mut room.amounts);
+        start = end;
     }
 }
 

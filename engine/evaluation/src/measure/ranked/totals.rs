@@ -52,6 +52,11 @@ impl<'a> Layout<'a> {
         Self { groups, totals }
     }
 
+    /// The same slices of rows in another order.
+    pub(crate) fn with<'b>(&self, groups: Option<&'b [u16]>) -> Layout<'b> {
+        Layout { groups, totals: self.totals.clone() }
+    }
+
     /// Whether all rows are one slice by definition.
     pub(crate) fn is_overall(&self) -> bool {
         self.groups.is_none()

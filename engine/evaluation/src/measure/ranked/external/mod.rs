@@ -128,6 +128,8 @@ pub(super) struct Pass<'a, W: Weighing, S> {
     pub(super) states: &'a mut [Vec<S>],
     /// Where rows go for the next walk, and by which model's prediction they are sorted then.
     pub(super) next: Option<(&'a mut Sorter<W::Amount>, usize)>,
+    /// Whether they have the places of this walk there.
+    pub(super) renumbers: bool,
     pub(super) cancel: &'a Cancel,
 }
 
@@ -146,23 +148,28 @@ where
         let (scratch, most) = (sorter.scratch.clone(), sorter.most);
         let runs = sorter.finish()?;
         let mut tied = Tied { aside: Vec::new(), rows: Vec::new() };
-        let mut last = None;
+        let (mut last, mut rows) = (None, 0);
         let join = |_: &mut Row<W::Amount>, _| {};
         merge(runs.readers().collect(), join, |key, row: Row<W::Amount>| {
             let (of, place) = (number_of(key), number_of(key.get(8..).unwrap_or_default()));
             if last.is_some_and(|last| last != of) {
-                self.step(&tied, &number)?;
+                self.step(&tied, &number, &mut rows)?;
                 tied = Tied { aside: Vec::new(), rows: Vec::new() };
             }
             last = Some(of);
             tied.push(place, row, &scratch, most)?;
             Ok(true)
         })?;
-        self.step(&tied, &number)
+        self.step(&tied, &number, &mut rows)
     }
 
-    /// All rows of one number.
-    fn step(&mut self, tied: &Tied<W::Amount>, number: &impl Fn(&Row<W::Amount>) -> f64) -> Result<()> {
+    /// All rows of one number; `rows` is how many came before.
+    fn step(
+        &mut self,
+        tied: &Tied<W::Amount>,
+        number: &impl Fn(&Row<W::Amount>) -> f64,
+        rows: &mut u64,
+    ) -> Result<()> {
         self.cancel.check()?;
         let mut touched = std::collections::BTreeSet::new();
         let mut of_step = 0.0;
@@ -181,6 +188,8 @@ where
                 let before = row.amounts.get(grouping).copied();
                 amounts.push(state.take(row.class(), W::of(row.weight), before));
             }
+            let place = if self.renumbers { *rows } else { place };
+            *rows += 1;
             match &mut self.next {
                 Some((sorter, model)) => {
                     let of = row.predictions.get(*model).copied().unwrap_or_default();

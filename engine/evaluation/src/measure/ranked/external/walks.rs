@@ -123,12 +123,15 @@ impl Aside<'_> {
                 None => self.sorter(First::Greatest, number)?,
             };
             let is_last = model + 1 == self.models();
-            let mut later = (!is_last && wants_areas(self.plan))
-                .then(|| Sorter::new(&self.scratch, self.most, First::Greatest));
+            let mut later = (!is_last).then(|| Sorter::new(&self.scratch, self.most, First::Greatest));
             let mut states = states();
             let cancel = &self.execution.cancel;
-            let pass =
-                Pass { states: &mut states, next: later.as_mut().map(|next| (next, model + 1)), cancel };
+            let pass = Pass {
+                states: &mut states,
+                next: later.as_mut().map(|next| (next, model + 1)),
+                renumbers: true,
+                cancel,
+            };
             pass.run(sorter, number)?;
             next = later;
             models.push(states);
@@ -207,7 +210,8 @@ impl Aside<'_> {
             };
             let mut states: Vec<Vec<_>> =
                 totals.iter().map(|slices| slices.iter().map(new).collect()).collect();
-            let pass = Pass { states: &mut states, next: None, cancel: &self.execution.cancel };
+            let pass =
+                Pass { states: &mut states, next: None, renumbers: false, cancel: &self.execution.cancel };
             pass.run(self.sorter(First::Least, error)?, error)?;
             for (slice, state) in figures.iter_mut().flatten().zip(states.into_iter().flatten()) {
                 for ((place, _), walk) in quantiles.iter().zip(&state.walks) {
@@ -234,9 +238,10 @@ impl Aside<'_> {
             let (mut by_label, mut by_prediction) = (states(), states());
             let mut next = Sorter::new(&self.scratch, self.most, First::Least);
             let cancel = &self.execution.cancel;
-            let pass = Pass { states: &mut by_label, next: Some((&mut next, model)), cancel };
+            let pass =
+                Pass { states: &mut by_label, next: Some((&mut next, model)), renumbers: false, cancel };
             pass.run(self.sorter(First::Least, label)?, label)?;
-            let pass = Pass { states: &mut by_prediction, next: None, cancel };
+            let pass = Pass { states: &mut by_prediction, next: None, renumbers: false, cancel };
             pass.run(next, prediction)?;
             let states = by_label.into_iter().flatten().zip(by_prediction.into_iter().flatten());
             for (slice, (label, prediction)) in figures.iter_mut().flatten().zip(states) {
