@@ -50,6 +50,8 @@ pub(crate) trait Weighing: Copy + Send + Sync {
     fn weight(self, row: u32) -> Self::Amount;
     /// The weight of the rows of a class.
     fn total(totals: &Totals, class: usize) -> Self::Running;
+    /// The weight if so, else nothing.
+    fn only_if(is_so: bool, weight: Self::Amount) -> Self::Amount;
     /// Adds a weight.
     fn add(running: &mut Self::Running, weight: Self::Amount);
     /// Adds one sum to another.
@@ -126,6 +128,11 @@ impl Weighing for Counted {
     fn total(totals: &Totals, class: usize) -> i64 {
         // Rows are below 2³².
         i64::try_from(totals.rows[class]).unwrap_or(i64::MAX)
+    }
+
+    #[inline]
+    fn only_if(is_so: bool, weight: i64) -> i64 {
+        i64::from(is_so) * weight
     }
 
     #[inline]
@@ -222,6 +229,11 @@ impl Weighing for Weighted<'_> {
 
     fn total(totals: &Totals, class: usize) -> DoubleDouble {
         totals.weight[class]
+    }
+
+    #[inline]
+    fn only_if(is_so: bool, weight: f64) -> f64 {
+        if is_so { weight } else { 0.0 }
     }
 
     #[inline]
@@ -352,29 +364,33 @@ impl<W: Weighing> SliceRows<'_, W> {
     /// Hands over every row, from the highest score on, with its class, its weight and twice its misplaced weight.
     fn each(&self, places: &[Place], mut visit: impl FnMut(u32, usize, W::Amount, W::Amount)) {
         let all_positive = W::total(self.totals, POSITIVE);
-        let mut above = [W::Running::default(); 2];
+        let (mut negative, mut positive) = (W::Running::default(), W::Running::default());
         for tied in places.chunk_by(Place::is_tied) {
-            let within = self.within(tied);
-            let amounts =
-                [W::of_negative(all_positive, above[1], within[1]), W::of_positive(above[0], within[0])];
+            let [tied_negative, tied_positive] = self.within(tied);
+            let of_positive = W::of_positive(negative, tied_negative);
+            let of_negative = W::of_negative(all_positive, positive, tied_positive);
             for place in tied {
                 let class = place.class();
-                visit(place.row, class, self.weighing.weight(place.row), amounts[class]);
+                let amount = if class == POSITIVE { of_positive } else { of_negative };
+                visit(place.row, class, self.weighing.weight(place.row), amount);
             }
-            W::join(&mut above[0], within[0]);
-            W::join(&mut above[1], within[1]);
+            W::join(&mut negative, tied_negative);
+            W::join(&mut positive, tied_positive);
         }
     }
 
     /// Hands over every step of some weight, from the highest score on.
     pub(crate) fn steps(&self, places: &[Place], scores: &[f64], mut visit: impl FnMut(&Step)) {
-        let mut above = [W::Running::default(); 2];
+        let (mut negative, mut positive) = (W::Running::default(), W::Running::default());
+        let scores = gathered(places, scores);
+        let mut start = 0;
         for tied in places.chunk_by(Place::is_tied) {
-            let Some(first) = tied.first() else { continue };
+            let score = scores[start];
+            start += tied.len();
             let within = self.within(tied);
-            W::join(&mut above[0], within[0]);
-            W::join(&mut above[1], within[1]);
-            if let Some(step) = step::<W>(self.totals, above, within, scores[first.row as usize]) {
+            W::join(&mut negative, within[0]);
+            W::join(&mut positive, within[1]);
+            if let Some(step) = step::<W>(self.totals, [negative, positive], within, score) {
                 visit(&step);
             }
         }
@@ -400,11 +416,14 @@ impl<W: Weighing> SliceRows<'_, W> {
     /// The weight of some rows, by class.
     #[inline]
     fn within(&self, places: &[Place]) -> [W::Running; 2] {
-        let mut within = [W::Running::default(); 2];
+        // Adding nothing to one of the two is faster than looking up which is added to.
+        let (mut negative, mut positive) = (W::Running::default(), W::Running::default());
         for place in places {
-            W::add(&mut within[place.class()], self.weighing.weight(place.row));
+            let (weight, is_positive) = (self.weighing.weight(place.row), place.class() == POSITIVE);
+            W::add(&mut negative, W::only_if(!is_positive, weight));
+            W::add(&mut positive, W::only_if(is_positive, weight));
         }
-        within
+        [negative, positive]
     }
 
     /// The area of one model.
@@ -421,9 +440,11 @@ impl<W: Weighing> SliceRows<'_, W> {
             amounts[row as usize] = W::store(amount);
             W::sum(&mut sums[0][class], weight, amount);
         });
-        self.each(second, |row, class, weight, amount| {
+        let mut kept = gathered(second, amounts).into_iter();
+        self.each(second, |_, class, weight, amount| {
             W::sum(&mut sums[1][class], weight, amount);
-            W::sum(&mut sums[2][class], weight, amount - W::load(amounts[row as usize]));
+            let before = kept.next().map_or(W::Amount::default(), W::load);
+            W::sum(&mut sums[2][class], weight, amount - before);
         });
         let [own, theirs, change] = &sums;
         [
@@ -432,6 +453,11 @@ impl<W: Weighing> SliceRows<'_, W> {
             Area::change::<W>(self.totals, change),
         ]
     }
+}
+
+/// What stands at these rows. A walk would wait for each by itself; a loop of nothing else waits for many at a time.
+fn gathered<T: Copy>(places: &[Place], column: &[T]) -> Vec<T> {
+    places.iter().map(|place| column[place.row as usize]).collect()
 }
 
 /// The step of a score, of the weight of its rows and of those at it and above; none without weight.
