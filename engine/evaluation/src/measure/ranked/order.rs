@@ -118,7 +118,7 @@ fn sort(keyed: &mut Vec<Keyed>) {
     }
     let mut sorted = vec![Keyed::default(); keyed.len()];
     for (pass, counts) in counts.iter_mut().enumerate() {
-        if counts.iter().any(|count| *count == keyed.len()) {
+        if counts.contains(&keyed.len()) {
             continue;
         }
         let mut start = 0;

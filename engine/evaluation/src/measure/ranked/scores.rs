@@ -65,7 +65,7 @@ fn of_groupings<W: Weighing>(
     let workers = [ranking.execution.threads.get(), MAX_WORKERS, ranking.layouts.len()];
     std::thread::scope(|scope| {
         let others = workers.into_iter().min().map_or(0, |workers| workers.saturating_sub(1));
-        let others: Vec<_> = (0..others).map(|_| scope.spawn(&work)).collect();
+        let others: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
         let own = work();
         others.into_iter().fold(own, |outcome, other| match other.join() {
             Ok(theirs) => outcome.and(theirs),

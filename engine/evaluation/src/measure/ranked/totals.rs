@@ -88,8 +88,10 @@ impl<'a> Layout<'a> {
         scratch.resize(order.len(), Place::default());
         let ends = self.ends();
         let mut next: Vec<usize> = std::iter::once(0).chain(ends).collect();
-        for place in order {
-            let next = &mut next[usize::from(groups[place.row as usize])];
+        // A loop of nothing else looks up many at a time.
+        let groups: Vec<u16> = order.iter().map(|place| groups[place.row as usize]).collect();
+        for (place, group) in order.iter().zip(groups) {
+            let next = &mut next[usize::from(group)];
             scratch[*next] = *place;
             *next += 1;
         }
