@@ -41,6 +41,7 @@ use sluice_core::error::Result;
 use sluice_core::group::{GroupMap, Grouping};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchTransform, Derive, Predictor, Task};
+use sluice_core::spill::Scratch;
 use sluice_expressions::Expression;
 use sluice_summaries::ExactSum;
 
@@ -567,13 +568,29 @@ impl Accumulator for Measures {
     }
 
     fn heaviest(&self) -> Option<Heaviest> {
-        let bytes: usize = self.sums.iter().map(|sums| sums.replicates.size_bytes()).sum();
-        let replicates = self.plan.replicates.as_ref()?.resampling.replicates();
-        Some(Heaviest {
-            what: format!("what {replicates} replicates hold of {} slices", self.slices()),
-            bytes,
+        let rows = self.rows.as_ref().map(|rows| Heaviest {
+            what: "the rows that metrics of order keep".into(),
+            bytes: rows.size_bytes(),
+            advice: Some("leave metrics of order such as `auc` out".into()),
+        });
+        let replicates = self.plan.replicates.as_ref().map(|plan| Heaviest {
+            what: format!(
+                "what {} replicates hold of {} slices",
+                plan.resampling.replicates(),
+                self.slices()
+            ),
+            bytes: self.sums.iter().map(|sums| sums.replicates.size_bytes()).sum(),
             advice: Some("ask for fewer replicates, fewer slices or `--intervals analytic`".into()),
-        })
+        });
+        let heaviest = rows.into_iter().chain(replicates).max_by_key(|part| part.bytes);
+        heaviest.filter(|part| part.bytes > 0)
+    }
+
+    fn shed(&mut self, share: usize, scratch: &Scratch) -> Result<()> {
+        match &mut self.rows {
+            Some(rows) if rows.size_bytes() > share => rows.shed(scratch),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use sluice_core::artifact::{Artifact, ArtifactError, Draft, hex_digest};
 use sluice_core::error::{CommonError, Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::seam::{BatchSource, Predictor};
+use sluice_core::spill::Scratch;
 use sluice_evaluation::gate::Verdict;
 use sluice_evaluation::slice::weak::WeakSlices;
 use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
@@ -139,7 +140,8 @@ pub fn evaluate<'a>(
 ) -> Result<Evaluated> {
     let compared = compared.into();
     let made_from = compared.made_from(data_digest, candidate);
-    match compare(source, candidate, compared, options, execution) {
+    let aside = execution.clone().with_scratch(Scratch::beside(target));
+    match compare(source, candidate, compared, options, &aside) {
         Ok((evaluation, weak)) => publish(evaluation, weak.as_ref(), target, made_from),
         Err(error) => {
             if !matches!(error.kind(), ErrorKind::Interrupted(_)) {

@@ -11,6 +11,7 @@ use sluice_core::error::{Diagnostic, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::fold::{Partial, fold_splits};
 use sluice_core::seam::BatchSource;
+use sluice_core::spill::Scratch;
 use sluice_evaluation::measure::Measures;
 use sluice_evaluation::{EvaluateOptions, EvaluationError, Subject, conclude, prepare};
 
@@ -199,6 +200,7 @@ impl EvaluationState {
     /// `FoldError` where a part of the rows is missing, and what concluding and writing meet.
     pub fn finish(self, target: &Path, execution: &Execution) -> Result<Evaluated> {
         let Self { record, partial } = self;
+        let execution = &execution.clone().with_scratch(Scratch::beside(target));
         let state = partial.finish()?;
         if state.rows == 0 {
             return Err(EvaluationError::RowsMissing { source_name: record.source }.into());

@@ -8,10 +8,10 @@
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result;
 
-use super::figures::{Ranking, SliceFigures};
+use super::figures::{RankedPlan, Ranking, SliceFigures};
 use super::order::{First, Place, in_order};
 use super::rows::{Columns, Labels};
-use super::totals::{Layout, Totals};
+use super::totals::Totals;
 use crate::curves::{Curves, ErrorBin};
 use crate::metric::{Statistic, Undefined};
 
@@ -23,33 +23,34 @@ pub(super) fn fill(ranking: &Ranking<'_>, figures: &mut [Vec<SliceFigures>]) -> 
     let Labels::Numbers(labels) = &ranking.columns.labels else { return Ok(()) };
     for (grouping, layout) in ranking.layouts.iter().enumerate() {
         if ranking.has_curves(grouping) {
-            histograms(ranking.columns, labels, layout, &mut figures[grouping]);
+            let mut histograms = Histograms::new(layout.totals.len(), ranking.columns.predictions.len());
+            histograms.widen(ranking.columns, |row| layout.slice_of(row));
+            histograms.count(ranking.columns, |row| layout.slice_of(row));
+            histograms.put(&mut figures[grouping]);
         }
     }
-    let quantiles: Vec<(usize, f64)> = ranking
-        .plan
-        .statistics()
-        .filter_map(|(place, statistic)| match statistic {
-            Statistic::ErrorQuantile(share) => Some((place, share)),
-            _ => None,
-        })
-        .collect();
+    let quantiles = quantiles(ranking.plan);
     if quantiles.is_empty() {
         return Ok(());
     }
     let mut scratch = Vec::new();
     for predictions in &ranking.columns.predictions {
         let error = |row: usize| (predictions[row] - labels[row]).abs();
-        let order = in_order((0..labels.len()).map(error), First::Least);
+        let order = in_order((0..labels.len()).map(error), &[], First::Least);
         for (layout, figures) in ranking.layouts.iter().zip(&mut *figures) {
             ranking.execution.cancel.check()?;
             let places = layout.arrange(&order, &mut scratch);
             let mut start = 0;
             for ((totals, end), slice) in layout.totals.iter().zip(layout.ends()).zip(figures) {
-                let rows = SortedErrors { columns: ranking.columns, places: &places[start..end], totals };
                 for (place, share) in &quantiles {
-                    let value = rows.quantile(*share, |row| error(row as usize));
-                    slice.figures[*place].add(value);
+                    let mut walk = QuantileWalk::new(totals, *share);
+                    for tied in places[start..end].chunk_by(Place::is_tied) {
+                        let weight = tied
+                            .iter()
+                            .fold(DoubleDouble::ZERO, |sum, place| sum + ranking.columns.weight(place.row));
+                        walk.step(weight, tied.first().map_or(0.0, |first| error(first.row as usize)));
+                    }
+                    slice.figures[*place].add(walk.value());
                 }
                 start = end;
             }
@@ -58,70 +59,114 @@ pub(super) fn fill(ranking: &Ranking<'_>, figures: &mut [Vec<SliceFigures>]) -> 
     Ok(())
 }
 
-/// The rows of a slice, sorted.
-struct SortedErrors<'a> {
-    columns: &'a Columns,
-    places: &'a [Place],
-    totals: &'a Totals,
+/// The places of quantiles among the statistics, with their shares.
+pub(super) fn quantiles(plan: &RankedPlan) -> Vec<(usize, f64)> {
+    let share = |(place, statistic)| match statistic {
+        Statistic::ErrorQuantile(share) => Some((place, share)),
+        _ => None,
+    };
+    plan.statistics().filter_map(share).collect()
 }
 
-impl SortedErrors<'_> {
-    fn quantile(&self, share: f64, error: impl Fn(u32) -> f64) -> Result<f64, Undefined> {
-        let total = self.totals.all();
-        let wanted = total * share;
-        // What sums of weights may be off by.
+/// A quantile on its way, from the least error on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct QuantileWalk {
+    wanted: DoubleDouble,
+    /// What sums of weights may be off by.
+    slack: f64,
+    sum: DoubleDouble,
+    /// The error up to which the rows have exactly the share.
+    exact: Option<f64>,
+    found: Option<f64>,
+}
+
+impl QuantileWalk {
+    pub(super) fn new(totals: &Totals, share: f64) -> Self {
+        let total = totals.all();
         let slack = 4.0 * f64::EPSILON * total.high;
-        let (mut sum, mut found) = (DoubleDouble::ZERO, None);
-        for tied in self.places.chunk_by(|one, next| one.step == next.step) {
-            let weight =
-                tied.iter().fold(DoubleDouble::ZERO, |sum, place| sum + self.columns.weight(place.row));
-            let Some(first) = tied.first().filter(|_| weight.high > 0.0) else { continue };
-            let error = error(first.row);
-            if let Some(before) = found {
-                return finite(f64::midpoint(before, error));
-            }
-            sum = sum + weight;
-            let beyond = (sum - wanted).to_f64();
-            if beyond > slack {
-                return finite(error);
-            }
-            if beyond >= -slack {
-                found = Some(error);
-            }
+        Self { wanted: total * share, slack, sum: DoubleDouble::ZERO, exact: None, found: None }
+    }
+
+    /// Takes the rows of the next error.
+    pub(super) fn step(&mut self, weight: DoubleDouble, error: f64) {
+        if self.found.is_some() || !(weight.high > 0.0) {
+            return;
         }
-        found.ok_or(Undefined::NoWeight).and_then(finite)
+        if let Some(before) = self.exact {
+            self.found = Some(f64::midpoint(before, error));
+            return;
+        }
+        self.sum = self.sum + weight;
+        let beyond = (self.sum - self.wanted).to_f64();
+        if beyond > self.slack {
+            self.found = Some(error);
+        } else if beyond >= -self.slack {
+            self.exact = Some(error);
+        }
+    }
+
+    /// The quantile after the last step.
+    pub(super) fn value(&self) -> Result<f64, Undefined> {
+        let value = self.found.or(self.exact).ok_or(Undefined::NoWeight)?;
+        if value.is_finite() { Ok(value) } else { Err(Undefined::TooLarge) }
     }
 }
 
-fn finite(value: f64) -> Result<f64, Undefined> {
-    if value.is_finite() { Ok(value) } else { Err(Undefined::TooLarge) }
+/// How the errors of each slice of a grouping are spread: ranges of one width from the least error of all models to the
+/// greatest.
+#[derive(Clone, Debug)]
+pub(super) struct Histograms {
+    ends: Vec<(f64, f64)>,
+    /// By model and slice.
+    weights: Vec<Vec<[DoubleDouble; BINS]>>,
 }
 
-/// How the errors of each slice are spread: ranges of one width from the least error of all models to the greatest.
-fn histograms(columns: &Columns, labels: &[f64], layout: &Layout<'_>, figures: &mut [SliceFigures]) {
-    let mut ends = vec![(f64::INFINITY, f64::NEG_INFINITY); layout.totals.len()];
-    for predictions in &columns.predictions {
-        for (row, (prediction, label)) in predictions.iter().zip(labels).enumerate() {
-            let ((low, high), error) = (&mut ends[layout.slice_of(row)], prediction - label);
+impl Histograms {
+    pub(super) fn new(slices: usize, models: usize) -> Self {
+        let none = vec![[DoubleDouble::ZERO; BINS]; slices];
+        Self { ends: vec![(f64::INFINITY, f64::NEG_INFINITY); slices], weights: vec![none; models] }
+    }
+
+    /// Makes room for the errors of some rows; those of all rows come before any is counted.
+    pub(super) fn widen(&mut self, columns: &Columns, slice_of: impl Fn(usize) -> usize) {
+        each_error(columns, |_, row, error| {
+            let (low, high) = &mut self.ends[slice_of(row)];
             *low = if error < *low { error } else { *low };
             *high = if error > *high { error } else { *high };
+        });
+    }
+
+    /// Counts the errors of some rows.
+    pub(super) fn count(&mut self, columns: &Columns, slice_of: impl Fn(usize) -> usize) {
+        each_error(columns, |model, row, error| {
+            let slice = slice_of(row);
+            let ends = self.ends[slice];
+            let sum = &mut self.weights[model][slice][bin((error - ends.0) / width(ends))];
+            *sum = *sum + columns.weights.get(row).copied().unwrap_or(1.0);
+        });
+    }
+
+    /// Fills in the histograms of all models.
+    pub(super) fn put(self, slices: &mut [SliceFigures]) {
+        for weights in self.weights {
+            for ((slice, weights), ends) in slices.iter_mut().zip(weights).zip(&self.ends) {
+                slice.curves.push(Curves { errors: bins(&weights, *ends), ..Curves::default() });
+            }
         }
     }
-    let width = |(low, high): (f64, f64)| (high - low) / BINS as f64;
-    for predictions in &columns.predictions {
-        let mut weights = vec![[DoubleDouble::ZERO; BINS]; layout.totals.len()];
+}
+
+fn each_error(columns: &Columns, mut visit: impl FnMut(usize, usize, f64)) {
+    let Labels::Numbers(labels) = &columns.labels else { return };
+    for (model, predictions) in columns.predictions.iter().enumerate() {
         for (row, (prediction, label)) in predictions.iter().zip(labels).enumerate() {
-            let slice = layout.slice_of(row);
-            let share = (prediction - label - ends[slice].0) / width(ends[slice]);
-            let weight = columns.weights.get(row).copied().unwrap_or(1.0);
-            let sum = &mut weights[slice][bin(share)];
-            *sum = *sum + weight;
-        }
-        for ((slice, weights), ends) in figures.iter_mut().zip(weights).zip(&ends) {
-            let errors = bins(&weights, *ends, width(*ends));
-            slice.curves.push(Curves { errors, ..Curves::default() });
+            visit(model, row, prediction - label);
         }
     }
+}
+
+fn width((low, high): (f64, f64)) -> f64 {
+    (high - low) / BINS as f64
 }
 
 /// The range that a place is in; the last one has its upper end too.
@@ -134,7 +179,8 @@ fn bin(place: f64) -> usize {
     std::cmp::min(place as usize, BINS - 1)
 }
 
-fn bins(weights: &[DoubleDouble; BINS], (low, high): (f64, f64), width: f64) -> Vec<ErrorBin> {
+fn bins(weights: &[DoubleDouble; BINS], (low, high): (f64, f64)) -> Vec<ErrorBin> {
+    let width = width((low, high));
     if !width.is_finite() {
         return Vec::new();
     }

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 
+use super::external::Aside;
+use super::order::MAX_ROWS;
 use super::placement::{Counted, Weighing, Weighted};
-use super::rows::{Columns, RankedRows};
+use super::rows::{Columns, RankedRows, RowShape};
 use super::totals::Layout;
 use super::{errors, ranks, scores};
 use crate::comparison::{Estimate, Interval};
@@ -97,10 +99,34 @@ pub(super) struct Ranking<'a> {
 impl Ranking<'_> {
     /// Whether the slices of a grouping have curves.
     pub(super) fn has_curves(&self, grouping: usize) -> bool {
-        let slices: usize =
-            self.layouts.iter().filter(|layout| !layout.is_overall()).map(|layout| layout.totals.len()).sum();
-        slices <= MAX_CURVES || self.layouts[grouping].is_overall()
+        has_curves(self.layouts.iter().map(|layout| (layout.totals.len(), layout.is_overall())), grouping)
     }
+}
+
+/// Whether the slices of a grouping have curves, of groupings with so many slices that may be overall.
+pub(super) fn has_curves(groupings: impl Iterator<Item = (usize, bool)>, grouping: usize) -> bool {
+    let (mut slices, mut is_mine_overall) = (0, false);
+    for (number, (count, is_overall)) in groupings.enumerate() {
+        slices += if is_overall { 0 } else { count };
+        is_mine_overall |= is_overall && number == grouping;
+    }
+    slices <= MAX_CURVES || is_mine_overall
+}
+
+/// Nothing yet, of groupings of so many slices.
+pub(super) fn no_figures(plan: &RankedPlan, slices: impl Iterator<Item = usize>) -> Vec<Vec<SliceFigures>> {
+    let none = Figure { models: Vec::new(), change: Err(Undefined::NotRanked) };
+    let empty = SliceFigures { figures: vec![none; plan.statistics.len()], curves: Vec::new() };
+    slices.map(|slices| vec![empty.clone(); slices]).collect()
+}
+
+/// At least so many rows are sorted at a time.
+const LEAST_SORTED: usize = 1 << 10;
+
+/// What rows take that are put in order in memory: themselves twice for a moment, their orders and what sorting needs.
+fn bytes_in_order(shape: RowShape) -> usize {
+    let row = 8 + 8 * usize::from(shape.is_weighted) + 8 * shape.models + 2 * shape.groupings;
+    2 * row + 8 * (shape.models + 1) + 2 * 16 + 8
 }
 
 /// The statistics of every slice.
@@ -119,8 +145,19 @@ impl RankedFigures {
         overall: &[bool],
         execution: &Execution,
     ) -> Result<Self> {
-        let columns = rows.into_columns();
-        if u32::try_from(columns.rows()).is_err() {
+        let shape = rows.shape();
+        if let (Some(limit), Some(scratch)) = (execution.memory, &execution.scratch) {
+            let limit = usize::try_from(limit.in_bytes()).unwrap_or(usize::MAX);
+            if rows.rows().saturating_mul(bytes_in_order(shape)) > limit / 2 {
+                // A row on its way to the disk holds its numbers in lists of their own.
+                let row_bytes = 4 * bytes_in_order(shape) + 8 * overall.len();
+                let most = std::cmp::max(limit / 4 / row_bytes, LEAST_SORTED);
+                let scratch = scratch.clone();
+                return Self::aside(&Aside { plan, rows: &rows, overall, scratch, most, execution });
+            }
+        }
+        let columns = rows.into_columns()?;
+        if columns.rows() > MAX_ROWS {
             return Err(CommonError::Internal("more rows than can be put in order".into()).into());
         }
         let mut groups = columns.groups.iter();
@@ -135,6 +172,15 @@ impl RankedFigures {
             weights => of_families(&ranking, Weighted(weights)),
         }?;
         Ok(Self { plan: plan.clone(), figures })
+    }
+
+    /// Of rows that are sorted on disk.
+    pub(super) fn aside(aside: &Aside<'_>) -> Result<Self> {
+        let figures = match aside.rows.shape().is_weighted {
+            true => aside.figures::<Weighted<'_>>(),
+            false => aside.figures::<Counted>(),
+        };
+        Ok(Self { plan: aside.plan.clone(), figures: figures? })
     }
 
     fn slice(&self, grouping: usize, group: usize) -> Option<&SliceFigures> {
@@ -209,12 +255,8 @@ fn number(side: Side) -> usize {
 
 /// The figures by grouping and slice. Statistics of one order are made together, so that one order is held at a time.
 fn of_families<W: Weighing>(ranking: &Ranking<'_>, weighing: W) -> Result<Vec<Vec<SliceFigures>>> {
-    let none = Figure { models: Vec::new(), change: Err(Undefined::NotRanked) };
-    let statistics = ranking.plan.statistics().count();
-    let empty = SliceFigures { figures: vec![none; statistics], curves: Vec::new() };
-    let mut figures: Vec<Vec<SliceFigures>> =
-        ranking.layouts.iter().map(|layout| vec![empty.clone(); layout.totals.len()]).collect();
-    scores::fill(ranking, weighing, &mut figures)?;
+    let mut figures = no_figures(ranking.plan, ranking.layouts.iter().map(|layout| layout.totals.len()));
+    scores::fill(ranking, &mut figures)?;
     errors::fill(ranking, &mut figures)?;
     ranks::fill(ranking, weighing, &mut figures)?;
     Ok(figures)

@@ -8,6 +8,7 @@
 
 mod curve;
 mod errors;
+mod external;
 mod figures;
 mod order;
 mod placement;

@@ -13,13 +13,30 @@ const SORTED_BITS: u32 = DIGIT_BITS * 3;
 /// Below so many rows comparing is faster than counting.
 const FEW: usize = 1 << 12;
 
-/// A row in an order.
+/// More rows than this cannot be put in order in memory.
+pub(crate) const MAX_ROWS: usize = (1 << 31) - 1;
+
+/// A row in an order, with its class, which spares the walks along the order from looking it up all over the memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Its number.
     pub(crate) row: u32,
-    /// Rows of the same number share a step; steps follow one another.
-    pub(crate) step: u32,
+    /// Twice the number of its step, and the class: rows of one number share a step; steps follow one another.
+    mark: u32,
+}
+
+impl Place {
+    /// 1 of a positive row.
+    #[inline]
+    pub(crate) fn class(self) -> usize {
+        (self.mark & 1) as usize
+    }
+
+    /// Whether the two rows have one number.
+    #[inline]
+    pub(crate) fn is_tied(&self, other: &Self) -> bool {
+        self.mark ^ other.mark < 2
+    }
 }
 
 /// Which comes first.
@@ -35,6 +52,7 @@ pub(crate) enum First {
 struct Keyed {
     key: u64,
     row: u32,
+    class: u32,
 }
 
 /// Bits that sort as the numbers do; of 0 and −0 they are the same.
@@ -43,21 +61,39 @@ fn sortable(number: f64) -> u64 {
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
-/// The rows in the order of their numbers, which are finite; equal ones by row. There are less than 2³².
-pub(crate) fn in_order(numbers: impl ExactSizeIterator<Item = f64>, first: First) -> Vec<Place> {
-    let key = |number| match first {
+/// Gives the rows of an order the numbers of their places in it.
+pub(crate) fn renumber(places: &mut [Place]) {
+    for (place, number) in places.iter_mut().zip(0..) {
+        place.row = number;
+    }
+}
+
+/// A number that rows in order ascend by.
+pub(crate) fn sort_key(number: f64, first: First) -> u64 {
+    match first {
         First::Greatest => !sortable(number),
         First::Least => sortable(number),
-    };
+    }
+}
+
+/// The rows in the order of their numbers, which are not NaN; equal ones by row. `classes` says of each whether it is
+/// positive, or is empty. There are at most [`MAX_ROWS`].
+pub(crate) fn in_order(
+    numbers: impl ExactSizeIterator<Item = f64>,
+    classes: &[bool],
+    first: First,
+) -> Vec<Place> {
     let mut keyed: Vec<Keyed> = Vec::with_capacity(numbers.len());
-    keyed.extend((0..).zip(numbers).map(|(row, number)| Keyed { key: key(number), row }));
+    let class = |row: u32| u32::from(classes.get(row as usize).is_some_and(|is_positive| *is_positive));
+    let one = |(row, number)| Keyed { key: sort_key(number, first), row, class: class(row) };
+    keyed.extend((0..).zip(numbers).map(one));
     sort(&mut keyed);
     let mut places = Vec::with_capacity(keyed.len());
     let (mut step, mut last) = (0_u32, keyed.first().map_or(0, |first| first.key));
-    for Keyed { key, row } in keyed {
+    for Keyed { key, row, class } in keyed {
         step += u32::from(key != last);
         last = key;
-        places.push(Place { row, step });
+        places.push(Place { row, mark: 2 * step + class });
     }
     places
 }
@@ -111,6 +147,11 @@ mod tests {
 
     use super::*;
 
+    /// Every other row is positive.
+    fn odd(rows: usize) -> Vec<bool> {
+        (0..rows).map(|row| row % 2 == 1).collect()
+    }
+
     fn expected(numbers: &[f64], first: First) -> Vec<Place> {
         let mut rows: Vec<u32> = (0..).take(numbers.len()).collect();
         let number = |row: u32| numbers[row as usize];
@@ -126,7 +167,7 @@ mod tests {
             {
                 step += 1;
             }
-            places.push(Place { row, step });
+            places.push(Place { row, mark: 2 * step + row % 2 });
         }
         places
     }
@@ -147,13 +188,19 @@ mod tests {
         };
         let numbers: Vec<f64> = (0..3 * FEW as u64).map(spread).collect();
         for first in [First::Greatest, First::Least] {
-            assert_eq!(in_order(numbers.iter().copied(), first), expected(&numbers, first));
+            assert_eq!(
+                in_order(numbers.iter().copied(), &odd(numbers.len()), first),
+                expected(&numbers, first)
+            );
         }
         let near: Vec<f64> = (0..2 * FEW as u64).map(|row| 0.5 + (row * 37 % 4099) as f64 * 1e-16).collect();
-        assert_eq!(in_order(near.iter().copied(), First::Least), expected(&near, First::Least));
+        assert_eq!(
+            in_order(near.iter().copied(), &odd(near.len()), First::Least),
+            expected(&near, First::Least)
+        );
         let same = vec![0.25; 2 * FEW];
-        assert!(in_order(same.iter().copied(), First::Least).iter().all(|place| place.step == 0));
-        assert!(in_order(std::iter::empty(), First::Least).is_empty());
+        assert!(in_order(same.iter().copied(), &[], First::Least).iter().all(|place| place.mark == 0));
+        assert!(in_order(std::iter::empty(), &[], First::Least).is_empty());
     }
 
     proptest! {
@@ -162,7 +209,7 @@ mod tests {
             numbers in prop::collection::vec(prop_oneof![-1e3..1e3_f64, Just(0.0), Just(-0.0), Just(0.5)], 0..200)
         ) {
             for first in [First::Greatest, First::Least] {
-                prop_assert_eq!(in_order(numbers.iter().copied(), first), expected(&numbers, first));
+                prop_assert_eq!(in_order(numbers.iter().copied(), &odd(numbers.len()), first), expected(&numbers, first));
             }
         }
     }

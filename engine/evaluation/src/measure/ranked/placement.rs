@@ -28,9 +28,11 @@ use crate::metric::{Step, Undefined};
 const NOISE: f64 = 3.155_443_620_884_047e-30;
 
 /// What a row counts.
-pub(crate) trait Weighing: Copy {
+pub(crate) trait Weighing: Copy + Send + Sync {
     /// A row's weight; twice a misplaced weight, or a difference of two such.
     type Amount: Copy + Default + Sub<Output = Self::Amount>;
+    /// An amount of one row, in less memory.
+    type Stored: Copy + Default;
     /// A sum of weights.
     type Running: Copy + Default;
     /// See [`ClassSums`].
@@ -38,10 +40,18 @@ pub(crate) trait Weighing: Copy {
     /// A sum of products.
     type Products: Copy + Default;
 
+    /// To keep it.
+    fn store(amount: Self::Amount) -> Self::Stored;
+    /// What was kept.
+    fn load(stored: Self::Stored) -> Self::Amount;
+    /// What a row of this weight counts.
+    fn of(weight: f64) -> Self::Amount;
     /// The weight of a row.
     fn weight(self, row: u32) -> Self::Amount;
     /// The weight of the rows of a class.
     fn total(totals: &Totals, class: usize) -> Self::Running;
+    /// The weight if so, else nothing.
+    fn only_if(is_so: bool, weight: Self::Amount) -> Self::Amount;
     /// Adds a weight.
     fn add(running: &mut Self::Running, weight: Self::Amount);
     /// Adds one sum to another.
@@ -52,6 +62,14 @@ pub(crate) trait Weighing: Copy {
     fn of_negative(total: Self::Running, above: Self::Running, tied: Self::Running) -> Self::Amount;
     /// Twice the rank of a row, less the weight of all: what is before it, and half of what is tied.
     fn rank(before: Self::Running, tied: Self::Running, total: Self::Running) -> Self::Amount;
+    /// The weight of both classes.
+    fn all(totals: &Totals) -> Self::Running {
+        let mut total = Self::total(totals, 0);
+        Self::join(&mut total, Self::total(totals, POSITIVE));
+        total
+    }
+    /// To all its digits.
+    fn precise(running: Self::Running) -> DoubleDouble;
     /// As a number.
     fn number(running: Self::Running) -> f64;
     /// Adds the product of a row's weight with two amounts.
@@ -81,9 +99,26 @@ pub(crate) struct Counted;
 
 impl Weighing for Counted {
     type Amount = i64;
+    type Stored = u32;
     type Running = i64;
     type Sums = [i128; 2];
     type Products = i128;
+
+    /// Of misplaced rows, which are less than 2³¹.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "twice less than 2^31 rows")]
+    fn store(amount: i64) -> u32 {
+        amount as u32
+    }
+
+    #[inline]
+    fn load(stored: u32) -> i64 {
+        i64::from(stored)
+    }
+
+    fn of(_: f64) -> i64 {
+        1
+    }
 
     #[inline]
     fn weight(self, _: u32) -> i64 {
@@ -93,6 +128,11 @@ impl Weighing for Counted {
     fn total(totals: &Totals, class: usize) -> i64 {
         // Rows are below 2³².
         i64::try_from(totals.rows[class]).unwrap_or(i64::MAX)
+    }
+
+    #[inline]
+    fn only_if(is_so: bool, weight: i64) -> i64 {
+        i64::from(is_so) * weight
     }
 
     #[inline]
@@ -118,6 +158,10 @@ impl Weighing for Counted {
     #[inline]
     fn rank(before: i64, tied: i64, total: i64) -> i64 {
         2 * before + tied - total
+    }
+
+    fn precise(running: i64) -> DoubleDouble {
+        whole(running.into())
     }
 
     #[inline]
@@ -159,9 +203,24 @@ pub(crate) struct Weighted<'a>(pub(crate) &'a [f64]);
 
 impl Weighing for Weighted<'_> {
     type Amount = f64;
+    type Stored = f64;
     type Running = DoubleDouble;
     type Sums = [DoubleDouble; 3];
     type Products = DoubleDouble;
+
+    #[inline]
+    fn store(amount: f64) -> f64 {
+        amount
+    }
+
+    #[inline]
+    fn load(stored: f64) -> f64 {
+        stored
+    }
+
+    fn of(weight: f64) -> f64 {
+        weight
+    }
 
     #[inline]
     fn weight(self, row: u32) -> f64 {
@@ -170,6 +229,11 @@ impl Weighing for Weighted<'_> {
 
     fn total(totals: &Totals, class: usize) -> DoubleDouble {
         totals.weight[class]
+    }
+
+    #[inline]
+    fn only_if(is_so: bool, weight: f64) -> f64 {
+        if is_so { weight } else { 0.0 }
     }
 
     #[inline]
@@ -195,6 +259,10 @@ impl Weighing for Weighted<'_> {
     #[inline]
     fn rank(before: DoubleDouble, tied: DoubleDouble, total: DoubleDouble) -> f64 {
         (before * 2.0 + tied - total).to_f64()
+    }
+
+    fn precise(running: DoubleDouble) -> DoubleDouble {
+        running
     }
 
     #[inline]
@@ -236,6 +304,16 @@ pub(crate) struct Area {
 }
 
 impl Area {
+    /// That of a model, from the sums of what misplaces its rows.
+    pub(crate) fn of<W: Weighing>(totals: &Totals, sums: &[W::Sums; 2]) -> Self {
+        Self::new(totals, sums.each_ref().map(W::class_sums), |share| -share + 1.0)
+    }
+
+    /// How much more it is than that of another model, from the sums of how much more misplaces the other's rows.
+    pub(crate) fn change<W: Weighing>(totals: &Totals, sums: &[W::Sums; 2]) -> Self {
+        Self::new(totals, sums.each_ref().map(W::class_sums), |share| share)
+    }
+
     fn new(totals: &Totals, sums: [ClassSums; 2], of_sums: impl Fn(DoubleDouble) -> DoubleDouble) -> Self {
         let [negative, positive] = totals.weight;
         let pairs = positive * negative;
@@ -278,7 +356,6 @@ impl Area {
 /// The rows of one slice.
 #[derive(Clone, Copy)]
 pub(crate) struct SliceRows<'a, W> {
-    pub(crate) labels: &'a [bool],
     pub(crate) weighing: W,
     pub(crate) totals: &'a Totals,
 }
@@ -287,54 +364,43 @@ impl<W: Weighing> SliceRows<'_, W> {
     /// Hands over every row, from the highest score on, with its class, its weight and twice its misplaced weight.
     fn each(&self, places: &[Place], mut visit: impl FnMut(u32, usize, W::Amount, W::Amount)) {
         let all_positive = W::total(self.totals, POSITIVE);
-        let mut above = [W::Running::default(); 2];
-        for tied in places.chunk_by(|one, next| one.step == next.step) {
-            let within = self.within(tied);
-            let amounts =
-                [W::of_negative(all_positive, above[1], within[1]), W::of_positive(above[0], within[0])];
+        let (mut negative, mut positive) = (W::Running::default(), W::Running::default());
+        for tied in places.chunk_by(Place::is_tied) {
+            let [tied_negative, tied_positive] = self.within(tied);
+            let of_positive = W::of_positive(negative, tied_negative);
+            let of_negative = W::of_negative(all_positive, positive, tied_positive);
             for place in tied {
-                let class = usize::from(self.labels[place.row as usize]);
-                visit(place.row, class, self.weighing.weight(place.row), amounts[class]);
+                let class = place.class();
+                let amount = if class == POSITIVE { of_positive } else { of_negative };
+                visit(place.row, class, self.weighing.weight(place.row), amount);
             }
-            W::join(&mut above[0], within[0]);
-            W::join(&mut above[1], within[1]);
+            W::join(&mut negative, tied_negative);
+            W::join(&mut positive, tied_positive);
         }
     }
 
     /// Hands over every step of some weight, from the highest score on.
     pub(crate) fn steps(&self, places: &[Place], scores: &[f64], mut visit: impl FnMut(&Step)) {
-        let totals = [0, 1].map(|class| W::number(W::total(self.totals, class)));
-        let mut above = [W::Running::default(); 2];
-        for tied in places.chunk_by(|one, next| one.step == next.step) {
-            let Some(first) = tied.first() else { continue };
+        let (mut negative, mut positive) = (W::Running::default(), W::Running::default());
+        let scores = gathered(places, scores);
+        let mut start = 0;
+        for tied in places.chunk_by(Place::is_tied) {
+            let score = scores[start];
+            start += tied.len();
             let within = self.within(tied);
-            let [negative, positive] = within.map(W::number);
-            if !(positive + negative > 0.0) {
-                continue;
+            W::join(&mut negative, within[0]);
+            W::join(&mut positive, within[1]);
+            if let Some(step) = step::<W>(self.totals, [negative, positive], within, score) {
+                visit(&step);
             }
-            W::join(&mut above[0], within[0]);
-            W::join(&mut above[1], within[1]);
-            // Sums of weights in another order may end a little beside the total.
-            let upto = |class: usize| {
-                let sum = W::number(above[class]);
-                if sum < totals[class] { sum } else { totals[class] }
-            };
-            visit(&Step {
-                score: scores[first.row as usize],
-                positive,
-                negative,
-                true_positives: upto(1),
-                false_positives: upto(0),
-            });
         }
     }
 
     /// Hands over every row with its weight and twice its rank, less the weight of all.
     pub(crate) fn ranks(&self, places: &[Place], mut visit: impl FnMut(u32, W::Amount, W::Amount)) {
-        let mut total = W::total(self.totals, 0);
-        W::join(&mut total, W::total(self.totals, POSITIVE));
+        let total = W::all(self.totals);
         let mut before = W::Running::default();
-        for tied in places.chunk_by(|one, next| one.step == next.step) {
+        for tied in places.chunk_by(Place::is_tied) {
             let mut within = W::Running::default();
             for place in tied {
                 W::add(&mut within, self.weighing.weight(place.row));
@@ -350,37 +416,63 @@ impl<W: Weighing> SliceRows<'_, W> {
     /// The weight of some rows, by class.
     #[inline]
     fn within(&self, places: &[Place]) -> [W::Running; 2] {
-        let mut within = [W::Running::default(); 2];
+        // Adding nothing to one of the two is faster than looking up which is added to.
+        let (mut negative, mut positive) = (W::Running::default(), W::Running::default());
         for place in places {
-            let class = usize::from(self.labels[place.row as usize]);
-            W::add(&mut within[class], self.weighing.weight(place.row));
+            let (weight, is_positive) = (self.weighing.weight(place.row), place.class() == POSITIVE);
+            W::add(&mut negative, W::only_if(!is_positive, weight));
+            W::add(&mut positive, W::only_if(is_positive, weight));
         }
-        within
+        [negative, positive]
     }
 
     /// The area of one model.
     pub(crate) fn area(&self, places: &[Place]) -> Area {
         let mut sums = [W::Sums::default(); 2];
         self.each(places, |_, class, weight, amount| W::sum(&mut sums[class], weight, amount));
-        Area::new(self.totals, sums.each_ref().map(W::class_sums), |share| -share + 1.0)
+        Area::of::<W>(self.totals, &sums)
     }
 
     /// The areas of two models, and that of the first less that of the second. `amounts` is memory for all rows.
-    pub(crate) fn areas(&self, first: &[Place], second: &[Place], amounts: &mut [W::Amount]) -> [Area; 3] {
+    pub(crate) fn areas(&self, first: &[Place], second: &[Place], amounts: &mut [W::Stored]) -> [Area; 3] {
         let mut sums = [[W::Sums::default(); 2]; 3];
         self.each(first, |row, class, weight, amount| {
-            amounts[row as usize] = amount;
+            amounts[row as usize] = W::store(amount);
             W::sum(&mut sums[0][class], weight, amount);
         });
-        self.each(second, |row, class, weight, amount| {
+        let mut kept = gathered(second, amounts).into_iter();
+        self.each(second, |_, class, weight, amount| {
             W::sum(&mut sums[1][class], weight, amount);
-            W::sum(&mut sums[2][class], weight, amount - amounts[row as usize]);
+            let before = kept.next().map_or(W::Amount::default(), W::load);
+            W::sum(&mut sums[2][class], weight, amount - before);
         });
-        let [own, theirs, change] = sums.map(|sums| sums.each_ref().map(W::class_sums));
+        let [own, theirs, change] = &sums;
         [
-            Area::new(self.totals, own, |share| -share + 1.0),
-            Area::new(self.totals, theirs, |share| -share + 1.0),
-            Area::new(self.totals, change, |share| share),
+            Area::of::<W>(self.totals, own),
+            Area::of::<W>(self.totals, theirs),
+            Area::change::<W>(self.totals, change),
         ]
     }
+}
+
+/// What stands at these rows. A walk would wait for each by itself; a loop of nothing else waits for many at a time.
+fn gathered<T: Copy>(places: &[Place], column: &[T]) -> Vec<T> {
+    places.iter().map(|place| column[place.row as usize]).collect()
+}
+
+/// The step of a score, of the weight of its rows and of those at it and above; none without weight.
+pub(crate) fn step<W: Weighing>(
+    totals: &Totals,
+    upto: [W::Running; 2],
+    within: [W::Running; 2],
+    score: f64,
+) -> Option<Step> {
+    let [negative, positive] = within.map(W::number);
+    // Sums of weights in another order may end a little beside the total.
+    let upto = |class: usize| {
+        let (sum, total) = (W::number(upto[class]), W::number(W::total(totals, class)));
+        if sum < total { sum } else { total }
+    };
+    let (true_positives, false_positives) = (upto(POSITIVE), upto(0));
+    (positive + negative > 0.0).then_some(Step { score, positive, negative, true_positives, false_positives })
 }

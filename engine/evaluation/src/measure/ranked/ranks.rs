@@ -24,19 +24,19 @@ pub(super) fn fill<W: Weighing>(
     let Some((number, _)) = statistics.find(|(_, statistic)| *statistic == Statistic::Spearman) else {
         return Ok(());
     };
-    let by_label = in_order(labels.iter().copied(), First::Least);
+    let by_label = in_order(labels.iter().copied(), &[], First::Least);
     let mut amounts = vec![W::Amount::default(); labels.len()];
     let mut scratch = [Vec::new(), Vec::new()];
     for predictions in &ranking.columns.predictions {
-        let by_prediction = in_order(predictions.iter().copied(), First::Least);
+        let by_prediction = in_order(predictions.iter().copied(), &[], First::Least);
         for (layout, figures) in ranking.layouts.iter().zip(&mut *figures) {
             ranking.execution.cancel.check()?;
             let [first, second] = &mut scratch;
             let (own, theirs) = (layout.arrange(&by_label, first), layout.arrange(&by_prediction, second));
             let mut start = 0;
             for ((totals, end), slice) in layout.totals.iter().zip(layout.ends()).zip(figures) {
-                let rows = SliceRows { labels: &[], weighing, totals };
-                slice.figures[number].add(correlation(
+                let rows = SliceRows { weighing, totals };
+                slice.figures[number].add(of_slice(
                     &rows,
                     &own[start..end],
                     &theirs[start..end],
@@ -49,7 +49,7 @@ pub(super) fn fill<W: Weighing>(
     Ok(())
 }
 
-fn correlation<W: Weighing>(
+fn of_slice<W: Weighing>(
     rows: &SliceRows<'_, W>,
     by_label: &[Place],
     by_prediction: &[Place],
@@ -64,7 +64,12 @@ fn correlation<W: Weighing>(
         W::product(&mut of_predictions, weight, rank, rank);
         W::product(&mut of_both, weight, rank, ranks[row as usize]);
     });
-    let [of_labels, of_predictions, of_both] = [of_labels, of_predictions, of_both].map(W::products);
+    correlation::<W>([of_labels, of_predictions, of_both])
+}
+
+/// From Σwa², Σwb² and Σwab.
+pub(super) fn correlation<W: Weighing>(sums: [W::Products; 3]) -> Result<f64, Undefined> {
+    let [of_labels, of_predictions, of_both] = sums.map(W::products);
     if of_labels.high <= 0.0 {
         return Err(Undefined::ConstantLabel);
     }

@@ -1,18 +1,25 @@
 //! The rows themselves, where sums do not say enough: label, weight, the score of each model and the slices of a row.
 //!
 //! Rows are kept in chunks of columns, in their order. Joining two states moves chunks and copies no row: a later
-//! state's numbers of slices are translated when its rows are laid out, by a table that goes with its chunks. How the
-//! rows are cut into chunks is not part of the state.
+//! state's numbers of slices are translated when its rows are laid out, by a table that goes with its chunks. Chunks that
+//! exceed the memory for them lie on disk. How the rows are cut into chunks, and where these are, is not part of the state.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sluice_core::error::Result;
+use sluice_core::spill::{Run, RunReader, RunWriter, Scratch, Sorted};
 
 use super::super::Pair;
+use super::order::Place;
 use crate::error::EvaluationError;
 
 /// Rows of a chunk that is still growing.
 const CHUNK_ROWS: usize = 1 << 16;
+
+/// Rows that are read from disk at a time.
+const BLOCK_ROWS: usize = 1 << 12;
 
 /// The labels of rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +35,13 @@ impl Labels {
         match self {
             Self::Classes(labels) => labels.len(),
             Self::Numbers(labels) => labels.len(),
+        }
+    }
+
+    fn part(&self, rows: Range<usize>) -> Self {
+        match self {
+            Self::Classes(labels) => Self::Classes(labels[rows].to_vec()),
+            Self::Numbers(labels) => Self::Numbers(labels[rows].to_vec()),
         }
     }
 
@@ -119,6 +133,45 @@ impl Columns {
         self.groups.iter_mut().for_each(|column| column.reserve_exact(rows));
     }
 
+    /// Some of the rows.
+    fn part(&self, rows: Range<usize>) -> Self {
+        let numbers = |column: &Vec<f64>| column.get(rows.clone()).unwrap_or_default().to_vec();
+        Self {
+            labels: self.labels.part(rows.clone()),
+            weights: numbers(&self.weights),
+            predictions: self.predictions.iter().map(numbers).collect(),
+            groups: self.groups.iter().map(|column| column[rows.clone()].to_vec()).collect(),
+        }
+    }
+
+    /// The same rows in this order.
+    pub(crate) fn renumbered(&self, places: &[Place]) -> Self {
+        fn gathered<T: Copy>(column: &[T], places: &[Place]) -> Vec<T> {
+            places.iter().map(|place| column[place.row as usize]).collect()
+        }
+        Self {
+            labels: match &self.labels {
+                Labels::Classes(_) => {
+                    Labels::Classes(places.iter().map(|place| place.class() == 1).collect())
+                }
+                Labels::Numbers(labels) => Labels::Numbers(gathered(labels, places)),
+            },
+            weights: if self.weights.is_empty() { Vec::new() } else { gathered(&self.weights, places) },
+            predictions: self.predictions.iter().map(|column| gathered(column, places)).collect(),
+            groups: self.groups.iter().map(|column| gathered(column, places)).collect(),
+        }
+    }
+
+    /// Gives slices the numbers of a later state.
+    fn translate(&mut self, translation: Option<&Translation>) {
+        let Some(translation) = translation else { return };
+        for (column, table) in self.groups.iter_mut().zip(translation.iter()) {
+            for number in column {
+                *number = table.get(usize::from(*number)).copied().unwrap_or(u16::MAX);
+            }
+        }
+    }
+
     fn append(&mut self, mut more: Self) {
         self.labels.append(more.labels);
         self.weights.append(&mut more.weights);
@@ -157,12 +210,67 @@ impl Columns {
 /// New numbers of slices by their old ones, per grouping.
 type Translation = Arc<Vec<Vec<u16>>>;
 
+/// Where rows are.
+#[derive(Clone, Debug)]
+enum Store {
+    Memory(Columns),
+    /// Blocks of rows, under their numbers.
+    Disk {
+        run: Arc<Run>,
+        rows: usize,
+    },
+}
+
 /// Rows that were read together.
 #[derive(Clone, Debug)]
 struct Chunk {
-    columns: Columns,
+    store: Store,
     /// None where the numbers are those of the state.
     translation: Option<Translation>,
+}
+
+impl Chunk {
+    fn rows(&self) -> usize {
+        match &self.store {
+            Store::Memory(columns) => columns.rows(),
+            Store::Disk { rows, .. } => *rows,
+        }
+    }
+
+    fn is_sound(&self, shape: RowShape) -> bool {
+        match &self.store {
+            Store::Memory(columns) => columns.is_sound(shape),
+            Store::Disk { .. } => true,
+        }
+    }
+
+    /// Hands over its rows.
+    fn each(&self, mut visit: impl FnMut(Columns) -> Result<()>) -> Result<()> {
+        let mut translated = |mut columns: Columns| {
+            columns.translate(self.translation.as_ref());
+            visit(columns)
+        };
+        match &self.store {
+            Store::Memory(columns) => translated(columns.clone()),
+            Store::Disk { run, .. } => {
+                let (mut reader, mut key) = (RunReader::new(run), Vec::new());
+                while let Some(columns) = Sorted::<Columns>::next(&mut reader, &mut key)? {
+                    translated(columns)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Rows as a run of blocks.
+fn put_aside(columns: &Columns, scratch: &Scratch) -> Result<Run> {
+    let mut writer = RunWriter::new(scratch);
+    for (number, start) in (0_u64..).zip((0..columns.rows()).step_by(BLOCK_ROWS)) {
+        let end = std::cmp::min(start + BLOCK_ROWS, columns.rows());
+        writer.push(&number.to_be_bytes(), &columns.part(start..end))?;
+    }
+    writer.finish()
 }
 
 /// Rows, in order.
@@ -186,22 +294,25 @@ impl RankedRows {
         groups: &[impl Fn(usize) -> usize],
     ) -> Result<(), EvaluationError> {
         let rows = pair.label.len();
-        let grows = |chunk: &Chunk| chunk.translation.is_none() && chunk.columns.rows() + rows <= CHUNK_ROWS;
+        let grows = |chunk: &Chunk| {
+            let is_open = chunk.translation.is_none() && matches!(chunk.store, Store::Memory(_));
+            is_open && chunk.rows() + rows <= CHUNK_ROWS
+        };
         if !self.chunks.last().is_some_and(grows) {
             let mut columns = Columns::new(self.shape);
             columns.reserve(rows);
             self.bytes += columns.size_bytes();
-            self.chunks.push(Chunk { columns, translation: None });
+            self.chunks.push(Chunk { store: Store::Memory(columns), translation: None });
         }
-        let Some(chunk) = self.chunks.last_mut() else { return Ok(()) };
-        self.bytes -= chunk.columns.size_bytes();
-        chunk.columns.push(pair);
-        for (column, group_of) in chunk.columns.groups.iter_mut().zip(groups) {
+        let Some(Chunk { store: Store::Memory(columns), .. }) = self.chunks.last_mut() else { return Ok(()) };
+        self.bytes -= columns.size_bytes();
+        columns.push(pair);
+        for (column, group_of) in columns.groups.iter_mut().zip(groups) {
             for row in 0..rows {
                 column.push(narrow(group_of(row))?);
             }
         }
-        self.bytes += chunk.columns.size_bytes();
+        self.bytes += columns.size_bytes();
         Ok(())
     }
 
@@ -236,28 +347,59 @@ impl RankedRows {
 
     /// Whether the parts fit one another, as those of a restored state might not.
     pub(crate) fn is_sound(&self, shape: RowShape) -> bool {
-        self.shape == shape && self.chunks.iter().all(|chunk| chunk.columns.is_sound(shape))
+        self.shape == shape && self.chunks.iter().all(|chunk| chunk.is_sound(shape))
     }
 
     pub(crate) fn size_bytes(&self) -> usize {
         self.bytes + self.chunks.capacity() * size_of::<Chunk>()
     }
 
-    /// All rows as columns.
-    pub(crate) fn into_columns(self) -> Columns {
-        let mut all = Columns::new(self.shape);
-        all.reserve(self.chunks.iter().map(|chunk| chunk.columns.rows()).sum());
-        for Chunk { mut columns, translation } in self.chunks {
-            if let Some(translation) = translation {
-                for (column, table) in columns.groups.iter_mut().zip(translation.iter()) {
-                    for number in column {
-                        *number = table.get(usize::from(*number)).copied().unwrap_or(u16::MAX);
-                    }
-                }
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.chunks.iter().map(Chunk::rows).sum()
+    }
+
+    /// What is kept of every row.
+    pub(crate) fn shape(&self) -> RowShape {
+        self.shape
+    }
+
+    /// Puts all rows on disk.
+    pub(crate) fn shed(&mut self, scratch: &Scratch) -> Result<()> {
+        for chunk in &mut self.chunks {
+            if let Store::Memory(columns) = &chunk.store {
+                let (run, rows) = (Arc::new(put_aside(columns, scratch)?), columns.rows());
+                self.bytes -= columns.size_bytes();
+                // What is known of a run: where its slots are.
+                self.bytes += size_of::<Run>() + columns.size_bytes() / (1 << 14);
+                chunk.store = Store::Disk { run, rows };
             }
-            all.append(columns);
         }
-        all
+        Ok(())
+    }
+
+    /// Hands over all rows in order, some at a time.
+    pub(crate) fn each(&self, mut visit: impl FnMut(Columns) -> Result<()>) -> Result<()> {
+        self.chunks.iter().try_for_each(|chunk| chunk.each(&mut visit))
+    }
+
+    /// All rows as columns.
+    pub(crate) fn into_columns(self) -> Result<Columns> {
+        let mut all = Columns::new(self.shape);
+        all.reserve(self.rows());
+        for Chunk { store, translation } in self.chunks {
+            match store {
+                Store::Memory(mut columns) => {
+                    columns.translate(translation.as_ref());
+                    all.append(columns);
+                }
+                Store::Disk { .. } => Chunk { store, translation }.each(|columns| {
+                    all.append(columns);
+                    Ok(())
+                })?,
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -281,7 +423,8 @@ fn compose(first: &[Vec<u16>], second: &[Vec<u16>]) -> Vec<Vec<u16>> {
 impl Serialize for RankedRows {
     /// As one chunk, so that the bytes do not tell how the rows came.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.shape, self.clone().into_columns()).serialize(serializer)
+        let columns = self.clone().into_columns().map_err(serde::ser::Error::custom)?;
+        (self.shape, columns).serialize(serializer)
     }
 }
 
@@ -291,9 +434,8 @@ impl<'de> Deserialize<'de> for RankedRows {
         if !columns.is_sound(shape) {
             return Err(serde::de::Error::custom("the columns of the rows do not fit one another"));
         }
-        let bytes = columns.size_bytes();
-        let chunks =
-            if columns.rows() == 0 { Vec::new() } else { vec![Chunk { columns, translation: None }] };
-        Ok(Self { shape, chunks, bytes })
+        let (bytes, is_empty) = (columns.size_bytes(), columns.rows() == 0);
+        let chunk = Chunk { store: Store::Memory(columns), translation: None };
+        Ok(Self { shape, chunks: if is_empty { Vec::new() } else { vec![chunk] }, bytes })
     }
 }

@@ -46,31 +46,15 @@ pub(crate) struct Layout<'a> {
 impl<'a> Layout<'a> {
     /// Of rows with these numbers of slices.
     pub(crate) fn new(columns: &Columns, groups: Option<&'a [u16]>) -> Self {
-        let count = match groups {
-            Some(groups) => groups.iter().max().map_or(0, |most| usize::from(*most) + 1),
-            None => 1,
-        };
-        let mut totals = vec![Totals::default(); count];
-        let group_of = |row: usize| groups.map_or(0, |groups| usize::from(groups[row]));
-        let class_of = |row: usize| match &columns.labels {
-            Labels::Classes(labels) => usize::from(labels[row]),
-            Labels::Numbers(_) => 0,
-        };
-        for row in 0..columns.rows() {
-            let (slice, class) = (&mut totals[group_of(row)], class_of(row));
-            slice.rows[class] += 1;
-            if let Some(weight) = columns.weights.get(row) {
-                slice.weight[class] = slice.weight[class] + *weight;
-                slice.square[class] = slice.square[class] + DoubleDouble::product(*weight, *weight);
-            }
-        }
-        if columns.weights.is_empty() {
-            for slice in &mut totals {
-                slice.weight = slice.rows.map(DoubleDouble::from);
-                slice.square = slice.weight;
-            }
-        }
+        let mut totals = vec![Totals::default(); usize::from(groups.is_none())];
+        add_rows(&mut totals, columns, groups);
+        close(&mut totals, !columns.weights.is_empty());
         Self { groups, totals }
+    }
+
+    /// The same slices of rows in another order.
+    pub(crate) fn with<'b>(&self, groups: Option<&'b [u16]>) -> Layout<'b> {
+        Layout { groups, totals: self.totals.clone() }
     }
 
     /// Whether all rows are one slice by definition.
@@ -104,11 +88,44 @@ impl<'a> Layout<'a> {
         scratch.resize(order.len(), Place::default());
         let ends = self.ends();
         let mut next: Vec<usize> = std::iter::once(0).chain(ends).collect();
-        for place in order {
-            let next = &mut next[usize::from(groups[place.row as usize])];
+        // A loop of nothing else looks up many at a time.
+        let groups: Vec<u16> = order.iter().map(|place| groups[place.row as usize]).collect();
+        for (place, group) in order.iter().zip(groups) {
+            let next = &mut next[usize::from(group)];
             scratch[*next] = *place;
             *next += 1;
         }
         scratch
+    }
+}
+
+/// Adds rows to the totals of their slices.
+pub(super) fn add_rows(totals: &mut Vec<Totals>, columns: &Columns, groups: Option<&[u16]>) {
+    let count = groups.and_then(|groups| groups.iter().max()).map_or(0, |most| usize::from(*most) + 1);
+    if count > totals.len() {
+        totals.resize(count, Totals::default());
+    }
+    let group_of = |row: usize| groups.map_or(0, |groups| usize::from(groups[row]));
+    let class_of = |row: usize| match &columns.labels {
+        Labels::Classes(labels) => usize::from(labels[row]),
+        Labels::Numbers(_) => 0,
+    };
+    for row in 0..columns.rows() {
+        let (slice, class) = (&mut totals[group_of(row)], class_of(row));
+        slice.rows[class] += 1;
+        if let Some(weight) = columns.weights.get(row) {
+            slice.weight[class] = slice.weight[class] + *weight;
+            slice.square[class] = slice.square[class] + DoubleDouble::product(*weight, *weight);
+        }
+    }
+}
+
+/// After the last row: without weights every row weighs 1.
+pub(super) fn close(totals: &mut [Totals], is_weighted: bool) {
+    if !is_weighted {
+        for slice in totals {
+            slice.weight = slice.rows.map(DoubleDouble::from);
+            slice.square = slice.weight;
+        }
     }
 }

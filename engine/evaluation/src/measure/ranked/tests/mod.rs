@@ -1,5 +1,7 @@
 //! Order statistics against their definitions, laws and reference values.
 
+mod golden;
+
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -11,11 +13,15 @@ use sluice_core::execution::Execution;
 use sluice_core::features::{FeatureBatch, FeatureSpace};
 use sluice_core::fold::fold;
 use sluice_core::group::Grouping;
+use sluice_core::memory::MemoryLimit;
 use sluice_core::seam::{BatchTransform, Predictor, Task};
+use sluice_core::spill::Scratch;
 use sluice_testkit::close::assert_relative;
 use sluice_testkit::laws;
 use sluice_testkit::memory::MemorySource;
 
+use super::external::Aside;
+use super::figures::RankedFigures;
 use crate::comparison::Method;
 use crate::curves::Curves;
 use crate::fixture::{Linear, numbers, table, texts};
@@ -230,121 +236,6 @@ fn areas_and_their_errors_equal_the_definition_in_quadratic_time() {
     }
 }
 
-/// scikit-learn 1.9.1 `roc_auc_score(y, score, sample_weight=…)` of the rows of [`reference`].
-#[test]
-fn areas_equal_scikit_learn() {
-    let expected = [
-        ((0, 0), [0.8630490956072352, 0.8636585022522523], [0.47971227040994485, 0.47222972972972976]),
-        ((1, 0), [0.8692063492063491, 0.8823186643358414], [0.5006349206349207, 0.4841655899267817]),
-        ((1, 1), [0.8640350877192982, 0.872217116013072], [0.4176065162907268, 0.4123008578431373]),
-        ((1, 2), [0.8558897243107768, 0.8354535817052855], [0.5216165413533834, 0.516356201726488]),
-    ];
-    for (place, is_weighted) in [(0, false), (1, true)] {
-        let measured = measured(&reference(), &["auc"], is_weighted, 100);
-        for ((grouping, group), own, theirs) in expected {
-            let slice = measured.slice(grouping, group).unwrap();
-            assert_relative(slice.value(&metric("auc"), Side::Candidate).unwrap(), own[place], 1e-12);
-            assert_relative(slice.value(&metric("auc"), Side::Baseline).unwrap(), theirs[place], 1e-12);
-        }
-    }
-}
-
-/// scikit-learn 1.9.1 `average_precision_score(y, score, sample_weight=…)` of the rows of [`reference`].
-#[test]
-fn average_precision_equals_scikit_learn() {
-    let expected = [
-        ((0, 0), [0.8786262217652135, 0.8782679624039565], [0.508321711829869, 0.5031995831895669]),
-        ((1, 0), [0.9213601863730367, 0.9308220283627087], [0.5531972030174644, 0.5563712416112838]),
-        ((1, 1), [0.8449891721145326, 0.8597136196787893], [0.46912304420673473, 0.4532068715795216]),
-        ((1, 2), [0.8689222159067441, 0.8465783995656485], [0.5189139743912607, 0.5195677066490967]),
-    ];
-    for (place, is_weighted) in [(0, false), (1, true)] {
-        let measured = measured(&reference(), &["average_precision"], is_weighted, 100);
-        for ((grouping, group), own, theirs) in expected {
-            let slice = measured.slice(grouping, group).unwrap();
-            let value = |side| slice.value(&metric("average_precision"), side).unwrap();
-            assert_relative(value(Side::Candidate), own[place], 1e-12);
-            assert_relative(value(Side::Baseline), theirs[place], 1e-12);
-            assert_eq!(slice.change(&metric("average_precision")), Err(Undefined::NoErrorOfOrder));
-        }
-    }
-}
-
-/// scikit-learn 1.9.1, from `roc_curve(…, drop_intermediate=False)` and `precision_recall_curve` of the rows of
-/// [`reference`], the greatest where the other is far enough; `ks` without weights also as scipy 1.17.1 `ks_2samp`.
-#[test]
-fn rates_at_rates_equal_the_curves_of_scikit_learn() {
-    let expected = [
-        ("ks", [0.6350303792164257, 0.637964527027027]),
-        ("precision_at_recall", [0.8455284552845529, 0.8439024390243902]),
-        ("recall_at_precision(precision=0.9)", [0.7131782945736435, 0.66875]),
-        ("sensitivity_at_specificity", [0.7131782945736435, 0.7078125]),
-        ("specificity_at_sensitivity", [0.4054054054054054, 0.4036036036036036]),
-        ("recall_at_false_positive_rate", [0.7131782945736435, 0.7078125]),
-        ("threshold_at_recall", [0.49, 0.49]),
-        // A walk in numpy over np.unique(c), the last step in proportion.
-        ("gain", [0.17054263565891473, 0.16953125]),
-    ];
-    for (name, values) in expected {
-        for (value, is_weighted) in values.into_iter().zip([false, true]) {
-            let measured = measured(&reference(), &[name], is_weighted, 64);
-            let found = measured.slice(0, 0).unwrap().value(&metric(name), Side::Candidate).unwrap();
-            assert_relative(found, value, 1e-12);
-        }
-    }
-}
-
-/// What a classifier's metrics say of scores, without weights.
-fn of_scores(y: &[f64], c: &[f64], names: &[&str]) -> Vec<f64> {
-    let ones = vec![1.0; y.len()];
-    let rows = Rows { y: y.to_vec(), w: ones.clone(), c: c.to_vec(), b: ones, g: vec![0; y.len()] };
-    let measured = measured(&rows, names, false, 4);
-    let slice = measured.slice(0, 0).unwrap();
-    names.iter().map(|name| slice.value(&metric(name), Side::Candidate).unwrap()).collect()
-}
-
-/// `testConfusionMatrixMetrics` of TFMA's `confusion_matrix_metrics_test.py` (commit 422dbd37), to its 5 decimals.
-#[test]
-fn figures_equal_those_of_tfma() {
-    let y = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0];
-    let c = [0.6, 0.3, 0.2, 0.6, 0.7, 0.8, 0.1, 0.2, 0.3, 0.4];
-    let expected = [
-        ("auc", 0.26),
-        ("auc_pr", 0.36205),
-        ("specificity_at_sensitivity(sensitivity=0.5)", 0.2),
-        ("sensitivity_at_specificity(specificity=0.5)", 0.0),
-        ("precision_at_recall(recall=0.5)", 0.5),
-        ("recall_at_precision(precision=0.5)", 1.0),
-        ("recall_at_false_positive_rate(false_positive_rate=0.6)", 0.4),
-    ];
-    let names = expected.map(|(name, _)| name);
-    for ((name, expected), found) in expected.into_iter().zip(of_scores(&y, &c, &names)) {
-        assert!((found - expected).abs() < 5e-6, "{name}: {found}");
-    }
-    // TFMA answers the next lower of its 10,000 thresholds, 0.29993; rows of 0.3 are above this one too.
-    let threshold = of_scores(&y, &c, &["threshold_at_recall(recall=0.5)"])[0];
-    assert!((0.2999..0.3).contains(&threshold), "{threshold}");
-}
-
-/// The example of scikit-learn's documentation of `precision_recall_curve` and `average_precision_score`.
-#[test]
-fn the_example_of_scikit_learn() {
-    let found = of_scores(&[0.0, 0.0, 1.0, 1.0], &[0.1, 0.4, 0.35, 0.8], &["auc", "average_precision"]);
-    assert_relative(found[0], 0.75, 1e-15);
-    assert_relative(found[1], 0.833_333_333_333_333_3, 1e-15);
-}
-
-#[test]
-fn gain_and_lift_split_ties_in_proportion() {
-    let (y, c) = ([1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], [0.9, 0.5, 0.5, 0.5, 0.5, 0.2, 0.1, 0.1]);
-    let names =
-        ["gain(share=0.125)", "gain(share=0.25)", "gain(share=0.5)", "gain(share=0.99)", "lift(share=0.25)"];
-    let expected = [1.0 / 3.0, 1.5 / 3.0, 2.5 / 3.0, 1.0, 2.0];
-    for (found, expected) in of_scores(&y, &c, &names).into_iter().zip(expected) {
-        assert_relative(found, expected, 1e-15);
-    }
-}
-
 #[test]
 fn slices_of_one_class_have_no_area_and_a_perfect_order_no_false_certainty() {
     let rows = Rows {
@@ -508,6 +399,60 @@ fn many_slices_have_no_curves_but_overall_has() {
     assert_eq!(measured.slice(1, 0).unwrap().curves(Side::Candidate), Curves::default());
 }
 
+#[test]
+fn a_limit_of_memory_changes_no_figure() {
+    let rows = reference();
+    let repeat = |values: &[f64]| (0..20).flat_map(|_| values.iter().copied()).collect::<Vec<f64>>();
+    let (y, w, c, b) = (repeat(&rows.y), repeat(&rows.w), repeat(&rows.c), repeat(&rows.b));
+    let rows = Rows { y, w, c, b, g: rows.g.repeat(20) };
+    let measures = measures(&[metric("auc"), metric("ks")], [&classifier("c"), &classifier("b")], true);
+    let state =
+        || fold(&rows.source(500), &measures, &Execution::with_threads(2)).unwrap().accumulator.finish();
+    let free = state().rank(&Execution::with_threads(1)).unwrap();
+    // 4,800 rows take some hundred bytes each to be put in order.
+    let scratch = Scratch::in_folder(std::env::temp_dir());
+    let execution = Execution::with_threads(1).within(MemoryLimit::bytes(100_000)).with_scratch(scratch);
+    let tight = state().rank(&execution).unwrap();
+    for (grouping, group) in [(0, 0), (1, 0), (1, 1), (1, 2)] {
+        let (free, tight) = (free.slice(grouping, group).unwrap(), tight.slice(grouping, group).unwrap());
+        for metric in [metric("auc"), metric("ks")] {
+            assert_eq!(free.value(&metric, Side::Candidate), tight.value(&metric, Side::Candidate));
+            assert_eq!(free.change(&metric), tight.change(&metric));
+        }
+    }
+}
+
+/// All figures of these rows, put in order in memory and on disk.
+fn both_ways(measures: &Measures, source: &MemorySource, most: usize) -> [String; 2] {
+    let execution = Execution::with_threads(1);
+    let measured = fold(source, measures, &execution).unwrap().accumulator.finish();
+    let Measured { plan, rows, .. } = measured;
+    let (mut rows, overall) = (rows.unwrap(), [true, false]);
+    let in_memory = RankedFigures::new(&plan.ranked, rows.clone(), &overall, &execution).unwrap();
+    let scratch = Scratch::in_folder(std::env::temp_dir());
+    rows.shed(&scratch).unwrap();
+    let (plan, rows) = (&plan.ranked, &rows);
+    let aside = Aside { plan, rows, overall: &overall, scratch, most, execution: &execution };
+    let on_disk = RankedFigures::aside(&aside).unwrap();
+    [in_memory, on_disk].map(|figures| format!("{figures:?}"))
+}
+
+const OF_SCORES: [&str; 13] = [
+    "auc",
+    "gini",
+    "average_precision",
+    "auc_pr",
+    "ks",
+    "gain",
+    "lift",
+    "precision_at_recall",
+    "recall_at_precision",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+    "recall_at_false_positive_rate",
+    "threshold_at_recall",
+];
+
 fn rows() -> impl Strategy<Value = Rows> {
     let score = prop_oneof![0.0..1.0_f64, Just(0.5), Just(0.25)];
     let row = (any::<bool>(), prop_oneof![0.0..4.0_f64, Just(1.0)], score.clone(), score, 0..4_usize);
@@ -560,13 +505,22 @@ proptest! {
         laws::check(&source, &measures);
         let whole = laws::state_bytes(&rows.source(1 << 20), &measures, 1);
         prop_assert_eq!(laws::state_bytes(&source, &measures, 2), whole, "the layout of the rows changes the state");
-        let names = [
-            "auc", "gini", "average_precision", "auc_pr", "ks", "gain", "lift", "precision_at_recall",
-            "recall_at_precision", "sensitivity_at_specificity", "specificity_at_sensitivity",
-            "recall_at_false_positive_rate", "threshold_at_recall",
-        ];
+        let names = OF_SCORES;
         let expected = figures(&rows, &names, is_weighted, 1 << 20);
         prop_assert_eq!(figures(&rows, &names, is_weighted, split_rows), expected);
+    }
+
+    #[test]
+    fn figures_of_rows_on_disk_are_the_same(rows in rows(), most in 1..20_usize, is_weighted: bool) {
+        let metrics: Vec<Arc<Metric>> = OF_SCORES.iter().map(|name| metric(name)).collect();
+        let of_scores = measures(&metrics, [&classifier("c"), &classifier("b")], is_weighted);
+        let [in_memory, on_disk] = both_ways(&of_scores, &rows.source(7), most);
+        prop_assert_eq!(in_memory, on_disk);
+        let names = ["median_absolute_error", "absolute_error_quantile", "spearman"];
+        let metrics: Vec<Arc<Metric>> = names.iter().map(|name| metric(name)).collect();
+        let of_numbers = measures(&metrics, [&Linear::column("c", "c"), &Linear::column("b", "b")], is_weighted);
+        let [in_memory, on_disk] = both_ways(&of_numbers, &rows.source(7), most);
+        prop_assert_eq!(in_memory, on_disk);
     }
 
     #[test]
