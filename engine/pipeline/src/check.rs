@@ -86,12 +86,10 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         }
     }
     for requirement in &spec.evaluate.options.require {
-        for column in requirement.every.iter().flat_map(|columns| &columns.0) {
-            outlives_ingest(column, "evaluate.require.every")?;
-        }
-        for column in requirement.only_where.keys() {
-            outlives_ingest(column, "evaluate.require.where")?;
-        }
+        let mut every = requirement.every.iter().flat_map(|columns| &columns.0);
+        every.try_for_each(|column| outlives_ingest(column, "evaluate.require.every"))?;
+        let mut fixed = requirement.only_where.keys();
+        fixed.try_for_each(|column| outlives_ingest(column, "evaluate.require.where"))?;
     }
     check_files(file)?;
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
