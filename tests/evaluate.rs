@@ -1,6 +1,7 @@
 //! `sluice evaluate` from outside: what it writes for programs, CI systems and pull requests, accepted metrics, shards.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
@@ -131,7 +132,7 @@ fn an_evaluation_is_written_for_programs_ci_systems_and_pull_requests() {
     }
 
     let table = place.parquet("evaluation/metrics.parquet");
-    let column = |name: &str| table.column_by_name(name).unwrap().clone();
+    let column = |name: &str| Arc::clone(table.column_by_name(name).unwrap());
     let slices = metrics["slices"].as_array().unwrap();
     let metric_names = metrics["metrics"].as_array().unwrap();
     assert_eq!(table.num_rows(), slices.len() * metric_names.len() * 3);

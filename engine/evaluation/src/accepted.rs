@@ -65,10 +65,10 @@ impl<'a> Accepted<'a> {
 /// The standard error of a value.
 fn spread(interval: Result<Interval, Undefined>, alpha: f64) -> Result<f64, Undefined> {
     let interval = interval?;
-    match interval.method {
-        Method::Wilson => Ok((interval.high - interval.low) / 2.0 / normal::upper_quantile(alpha / 2.0)),
-        _ => interval.standard_error.ok_or(Undefined::NoReplicates),
+    if interval.method == Method::Wilson {
+        return Ok((interval.high - interval.low) / 2.0 / normal::upper_quantile(alpha / 2.0));
     }
+    interval.standard_error.ok_or(Undefined::NoReplicates)
 }
 
 /// The change between two values of independent rows, from the standard error of each and its rows.

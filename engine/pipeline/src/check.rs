@@ -84,9 +84,8 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         outlives_ingest(column, place)?;
     }
     for requirement in &spec.evaluate.options.require {
-        for column in requirement.only_where.keys() {
-            outlives_ingest(column, "evaluate.require.where")?;
-        }
+        let mut fixed = requirement.only_where.keys();
+        fixed.try_for_each(|column| outlives_ingest(column, "evaluate.require.where"))?;
     }
     check_files(file)?;
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })

@@ -1,5 +1,6 @@
 //! Where a requirement holds: overall, in every slice of a grouping, or in the slice of given values.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -33,10 +34,8 @@ impl SliceValue {
             (Self::Null, None) => true,
             (Self::Null, Some(_)) | (_, None) => false,
             (Self::Boolean(own), Some(value)) => value == own.to_string(),
-            (Self::Integer(own), Some(value)) => {
-                value == own.to_string() || value.parse::<f64>().is_ok_and(|value| value == *own as f64)
-            }
-            (Self::Number(own), Some(value)) => value.parse::<f64>().is_ok_and(|value| value == *own),
+            (Self::Integer(own), Some(value)) => value == own.to_string() || is_number(value, *own as f64),
+            (Self::Number(own), Some(value)) => is_number(value, *own),
             (Self::Text(own), Some(value)) => value == own,
         }
     }
@@ -51,6 +50,11 @@ impl SliceValue {
             Self::Text(value) => Some(value.clone()),
         }
     }
+}
+
+/// Whether a text is this number.
+fn is_number(text: &str, number: f64) -> bool {
+    text.parse::<f64>().is_ok_and(|value| value.partial_cmp(&number) == Some(Ordering::Equal))
 }
 
 /// The slices that a requirement covers.

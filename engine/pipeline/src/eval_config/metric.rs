@@ -71,7 +71,7 @@ pub(super) fn named(config: &MetricConfig) -> Result<Named, EvalConfigError> {
                 parameters.push(format!("threshold={}", values[0]));
             }
             ("thresholds" | "threshold", Value::Number(value)) => {
-                parameters.push(format!("threshold={value}"))
+                parameters.push(format!("threshold={value}"));
             }
             _ => return Err(refused(format!("the setting `{key}: {value}` of `{class}`"))),
         }
