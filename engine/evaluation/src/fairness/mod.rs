@@ -177,7 +177,9 @@ pub(crate) fn judged(mut verdict: Verdict, asked: &[CheckedFairness], found: &[F
         }
     }
     if !reasons.is_empty() {
-        verdict.reasons.retain(|reason| reason.rule != RuleName::NoRequirement);
+        // Bounds of fairness are checks.
+        let is_moot = |rule| matches!(rule, RuleName::NoRequirement | RuleName::NothingChecked);
+        verdict.reasons.retain(|reason| !is_moot(reason.rule));
         verdict.reasons.extend(reasons);
         let is_met = verdict.reasons.iter().all(|reason| reason.passed);
         verdict.outcome = if is_met { Outcome::Pass } else { Outcome::Fail };
@@ -217,6 +219,7 @@ fn reason(rule: RuleName, name: &str, bound: f64, found: &Fairness, rows: u64) -
     let mut reason = Reason::about(rule, rows, passed, text);
     reason.metric = Some(format!("{name}(by={by})"));
     reason.bound = Some(bound);
+    reason.checked = disparity.value.is_some();
     reason.candidate = disparity.value;
     reason.interval = disparity.interval;
     let baseline = found.baseline.as_ref().and_then(|baseline| baseline.measures.get(name));
