@@ -10,6 +10,7 @@ mod curves;
 mod error;
 mod evaluate;
 mod evaluation;
+mod gap;
 pub mod gate;
 pub mod measure;
 pub mod metric;
@@ -19,6 +20,7 @@ pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
 pub use error::EvaluationError;
 pub use evaluate::{Baseline, evaluate};
 pub use evaluation::{Evaluation, MetricName, SliceKey, SliceMetrics, SlicePart};
+pub use gap::Gap;
 pub use options::{CheckedOptions, EvaluateOptions};
 
 #[cfg(test)]

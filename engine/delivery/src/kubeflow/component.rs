@@ -35,6 +35,8 @@ pub enum ArtifactType {
     Model,
     /// `system.Metrics`: numbers in the metadata are shown.
     Metrics,
+    /// `system.HTML`: one file, shown in a frame.
+    Html,
 }
 
 /// What a port carries.
@@ -61,6 +63,7 @@ impl PortType {
             Self::Artifact(ArtifactType::Dataset) => "Dataset",
             Self::Artifact(ArtifactType::Model) => "Model",
             Self::Artifact(ArtifactType::Metrics) => "Metrics",
+            Self::Artifact(ArtifactType::Html) => "HTML",
         }
     }
 }

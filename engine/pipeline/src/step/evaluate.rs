@@ -11,12 +11,15 @@ use sluice_delivery::ModelPackage;
 use sluice_evaluation::gate::Verdict;
 use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
 
+use crate::step::evaluation_report;
+
 /// The artifact's kind.
 pub const EVALUATION_KIND: &str = "evaluation";
 /// The version of its format.
 pub const EVALUATION_VERSION: u32 = 1;
 const EVALUATION_FILE: &str = "evaluation.json";
 const VERDICT_FILE: &str = "verdict.json";
+const PAGE_FILE: &str = "evaluation.html";
 
 /// An evaluation and its artifact.
 #[derive(Clone, Debug)]
@@ -62,6 +65,7 @@ pub fn evaluate(
         Ok(evaluation) => {
             draft.write_json(EVALUATION_FILE, &evaluation)?;
             draft.write_json(VERDICT_FILE, &evaluation.verdict)?;
+            draft.write_bytes(PAGE_FILE, evaluation_report::page(&evaluation).as_bytes())?;
             let artifact = draft.publish(EVALUATION_KIND, EVALUATION_VERSION, made_from)?;
             Ok(Evaluated { evaluation, artifact })
         }
@@ -81,7 +85,9 @@ fn publish_error(
     error: &Error,
     made_from: std::collections::BTreeMap<String, String>,
 ) -> Result<()> {
-    draft.write_json(VERDICT_FILE, &Verdict::of_error(candidate_digest, alpha, error))?;
+    let verdict = Verdict::of_error(candidate_digest, alpha, error);
+    draft.write_json(VERDICT_FILE, &verdict)?;
+    draft.write_bytes(PAGE_FILE, evaluation_report::page_of_error(&verdict).as_bytes())?;
     draft.publish(EVALUATION_KIND, EVALUATION_VERSION, made_from).map(drop)
 }
 

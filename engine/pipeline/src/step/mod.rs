@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod calibrate;
 pub mod evaluate;
+pub mod evaluation_report;
 pub mod explain;
 pub mod ingest;
 pub mod kept_states;
