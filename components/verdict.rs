@@ -4,6 +4,7 @@ use sluice_core::Error;
 use sluice_delivery::kubeflow::ParameterType;
 use sluice_evaluation::Evaluation;
 use sluice_evaluation::gate::Outcome as Decision;
+use sluice_pipeline::step::evaluation_report;
 use sluice_pipeline::step::validate::ValidationRecord;
 use sluice_quality::validation::Severity;
 
@@ -87,5 +88,9 @@ pub(crate) fn of_evaluation(evaluation: &Evaluation) -> Answer {
         answer = answer.metadata("metrics", name, *value);
     }
     let file = serde_json::to_vec_pretty(&overall.candidate).unwrap_or_default();
-    answer.metadata("metrics", "rows", overall.rows).content("metrics", Content::Bytes(file))
+    let page = evaluation_report::page(evaluation).into_bytes();
+    answer
+        .metadata("metrics", "rows", overall.rows)
+        .content("metrics", Content::Bytes(file))
+        .content("report", Content::Bytes(page))
 }

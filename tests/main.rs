@@ -34,6 +34,7 @@ mod signals;
 mod spans;
 mod statistics;
 mod steps;
+mod stories;
 mod subsets;
 mod support;
 mod tables;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
+use sluice_core::artifact::write_whole;
 use sluice_delivery::kubeflow::ArtifactType;
 use sluice_delivery::{FileRegistry, ModelPackage};
 use sluice_evaluation::EvaluateOptions;
@@ -34,16 +35,22 @@ pub(crate) const CONTRACT: Contract = Contract {
             help: "Metrics, slices and verdict",
         },
         METRICS,
+        REPORT,
     ],
     results: &[verdict::BLESSED, verdict::BLESSING, verdict::OUTCOME, verdict::COMPARISON, verdict::REASONS],
     demands: &[],
-    omits: &[],
+    // The artifact `report` is the page.
+    omits: &["report"],
     on_error: Some(verdict::of_error),
 };
 
 /// The overall metrics of an evaluation.
 pub(crate) const METRICS: Output =
     Output { name: "metrics", kind: ArtifactType::Metrics, argument: None, help: "The overall metrics" };
+
+/// The page of an evaluation, as an orchestrator shows it.
+pub(crate) const REPORT: Output =
+    Output { name: "report", kind: ArtifactType::Html, argument: None, help: "The page of the evaluation" };
 
 const EXAMPLES: &str = "\
 Examples:
@@ -104,6 +111,9 @@ pub(crate) struct EvaluateArguments {
     /// Let a baseline that cannot be compared not block, for this recorded reason.
     #[arg(long, value_name = "REASON")]
     force: Option<String>,
+    /// Write the page of the evaluation to this file too; it stands in the artifact as `evaluation.html`.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) memory: MemoryArgument,
     #[command(flatten)]
@@ -179,6 +189,9 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
         &session.execution,
     )?;
     let evaluation = &evaluated.evaluation;
+    if let Some(path) = &arguments.report {
+        write_whole(path, step::evaluation_report::page(evaluation).as_bytes())?;
+    }
     session.printer.result(evaluation, || {
         format!("{}\n{}", tables::metrics(evaluation), tables::verdict(&evaluation.verdict, session.printer))
     });

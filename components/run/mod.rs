@@ -27,6 +27,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         made("model", ArtifactType::Model, "The model package, with its transform"),
         made("evaluation", ArtifactType::Artifact, "Metrics, slices and verdict"),
         evaluate::METRICS,
+        evaluate::REPORT,
     ],
     results: &[
         verdict::BLESSED,

@@ -26,7 +26,7 @@ const COMPONENTS: [&str; 10] = [
     "validate",
 ];
 /// The types of artifacts in a component file; every other is a parameter.
-const ARTIFACTS: [&str; 4] = ["Artifact", "Dataset", "Metrics", "Model"];
+const ARTIFACTS: [&str; 5] = ["Artifact", "Dataset", "HTML", "Metrics", "Model"];
 
 /// The outputs that a component file declares, with their types.
 fn outputs_of(command: &str) -> Vec<(String, String)> {

@@ -27,7 +27,8 @@ pub struct Gap {
 }
 
 impl Evaluation {
-    /// The slices by their gaps in a metric: all rows, then proven harm, then the rest, each by its size.
+    /// The slices by their gaps in a metric: all rows, then proven harm, then slices that have rows enough, then those
+    /// of few rows, whose gaps are mostly chance; each by its size.
     #[must_use]
     pub fn by_gap(&self, metric: &MetricName) -> Vec<Gap> {
         let overall = self.slices.iter().find(|slice| slice.slice.is_overall());
@@ -48,8 +49,8 @@ impl Evaluation {
             }
         }
         let rank = |gap: &Gap| {
-            let is_overall = self.slices[gap.slice].slice.is_overall();
-            (!is_overall, !gap.is_proven, gap.harm.is_none())
+            let slice = &self.slices[gap.slice];
+            (!slice.slice.is_overall(), !gap.is_proven, gap.harm.is_none(), slice.few_rows)
         };
         gaps.sort_by(|a, b| {
             let by_harm = b.harm.unwrap_or_default().total_cmp(&a.harm.unwrap_or_default());
@@ -147,6 +148,11 @@ mod tests {
         for (place, p) in [(1, 0.03), (2, 0.04), (3, 0.06)] {
             assert_relative(gaps[place].p_adjusted.unwrap(), p, 1e-15);
         }
+        // A gap of few rows says little, however great it is.
+        let mut few = slices.clone();
+        few[1]["few_rows"] = json!(true);
+        let gaps = order(&few, Direction::LowerIsBetter);
+        assert_eq!(gaps.iter().map(|gap| gap.slice).collect::<Vec<_>>(), [0, 2, 4, 3, 1]);
         // The other direction turns the harm around.
         let gaps = order(&slices, Direction::HigherIsBetter);
         assert_eq!(gaps.last().map(|gap| gap.slice), Some(1));

@@ -175,7 +175,8 @@ mod tests {
         let difference = candidate - baseline;
         let parts: Vec<Value> =
             value.into_iter().map(|value| json!({"column": "payment", "value": value})).collect();
-        let errors = json!([{"low": -1.0, "high": 0.0, "weight": 3.0}, {"low": 0.0, "high": 2.0, "weight": 5.0}]);
+        let errors =
+            json!([{"low": -1.0, "high": 0.0, "weight": 3.0}, {"low": 0.0, "high": 2.0, "weight": 5.0}]);
         let curves = json!({"errors": errors});
         json!({
             "slice": parts, "rows": 400, "few_rows": false,

@@ -37,10 +37,11 @@
       });
     });
     (rows.length ? rows : articles).forEach(function (item) {
+      // Boxes need one layout; the computed style of what is not drawn is found anew for each element.
       var panel = item.closest(".panel");
-      if (panel && window.getComputedStyle(panel).display === "none") { return; }
+      if (panel && !panel.getClientRects().length) { return; }
       total += 1;
-      if (window.getComputedStyle(item).display !== "none") { count += 1; }
+      if (item.getClientRects().length) { count += 1; }
     });
     shown.textContent = count === total ? "" : count + " of " + total;
   }

@@ -129,15 +129,22 @@ fn drawn_figures(shown: &EvaluationPage, figures: &PageFigures) -> (Option<f64>,
     }
 }
 
-/// An axis that holds every dot, and the intervals of slices that have rows enough to say something.
-fn axis(shown: &EvaluationPage, metric: usize) -> Option<Axis> {
-    let of = |slice: &PageSlice| slice.figures.get(metric).map(|figures| drawn_figures(shown, figures));
+/// An axis that holds what says something: all rows, slices that have rows enough, and proven harm. Where there is no
+/// such slice it holds every dot.
+fn axis(shown: &EvaluationPage, place: usize) -> Option<Axis> {
+    let of = |slice: &PageSlice| slice.figures.get(place).map(|figures| drawn_figures(shown, figures));
     let overall = shown.slices.first().and_then(of).and_then(|(value, _)| value);
     let centre = if shown.is_compared { 0.0 } else { overall? };
-    let dots = shown.slices.iter().filter_map(|slice| of(slice)?.0);
-    let is_telling = |slice: &&PageSlice| !slice.few_rows || slice.is_overall();
-    let ends = shown.slices.iter().filter(is_telling).filter_map(|slice| of(slice)?.1);
-    let ends = ends.flat_map(|(low, high)| [low, high]);
+    let gaps = &shown.metrics.get(place)?.gaps;
+    let mut telling: Vec<&PageSlice> = Vec::new();
+    for gap in gaps {
+        let slice = shown.slices.get(gap.slice);
+        telling.extend(slice.filter(|slice| slice.is_overall() || gap.is_proven || !slice.few_rows));
+    }
+    let ends = telling.iter().filter_map(|slice| of(slice)?.1).flat_map(|(low, high)| [low, high]);
+    let is_any = telling.iter().any(|slice| !slice.is_overall());
+    let dots = shown.slices.iter().filter(|slice| !is_any || slice.is_overall() || !slice.few_rows);
+    let dots = dots.filter_map(|slice| of(slice)?.0);
     let scale = Scale::over(dots.chain(ends).chain([centre]).map(|value| value - centre))?;
     Some(Axis { scale, centre })
 }
@@ -191,9 +198,13 @@ fn head(body: &mut String, shown: &EvaluationPage, metric: &PageMetric, axis: Op
         };
         put!(
             body,
-            "<p class=\"note\">Dots: {what}, from {low} to {high}; lines: {level} intervals, cut at the ends of the \
-             axis; the upright line is {middle}.{}</p>",
-            if shown.is_compared { " Red is proven harm, green a proven gain." } else { "" }
+            "<p class=\"note\">Dots: {what}, from {low} to {high}; lines: {level} intervals; what lies \
+             beyond is drawn at the end of the axis; the upright line is {middle}.{}</p>",
+            if shown.is_compared {
+                " Red is proven harm; green lies on the better side of no change."
+            } else {
+                ""
+            }
         );
     }
     body.push_str(

@@ -72,15 +72,17 @@ fn reasons(body: &mut String, shown: &EvaluationPage, drawn: &Drawn, passed: boo
     let count = counted(all.len() as u64);
     let few = std::cmp::min(all.len(), FEW_REASONS);
     if passed {
-        let open = if all.len() <= FEW_REASONS { " open" } else { "" };
+        // Below a failure they would stand between the reason and the slices.
+        let is_open = shown.outcome == PageOutcome::Passed && all.len() <= FEW_REASONS;
+        let open = if is_open { " open" } else { "" };
         put!(body, "<details class=\"met\"{open}><summary>What is met ({count})</summary>");
         list(body, &all, drawn);
         body.push_str("</details>");
     } else {
         list(body, &all[..few], drawn);
         if all.len() > few {
-            put!(body, "<details><summary>All {count}</summary>");
-            list(body, &all, drawn);
+            put!(body, "<details><summary>{} more</summary>", counted((all.len() - few) as u64));
+            list(body, &all[few..], drawn);
             body.push_str("</details>");
         }
     }
