@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::html::escape::{NAME, SENTENCE, escape, name};
 use crate::html::evaluation::{
-    EvaluationPage, PageFigures, PageMetric, PageSlice, charts, confusion, interval, optional, p_value,
-    signed,
+    EvaluationPage, FIGURES_FILE, PageFigures, PageMetric, PageSlice, charts, confusion, interval, optional,
+    p_value, signed,
 };
 use crate::html::figures::{counted, counted_rows, figure, percent};
 use crate::html::put;
@@ -76,7 +76,7 @@ pub(super) fn section(body: &mut String, shown: &EvaluationPage, drawn: &Drawn) 
         put!(
             body,
             "<p class=\"note\">{} slices without a failed requirement and with smaller gaps are left out here to keep \
-             the page small; they stand in <code>evaluation.json</code>.</p>",
+             the page small; they stand in <code>{FIGURES_FILE}</code>.</p>",
             counted(left_out as u64)
         );
     }
@@ -125,7 +125,7 @@ fn table(body: &mut String, shown: &EvaluationPage, slice: &PageSlice) {
     body.push_str("</tbody></table></div>");
     let left_out = shown.metrics.len().saturating_sub(MAX_METRICS);
     if left_out > 0 {
-        put!(body, "<p class=\"note\">{left_out} more metrics stand in <code>evaluation.json</code>.</p>");
+        put!(body, "<p class=\"note\">{left_out} more metrics stand in <code>{FIGURES_FILE}</code>.</p>");
     }
 }
 

@@ -6,7 +6,8 @@
 use crate::html::escape::{NAME, escape, name};
 use crate::html::evaluation::detail::Drawn;
 use crate::html::evaluation::{
-    EvaluationPage, PageFigures, PageGap, PageMetric, PageSlice, interval, optional, p_value, signed,
+    EvaluationPage, FIGURES_FILE, PageFigures, PageGap, PageMetric, PageSlice, interval, optional, p_value,
+    signed,
 };
 use crate::html::figures::{brief, counted, percent};
 use crate::html::put;
@@ -40,7 +41,7 @@ pub(super) fn section(body: &mut String, shown: &EvaluationPage, drawn: &Drawn) 
     if shown.metrics.len() > order.len() {
         put!(
             body,
-            "<p class=\"note\">{} more metrics stand with each slice below, and in <code>evaluation.json</code>.</p>",
+            "<p class=\"note\">{} more metrics stand with each slice below, and in <code>{FIGURES_FILE}</code>.</p>",
             shown.metrics.len() - order.len()
         );
     }
@@ -175,7 +176,7 @@ fn table(
         put!(
             body,
             "<p class=\"note\">{} slices with smaller gaps in this metric are left out to keep the page small; they \
-             stand in <code>evaluation.json</code>.</p>",
+             stand in <code>{FIGURES_FILE}</code>.</p>",
             counted((metric.gaps.len() - lines) as u64)
         );
     }

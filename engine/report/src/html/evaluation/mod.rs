@@ -20,6 +20,8 @@ pub use confusion::PageConfusion;
 pub use verdict::{PageOutcome, PageReason};
 pub use weak::{PageWeakSlice, PageWeakSlices};
 
+/// The file that holds what a page leaves out.
+const FIGURES_FILE: &str = "evaluation.json";
 /// Columns of a slice that are shown.
 const MAX_PARTS: usize = 8;
 
