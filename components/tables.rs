@@ -337,6 +337,18 @@ fn rule(rule: RuleName) -> &'static str {
     }
 }
 
+/// The reasons against the model, and those that no figure belongs to, a sentence each.
+fn sentences(verdict: &Verdict) -> String {
+    let is_told = |reason: &&Reason| reason.metric.is_none() || !reason.passed;
+    let told: Vec<&Reason> = verdict.reasons.iter().filter(is_told).collect();
+    let line = |reason: &&Reason| format!("  {}\n", visible_lines(&reason.text.replace('\n', "\\n")));
+    let mut text: String = told.iter().take(MAX_SENTENCES).map(line).collect();
+    if told.len() > MAX_SENTENCES {
+        text.push_str(&format!("  and {} more reasons\n", count((told.len() - MAX_SENTENCES) as u64)));
+    }
+    text
+}
+
 /// Every requirement with its figures, then the outcome and the reasons against it.
 pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
     let mut table = Table::new(&[
@@ -350,12 +362,6 @@ pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
         ">p",
         "result",
     ]);
-    let notes: Vec<&str> = verdict
-        .reasons
-        .iter()
-        .filter(|reason| reason.metric.is_none() || !reason.passed)
-        .map(|reason| reason.text.as_str())
-        .collect();
     let mut judged: Vec<(&str, &Reason)> =
         verdict.reasons.iter().filter_map(|reason| Some((reason.metric.as_deref()?, reason))).collect();
     let left_out = judged.len().saturating_sub(MAX_REASONS);
@@ -385,12 +391,7 @@ pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
             count(left_out as u64)
         ));
     }
-    for note in notes.iter().take(MAX_SENTENCES) {
-        text.push_str(&format!("  {}\n", visible_lines(&note.replace('\n', "\\n"))));
-    }
-    if notes.len() > MAX_SENTENCES {
-        text.push_str(&format!("  and {} more reasons\n", count((notes.len() - MAX_SENTENCES) as u64)));
-    }
+    text.push_str(&sentences(verdict));
     let word = match verdict.outcome {
         Outcome::Pass => "PASS",
         Outcome::Fail => "FAIL",

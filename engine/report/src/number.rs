@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(significant(123_456_789.0), "123456789");
         assert_eq!(significant(0.000_012), "1.2e-5");
         assert_eq!(significant(f64::NAN), "NaN");
-        let four = [3295.714_9, 0.042_149, -1.0, 123_456.0, 1.234_56e-9].map(|value| with_digits(value, 4));
+        let four = [3295.715, 0.042_149, -1.0, 123_456.0, 1.234_56e-9].map(|value| with_digits(value, 4));
         assert_eq!(four, ["3296", "0.04215", "-1", "123456", "1.235e-9"]);
         assert_eq!(count(1_048_576), "1 048 576");
         assert_eq!(count(12), "12");
