@@ -1,13 +1,15 @@
 //! The tables that commands print.
 
+use std::collections::BTreeMap;
+
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
-use sluice_evaluation::Evaluation;
-use sluice_evaluation::gate::{Comparison, Outcome, RuleName, Verdict};
+use sluice_evaluation::gate::{Comparison, Outcome, Reason, RuleName, Verdict};
 use sluice_evaluation::slice::weak::WeakSlices;
+use sluice_evaluation::{Evaluation, SliceMetrics};
 use sluice_pipeline::step::statistics::StatisticsRecord;
 use sluice_pipeline::step::validate::ValidationRecord;
 use sluice_quality::validation::{Finding, FindingCode, RowExample, Severity};
-use sluice_report::{Table, count, rows, significant};
+use sluice_report::{Table, count, rows, significant, with_digits};
 
 use crate::printer::Printer;
 
@@ -224,6 +226,14 @@ fn rows_of(finding: &Finding) -> String {
     finding.examples.iter().take(MAX_ROWS).map(row).collect()
 }
 
+/// Digits of the ends of an interval.
+const DIGITS_OF_INTERVAL: u8 = 4;
+/// Characters of the name of a slice.
+const WIDTH_OF_SLICE: usize = 60;
+/// Requirements that a verdict shows: those not met first, where there are more.
+const MAX_REASONS: usize = 60;
+/// Reasons against a model that are told in a sentence.
+const MAX_SENTENCES: usize = 20;
 /// Characters of what was observed, and of a fix, on a line.
 const WIDTH_OF_OBSERVED: usize = 70;
 /// Characters of a frequent value that a line has room for.
@@ -257,41 +267,38 @@ fn visible_lines(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Every metric of every slice.
+/// Lines of the table of metrics, where a few per metric will do.
+const MAX_LINES: usize = 60;
+/// Lines of a metric in any case: all rows, and the slice with the greatest gap.
+const MIN_LINES: usize = 2;
+
+/// Every metric, overall and in the slices with the greatest gaps.
 pub(crate) fn metrics(evaluation: &Evaluation) -> String {
     let has_baseline = evaluation.slices.iter().any(|slice| slice.baseline.is_some());
-    let mut titles = vec!["metric", "slice", ">rows", ">candidate"];
+    let level = format!(">{}% interval", significant(100.0 * (1.0 - evaluation.verdict.alpha)));
+    let mut titles = vec!["metric", "slice", ">rows", ">candidate", &level];
     if has_baseline {
-        titles.extend([">baseline", ">change", ">interval"]);
+        titles.extend([">baseline", ">change", &level]);
     }
     let mut table = Table::new(&titles);
+    let slices = evaluation.slices.len();
+    let per_metric = match evaluation.metrics.len() {
+        metrics if metrics * slices <= MAX_LINES => slices,
+        metrics => std::cmp::min(std::cmp::max(MAX_LINES / metrics, MIN_LINES), slices),
+    };
     for metric in &evaluation.metrics {
-        for slice in &evaluation.slices {
-            let name = if slice.slice.is_overall() { "(all)".to_owned() } else { slice.slice.to_string() };
-            let value = |values: Option<&std::collections::BTreeMap<String, Option<f64>>>| {
-                optional(values.and_then(|values| values.get(&metric.name).copied().flatten()))
-            };
-            let mut cells = vec![
-                metric.name.clone(),
-                name,
-                format!("{}{}", count(slice.rows), if slice.few_rows { " (few)" } else { "" }),
-                value(Some(&slice.candidate)),
-            ];
-            if has_baseline {
-                cells.push(value(slice.baseline.as_ref()));
-                let change = slice.changes.as_ref().and_then(|changes| changes.get(&metric.name));
-                let (difference, interval) =
-                    change.map_or((None, None), |change| (change.difference, change.interval));
-                cells.push(optional(difference));
-                cells.push(interval.map_or_else(
-                    || "-".into(),
-                    |[low, high]| format!("{} to {}", significant(low), significant(high)),
-                ));
-            }
-            table.push(cells);
+        for gap in evaluation.by_gap(metric).iter().take(per_metric) {
+            table.push(metric_line(&metric.name, &evaluation.slices[gap.slice], has_baseline));
         }
     }
-    table.to_text() + &left_out(evaluation)
+    let mut text = table.to_text();
+    if per_metric < slices {
+        let left_out = count((slices - per_metric) as u64);
+        text.push_str(&format!(
+            "  {left_out} slices with smaller gaps are left out of each metric; --json and --out have all\n"
+        ));
+    }
+    text + &left_out(evaluation)
 }
 
 /// Lines of weak slices; the rest is in the JSON.
@@ -347,6 +354,33 @@ fn left_out(evaluation: &Evaluation) -> String {
     text
 }
 
+/// One metric in one slice.
+fn metric_line(metric: &str, slice: &SliceMetrics, has_baseline: bool) -> Vec<String> {
+    let interval = |ends: Option<[f64; 2]>| {
+        ends.map_or_else(
+            || "-".into(),
+            |ends| ends.map(|end| with_digits(end, DIGITS_OF_INTERVAL)).join(" to "),
+        )
+    };
+    let name = if slice.slice.is_overall() { "(all)".to_owned() } else { slice.slice.to_string() };
+    let value = |values: &BTreeMap<String, Option<f64>>| optional(values.get(metric).copied().flatten());
+    let own = slice.intervals.get(metric).map(|interval| [interval.low, interval.high]);
+    let mut cells = vec![
+        metric.to_owned(),
+        cut(&name, WIDTH_OF_SLICE),
+        format!("{}{}", count(slice.rows), if slice.few_rows { " (few)" } else { "" }),
+        value(&slice.candidate),
+        interval(own),
+    ];
+    if has_baseline {
+        let change = slice.changes.as_ref().and_then(|changes| changes.get(metric));
+        cells.push(slice.baseline.as_ref().map_or_else(|| "-".into(), value));
+        cells.push(optional(change.and_then(|change| change.difference)));
+        cells.push(interval(change.and_then(|change| change.interval)));
+    }
+    cells
+}
+
 fn rule(rule: RuleName) -> &'static str {
     match rule {
         RuleName::AtMost => "at most",
@@ -365,6 +399,18 @@ fn rule(rule: RuleName) -> &'static str {
     }
 }
 
+/// The reasons against the model, and those that no figure belongs to, a sentence each.
+fn sentences(verdict: &Verdict) -> String {
+    let is_told = |reason: &&Reason| reason.metric.is_none() || !reason.passed;
+    let told: Vec<&Reason> = verdict.reasons.iter().filter(is_told).collect();
+    let line = |reason: &&Reason| format!("  {}\n", visible_lines(&reason.text.replace('\n', "\\n")));
+    let mut text: String = told.iter().take(MAX_SENTENCES).map(line).collect();
+    if told.len() > MAX_SENTENCES {
+        text.push_str(&format!("  and {} more reasons\n", count((told.len() - MAX_SENTENCES) as u64)));
+    }
+    text
+}
+
 /// Every requirement with its figures, then the outcome and the reasons against it.
 pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
     let mut table = Table::new(&[
@@ -378,18 +424,16 @@ pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
         ">p",
         "result",
     ]);
-    let mut notes = Vec::new();
-    for reason in &verdict.reasons {
-        let Some(metric) = &reason.metric else {
-            notes.push(reason.text.clone());
-            continue;
-        };
-        if !reason.passed {
-            notes.push(reason.text.clone());
-        }
+    let mut judged: Vec<(&str, &Reason)> =
+        verdict.reasons.iter().filter_map(|reason| Some((reason.metric.as_deref()?, reason))).collect();
+    let left_out = judged.len().saturating_sub(MAX_REASONS);
+    if left_out > 0 {
+        judged.sort_by_key(|(_, reason)| reason.passed);
+    }
+    for (metric, reason) in judged.into_iter().take(MAX_REASONS) {
         table.push([
-            metric.clone(),
-            reason.slice.clone().unwrap_or_else(|| "(all)".into()),
+            metric.to_owned(),
+            reason.slice.as_deref().map_or_else(|| "(all)".into(), |slice| cut(slice, WIDTH_OF_SLICE)),
             format!("{}{}", count(reason.rows), if reason.few_rows { " (few)" } else { "" }),
             optional(reason.candidate),
             optional(reason.baseline),
@@ -408,9 +452,13 @@ pub(crate) fn verdict(verdict: &Verdict, printer: Printer) -> String {
     if !table.is_empty() {
         text.push_str(&table.to_text());
     }
-    for note in notes {
-        text.push_str(&format!("  {note}\n"));
+    if left_out > 0 {
+        text.push_str(&format!(
+            "  {} more are left out; --json and --out have all\n",
+            count(left_out as u64)
+        ));
     }
+    text.push_str(&sentences(verdict));
     let word = match verdict.outcome {
         Outcome::Pass => "PASS",
         Outcome::Fail => "FAIL",

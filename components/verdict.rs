@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use sluice_core::Error;
 use sluice_delivery::kubeflow::ParameterType;
 use sluice_evaluation::gate::Outcome as Decision;
+use sluice_evaluation::slice::weak::WeakSlices;
 use sluice_evaluation::{Evaluation, SliceMetrics};
+use sluice_pipeline::step::evaluation_page;
 use sluice_pipeline::step::validate::ValidationRecord;
 use sluice_quality::validation::Severity;
 
@@ -75,7 +77,7 @@ pub(crate) fn of_validation(record: &ValidationRecord) -> Answer {
 }
 
 /// The answer about a model: its verdict, and the overall metrics as a file and as metadata that pages show.
-pub(crate) fn of_evaluation(evaluation: &Evaluation) -> Answer {
+pub(crate) fn of_evaluation(evaluation: &Evaluation, weak: Option<&WeakSlices>) -> Answer {
     let verdict = &evaluation.verdict;
     let comparison = serde_json::to_value(verdict.comparison).unwrap_or_default();
     let reasons: Vec<String> = verdict.failures().map(|reason| reason.text.clone()).collect();
@@ -88,7 +90,11 @@ pub(crate) fn of_evaluation(evaluation: &Evaluation) -> Answer {
         answer = answer.metadata("metrics", name, *value);
     }
     let file = serde_json::to_vec_pretty(&overall.candidate).unwrap_or_default();
-    answer = answer.metadata("metrics", "rows", overall.rows).content("metrics", Content::Bytes(file));
+    let page = evaluation_page::page(evaluation, weak).into_bytes();
+    answer = answer
+        .metadata("metrics", "rows", overall.rows)
+        .content("metrics", Content::Bytes(file))
+        .content("report", Content::Bytes(page));
     with_curve(answer, overall)
 }
 

@@ -183,7 +183,7 @@ fn several_classes_go_all_the_way() {
     place.write("kinds.csv", &kinds());
     place.write("pipeline.yaml", KINDS);
     place.sluice(&["run", "pipeline.yaml", "--out", "out"]).exits(0);
-    let evaluation = place.json("out/runs/0001/evaluation/evaluation.json");
+    let evaluation = place.json("out/runs/0001/evaluation/metrics.json");
     let slice = &evaluation["slices"][0];
     for name in ["accuracy", "log_loss", "macro_f1", "recall(class=mid)"] {
         assert!(slice["candidate"][name].is_number() && slice["intervals"][name].is_object(), "{slice:#}");

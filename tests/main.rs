@@ -38,6 +38,7 @@ mod slices;
 mod spans;
 mod statistics;
 mod steps;
+mod stories;
 mod subsets;
 mod support;
 mod tables;

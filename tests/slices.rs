@@ -54,7 +54,7 @@ fn slices_of_every_kind_are_evaluated_in_one_run() {
         ),
         "{outcome:#?}"
     );
-    let found = place.json("one/evaluation.json");
+    let found = place.json("one/metrics.json");
     let slices = found["slices"].as_array().unwrap();
     let rows = |column: &str| -> u64 {
         let is_of = |slice: &&serde_json::Value| {

@@ -58,7 +58,7 @@ impl StateArguments {
 pub(super) fn run(arguments: &MergeArguments, session: &Session) -> Result<Answer> {
     let evaluated =
         EvaluationState::merge(&arguments.states)?.finish(&arguments.out.out, &session.execution)?;
-    arguments.outputs.write(&evaluated.evaluation)?;
+    arguments.outputs.write(&evaluated)?;
     told(&evaluated, session)
 }
 

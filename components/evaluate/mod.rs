@@ -63,17 +63,22 @@ pub(crate) const CONTRACT: Contract = Contract {
             argument: Some("markdown"),
             help: "The verdict, what speaks against the model, and the worst slices",
         },
+        REPORT,
     ],
     results: &[verdict::BLESSED, verdict::BLESSING, verdict::OUTCOME, verdict::COMPARISON, verdict::REASONS],
     demands: &[],
-    // Metrics are accepted, states merged and tests listed where a file outlives the task.
-    omits: &["against", "update_accepted", "shard", "partial", "junit"],
+    // The artifact `report` is the page. Metrics are accepted, states merged and tests listed where a file outlives the task.
+    omits: &["against", "report", "update_accepted", "shard", "partial", "junit"],
     on_error: Some(verdict::of_error),
 };
 
 /// The overall metrics of an evaluation.
 pub(crate) const METRICS: Output =
     Output { name: "metrics", kind: ArtifactType::Metrics, argument: None, help: "The overall metrics" };
+
+/// The page of an evaluation, as an orchestrator shows it.
+pub(crate) const REPORT: Output =
+    Output { name: "report", kind: ArtifactType::Html, argument: None, help: "The page of the evaluation" };
 
 const EXAMPLES: &str = "\
 Examples:
@@ -388,7 +393,7 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
             return Err(error);
         }
     };
-    arguments.outputs.write(&evaluated.evaluation)?;
+    arguments.outputs.write(&evaluated)?;
     arguments.accepted.accept(&evaluated.evaluation, accepted.is_some(), session)?;
     told(&evaluated, session)
 }
@@ -405,5 +410,5 @@ fn told(evaluated: &Evaluated, session: &Session) -> Result<Answer> {
         let verdict = tables::verdict(&evaluation.verdict, session.printer);
         format!("{}{weak}\n{verdict}", tables::metrics(evaluation))
     });
-    Ok(verdict::of_evaluation(evaluation))
+    Ok(verdict::of_evaluation(evaluation, weak.as_ref()))
 }

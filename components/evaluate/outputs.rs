@@ -8,7 +8,8 @@ use sluice_core::artifact::write_whole;
 use sluice_core::error::CommonError;
 use sluice_evaluation::Evaluation;
 use sluice_evaluation::gate::{Outcome, Verdict};
-use sluice_pipeline::step::evaluate::{AcceptedMetrics, METRICS_FILE};
+use sluice_pipeline::step::evaluate::{AcceptedMetrics, Evaluated, METRICS_FILE};
+use sluice_pipeline::step::evaluation_page;
 use sluice_pipeline::step::evaluation_reports::{summary, verdict_junit, verdict_summary};
 
 use crate::session::Session;
@@ -22,16 +23,27 @@ pub(crate) struct OutputArguments {
     /// A file for a summary in Markdown, as a comment on a pull request; the artifact has one too.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// A file for the page of the evaluation; the artifact has one too.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 impl OutputArguments {
     /// Writes them.
-    pub(super) fn write(&self, evaluation: &Evaluation) -> Result<()> {
+    pub(super) fn write(&self, evaluated: &Evaluated) -> Result<()> {
+        let evaluation = &evaluated.evaluation;
+        if let Some(path) = &self.report {
+            let weak = evaluated.weak_slices()?;
+            write_whole(path, evaluation_page::page(evaluation, weak.as_ref()).as_bytes())?;
+        }
         self.write_texts(&evaluation.verdict, || summary(evaluation))
     }
 
     /// Writes what can be said of an evaluation that failed.
     pub(super) fn write_verdict(&self, verdict: &Verdict) -> Result<()> {
+        if let Some(path) = &self.report {
+            write_whole(path, evaluation_page::page_of_error(verdict).as_bytes())?;
+        }
         self.write_texts(verdict, || verdict_summary(verdict))
     }
 

@@ -27,6 +27,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         made("model", ArtifactType::Model, "The model package, with its transform"),
         made("evaluation", ArtifactType::Artifact, "Metrics, slices and verdict"),
         evaluate::METRICS,
+        evaluate::REPORT,
     ],
     results: &[
         verdict::BLESSED,
@@ -130,7 +131,7 @@ pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Answer>
 fn answer(report: &RunReport) -> Answer {
     let Some(folder) = &report.folder else { return Answer::new(Exit::Done) };
     let verdict = match (&report.evaluation, &report.validation) {
-        (Some(evaluation), _) => verdict::of_evaluation(evaluation),
+        (Some(evaluation), _) => verdict::of_evaluation(evaluation, None),
         (None, Some(validation)) => verdict::of_validation(validation),
         (None, None) => Answer::new(Exit::Done),
     };

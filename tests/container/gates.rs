@@ -54,6 +54,9 @@ fn metrics_are_a_file_and_metadata_that_pages_show() {
     let metadata = json!({"rmse": overall["rmse"], "r2": overall["r2"], "rows": 89});
     let expected = json!({"artifacts": [{"name": "metrics", "uri": uri, "metadata": metadata}]});
     assert_eq!(answer["artifacts"]["metrics"], expected);
+    // The page is one file, as a frame shows it.
+    let page = |name: &str| fs_err::read(place.path(&format!("task/evaluate/deep/{name}"))).unwrap();
+    assert_eq!(page("report"), page("evaluation/evaluation.html"));
 }
 
 #[test]

@@ -26,7 +26,8 @@ const COMPONENTS: [&str; 10] = [
     "validate",
 ];
 /// The types of artifacts in a component file; every other is a parameter.
-const ARTIFACTS: [&str; 6] = ["Artifact", "ClassificationMetrics", "Dataset", "Markdown", "Metrics", "Model"];
+const ARTIFACTS: [&str; 7] =
+    ["Artifact", "ClassificationMetrics", "Dataset", "HTML", "Markdown", "Metrics", "Model"];
 
 /// The outputs that a component file declares, with their types.
 fn outputs_of(command: &str) -> Vec<(String, String)> {

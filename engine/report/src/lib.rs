@@ -11,7 +11,7 @@ mod svg;
 mod table;
 mod time;
 
-pub use number::{bytes, count, duration, rate, rows, short, significant};
+pub use number::{bytes, count, duration, rate, rows, short, significant, with_digits};
 pub use pace::Pace;
 pub use table::{Alignment, Table};
 pub use time::timestamp;

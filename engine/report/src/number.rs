@@ -11,10 +11,17 @@ use std::time::Duration;
 /// ```
 #[must_use]
 pub fn significant(value: f64) -> String {
+    with_digits(value, 6)
+}
+
+/// So many significant digits, without trailing zeros: of four, `3296`, `0.0421`.
+#[must_use]
+pub fn with_digits(value: f64, digits: u8) -> String {
+    let after_first = i32::from(std::cmp::max(digits, 1)) - 1;
     if value == 0.0 || !value.is_finite() {
         return if value == 0.0 { "0".into() } else { value.to_string() };
     }
-    let scientific = format!("{value:.5e}");
+    let scientific = format!("{value:.*e}", usize::try_from(after_first).unwrap_or(0));
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let trim = |text: &str| {
@@ -25,7 +32,7 @@ pub fn significant(value: f64) -> String {
         }
     };
     if (-4..15).contains(&exponent) {
-        let decimals = usize::try_from(5 - exponent).unwrap_or(0);
+        let decimals = usize::try_from(after_first - exponent).unwrap_or(0);
         trim(&format!("{value:.decimals$}"))
     } else {
         format!("{}e{exponent}", trim(mantissa))
@@ -114,6 +121,8 @@ mod tests {
         assert_eq!(significant(123_456_789.0), "123456789");
         assert_eq!(significant(0.000_012), "1.2e-5");
         assert_eq!(significant(f64::NAN), "NaN");
+        let four = [3295.715, 0.042_149, -1.0, 123_456.0, 1.234_56e-9].map(|value| with_digits(value, 4));
+        assert_eq!(four, ["3296", "0.04215", "-1", "123456", "1.235e-9"]);
         assert_eq!(count(1_048_576), "1 048 576");
         assert_eq!(count(12), "12");
         assert_eq!(duration(Duration::from_millis(1240)), "1.24 s");

@@ -157,7 +157,7 @@ def foreign(sluice, work, scored):
     pq.write_table(rows, work / "rows-of-others.parquet")
     (work / "linear.yaml").write_text("label: y\nonnx: { file: linear.onnx, inputs: { X: [p, q] } }\n")
     sluice("evaluate", "rows-of-others.parquet", "--model", "linear.yaml", "--out", "judged")
-    judged = json.loads((work / "judged/evaluation.json").read_text())["slices"][0]["candidate"]["rmse"]
+    judged = json.loads((work / "judged/metrics.json").read_text())["slices"][0]["candidate"]["rmse"]
     features = np.stack([rows["p"].to_numpy(), rows["q"].to_numpy()], axis=1).astype(np.float32)
     errors = features @ weights + np.float32(2) - rows["y"].to_numpy()[:, None]
     expected = np.sqrt(np.mean(np.square(errors, dtype=np.float64)))

@@ -39,6 +39,8 @@ pub enum ArtifactType {
     ClassificationMetrics,
     /// `system.Markdown`: the file is shown.
     Markdown,
+    /// `system.HTML`: one file, shown in a frame.
+    Html,
 }
 
 /// What a port carries.
@@ -67,6 +69,7 @@ impl PortType {
             Self::Artifact(ArtifactType::Metrics) => "Metrics",
             Self::Artifact(ArtifactType::ClassificationMetrics) => "ClassificationMetrics",
             Self::Artifact(ArtifactType::Markdown) => "Markdown",
+            Self::Artifact(ArtifactType::Html) => "HTML",
         }
     }
 }

@@ -17,7 +17,7 @@ use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
 
 use super::contender::Contender;
 use super::evaluation_reports::{summary, verdict_junit, verdict_summary};
-use super::{evaluation_table, weak_slices};
+use super::{evaluation_page, evaluation_table, weak_slices};
 
 /// The artifact's kind.
 pub const EVALUATION_KIND: &str = "evaluation";
@@ -28,6 +28,7 @@ pub const METRICS_FILE: &str = "metrics.json";
 const VERDICT_FILE: &str = "verdict.json";
 const JUNIT_FILE: &str = "junit.xml";
 const SUMMARY_FILE: &str = "summary.md";
+const PAGE_FILE: &str = "evaluation.html";
 
 /// An evaluation and its artifact.
 #[derive(Clone, Debug)]
@@ -201,6 +202,7 @@ pub(super) fn publish(
     draft.write_json(VERDICT_FILE, &evaluation.verdict)?;
     draft.write_bytes(JUNIT_FILE, verdict_junit(&evaluation.verdict).as_bytes())?;
     draft.write_bytes(SUMMARY_FILE, summary(&evaluation).as_bytes())?;
+    draft.write_bytes(PAGE_FILE, evaluation_page::page(&evaluation, weak).as_bytes())?;
     let artifact = draft.publish(EVALUATION_KIND, EVALUATION_VERSION, made_from)?;
     Ok(Evaluated { evaluation, artifact })
 }
@@ -209,6 +211,7 @@ fn publish_verdict(mut draft: Draft, verdict: &Verdict, made_from: BTreeMap<Stri
     draft.write_json(VERDICT_FILE, verdict)?;
     draft.write_bytes(JUNIT_FILE, verdict_junit(verdict).as_bytes())?;
     draft.write_bytes(SUMMARY_FILE, verdict_summary(verdict).as_bytes())?;
+    draft.write_bytes(PAGE_FILE, evaluation_page::page_of_error(verdict).as_bytes())?;
     draft.publish(EVALUATION_KIND, EVALUATION_VERSION, made_from).map(drop)
 }
 

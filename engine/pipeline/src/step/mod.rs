@@ -6,6 +6,7 @@ pub mod calibrate;
 pub mod contender;
 pub mod evaluate;
 pub mod evaluate_state;
+pub mod evaluation_page;
 pub mod evaluation_reports;
 mod evaluation_table;
 pub mod explain;

@@ -6,6 +6,7 @@
 //! Whatever comes from data is shortened and escaped. The same statistics give the same bytes.
 
 mod escape;
+mod evaluation;
 mod explanation;
 mod figures;
 mod page;
@@ -13,6 +14,10 @@ mod statistics;
 mod training;
 mod validation;
 
+pub use evaluation::{
+    EvaluationPage, PageBin, PageConfusion, PageCurves, PageFigures, PageGap, PageMetric, PageOutcome,
+    PageReason, PageSlice, PageWeakSlice, PageWeakSlices, evaluation_page,
+};
 pub use explanation::{DependenceChart, ExplanationPage, ImportanceBar, ImportanceChart, explanation_page};
 pub use statistics::{StatisticsPageOptions, statistics_page};
 pub use training::{

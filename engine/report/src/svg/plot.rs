@@ -12,12 +12,16 @@ const RIGHT: f64 = 10.0;
 /// What is drawn.
 #[derive(Clone, Debug)]
 pub(crate) enum Mark {
-    /// Dots.
-    Points(Vec<(f64, f64)>),
+    /// Dots; the class says how they look.
+    Points(Vec<(f64, f64)>, &'static str),
     /// A line from point to point; the class says how it looks.
     Line(Vec<(f64, f64)>, &'static str),
     /// Between two lines: place, lower and upper end.
     Band(Vec<(f64, f64, f64)>),
+    /// Bars from the foot: left end, right end, height; the class says how they look.
+    Bars(Vec<(f64, f64, f64)>, &'static str),
+    /// Points that the axes hold, of which nothing is drawn.
+    Extent(Vec<(f64, f64)>),
 }
 
 /// A tick: its place and its words, escaped.
@@ -39,7 +43,10 @@ pub(crate) struct Plot<'a> {
 impl Mark {
     fn points(&self) -> Vec<(f64, f64)> {
         match self {
-            Self::Points(points) | Self::Line(points, _) => points.clone(),
+            Self::Points(points, _) | Self::Line(points, _) | Self::Extent(points) => points.clone(),
+            Self::Bars(bars, _) => {
+                bars.iter().flat_map(|&(low, high, up)| [(low, up), (high, 0.0)]).collect()
+            }
             Self::Band(ends) => ends.iter().flat_map(|&(x, low, high)| [(x, low), (x, high)]).collect(),
         }
     }
@@ -115,10 +122,19 @@ fn drawn(mark: &Mark, x: &impl Fn(f64) -> String, y: &impl Fn(f64) -> String) ->
         places.join("L")
     };
     match mark {
-        Mark::Points(points) => {
+        Mark::Extent(_) => String::new(),
+        Mark::Points(points, class) => {
             let dots = points.iter().filter(is_finite);
             let dots: String = dots.map(|&(a, b)| format!("M{} {}h0", x(a), y(b))).collect();
-            format!("<path class=\"dots\" d=\"{dots}\"/>")
+            format!("<path class=\"{class}\" d=\"{dots}\"/>")
+        }
+        Mark::Bars(bars, class) => {
+            let bars: String = bars
+                .iter()
+                .filter(|(low, high, up)| low.is_finite() && high.is_finite() && up.is_finite())
+                .map(|&(low, high, up)| format!("M{} {}V{}H{}V{}Z", x(low), y(0.0), y(up), x(high), y(0.0)))
+                .collect();
+            format!("<path class=\"{class}\" d=\"{bars}\"/>")
         }
         Mark::Line(points, class) => format!("<path class=\"{class}\" d=\"M{}\"/>", path(points)),
         Mark::Band(ends) => {
@@ -147,7 +163,12 @@ mod tests {
     #[test]
     fn whatever_the_points_coordinates_are_finite() {
         let marks = vec![
-            Mark::Points(vec![(1.0, f64::NAN), (f64::MAX, f64::MIN), (0.0, 0.0)]),
+            Mark::Points(vec![(1.0, f64::NAN), (f64::MAX, f64::MIN), (0.0, 0.0)], "dots"),
+            Mark::Bars(
+                vec![(0.0, f64::INFINITY, 1.0), (1.0, 2.0, f64::NAN), (f64::MIN, f64::MAX, 3.0)],
+                "bars",
+            ),
+            Mark::Extent(vec![(f64::NAN, f64::NEG_INFINITY)]),
             Mark::Line(vec![(f64::INFINITY, 0.0), (1.0, 1.0)], "smooth"),
             Mark::Band(vec![(0.0, -1.0, 1.0), (1.0, f64::NAN, 2.0)]),
         ];

@@ -15,6 +15,9 @@
     if (!target) { return; }
     event.preventDefault();
     target.classList.remove("gone");
+    var folded = target.closest("details"), around = target.closest("article");
+    if (folded) { folded.open = true; }
+    if (around) { around.classList.remove("gone"); }
     target.scrollIntoView();
     target.setAttribute("tabindex", "-1");
     target.focus({ preventScroll: true });
@@ -25,17 +28,21 @@
 
   function search() {
     var wanted = find.value.trim().toLowerCase();
-    var count = 0;
+    var count = 0, total = 0;
     [rows, articles].forEach(function (items) {
       items.forEach(function (item) {
-        var hit = (item.getAttribute("data-n") || item.getAttribute("data-text") || "").toLowerCase();
+        var text = item.getAttribute("data-n") || item.getAttribute("data-text");
+        var hit = (text || (item.cells ? item.cells[0].textContent : "")).toLowerCase();
         item.classList.toggle("gone", wanted !== "" && hit.indexOf(wanted) < 0);
       });
     });
     (rows.length ? rows : articles).forEach(function (item) {
-      if (window.getComputedStyle(item).display !== "none") { count += 1; }
+      // Boxes need one layout; the computed style of what is not drawn is found anew for each element.
+      var panel = item.closest(".panel");
+      if (panel && !panel.getClientRects().length) { return; }
+      total += 1;
+      if (item.getClientRects().length) { count += 1; }
     });
-    var total = (rows.length ? rows : articles).length;
     shown.textContent = count === total ? "" : count + " of " + total;
   }
 

@@ -2,6 +2,7 @@
 //! twice.
 
 mod checker;
+mod evaluations;
 mod explanations;
 mod pages;
 mod samples;

@@ -43,7 +43,7 @@ pub(super) fn chart(body: &mut String, model: &PageModel) {
     let highs = penalties.iter().map(|it| it.error + it.standard_error);
     let low = lows.fold(f64::INFINITY, |least, it| if it < least { it } else { least });
     let high = highs.fold(f64::NEG_INFINITY, |most, it| if it > most { it } else { most });
-    let mut marks = vec![Mark::Band(band), Mark::Line(line.clone(), "path"), Mark::Points(line)];
+    let mut marks = vec![Mark::Band(band), Mark::Line(line.clone(), "path"), Mark::Points(line, "dots")];
     let chosen = pairs().find(|(_, it)| it.penalty.to_bits() == model.penalty.to_bits());
     if let Some((x, _)) = chosen {
         marks.push(Mark::Line(vec![(x, low), (x, high)], "rule"));

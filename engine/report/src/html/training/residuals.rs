@@ -76,7 +76,7 @@ fn charts(body: &mut String, shown: &PageResiduals) {
     };
     let fitted = points(|row| (row.fitted, row.residual));
     let marks = vec![
-        Mark::Points(fitted.clone()),
+        Mark::Points(fitted.clone(), "dots"),
         Mark::Line(level(&fitted), "rule"),
         Mark::Line(smooth(&fitted), "smooth"),
     ];
@@ -89,7 +89,7 @@ fn charts(body: &mut String, shown: &PageResiduals) {
     let quantiles = shown.normal_quantiles.clone();
     let ends = quantiles.first().zip(quantiles.last());
     let diagonal = ends.map_or_else(Vec::new, |(first, last)| vec![(first.0, first.0), (last.0, last.0)]);
-    let marks = vec![Mark::Line(diagonal, "rule"), Mark::Points(quantiles)];
+    let marks = vec![Mark::Line(diagonal, "rule"), Mark::Points(quantiles, "dots")];
     let axes = ("Normal quantiles", "quantile of the normal distribution", "studentised residual");
     chart(
         body,
@@ -98,7 +98,7 @@ fn charts(body: &mut String, shown: &PageResiduals) {
         "Points on the line say that the noise is normal; ends off it, that its tails are not.",
     );
     let spread = points(|row| (row.fitted, row.studentized.abs().sqrt()));
-    let marks = vec![Mark::Points(spread.clone()), Mark::Line(smooth(&spread), "smooth")];
+    let marks = vec![Mark::Points(spread.clone(), "dots"), Mark::Line(smooth(&spread), "smooth")];
     let axes = ("Spread by prediction", "prediction", "√|studentised residual|");
     chart(
         body,
@@ -108,7 +108,7 @@ fn charts(body: &mut String, shown: &PageResiduals) {
     );
     let mut leverage = points(|row| (row.leverage, row.studentized));
     leverage.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let marks = vec![Mark::Points(leverage.clone()), Mark::Line(level(&leverage), "rule")];
+    let marks = vec![Mark::Points(leverage.clone(), "dots"), Mark::Line(level(&leverage), "rule")];
     let axes = ("Leverage", "leverage", "studentised residual");
     chart(body, axes, marks, "Rows far to the right and far from 0 pull the fit towards themselves.");
 }
