@@ -73,7 +73,7 @@ pub(crate) enum Component {
     /// Fit a model and package it with its transform.
     Train(crate::train::TrainArguments),
     /// Evaluate a model, by slices and against a baseline, and decide.
-    Evaluate(crate::evaluate::EvaluateArguments),
+    Evaluate(Box<crate::evaluate::EvaluateArguments>),
     /// Register an accepted model.
     Push(crate::push::PushArguments),
     /// Score rows in bulk with a model package.

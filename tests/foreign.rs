@@ -84,18 +84,20 @@ fn a_package_its_predictions_and_a_program_are_the_same_model() {
         "pipeline.yaml",
         "pipeline: tips\ndata:\n  inputs: { rows: scored.csv }\n  roles: { label: tips, key: [id] }\n  \
          subsets: { by: hash, train: 0.5, eval: 0.5, seed: 1 }\ntransform:\n  - standardize: [miles]\n\
-         train: { ridge: { alpha: 1.0 } }\n",
+         train: { ridge: { alpha: 1.0 } }\nevaluate: { accept_any: true }\n",
     );
     place.sluice(&["run", "pipeline.yaml", "--out", "out"]).exits(0);
     let model = "out/runs/0001/model";
     place.sluice(&["predict", model, "scored.csv", "--keep", "tips", "--out", "predictions"]).exits(0);
     let evaluated = |arguments: &[&str]| {
-        let outcome =
-            place.sluice(&[&["evaluate", "predictions/*.parquet"], arguments, &["--json"]].concat());
+        let outcome = place.sluice(
+            &[&["evaluate", "predictions/*.parquet", "--accept-any"], arguments, &["--json"]].concat(),
+        );
         let evaluation = outcome.exits(0).json();
         (metric(&evaluation, "candidate", "rmse"), metric(&evaluation, "candidate", "r2"))
     };
-    let package = place.sluice(&["evaluate", "scored.csv", "--model", model, "--out", "a", "--json"]);
+    let package =
+        place.sluice(&["evaluate", "scored.csv", "--model", model, "--accept-any", "--out", "a", "--json"]);
     let package = metric(&package.exits(0).json(), "candidate", "rmse");
     let columns = evaluated(&["--label", "tips", "--prediction", "prediction", "--out", "b"]);
     // `cat` answers what it is sent: the predictions themselves.
@@ -113,6 +115,7 @@ fn a_package_its_predictions_and_a_program_are_the_same_model() {
         "tips",
         "--baseline-prediction",
         "old",
+        "--accept-any",
         "--out",
         "d",
         "--json",
@@ -140,7 +143,8 @@ fn a_model_that_fails_is_an_error_and_a_baseline_that_fails_is_not_comparable() 
     let gaps = ["evaluate", "gaps.csv", "--label", "tips", "--prediction", "score", "--metric", "mse"];
     let refused = place.sluice(&[&gaps[..], &["--out", "j"]].concat()).exits(4);
     assert!(refused.stderr.contains("`gaps.csv`, row 4"), "{refused:#?}");
-    let excluded = place.sluice(&[&gaps[..], &["--missing", "exclude", "--out", "k", "--json"]].concat());
+    let excluded = place
+        .sluice(&[&gaps[..], &["--missing", "exclude", "--accept-any", "--out", "k", "--json"]].concat());
     let excluded = excluded.exits(0).json();
     assert_eq!((&excluded["excluded"]["label"], &excluded["excluded"]["candidate"]), (&1.into(), &1.into()));
     assert_eq!((metric(&excluded, "candidate", "mse"), &excluded["slices"][0]["rows"]), (0.125, &2.into()));

@@ -87,7 +87,7 @@ fn a_weak_slice_is_found_by_itself_and_in_an_evaluation() {
     assert_eq!(json, found);
     let options = "{minimum_rows: 40, columns: [site, day, bmi, sex]}";
     let arguments = ["evaluate", "rows.csv", "--model", MODEL, "--weak-slices", options, "--out", "both"];
-    let _ = place.sluice(&arguments).exits(0).says(&["site=south"]);
+    let _ = place.sluice(&[&arguments[..], &["--accept-any"]].concat()).exits(0).says(&["site=south"]);
     assert_eq!(place.json("both/weak_slices.json"), found);
     place.is_tidy();
 }

@@ -34,7 +34,7 @@ fn days(place: &Place, days: RangeInclusive<u32>, rows: u32) {
                 text,
                 "{day}-{row},{fare}.{day},{miles},{near},c{},{},{tips},{subset}",
                 fare % 5,
-                row % 3
+                row % 4
             );
         }
         place.write(&format!("days/{day}/trips.csv"), &text);

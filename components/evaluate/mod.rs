@@ -66,9 +66,10 @@ pub(crate) const CONTRACT: Contract = Contract {
         REPORT,
     ],
     results: &[verdict::BLESSED, verdict::BLESSING, verdict::OUTCOME, verdict::COMPARISON, verdict::REASONS],
-    demands: &[],
-    // The artifact `report` is the page. Metrics are accepted, states merged and tests listed where a file outlives the task.
-    omits: &["against", "report", "update_accepted", "shard", "partial", "junit"],
+    // A component without a model would take a missing artifact for one that was not meant.
+    demands: &["model"],
+    // Predictions in the data are described in the artifact `model`; `report` is the page. Metrics are accepted, states merged and tests listed where a file outlives the task.
+    omits: &["prediction", "against", "report", "update_accepted", "shard", "partial", "junit"],
     on_error: Some(verdict::of_error),
 };
 

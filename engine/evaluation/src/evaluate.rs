@@ -212,7 +212,6 @@ pub fn conclude(
     let checked = options.check()?.for_task(&subject.task)?;
     let State { groups, rows, accumulator } = state;
     let accepted = Accepted::of(&subject.against);
-    let (mut slices, mut shown, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
     let measured: Measured = sluice_core::Accumulator::finish(accumulator);
     let excluded = *measured.excluded();
     let rows = rows - excluded.rows();
@@ -220,35 +219,7 @@ pub fn conclude(
         return Err(EvaluationError::AllExcluded { excluded }.into());
     }
     let measured = measured.rank(execution)?;
-    let mut num_slices = 0;
-    for grouping in measured.groupings() {
-        num_slices += groups.table(grouping)?.keys().len();
-    }
-    let is_few = num_slices <= DRAWN_SLICES;
-    for (place, grouping) in measured.groupings().iter().enumerate() {
-        let mut small = Small::new(grouping, checked.slices.minimum_rows(grouping));
-        for (number, key) in ordered_keys(&groups, grouping, measured.names())? {
-            // A slice of which all rows are left out is none.
-            let Some(slice) = measured.slice(place, number).filter(|slice| slice.rows() > 0) else {
-                continue;
-            };
-            if small.takes(&key, slice.rows()) {
-                continue;
-            }
-            let of = |metric: &Arc<Metric>| {
-                let mut figures = figures(metric, &slice, measured.is_paired(), checked.alpha);
-                if let Some(accepted) = &accepted {
-                    accepted.join(&mut figures, &key, slice.rows(), checked.alpha);
-                }
-                figures
-            };
-            let figures = checked.metrics.iter().map(of).collect();
-            let (rows, weight) = (slice.rows(), slice.weight());
-            shown.push(Shown::of(&slice, measured.is_paired(), is_few || grouping.is_overall()));
-            slices.push(SliceFigures { grouping: grouping.clone(), key, rows, weight, figures });
-        }
-        left_out.extend(small.left_out());
-    }
+    let Sliced { slices, shown, left_out } = Sliced::of(&measured, &groups, &checked, accepted.as_ref())?;
     let mut verdict = judge(&slices, &left_out, rows, subject, &checked);
     if excluded.rows() > 0 {
         verdict.reasons.insert(0, Reason::about(RuleName::Evaluation, rows, true, excluded.to_string()));
@@ -284,6 +255,55 @@ pub fn conclude(
         verdict,
         fairness,
     })
+}
+
+/// The figures of all slices.
+struct Sliced {
+    slices: Vec<SliceFigures>,
+    /// Of each slice.
+    shown: Vec<Shown>,
+    left_out: Vec<(Grouping, LeftOut)>,
+}
+
+impl Sliced {
+    fn of(
+        measured: &Measured,
+        groups: &GroupTables,
+        checked: &CheckedOptions,
+        accepted: Option<&Accepted<'_>>,
+    ) -> Result<Self> {
+        let (mut slices, mut shown, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+        let mut num_slices = 0;
+        for grouping in measured.groupings() {
+            num_slices += groups.table(grouping)?.keys().len();
+        }
+        let is_few = num_slices <= DRAWN_SLICES;
+        for (place, grouping) in measured.groupings().iter().enumerate() {
+            let mut small = Small::new(grouping, checked.slices.minimum_rows(grouping));
+            for (number, key) in ordered_keys(groups, grouping, measured.names())? {
+                // A slice of which all rows are left out is none.
+                let Some(slice) = measured.slice(place, number).filter(|slice| slice.rows() > 0) else {
+                    continue;
+                };
+                if small.takes(&key, slice.rows()) {
+                    continue;
+                }
+                let of = |metric: &Arc<Metric>| {
+                    let mut figures = figures(metric, &slice, measured.is_paired(), checked.alpha);
+                    if let Some(accepted) = accepted {
+                        accepted.join(&mut figures, &key, slice.rows(), checked.alpha);
+                    }
+                    figures
+                };
+                let figures = checked.metrics.iter().map(of).collect();
+                let (rows, weight) = (slice.rows(), slice.weight());
+                shown.push(Shown::of(&slice, measured.is_paired(), is_few || grouping.is_overall()));
+                slices.push(SliceFigures { grouping: grouping.clone(), key, rows, weight, figures });
+            }
+            left_out.extend(small.left_out());
+        }
+        Ok(Self { slices, shown, left_out })
+    }
 }
 
 /// The groups of a grouping in the order of their keys. A column without any value is an error.

@@ -156,21 +156,7 @@ impl EvaluateOptions {
     /// a change rule on a metric without a better direction, an empty slice, an alpha out of range.
     pub fn check(&self) -> Result<CheckedOptions, OptionsError> {
         let alpha = Range::open(0.0, 0.5).check("alpha", self.alpha)?;
-        if self.force.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
-            return Err(OptionsError::Conflict {
-                name: "force".into(),
-                problem: "gives no reason".into(),
-                hint: Some("say why the baseline need not be compared; the verdict records it".into()),
-            });
-        }
-        if self.accept_any && (self.block_regressions || !self.require.is_empty()) {
-            let asks = if self.block_regressions { "block_regressions" } else { "require" };
-            return Err(OptionsError::Conflict {
-                name: "accept_any".into(),
-                problem: format!("is set although `{asks}` asks for something"),
-                hint: Some("leave out one of them".into()),
-            });
-        }
+        self.check_choices()?;
         let mut metrics: Vec<Arc<Metric>> = Vec::new();
         let mut add_metric = |metric: Arc<Metric>| {
             if !metrics.iter().any(|known| known.name == metric.name) {
@@ -201,7 +187,6 @@ impl EvaluateOptions {
             fairness.push(checked);
         }
         let groupings = [Grouping::overall()].into_iter().chain(slices.groupings().iter().cloned()).collect();
-        self.weak_slices.as_ref().map_or(Ok(()), WeakSliceOptions::check)?;
         let label_shift = finite("label_shift", self.label_shift)?;
         Ok(CheckedOptions {
             metrics,
@@ -221,6 +206,26 @@ impl EvaluateOptions {
             label_shift,
             is_named: !(self.metrics.is_empty() && self.custom.is_empty()),
         })
+    }
+
+    /// That what is chosen goes together.
+    fn check_choices(&self) -> Result<(), OptionsError> {
+        if self.force.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+            return Err(OptionsError::Conflict {
+                name: "force".into(),
+                problem: "gives no reason".into(),
+                hint: Some("say why the baseline need not be compared; the verdict records it".into()),
+            });
+        }
+        if self.accept_any && (self.block_regressions || !self.require.is_empty()) {
+            let asks = if self.block_regressions { "block_regressions" } else { "require" };
+            return Err(OptionsError::Conflict {
+                name: "accept_any".into(),
+                problem: format!("is set although `{asks}` asks for something"),
+                hint: Some("leave out one of them".into()),
+            });
+        }
+        self.weak_slices.as_ref().map_or(Ok(()), WeakSliceOptions::check)
     }
 
     /// The user's own metrics.

@@ -22,7 +22,9 @@ fn table() -> RecordBatch {
         ("count", Arc::new(Int64Array::from_iter_values((0..rows).map(|row| i64::from(row) * 3)))),
         (
             "name",
-            Arc::new(StringViewArray::from_iter_values((0..rows).map(|row| ["no", "yes"][row as usize % 2]))),
+            Arc::new(StringViewArray::from_iter_values(
+                (0..rows).map(|row| if row % 2 == 0 { "no" } else { "yes" }),
+            )),
         ),
     ];
     RecordBatch::try_from_iter(columns).unwrap()

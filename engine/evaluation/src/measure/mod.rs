@@ -20,6 +20,7 @@ mod cells;
 mod classes;
 mod custom;
 mod excluded;
+mod grouped;
 mod losses;
 mod maxima;
 mod measured;
@@ -36,14 +37,12 @@ use serde::{Deserialize, Serialize};
 use sluice_core::accumulator::{Accumulator, Heaviest, Input};
 use sluice_core::batch::{Batch, Inputs};
 use sluice_core::column::numbers;
-use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result;
 use sluice_core::group::{GroupMap, Grouping};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchTransform, Derive, Predictor, Task};
 use sluice_core::spill::Scratch;
 use sluice_expressions::Expression;
-use sluice_summaries::ExactSum;
 
 use crate::comparison::Resampling;
 use crate::error::EvaluationError;
@@ -55,6 +54,7 @@ use blamed::{Blamed, blame};
 use cells::{CellPlan, CellSums};
 use classes::{ClassPlan, ClassSums};
 use custom::CustomPlan;
+use grouped::GroupedSums;
 use maxima::{Maxima, MaximumPlan};
 use moments::{MomentPlan, MomentSums};
 use ranked::{RankedPlan, RankedRows, RowShape};
@@ -104,20 +104,6 @@ struct Models {
     /// What slices are computed from, by name.
     derived: Vec<(String, Arc<dyn Derive>)>,
     expressions: Vec<Arc<Expression>>,
-}
-
-/// The sums of one grouping.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct GroupedSums {
-    rows: Vec<u64>,
-    /// None without weights.
-    weights: Vec<ExactSum>,
-    moments: MomentSums,
-    cells: CellSums,
-    replicates: ReplicateSums,
-    maxima: Maxima,
-    bins: Bins,
-    classes: ClassSums,
 }
 
 /// The accumulator behind every metric. Serialised without the models, so a restored state merges and finishes but
@@ -289,16 +275,7 @@ impl Measures {
             check_slices(grouping, numbers.count, plan.classes.most_slices())?;
             sums.grow(&plan, numbers.count);
             let ordering = Ordering::new(batch.rows(), numbers);
-            for (group, range) in ordering.groups() {
-                sums.rows[group] += range.len() as u64;
-            }
-            if let Some(weight) = pair.weight {
-                let mut scratch = Vec::new();
-                let weight = ordering.ordered(weight, &mut scratch);
-                for (group, range) in ordering.groups() {
-                    sums.weights[group].add_slice(&weight[range.clone()]);
-                }
-            }
+            sums.count(&ordering, pair.weight);
             sums.moments.add(&mut columns, &ordering);
             sums.cells.add(&plan.cells, &pair, |row| numbers.of(row));
             sums.maxima.add(&extremes, pair.weight, |row| numbers.of(row));
@@ -414,68 +391,6 @@ impl MeasurePlan {
 
     fn no_rows(&self) -> Option<RankedRows> {
         (!self.ranked.is_empty()).then(|| RankedRows::new(self.row_shape()))
-    }
-}
-
-impl GroupedSums {
-    fn grow(&mut self, plan: &MeasurePlan, groups: usize) {
-        if groups > self.rows.len() {
-            self.rows.resize(groups, 0);
-            if plan.weight.is_some() {
-                self.weights.resize(groups, ExactSum::default());
-            }
-            self.moments.grow(groups);
-            self.cells.grow(&plan.cells, groups);
-            self.replicates.grow(groups);
-            self.maxima.grow(groups);
-            self.bins.grow(groups);
-            self.classes.grow(&plan.classes, groups);
-        }
-    }
-
-    fn merge(&mut self, plan: &MeasurePlan, later: &Self, groups: usize, numbers: &[u32]) {
-        self.grow(plan, groups);
-        for (rows, number) in later.rows.iter().zip(numbers) {
-            self.rows[*number as usize] += rows;
-        }
-        for (weight, number) in later.weights.iter().zip(numbers) {
-            self.weights[*number as usize].merge(*weight);
-        }
-        self.moments.merge(&later.moments, groups, numbers);
-        self.cells.merge(&plan.cells, &later.cells, groups, numbers);
-        self.replicates.merge(&later.replicates, groups, numbers);
-        self.maxima.merge(&later.maxima, groups, numbers);
-        self.bins.merge(&later.bins, groups, numbers);
-        self.classes.merge(&plan.classes, &later.classes, groups, numbers);
-    }
-
-    fn is_sound(&self, plan: &MeasurePlan) -> bool {
-        let groups = self.rows.len();
-        self.weights.len() == if plan.weight.is_some() { groups } else { 0 }
-            && self.moments.is_sound(&plan.moments, groups)
-            && self.cells.is_sound(&plan.cells, groups)
-            && self.replicates.is_sound(plan, groups)
-            && self.maxima.is_sound(&plan.maxima, groups)
-            && self.bins.is_sound(&plan.bins, groups)
-            && self.classes.is_sound(&plan.classes, groups)
-    }
-
-    fn size_bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<u64>()
-            + self.weights.capacity() * size_of::<ExactSum>()
-            + self.moments.size_bytes()
-            + self.cells.size_bytes()
-            + self.replicates.size_bytes()
-            + self.maxima.size_bytes()
-            + self.bins.size_bytes()
-            + self.classes.size_bytes()
-    }
-
-    fn weight(&self, group: usize) -> DoubleDouble {
-        match self.weights.get(group) {
-            Some(weight) => weight.to_double_double(),
-            None => DoubleDouble::from(self.rows.get(group).copied().unwrap_or(0)),
-        }
     }
 }
 

@@ -148,7 +148,7 @@ pub struct Metric {
 
 impl Metric {
     /// The metric of this text: a name, or a name with parameters as in `precision(threshold=0.3)`. Where labels of
-    /// several kinds have one of that name, the first that takes the parameters; [`Metric::for_task`] decides.
+    /// several kinds have one of that name, the first that takes the parameters; `Metric::for_task` decides.
     ///
     /// # Errors
     /// [`OptionsError::NoSuchChoice`], whose hint names the nearest; a parameter that the metric does not have, or

@@ -14,7 +14,7 @@ use sluice_testkit::memory::MemorySource;
 use super::weights::{ReplicateWeights, place_identity};
 use super::*;
 use crate::fixture::{numbers, table};
-use crate::measure::{MeasureOptions, Measured, Measures};
+use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
 use crate::metric::golden::Given;
 use crate::metric::{Definition, Formula, Metric, Side, TaskKind, Undefined};
 
@@ -100,19 +100,24 @@ fn check(
                 assert!((change - (own - theirs)).abs() <= 1e-11, "{}: {change}", metric.name);
             }
         }
-        for metric in &metrics {
-            if !matches!(metric.formula, Formula::Maximum(_) | Formula::Ranked(_)) {
-                let value = found.value(metric, Side::Candidate).unwrap();
-                match found.interval(metric, Side::Candidate, 0.05) {
-                    Ok(found) => {
-                        assert!(found.low < value && value < found.high, "{}: {found:?}", metric.name);
-                    }
-                    Err(reason) => assert_eq!(reason, Undefined::Biased),
+        check_intervals(&metrics, &found);
+    }
+}
+
+/// Every metric that has replicates has an interval about its value, and an error of its change.
+fn check_intervals(metrics: &[Arc<Metric>], found: &MeasuredSlice<'_>) {
+    for metric in metrics {
+        if !matches!(metric.formula, Formula::Maximum(_) | Formula::Ranked(_)) {
+            let value = found.value(metric, Side::Candidate).unwrap();
+            match found.interval(metric, Side::Candidate, 0.05) {
+                Ok(found) => {
+                    assert!(found.low < value && value < found.high, "{}: {found:?}", metric.name);
                 }
-                // The label is the same for both models.
-                let can_change = !["mean_label", "prevalence"].contains(&metric.name.as_str());
-                assert_eq!(found.change(metric).unwrap().standard_error > 0.0, can_change, "{}", metric.name);
+                Err(reason) => assert_eq!(reason, Undefined::Biased),
             }
+            // The label is the same for both models.
+            let can_change = !["mean_label", "prevalence"].contains(&metric.name.as_str());
+            assert_eq!(found.change(metric).unwrap().standard_error > 0.0, can_change, "{}", metric.name);
         }
     }
 }

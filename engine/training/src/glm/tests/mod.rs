@@ -1,3 +1,5 @@
+//! Generalised linear models as a whole: references that others computed, laws, and what is refused.
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};

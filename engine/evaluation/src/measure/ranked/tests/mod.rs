@@ -471,7 +471,7 @@ fn figures(rows: &Rows, names: &[&str], is_weighted: bool, split_rows: u64) -> V
     let mut order: Vec<usize> = Vec::new();
     rows.g.iter().for_each(|group| {
         if !order.contains(group) {
-            order.push(*group)
+            order.push(*group);
         }
     });
     let mut slices: Vec<(Option<usize>, _)> = vec![(None, measured.slice(0, 0).unwrap())];
