@@ -301,6 +301,36 @@ pub(crate) fn metrics(evaluation: &Evaluation) -> String {
     text + &left_out(evaluation)
 }
 
+/// How far groups lie apart, a line per measure; nothing where it was not asked for.
+pub(crate) fn fairness(evaluation: &Evaluation) -> String {
+    let mut text = String::new();
+    for found in &evaluation.fairness {
+        let mut titles = vec!["groups", "measure", ">candidate", ">interval", "highest", "lowest"];
+        if found.baseline.is_some() {
+            titles.push(">baseline");
+        }
+        let mut table = Table::new(&titles);
+        for (name, disparity) in &found.candidate.measures {
+            let group =
+                |group: &Option<String>| group.as_deref().map_or_else(|| "-".into(), |it| cut(it, 40));
+            let mut cells = vec![
+                found.by.join(", "),
+                name.clone(),
+                optional(disparity.value),
+                interval(disparity.interval),
+                group(&disparity.highest),
+                group(&disparity.lowest),
+            ];
+            if let Some(baseline) = &found.baseline {
+                cells.push(optional(baseline.measures.get(name).and_then(|disparity| disparity.value)));
+            }
+            table.push(cells);
+        }
+        text.push_str(&format!("\n{}", table.to_text()));
+    }
+    text
+}
+
 /// Lines of weak slices; the rest is in the JSON.
 const MAX_WEAK_SLICES: usize = 40;
 
@@ -354,14 +384,12 @@ fn left_out(evaluation: &Evaluation) -> String {
     text
 }
 
+fn interval(ends: Option<[f64; 2]>) -> String {
+    ends.map_or_else(|| "-".into(), |ends| ends.map(|end| with_digits(end, DIGITS_OF_INTERVAL)).join(" to "))
+}
+
 /// One metric in one slice.
 fn metric_line(metric: &str, slice: &SliceMetrics, has_baseline: bool) -> Vec<String> {
-    let interval = |ends: Option<[f64; 2]>| {
-        ends.map_or_else(
-            || "-".into(),
-            |ends| ends.map(|end| with_digits(end, DIGITS_OF_INTERVAL)).join(" to "),
-        )
-    };
     let name = if slice.slice.is_overall() { "(all)".to_owned() } else { slice.slice.to_string() };
     let value = |values: &BTreeMap<String, Option<f64>>| optional(values.get(metric).copied().flatten());
     let own = slice.intervals.get(metric).map(|interval| [interval.low, interval.high]);

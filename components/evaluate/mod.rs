@@ -409,7 +409,7 @@ fn told(evaluated: &Evaluated, session: &Session) -> Result<Answer> {
     session.printer.result(evaluation, || {
         let weak = weak.as_ref().map_or_else(String::new, |weak| format!("\n{}", tables::weak_slices(weak)));
         let verdict = tables::verdict(&evaluation.verdict, session.printer);
-        format!("{}{weak}\n{verdict}", tables::metrics(evaluation))
+        format!("{}{}{weak}\n{verdict}", tables::metrics(evaluation), tables::fairness(evaluation))
     });
     Ok(verdict::of_evaluation(evaluation, weak.as_ref()))
 }

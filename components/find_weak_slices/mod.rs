@@ -79,6 +79,7 @@ impl FindWeakSlicesArguments {
     fn options(&self) -> WeakSliceOptions {
         WeakSliceOptions {
             columns: self.columns.clone(),
+            except: Vec::new(),
             loss: self.loss.clone(),
             conditions: self.conditions,
             buckets: self.buckets,
@@ -91,9 +92,10 @@ impl FindWeakSlicesArguments {
 }
 
 pub(crate) fn run(arguments: &FindWeakSlicesArguments, session: &Session) -> Result<Answer> {
-    let options = arguments.options();
+    let mut options = arguments.options();
     options.check()?;
     let model = Contender::open(&arguments.model)?;
+    options.except.extend_from_slice(model.predictions());
     let data = Data::open(&arguments.input, &arguments.source, session)?;
     let (source, digest) = data.rows(arguments.subset.as_deref(), session)?;
     let weight = arguments.weight.as_deref();

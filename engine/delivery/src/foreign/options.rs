@@ -104,6 +104,17 @@ pub struct CheckedForeign {
     pub(super) answers: Kind,
 }
 
+impl CheckedForeign {
+    /// The columns of the data that hold its predictions; none where it makes them.
+    #[must_use]
+    pub fn predictions(&self) -> &[String] {
+        match &self.answers {
+            Kind::Columns(columns) => columns,
+            Kind::Command(_) | Kind::Onnx(_) => &[],
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     Columns(Vec<String>),

@@ -83,6 +83,15 @@ impl Contender {
         }
     }
 
+    /// The columns of the data that hold its predictions.
+    #[must_use]
+    pub fn predictions(&self) -> &[String] {
+        match self {
+            Self::Package(_) => &[],
+            Self::Foreign(description) => description.predictions(),
+        }
+    }
+
     /// Ready to predict the rows of `source`.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use sluice_core::execution::Execution;
 use sluice_core::seam::{BatchSource, Predictor};
 use sluice_core::spill::Scratch;
 use sluice_evaluation::gate::Verdict;
-use sluice_evaluation::slice::weak::WeakSlices;
+use sluice_evaluation::slice::weak::{WeakSliceOptions, WeakSlices};
 use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
 
 use super::contender::Contender;
@@ -168,7 +168,15 @@ fn compare(
     let evaluated = sluice_evaluation::evaluate(source, &ready, &baseline, &options, execution);
     execution.progress.end();
     let evaluation = evaluated?;
-    let find = |weak| weak_slices::find(&ready, source, options.weight.as_deref(), weak, execution);
+    // Predictions say where a model is bad, but not to whom.
+    let mut except = candidate.predictions().to_vec();
+    if let Compared::Model(model) = compared {
+        except.extend_from_slice(model.predictions());
+    }
+    let find = |weak: &WeakSliceOptions| {
+        let weak = WeakSliceOptions { except: except.clone(), ..weak.clone() };
+        weak_slices::find(&ready, source, options.weight.as_deref(), &weak, execution)
+    };
     let weak = options.weak_slices.as_ref().map(find).transpose()?;
     Ok((evaluation, weak))
 }

@@ -2,7 +2,7 @@
 
 use sluice_evaluation::gate::{Comparison, Outcome, Reason, Verdict};
 use sluice_evaluation::metric::Direction;
-use sluice_evaluation::{Evaluation, SliceMetrics};
+use sluice_evaluation::{Evaluation, Fairness, SliceMetrics};
 use sluice_report::junit::{Case, Failure, Outcome as CaseOutcome, Suite, junit};
 use sluice_report::markdown::inline;
 use sluice_report::{Table, rows, significant};
@@ -93,6 +93,10 @@ pub fn summary(evaluation: &Evaluation) -> String {
         text.push_str("\n### All rows\n\n");
         text.push_str(&overall_table(evaluation, overall).to_markdown());
     }
+    for found in &evaluation.fairness {
+        text.push_str(&format!("\n### Groups by {}\n\n", inline(&found.by.join(", "))));
+        text.push_str(&fairness_table(found).to_markdown());
+    }
     if let Some((title, table)) = worst_slices(evaluation) {
         text.push_str(&format!("\n### {title}\n\n{}", table.to_markdown()));
     }
@@ -159,6 +163,23 @@ fn overall_table(evaluation: &Evaluation, overall: &SliceMetrics) -> Table {
             cells.push(ends(change.and_then(|change| change.interval)));
         }
         table.push(cells);
+    }
+    table
+}
+
+/// How far groups lie apart.
+fn fairness_table(found: &Fairness) -> Table {
+    let mut table = Table::new(&["measure", ">candidate", ">interval", ">baseline", "between"]);
+    for (name, disparity) in &found.candidate.measures {
+        let baseline = found.baseline.as_ref().and_then(|baseline| baseline.measures.get(name)?.value);
+        let between = disparity.highest.as_deref().zip(disparity.lowest.as_deref());
+        table.push([
+            format!("`{name}`"),
+            figure(disparity.value),
+            ends(disparity.interval),
+            figure(baseline),
+            between.map_or_else(String::new, |(highest, lowest)| inline(&format!("{highest} and {lowest}"))),
+        ]);
     }
     table
 }

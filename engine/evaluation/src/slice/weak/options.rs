@@ -26,6 +26,9 @@ use crate::metric::{Direction, Dual, Formula, Metric, MomentFormula, TaskKind};
 pub struct WeakSliceOptions {
     /// Columns that conditions are about; none: all that can be sliced by.
     pub columns: Vec<String>,
+    /// Columns that are left out where none are named: those that hold predictions.
+    #[serde(skip)]
+    pub except: Vec<String>,
     /// A metric that is a mean over rows; none: the mean squared error, of classes the log loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<String>,
@@ -48,6 +51,7 @@ impl Default for WeakSliceOptions {
     fn default() -> Self {
         Self {
             columns: Vec::new(),
+            except: Vec::new(),
             loss: None,
             conditions: 3,
             buckets: 4,
