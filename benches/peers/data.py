@@ -10,6 +10,7 @@ import pyarrow.parquet
 
 SEED = 20240229
 TAXI_ROWS, TRIPS_ROWS, RIDGE_ROWS, RIDGE_COLUMNS = 2_000_000, 500_000, 1_000_000, 100
+SCORES_ROWS = 5_000_000
 ROW_GROUP_ROWS = 1 << 17
 
 
@@ -103,9 +104,20 @@ def ridge():
     return pa.table({**columns, "response": pa.array(label), "zone": choice(rng, list("abcdef"), rows), "subset": subset})
 
 
+def scores():
+    """Labels, the scores of two models and four columns to slice by."""
+    rng, rows = np.random.default_rng(SEED + 3), SCORES_ROWS
+    lean = rng.standard_normal(rows)
+    label = (rng.random(rows) < 1 / (1 + np.exp(0.8 - lean))).astype(np.int64)
+    columns = {"label": label}
+    for name, signal, noise in [("score", 0.9, 0.4), ("old", 0.7, 0.7)]:
+        columns[name] = 1 / (1 + np.exp(0.8 - signal * lean - noise * rng.standard_normal(rows)))
+    return pa.table(columns | {f"g{count}": rng.integers(0, count, rows) for count in (2, 12, 77, 1000)})
+
+
 def write_parquet(table, path):
     """Dictionaries for all columns, as Spark and DuckDB write them, except where nearly all values differ."""
-    coded = [name for name in table.column_names if not name.startswith("x") and name != "response"]
+    coded = [name for name in table.column_names if not name.startswith("x") and name not in ("response", "score", "old")]
     pa.parquet.write_table(
         table, path, row_group_size=ROW_GROUP_ROWS, use_dictionary=coded, dictionary_pagesize_limit=1 << 22
     )
@@ -118,6 +130,7 @@ def main(folder):
         ("trips.csv", trips, pa.csv.write_csv),
         ("trips.parquet", trips, write_parquet),
         ("ridge.parquet", ridge, write_parquet),
+        ("scores.parquet", scores, write_parquet),
     ]:
         path, draft = folder / name, folder / f"draft-{name}"
         if not path.exists():

@@ -310,10 +310,76 @@ def tft_transform_few(path):
     return tft_transform(path, 20_000)
 
 
+SCORES, SLICINGS = ["score", "old"], ["g2", "g12", "g77", "g1000"]
+# As sluice has it, so that a certain and wrong prediction has a finite loss.
+LEAST_PROBABILITY = 2.0**-52
+
+
+def polars_evaluate(path):
+    """AUC, log loss, MSE, precision and recall of two models, overall and by each of four columns."""
+    import polars as pl
+
+    label, positives = pl.col("label"), pl.col("label").sum()
+
+    def figures(model):
+        score = pl.col(model)
+        clipped = score.clip(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+        loss = pl.when(label == 1).then(-clipped.log()).otherwise(-(-clipped).log1p())
+        hits = ((score > 0.5) & (label == 1)).sum()
+        ranks = (score.rank("average") * label).sum()
+        area = (ranks - positives * (positives + 1) / 2) / (positives * (pl.len() - positives))
+        return [
+            area.alias(f"{model} auc"),
+            loss.mean().alias(f"{model} log_loss"),
+            ((score - label) ** 2).mean().alias(f"{model} mse"),
+            (hits / (score > 0.5).sum()).alias(f"{model} precision"),
+            (hits / positives).alias(f"{model} recall"),
+        ]
+
+    def job():
+        # Counts multiply to more than 2^32.
+        rows = pl.scan_parquet(path).with_columns(pl.col("label").cast(pl.Float64))
+        wanted = [figure for model in SCORES for figure in figures(model)]
+        queries = [rows.select(wanted), *(rows.group_by(name).agg(wanted) for name in SLICINGS)]
+        overall, *_ = pl.collect_all(queries)
+        return tuple(overall.row(0)[:2])
+
+    return job
+
+
+def duckdb_evaluate(path):
+    """The same in SQL."""
+    import duckdb
+
+    def query(model, by):
+        over = f"PARTITION BY {by} ORDER BY {model}" if by else f"ORDER BY {model}"
+        equal = f"PARTITION BY {by}, {model}" if by else f"PARTITION BY {model}"
+        clipped = f"least(greatest({model}, {LEAST_PROBABILITY}), 1 - {LEAST_PROBABILITY})"
+        return f"""
+            SELECT {by + "," if by else ""}
+                (sum(place) FILTER (label = 1) - count(*) FILTER (label = 1) * (count(*) FILTER (label = 1) + 1.0) / 2)
+                    / (count(*) FILTER (label = 1)::DOUBLE * count(*) FILTER (label = 0)) AS auc,
+                avg(CASE WHEN label = 1 THEN -ln({clipped}) ELSE -ln(1 - {clipped}) END) AS log_loss,
+                avg(({model} - label) * ({model} - label)) AS mse,
+                count(*) FILTER (label = 1 AND {model} > 0.5) / count(*) FILTER ({model} > 0.5) AS precision,
+                count(*) FILTER (label = 1 AND {model} > 0.5) / count(*) FILTER (label = 1) AS recall
+            FROM (
+                SELECT *, rank() OVER ({over}) + (count(*) OVER ({equal}) - 1) / 2.0::DOUBLE AS place
+                FROM read_parquet('{path}')
+            ) {"GROUP BY " + by if by else ""}"""
+
+    def job():
+        found = [duckdb.sql(query(model, by)).fetchall() for model in SCORES for by in [None, *SLICINGS]]
+        return tuple(found[0][0][:2])
+
+    return job
+
+
 JOBS = [
     duckdb_summarize, pandas_describe, tfdv_dataframe, sklearn_trips, sklearn_ridge, sklearn_diabetes,
     sklearn_train_ridge, sklearn_train_ridge_in_memory, sklearn_train_ridge_grid, sklearn_train_logistic,
     sklearn_train_logistic_in_memory, sklearn_predict, polars_transform, sklearn_transform, tft_transform, tft_transform_few,
+    polars_evaluate, duckdb_evaluate,
 ]
 
 
@@ -324,7 +390,8 @@ def main(name, path):
     seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     # What shows that the same was computed: a mean error, or a coefficient.
     figure = result["overall"][1] if isinstance(result, dict) else result if isinstance(result, float) else None
-    print(json.dumps(seconds | {"figure": figure}))
+    figures = result if isinstance(result, tuple) else None
+    print(json.dumps(seconds | {"figure": figure, "figures": figures}))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,11 @@ TAXI_TRANSFORM = [
 ]
 
 
+EVALUATED = ["auc", "log_loss", "mse", "precision", "recall"]
+# So much figures that are one may differ.
+AGREEMENT = 1e-9
+
+
 def measure(command, environment=None):
     """Runs a command; its wall and CPU seconds, peak memory, and what it printed."""
     environment = {**os.environ, **(environment or {})}
@@ -150,6 +155,26 @@ class SluicePredict:
         return measure([options.sluice, *self.words, "--out", folder])
 
 
+class SluiceEvaluate:
+    """Two columns of scores held against each other; the figures are overall AUC and log loss."""
+
+    def __init__(self, file, threads, replicates=None):
+        self.name = f"sluice evaluate, {counted(threads)}" + (f", {replicates} replicates" if replicates else "")
+        words = ["evaluate", file, "--label", "label", "--classes", "[0, 1]", "--prediction", "score"]
+        words += ["--baseline-prediction", "old", "--accept-any", "--json", "--threads", threads]
+        words += [word for name in ("g2", "g12", "g77", "g1000") for word in ("--slice", name)]
+        words += [word for name in EVALUATED for word in ("--metric", name)]
+        drawn = json.dumps({"bootstrap": {"replicates": replicates}})
+        self.words = [*words, "--intervals", drawn] if replicates else words
+
+    def once(self, options):
+        folder = options.work / "evaluation"
+        shutil.rmtree(folder, ignore_errors=True)
+        result = measure([options.sluice, *self.words, "--out", folder])
+        overall = json.loads((folder / "metrics.json").read_text())["slices"][0]["candidate"]
+        return result | {"figures": [overall[name] for name in EVALUATED[:2]]}
+
+
 class Timed:
     """A program that times its job itself, without reading what it works on."""
 
@@ -163,7 +188,7 @@ class Timed:
         result = measure(self.command, self.environment)
         # TFDV's libraries print before the job does.
         job = json.loads(result["text"].splitlines()[-1])
-        return result | {"job_wall": job["wall"], "job_cpu": job["cpu"], "figure": job["figure"]}
+        return result | {"job_wall": job["wall"], "job_cpu": job["cpu"], "figure": job["figure"], "figures": job.get("figures")}
 
 
 def peer(name, job, file, python=sys.executable, threads=None):
@@ -259,6 +284,17 @@ def predictions(options):
     return [*ours, *peers]
 
 
+def evaluations(file):
+    """What one evaluation costs, and what its replicates add."""
+    plain = [SluiceEvaluate(file, threads) for threads in (1, 2)]
+    return [
+        *plain,
+        SluiceEvaluate(file, 2, replicates=100),
+        peer("polars, expressions", "polars_evaluate", file),
+        peer("DuckDB, SQL", "duckdb_evaluate", file),
+    ]
+
+
 def cases(options):
     """Name, rounds (None: as asked for), contenders or a function that makes what they read and answers with them."""
     data = options.work / "data"
@@ -325,6 +361,7 @@ def cases(options):
         ("pipeline: ridge.parquet, 1 M x 100", None, [run(pipelines["ridge"]), peer("scikit-learn", "sklearn_ridge", ridge)]),
         ("transform: taxi.parquet, 13 features of 2 M", None, transforms),
         *training_cases(options),
+        ("evaluate: scores.parquet, 5 M rows, 5 slicings, 2 models", None, lambda: evaluations(data / "scores.parquet")),
         ("start: help", 20, [Sluice("sluice --help", "--help")]),
         (
             "start: diabetes, first run",
@@ -332,6 +369,14 @@ def cases(options):
             [run(diabetes / "pipeline.yaml"), peer("scikit-learn", "sklearn_diabetes", diabetes / "diabetes.csv")],
         ),
     ]
+
+
+def check(figures):
+    """Ends where contenders do not answer the same."""
+    for name, found in figures[1:]:
+        first, expected = figures[0]
+        if any(abs(own - other) > AGREEMENT * abs(other) for own, other in zip(found, expected, strict=True)):
+            sys.exit(f"{name} found {found}, {first} {expected}")
 
 
 def compare(contenders, rounds, options):
@@ -343,6 +388,7 @@ def compare(contenders, rounds, options):
             figure = f", figure {found['figure']:.9g}" if found.get("figure") is not None else ""
             print(f"  {contender.name}: {found['cpu']:.2f} s of CPU{figure}", file=sys.stderr)
             results[contender.name].append(found)
+    check([(name, runs[0]["figures"]) for name, runs in results.items() if runs[0].get("figures")])
     summary = []
     for name, runs in results.items():
         row = {"name": name, "rounds": rounds, "wall_max": max(run["wall"] for run in runs)}
