@@ -86,13 +86,13 @@ Examples:
   sluice evaluate dataset --model model --out evaluation --require '{metric: rmse, at_most: 60}'
   sluice evaluate dataset --model model --baseline old-model --out evaluation \\
       --slice sex --require '{metric: rmse, block_if_worse: 0.0, every: sex}'
-  sluice evaluate dataset --model model --out evaluation --slice '{column: fare, quantiles: 4}' \\
+  sluice evaluate dataset --model model --out evaluation --accept-any --slice '{column: fare, quantiles: 4}' \\
       --slice '{name: night, expression: \"hour < 6\"}' --slice '[night, {column: company, top: 10}]'
   sluice evaluate dataset --model model --pipeline pipeline.yaml --registry registry --name tips --out evaluation
-  sluice evaluate scored.parquet --label tips --prediction new_score --baseline-prediction old_score --out evaluation
-  sluice evaluate rows.parquet --out evaluation --baseline model \
+  sluice evaluate scored.parquet --label tips --prediction new_score --baseline-prediction old_score \\
+      --block-regressions --out evaluation
+  sluice evaluate rows.parquet --out evaluation --baseline model --block-regressions \\
       --model '{label: tips, command: {run: [python, predict.py], columns: [miles, fare]}}'
-
   sluice evaluate dataset --model model --against accepted-metrics.json --slice sex --out evaluation \\
       --junit junit.xml --markdown summary.md
   sluice evaluate dataset --model model --require '{metric: rmse, at_most: 60}' --shard 2/5 --partial --out part-2
