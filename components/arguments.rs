@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use sluice_core::memory::{MemoryLimit, SizeError};
 use sluice_core::{Diagnostic, Result};
+use sluice_evaluation::measure::Missing;
 use sluice_ingest::{SpanError, SpanSelection};
 use sluice_pipeline::step::state::Shard;
 use sluice_source::{CsvOptions, CsvType, Format, SourceOptions};
@@ -200,6 +201,15 @@ impl SourceArguments {
             infer_rows: self.infer_rows,
             ..SourceOptions::default()
         })
+    }
+}
+
+/// What is done with rows in which something is missing.
+pub(crate) fn parse_missing(text: &str) -> std::result::Result<Missing, String> {
+    match text {
+        "refuse" => Ok(Missing::Refuse),
+        "exclude" => Ok(Missing::Exclude),
+        _ => Err("the policies are `refuse` and `exclude`".into()),
     }
 }
 

@@ -105,6 +105,25 @@ fn a_package_its_predictions_and_a_program_are_the_same_model() {
     let program = evaluated(&["--model", description, "--out", "c"]);
     assert!((package - columns.0).abs() < 1e-13, "{package} {columns:?}");
     assert_eq!((columns.0.to_bits(), columns.1.to_bits()), (program.0.to_bits(), program.1.to_bits()));
+    // A row that the package cannot predict is an error, or left out: of the figures and of the search alike.
+    place.write("gaps.csv", &scored().replacen("\n2,6.2,", "\n2,,", 1));
+    let gaps =
+        ["evaluate", "gaps.csv", "--model", model, "--accept-any", "--weak-slices", "{minimum_rows: 50}"];
+    let refused = place.sluice(&[&gaps[..], &["--out", "g"]].concat()).exits(4);
+    assert!(
+        refused.stderr.contains("feature `miles` is null") && refused.stderr.contains("row 3"),
+        "{refused:#?}"
+    );
+    let left_out = place.sluice(&[&gaps[..], &["--missing", "exclude", "--out", "h", "--json"]].concat());
+    let left_out = left_out.exits(0).json();
+    assert_eq!(
+        (&left_out["excluded"]["candidate"], &left_out["slices"][0]["rows"]),
+        (&1.into(), &399.into())
+    );
+    assert_eq!(place.json("h/weak_slices.json")["rows"], 399);
+    // What is said of predictions where there are none is no option that is forgotten.
+    let idle = ["evaluate", "scored.csv", "--model", model, "--label", "tips", "--out", "i"];
+    assert!(place.sluice(&idle).exits(2).stderr.contains("`--label` is of `--prediction`"));
     // A package against predictions of another model of the same label.
     let both = place.sluice(&[
         "evaluate",

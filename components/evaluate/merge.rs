@@ -44,7 +44,7 @@ pub(crate) struct StateArguments {
     #[arg(long, value_name = "I/N", requires = "partial", value_parser = parse_shard)]
     shard: Option<Shard>,
     /// Write the state of what was read to `--out` instead of an evaluation, for `sluice evaluate merge`.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["junit", "markdown", "report"])]
     pub(super) partial: bool,
 }
 

@@ -24,7 +24,7 @@ use sluice_pipeline::step::evaluate::{Compared, Evaluated};
 use sluice_pipeline::step::evaluate_state::EvaluationState;
 
 use crate::answer::Answer;
-use crate::arguments::{MemoryArgument, SourceArguments};
+use crate::arguments::{MemoryArgument, SourceArguments, parse_missing};
 use crate::data::Data;
 use crate::executor::{Contract, Input, Output};
 use crate::failure::ArgumentError;
@@ -179,7 +179,7 @@ pub(crate) struct EvaluateArguments {
     alpha: Option<f64>,
     /// What is done with rows in which the label, the weight or a prediction is missing: `refuse` (an error that names
     /// the row; unless given) or `exclude` (left out for all models, and counted).
-    #[arg(long, value_name = "POLICY", value_parser = missing, conflicts_with = "pipeline")]
+    #[arg(long, value_name = "POLICY", value_parser = parse_missing)]
     missing: Option<Missing>,
     /// Also look for slices on which the model is bad, into `weak_slices.json`: options as in `evaluate.weak_slices` of a
     /// pipeline file, `{}` for the usual ones.
@@ -207,12 +207,34 @@ pub(crate) struct EvaluateArguments {
 }
 
 impl EvaluateArguments {
-    /// The options; against accepted metrics, regressions are what is looked for unless something else is required.
+    /// The options: those of a file, or as they are written, with what stands beside either; against accepted metrics,
+    /// regressions are what is looked for unless something else is required.
     fn options(&self, taken: Option<&TakenOver>) -> Result<EvaluateOptions> {
-        let mut options = match taken {
-            Some(taken) => self.taken(taken),
-            None => self.written()?,
+        let base = match (taken, &self.pipeline) {
+            (Some(taken), _) => taken.options.clone(),
+            (None, Some(pipeline)) => {
+                let file = pipeline.read()?;
+                let (weight, key) = (file.spec.data.roles.weight, file.spec.data.roles.key);
+                EvaluateOptions { weight, key, ..file.spec.evaluate.options }
+            }
+            (None, None) => self.written()?,
         };
+        let mut options = EvaluateOptions {
+            force: self.force.clone().or(base.force),
+            weight: self.weight.clone().or(base.weight),
+            missing: self.missing.unwrap_or(base.missing),
+            weak_slices: self.weak_slices()?.or(base.weak_slices),
+            alpha: self.alpha.unwrap_or(base.alpha),
+            block_regressions: self.block_regressions || base.block_regressions,
+            key: if self.key.is_empty() { base.key } else { self.key.clone() },
+            ..base
+        };
+        for text in &self.fairness {
+            options.fairness.push(from_yaml::<FairnessOptions>(text, "--fairness")?);
+        }
+        if let Some(text) = &self.intervals {
+            options.intervals = from_yaml::<IntervalOptions>(text, "--intervals")?;
+        }
         options.block_regressions |=
             self.accepted.is_given() && options.require.is_empty() && !options.accept_any;
         Ok(options)
@@ -229,62 +251,19 @@ impl EvaluateArguments {
         Ok(Some(taken))
     }
 
-    /// The options that were taken over, with what stands beside them.
-    fn taken(&self, taken: &TakenOver) -> EvaluateOptions {
-        let options = taken.options.clone();
-        EvaluateOptions {
-            alpha: self.alpha.unwrap_or(options.alpha),
-            force: self.force.clone(),
-            weight: self.weight.clone().or_else(|| options.weight.clone()),
-            block_regressions: self.block_regressions,
-            ..options
-        }
-    }
-
-    /// The options as they are written.
+    /// What no file says.
     fn written(&self) -> Result<EvaluateOptions> {
-        if let Some(pipeline) = &self.pipeline {
-            let file = pipeline.read()?;
-            let options = file.spec.evaluate.options;
-            let weight = self.weight.clone().or(file.spec.data.roles.weight);
-            let weak_slices = self.weak_slices()?.or(options.weak_slices.clone());
-            let key = if self.key.is_empty() { file.spec.data.roles.key } else { self.key.clone() };
-            return Ok(EvaluateOptions {
-                weak_slices,
-                force: self.force.clone().or(options.force.clone()),
-                weight,
-                key,
-                ..options
-            });
-        }
         let entries = self.metric.iter().map(|text| metric(text)).collect::<Result<_>>()?;
         let (metrics, custom) = MetricEntry::split(entries);
-        let mut options = EvaluateOptions {
+        let require = self.require.iter().map(|text| Ok(from_yaml::<RequirementOptions>(text, "--require")?));
+        Ok(EvaluateOptions {
             metrics,
             custom,
             slices: self.slice.iter().map(|text| slice(text)).collect::<Result<_>>()?,
-            block_regressions: self.block_regressions,
+            require: require.collect::<Result<_>>()?,
             accept_any: self.accept_any,
-            force: self.force.clone(),
-            weight: self.weight.clone(),
-            missing: self.missing.unwrap_or_default(),
-            weak_slices: self.weak_slices()?,
-            key: self.key.clone(),
             ..EvaluateOptions::default()
-        };
-        for text in &self.require {
-            options.require.push(from_yaml::<RequirementOptions>(text, "--require")?);
-        }
-        for text in &self.fairness {
-            options.fairness.push(from_yaml::<FairnessOptions>(text, "--fairness")?);
-        }
-        if let Some(alpha) = self.alpha {
-            options.alpha = alpha;
-        }
-        if let Some(text) = &self.intervals {
-            options.intervals = from_yaml::<IntervalOptions>(text, "--intervals")?;
-        }
-        Ok(options)
+        })
     }
 }
 
@@ -320,14 +299,6 @@ impl EvaluateArguments {
     }
 }
 
-fn missing(text: &str) -> Result<Missing, String> {
-    match text {
-        "refuse" => Ok(Missing::Refuse),
-        "exclude" => Ok(Missing::Exclude),
-        _ => Err("the policies are `refuse` and `exclude`".into()),
-    }
-}
-
 /// What is to be known where rows are not drawn one by one.
 fn clustered(resampled: &Resampled) -> Option<String> {
     let rows = resampled.rows_per_key.filter(|_| resampled.is_clustered())?;
@@ -360,6 +331,7 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
         let hint = "judge a model: `sluice evaluate INPUT --model MODEL --out FOLDER`";
         return Err(ArgumentError::new("data and a folder are demanded", hint).into());
     };
+    arguments.predictions.check()?;
     let taken = arguments.eval_config(session)?;
     let mut options = arguments.options(taken.as_ref())?;
     options.check()?;

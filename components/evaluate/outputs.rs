@@ -64,7 +64,7 @@ pub(crate) struct AcceptedArguments {
     /// Compare with the metrics of an accepted evaluation, without its model: its `metrics.json`, or its folder. Fails on
     /// regressions beyond noise, in all metrics and slices unless `--require` says other. Where there is no such file yet,
     /// nothing is compared, and a model that passes makes it.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "registry", "partial"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "baseline_prediction", "registry", "partial"])]
     against: Option<PathBuf>,
     /// Replace the file of `--against` by the new metrics where the model passes.
     #[arg(long, requires = "against")]

@@ -8,6 +8,8 @@ use sluice_delivery::foreign::ForeignOptions;
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step::contender::Contender;
 
+use crate::failure::ArgumentError;
+
 /// Columns of predictions, and what they predict.
 #[derive(Debug, Args)]
 pub(crate) struct PredictionArguments {
@@ -33,6 +35,20 @@ impl PredictionArguments {
 
     pub(super) fn baseline(&self) -> Result<Option<Contender>> {
         self.contender(&self.baseline_prediction)
+    }
+
+    /// That nothing is said of predictions where there are none.
+    pub(super) fn check(&self) -> Result<()> {
+        let is_idle = self.prediction.is_empty() && self.baseline_prediction.is_empty();
+        if is_idle && self.label.is_some() {
+            let hint = "leave `--label` and `--classes` out: a package and a description name their label themselves";
+            return Err(ArgumentError::new(
+                "`--label` is of `--prediction` or `--baseline-prediction`",
+                hint,
+            )
+            .into());
+        }
+        Ok(())
     }
 
     fn contender(&self, columns: &[String]) -> Result<Option<Contender>> {

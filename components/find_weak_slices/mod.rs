@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
+use sluice_evaluation::measure::Missing;
 use sluice_evaluation::slice::weak::WeakSliceOptions;
 use sluice_pipeline::step::contender::Contender;
 use sluice_pipeline::step::weak_slices;
 
 use crate::answer::Answer;
-use crate::arguments::{MemoryArgument, SourceArguments};
+use crate::arguments::{MemoryArgument, SourceArguments, parse_missing};
 use crate::data::Data;
 use crate::session::{Exit, Session};
 use crate::tables;
@@ -48,6 +49,10 @@ pub(crate) struct FindWeakSlicesArguments {
     /// The column with the weight of the rows.
     #[arg(long, value_name = "COLUMN")]
     weight: Option<String>,
+    /// What is done with rows in which the label, the weight or the prediction is missing: `refuse` (an error that names
+    /// the row; unless given) or `exclude` (left out).
+    #[arg(long, value_name = "POLICY", value_parser = parse_missing)]
+    missing: Option<Missing>,
     /// A metric that is a mean over rows; `mse` unless given, the log loss for classes.
     #[arg(long, value_name = "METRIC")]
     loss: Option<String>,
@@ -80,6 +85,7 @@ impl FindWeakSlicesArguments {
         WeakSliceOptions {
             columns: self.columns.clone(),
             except: Vec::new(),
+            missing: self.missing.unwrap_or_default(),
             loss: self.loss.clone(),
             conditions: self.conditions,
             buckets: self.buckets,
@@ -99,7 +105,7 @@ pub(crate) fn run(arguments: &FindWeakSlicesArguments, session: &Session) -> Res
     let data = Data::open(&arguments.input, &arguments.source, session)?;
     let (source, digest) = data.rows(arguments.subset.as_deref(), session)?;
     let weight = arguments.weight.as_deref();
-    let ready = model.ready(&source, &session.execution)?;
+    let ready = model.ready(&source, options.missing, &session.execution)?;
     let found = weak_slices::find(&ready, &source, weight, &options, &session.execution)?;
     if let Some(out) = &arguments.out {
         weak_slices::publish(&found, &digest, &model, out)?;

@@ -82,6 +82,8 @@ pub struct ModelPackage {
     artifact: Artifact,
     parts: PackageParts,
     space: FeatureSpace,
+    /// Whether rows without a prediction are null instead of an error.
+    leaves_gaps: bool,
 }
 
 impl PackageParts {
@@ -163,7 +165,7 @@ impl ModelPackage {
         let sources = parts.transform.inputs();
         let feature = |name| FeatureSpec { name, kind: FeatureKind::Number, sources: sources.clone() };
         let space = FeatureSpace { features: parts.outputs().into_iter().map(feature).collect() };
-        Self { artifact, parts, space }
+        Self { artifact, parts, space, leaves_gaps: false }
     }
 
     /// Opens a package, verifies its files, and predicts its example rows again.
@@ -196,6 +198,13 @@ impl ModelPackage {
             }
         }
         Ok(Self::new(artifact, parts))
+    }
+
+    /// The same, which as a transform gives null where a feature is null, NaN or infinite, instead of an error: for those
+    /// who leave such rows out.
+    #[must_use]
+    pub fn with_gaps(self) -> Self {
+        Self { leaves_gaps: true, ..self }
     }
 
     /// The artifact.
@@ -293,7 +302,8 @@ impl BatchTransform for ModelPackage {
     }
 
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
-        let predictions = self.parts.predict(batch)?;
+        let predictions =
+            if self.leaves_gaps { self.predict_sound(batch)? } else { self.parts.predict(batch)? };
         let columns = predictions.into_iter().map(FeatureColumn::Numbers).collect();
         Ok(FeatureBatch { rows: batch.rows(), columns })
     }

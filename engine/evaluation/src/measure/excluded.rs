@@ -7,7 +7,7 @@ use sluice_core::batch::Batch;
 use sluice_core::column::Column;
 use sluice_core::error::{Error, Result};
 
-use super::{BASELINE, CANDIDATE, MeasurePlan, scored};
+use super::{BASELINE, CANDIDATE, scored};
 
 /// What is done with a row in which the label, the weight or a prediction is null, NaN or infinite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,8 +67,21 @@ impl std::fmt::Display for Excluded {
     }
 }
 
+/// What a row must have to take part.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needed<'a> {
+    /// The label.
+    pub(crate) label: &'a str,
+    /// The weight, if rows have one.
+    pub(crate) weight: Option<&'a str>,
+    /// Predictions of a model.
+    pub(crate) outputs: usize,
+    /// Whether the baseline predicts too.
+    pub(crate) is_paired: bool,
+}
+
 /// The rows that take part, where some do not.
-pub(super) fn kept(plan: &MeasurePlan, batch: &Batch) -> Result<Option<(BooleanArray, Excluded)>> {
+pub(crate) fn kept(needed: Needed<'_>, batch: &Batch) -> Result<Option<(BooleanArray, Excluded)>> {
     let mut keep = vec![true; batch.rows()];
     let mut mark = |is_missing: &dyn Fn(usize) -> bool| {
         let mut marked = 0;
@@ -80,24 +93,24 @@ pub(super) fn kept(plan: &MeasurePlan, batch: &Batch) -> Result<Option<(BooleanA
         }
         marked
     };
-    let mut excluded = Excluded { label: mark(&missing(batch.require(&plan.label)?)), ..Excluded::default() };
-    if let Some(weight) = &plan.weight {
+    let mut excluded =
+        Excluded { label: mark(&missing(batch.require(needed.label)?)), ..Excluded::default() };
+    if let Some(weight) = needed.weight {
         excluded.weight = mark(&missing(batch.require(weight)?));
     }
-    let outputs = plan.task.outputs();
     let mut side = |model| -> Result<u64> {
-        let columns = scored::predictions(batch, model, outputs)?;
+        let columns = scored::predictions(batch, model, needed.outputs)?;
         Ok(mark(&|row| columns.iter().any(|column| is_missing(column, row))))
     };
     excluded.candidate = side(CANDIDATE)?;
-    if plan.baseline_digest.is_some() {
+    if needed.is_paired {
         excluded.baseline = side(BASELINE)?;
     }
     Ok((excluded.rows() > 0).then(|| (BooleanArray::from(keep), excluded)))
 }
 
 /// An error in the rows that were kept, with its row among all.
-pub(super) fn among_all(mut error: Error, keep: &BooleanArray) -> Error {
+pub(crate) fn among_all(mut error: Error, keep: &BooleanArray) -> Error {
     let kept = error.take_row().and_then(|row| usize::try_from(row).ok());
     match kept.and_then(|kept| keep.values().set_indices().nth(kept)) {
         Some(row) => error.at_row(row),

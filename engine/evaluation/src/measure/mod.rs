@@ -61,6 +61,7 @@ use ranked::{RankedPlan, RankedRows, RowShape};
 use replicates::{KeySample, ReplicatePlan, ReplicateSums};
 
 pub use excluded::{Excluded, Missing};
+pub(crate) use excluded::{Needed, among_all, kept};
 pub(crate) use losses::losses;
 pub use measured::{Measured, MeasuredSlice};
 pub(crate) use ordering::Ordering;
@@ -206,11 +207,11 @@ impl Measures {
     /// The rows that take part.
     fn add_kept(&mut self, batch: &Batch) -> Result<()> {
         if self.plan.missing == Missing::Exclude
-            && let Some((keep, rows)) = excluded::kept(&self.plan, batch)?
+            && let Some((keep, rows)) = kept(self.plan.needed(), batch)?
         {
             self.excluded.add(&rows);
             let kept = batch.filtered(&keep)?;
-            return self.add(&kept).map_err(|error| excluded::among_all(error, &keep));
+            return self.add(&kept).map_err(|error| among_all(error, &keep));
         }
         self.add(batch)
     }
@@ -356,6 +357,16 @@ impl MeasurePlan {
         let Task::MultiClass { classes } = &self.task else { return 0 };
         let is_it = |class: &String| Some(class) == formula.class.as_ref();
         classes.iter().position(is_it).unwrap_or(0)
+    }
+
+    /// What a row must have.
+    fn needed(&self) -> Needed<'_> {
+        Needed {
+            label: &self.label,
+            weight: self.weight.as_deref(),
+            outputs: self.task.outputs(),
+            is_paired: self.baseline_digest.is_some(),
+        }
     }
 
     fn no_sums(&self) -> Vec<GroupedSums> {

@@ -11,6 +11,7 @@ use sluice_core::execution::Execution;
 use sluice_core::seam::{BatchSource, Predictor, Task};
 use sluice_delivery::ModelPackage;
 use sluice_delivery::foreign::{CheckedForeign, ForeignModel, ForeignOptions};
+use sluice_evaluation::measure::Missing;
 
 use crate::spec::from_yaml;
 
@@ -92,13 +93,22 @@ impl Contender {
         }
     }
 
-    /// Ready to predict the rows of `source`.
+    /// Ready to predict the rows of `source`; a row that a package cannot predict is an error, or has no prediction where
+    /// such rows are left out.
     ///
     /// # Errors
     /// As [`ForeignModel::ready`].
-    pub fn ready(&self, source: &dyn BatchSource, execution: &Execution) -> Result<Arc<dyn Predictor>> {
+    pub fn ready(
+        &self,
+        source: &dyn BatchSource,
+        missing: Missing,
+        execution: &Execution,
+    ) -> Result<Arc<dyn Predictor>> {
         match self {
-            Self::Package(package) => Ok(Arc::new(ModelPackage::clone(package))),
+            Self::Package(package) => {
+                let package = ModelPackage::clone(package);
+                Ok(Arc::new(if missing == Missing::Exclude { package.with_gaps() } else { package }))
+            }
             Self::Foreign(description) => {
                 ForeignModel::shared(CheckedForeign::clone(description), source, execution)
             }

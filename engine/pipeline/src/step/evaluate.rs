@@ -12,6 +12,7 @@ use sluice_core::execution::Execution;
 use sluice_core::seam::{BatchSource, Predictor};
 use sluice_core::spill::Scratch;
 use sluice_evaluation::gate::Verdict;
+use sluice_evaluation::measure::Missing;
 use sluice_evaluation::slice::weak::{WeakSliceOptions, WeakSlices};
 use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
 
@@ -74,11 +75,16 @@ impl Compared<'_> {
     /// # Errors
     /// What loading and asking a foreign model meets, but for what is wrong with it: the candidate has its figures all
     /// the same, and does not pass, as where a baseline fails on a row.
-    pub(super) fn baseline(self, source: &dyn BatchSource, execution: &Execution) -> Result<Baseline> {
+    pub(super) fn baseline(
+        self,
+        source: &dyn BatchSource,
+        missing: Missing,
+        execution: &Execution,
+    ) -> Result<Baseline> {
         match self {
             Self::Nothing => Ok(Baseline::None),
             Self::Accepted(accepted) => Ok(Baseline::Accepted(Arc::clone(&accepted.evaluation))),
-            Self::Model(model) => match model.ready(source, execution) {
+            Self::Model(model) => match model.ready(source, missing, execution) {
                 Ok(model) => Ok(Baseline::Model(model)),
                 Err(error) if matches!(error.kind(), ErrorKind::Usage | ErrorKind::Malformed) => {
                     Ok(Baseline::not_comparable(&error))
@@ -163,7 +169,7 @@ fn compare(
     execution: &Execution,
 ) -> Result<(Evaluation, Option<WeakSlices>)> {
     let (ready, options) = ready(source, candidate, options, execution)?;
-    let baseline = compared.baseline(source, execution)?;
+    let baseline = compared.baseline(source, options.missing, execution)?;
     execution.progress.begin("evaluate", source.plan().extent());
     let evaluated = sluice_evaluation::evaluate(source, &ready, &baseline, &options, execution);
     execution.progress.end();
@@ -174,7 +180,7 @@ fn compare(
         except.extend_from_slice(model.predictions());
     }
     let find = |weak: &WeakSliceOptions| {
-        let weak = WeakSliceOptions { except: except.clone(), ..weak.clone() };
+        let weak = WeakSliceOptions { except: except.clone(), missing: options.missing, ..weak.clone() };
         weak_slices::find(&ready, source, options.weight.as_deref(), &weak, execution)
     };
     let weak = options.weak_slices.as_ref().map(find).transpose()?;
@@ -189,7 +195,7 @@ pub(super) fn ready(
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<(Arc<dyn Predictor>, EvaluateOptions)> {
-    let ready = candidate.ready(source, execution)?;
+    let ready = candidate.ready(source, options.missing, execution)?;
     let label_shift = candidate.label_shift(source, ready.as_ref())?;
     Ok((ready, EvaluateOptions { label_shift, ..options.clone() }))
 }

@@ -109,7 +109,7 @@ impl EvaluationState {
         }
         let compared = compared.into();
         let (shared, options) = ready(source, candidate, options, execution)?;
-        let baseline = compared.baseline(source, execution)?;
+        let baseline = compared.baseline(source, options.missing, execution)?;
         let (measures, subject) = prepare(source, &shared, &baseline, &options, execution)?;
         let plan = source.plan();
         execution.progress.begin("evaluate", plan.extent());

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::options::{OptionsError, Range};
 use sluice_core::seam::Task;
 
+use crate::measure::Missing;
 use crate::measure::Term;
 use crate::metric::{Direction, Dual, Formula, Metric, MomentFormula, TaskKind};
 
@@ -29,6 +30,9 @@ pub struct WeakSliceOptions {
     /// Columns that are left out where none are named: those that hold predictions.
     #[serde(skip)]
     pub except: Vec<String>,
+    /// What is done with rows in which the label, the weight or the prediction is missing.
+    #[serde(skip)]
+    pub missing: Missing,
     /// A metric that is a mean over rows; none: the mean squared error, of classes the log loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<String>,
@@ -52,6 +56,7 @@ impl Default for WeakSliceOptions {
         Self {
             columns: Vec::new(),
             except: Vec::new(),
+            missing: Missing::default(),
             loss: None,
             conditions: 3,
             buckets: 4,

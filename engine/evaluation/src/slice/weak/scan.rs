@@ -12,7 +12,7 @@ use sluice_core::seam::{BatchTransform, Predictor};
 
 use super::columns::{Coded, NO_CODE};
 use super::figures::{PLAIN_SUMS, Sums, WEIGHTED_SUMS};
-use crate::measure::{Term, losses, weights};
+use crate::measure::{Missing, Needed, Term, among_all, kept, losses, weights};
 
 const CANDIDATE: &str = "candidate";
 
@@ -36,6 +36,7 @@ pub(super) struct Search {
     /// −1 where more is better.
     pub(super) sign: f64,
     pub(super) weight: Option<String>,
+    pub(super) missing: Missing,
     pub(super) columns: Vec<Coded>,
     /// By column and code: the code among those that are looked at, or [`NO_CODE`].
     pub(super) codes: Vec<Vec<u8>>,
@@ -130,6 +131,24 @@ impl LossSums {
 
     fn width(plan: &ScanPlan) -> usize {
         if plan.search.weight.is_some() { WEIGHTED_SUMS } else { PLAIN_SUMS }
+    }
+
+    /// The rows that take part.
+    fn add_kept(&mut self, batch: &Batch) -> Result<()> {
+        let search = &self.plan.search;
+        if search.missing == Missing::Exclude {
+            let needed = Needed {
+                label: search.model.label(),
+                weight: search.weight.as_deref(),
+                outputs: search.model.task().outputs(),
+                is_paired: false,
+            };
+            if let Some((keep, _)) = kept(needed, batch)? {
+                let rest = batch.filtered(&keep)?;
+                return self.add(&rest).map_err(|error| among_all(error, &keep));
+            }
+        }
+        self.add(batch)
     }
 
     fn add(&mut self, batch: &Batch) -> Result<()> {
@@ -283,7 +302,7 @@ impl Accumulator for LossSums {
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {
         match input {
-            Input::Rows(batch) => self.add(batch),
+            Input::Rows(batch) => self.add_kept(batch),
             Input::Counted(_) | Input::Apart(_) => Ok(()),
         }
     }

@@ -48,6 +48,7 @@ pub fn find_weak_slices(
         term: loss.term,
         sign: loss.sign,
         weight: weight.map(str::to_owned),
+        missing: options.missing,
         codes: counts.iter().map(|count| (0..NO_CODE).take(*count).collect()).collect(),
         counts,
         columns,
