@@ -33,7 +33,7 @@ fn rows(labels: [&str; 2]) -> String {
     text
 }
 
-fn ran() -> Place {
+pub(crate) fn ran() -> Place {
     let place = Place::new();
     place.write("rows.csv", &rows(["stayed", "left"]));
     place.write("pipeline.yaml", PIPELINE);
@@ -42,8 +42,8 @@ fn ran() -> Place {
     place
 }
 
-const MODEL: &str = "out/runs/0001/model";
-const DATASET: &str = "out/runs/0001/dataset";
+pub(crate) const MODEL: &str = "out/runs/0001/model";
+pub(crate) const DATASET: &str = "out/runs/0001/dataset";
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap()

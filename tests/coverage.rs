@@ -28,6 +28,28 @@ fn intervals_cover_from_200_rows_on() {
 }
 
 #[test]
+fn intervals_of_order_statistics_cover_from_200_rows_on() {
+    let bootstrap = IntervalOptions::Bootstrap(BootstrapOptions { replicates: 100, seed: 0 });
+    let all = [IntervalOptions::Analytic, bootstrap, IntervalOptions::Jackknife];
+    // The others are only known from replicates, and of quantiles the bootstrap's.
+    let scores = ["average_precision", "precision_at_recall"];
+    for (rows, metrics, methods) in [
+        (Rows::NormalScores, ["auc"].as_slice(), all.as_slice()),
+        (Rows::LogNormalScores(1.0), &["auc"], &all),
+        (Rows::NormalScores, &scores, &all[1..]),
+        (Rows::Normal, &["spearman"], &all[1..]),
+        (Rows::Normal, &["median_absolute_error"], &all[1..2]),
+    ] {
+        for intervals in methods {
+            for found in coverage(rows, metrics, Study { intervals: *intervals, ..STUDY }) {
+                let is_near = (0.92..=0.99).contains(&found.covered);
+                assert!(is_near, "{rows:?}, {intervals:?}: {found}");
+            }
+        }
+    }
+}
+
+#[test]
 fn rows_of_one_key_are_no_more_than_one() {
     // Each row stands there twice: as if they were independent, errors are too small by √2.
     let twice = Study { size: 400, copies: 2, ..STUDY };

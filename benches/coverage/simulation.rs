@@ -4,7 +4,9 @@
 //! metric itself, of rows on a fine grid weighted by their density. Regression: the label is −ε, the candidate predicts
 //! δ + 0.2 and the baseline δ′, so that errors are ε + δ; δ and δ′ are normal with deviation 0.3, ε is standard normal, or
 //! log-normal about its mean. Two classes: the label is positive with probability σ(f − 1), f normal with deviation 1.5;
-//! the candidate predicts σ(f − 1 + δ), the baseline σ(0.8 f − 1 + δ′).
+//! the candidate predicts σ(f − 1 + δ), the baseline σ(0.8 f − 1 + δ′). Scores: a label is positive with probability 0.35,
+//! so that 200 rows have some 70 positive ones and hardly ever fewer than 50; the candidate scores σ(1.2 y + ε + δ), the
+//! baseline σ(y + ε + δ′), ε normal or log-normal as the errors are. (σ only keeps scores between 0 and 1.)
 
 use std::f64::consts::PI;
 use std::sync::Arc;
@@ -34,6 +36,10 @@ pub(crate) enum Rows {
     LogNormal(f64),
     /// Two classes.
     Classes,
+    /// Two classes whose scores are normal.
+    NormalScores,
+    /// Two classes whose scores are log-normal, of this deviation of the logarithm.
+    LogNormalScores(f64),
 }
 
 /// What is simulated, and how often.
@@ -89,7 +95,7 @@ struct Column {
 impl Column {
     fn predictor(name: &'static str, rows: Rows) -> Arc<dyn Predictor> {
         let spec = FeatureSpec { name: "prediction".into(), kind: FeatureKind::Number, sources: Vec::new() };
-        let task = if rows == Rows::Classes { Task::Binary { positive: None } } else { Task::Regression };
+        let task = if rows.has_classes() { Task::Binary { positive: None } } else { Task::Regression };
         Arc::new(Self { name, task, space: FeatureSpace { features: vec![spec] } })
     }
 }
@@ -148,18 +154,41 @@ fn sigmoid(logit: f64) -> f64 {
 /// Label, candidate's and baseline's prediction.
 type Row = [f64; 3];
 
+/// The share of positive rows where scores follow from labels.
+const POSITIVE: f64 = 0.35;
+
+/// A log-normal number about its mean.
+fn log_normal(sigma: f64, normal: f64) -> f64 {
+    (sigma * normal).exp() - (sigma * sigma / 2.0).exp()
+}
+
 impl Rows {
+    fn has_classes(self) -> bool {
+        !matches!(self, Self::Normal | Self::LogNormal(_))
+    }
+
+    /// How likely a row with this standard normal number is positive.
+    fn positive(self, first: f64) -> f64 {
+        if self == Self::Classes { sigmoid(1.5 * first - 1.0) } else { POSITIVE }
+    }
+
+    /// The row of scores about this level.
+    fn scored(self, level: f64, own: f64, theirs: f64, uniform: f64) -> Row {
+        let label = f64::from(u8::from(uniform < POSITIVE));
+        [label, sigmoid(1.2 * label + level + own), sigmoid(label + level + theirs)]
+    }
+
     /// The row of standard normal numbers: of the error or the logit, of both models; `uniform` decides a class.
     fn row(self, first: f64, own: f64, theirs: f64, uniform: f64) -> Row {
         let (own, theirs) = (DEVIATION * own, DEVIATION * theirs);
         match self {
             Self::Normal => [-first, own + BIAS, theirs],
-            Self::LogNormal(sigma) => {
-                [(sigma * sigma / 2.0).exp() - (sigma * first).exp(), own + BIAS, theirs]
-            }
+            Self::LogNormal(sigma) => [-log_normal(sigma, first), own + BIAS, theirs],
+            Self::NormalScores => self.scored(first, own, theirs, uniform),
+            Self::LogNormalScores(sigma) => self.scored(log_normal(sigma, first), own, theirs, uniform),
             Self::Classes => {
                 let logit = 1.5 * first;
-                let label = f64::from(u8::from(uniform < sigmoid(logit - 1.0)));
+                let label = f64::from(u8::from(uniform < self.positive(first)));
                 [label, sigmoid(logit - 1.0 + own), sigmoid(0.8 * logit - 1.0 + theirs)]
             }
         }
@@ -178,8 +207,8 @@ impl Rows {
             for second in -60..=60 {
                 let (first, second) = (f64::from(first) * 0.02, f64::from(second) * 0.1);
                 let density = (-0.5 * (first * first + second * second)).exp();
-                if self == Self::Classes {
-                    let positive = sigmoid(1.5 * first - 1.0);
+                if self.has_classes() {
+                    let positive = self.positive(first);
                     rows.extend([self.row(first, second, second, 0.0), self.row(first, second, second, 1.0)]);
                     weights.extend([density * positive, density * (1.0 - positive)]);
                 } else {
@@ -202,7 +231,8 @@ fn table(rows: &[Row], extra: &[(&str, ArrayRef)]) -> RecordBatch {
 
 fn measured(table: &RecordBatch, measures: &Measures) -> Measured {
     let source = MemorySource::new(table, 1 << 16);
-    fold(&source, measures, &Execution::default()).unwrap().accumulator.finish()
+    let execution = Execution::default();
+    fold(&source, measures, &execution).unwrap().accumulator.finish().rank(&execution).unwrap()
 }
 
 /// The intervals of some metrics, of values and of changes.

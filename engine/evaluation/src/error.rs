@@ -2,6 +2,7 @@
 //! [`crate::gate::Verdict`].
 
 use sluice_core::error::{Diagnostic, Error, ErrorKind};
+use sluice_core::memory::{MemoryLimit, size};
 use sluice_core::options::{quoted, suggest};
 
 use crate::measure::Excluded;
@@ -66,6 +67,21 @@ pub enum EvaluationError {
         /// How many are allowed.
         limit: usize,
     },
+    /// Figures of order that are asked for in more replicates and slices than the memory holds.
+    #[error(
+        "metrics of order in {replicates} replicates of {slices} slices take {}, but the memory limit is {limit}",
+        size(*bytes as u64)
+    )]
+    ReplicatesTooLarge {
+        /// How many replicates.
+        replicates: usize,
+        /// How many slices, of all slicings.
+        slices: usize,
+        /// What their values take.
+        bytes: usize,
+        /// The limit.
+        limit: MemoryLimit,
+    },
     /// A group that others are to be compared with, and that has no rows.
     #[error("no group is `{reference}`")]
     ReferenceMissing {
@@ -92,9 +108,10 @@ impl Diagnostic for EvaluationError {
             | Self::AllExcluded { .. }
             | Self::SliceColumnEmpty { .. } => ErrorKind::Malformed,
             Self::BaselineFailed { source } => source.kind(),
-            Self::TooManySlices { .. } | Self::ReferenceMissing { .. } | Self::OtherEvaluation { .. } => {
-                ErrorKind::Usage
-            }
+            Self::TooManySlices { .. }
+            | Self::ReplicatesTooLarge { .. }
+            | Self::ReferenceMissing { .. }
+            | Self::OtherEvaluation { .. } => ErrorKind::Usage,
         }
     }
 
@@ -128,6 +145,9 @@ impl Diagnostic for EvaluationError {
             }
             Self::TooManySlices { .. } => {
                 Some("slice by columns of fewer values, or bucketize them first".into())
+            }
+            Self::ReplicatesTooLarge { .. } => {
+                Some("ask for fewer replicates, fewer slices, or raise `--memory`".into())
             }
             Self::ReferenceMissing { reference, groups } => {
                 let names = groups.iter().map(String::as_str);

@@ -103,7 +103,7 @@ pub fn prepare(
     execution: &Execution,
 ) -> Result<(Measures, Subject)> {
     let checked = options.check()?.for_task(&candidate.task())?.bound(source.plan())?;
-    let slicing = checked.slices.resolve(source, checked.weight.as_deref(), execution)?;
+    let slicing = checked.slices.resolve(source, (checked.weight.as_deref(), checked.missing), execution)?;
     let against = against(source, candidate.as_ref(), baseline);
     let model = match (baseline, &against) {
         (Baseline::Model(model), Against::Model { .. }) => Some(model),
@@ -274,7 +274,7 @@ impl Sliced {
     ) -> Result<Self> {
         let (mut slices, mut shown, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         let mut num_slices = 0;
-        for grouping in measured.groupings() {
+        for grouping in measured.groupings().iter().filter(|grouping| !grouping.is_overall()) {
             num_slices += groups.table(grouping)?.keys().len();
         }
         let is_few = num_slices <= DRAWN_SLICES;

@@ -140,10 +140,14 @@ impl EvaluateOptions {
     pub fn slice_columns(&self) -> Vec<(&'static str, &str)> {
         let slices = self.slices.iter().map(|columns| ("evaluate.slices", columns));
         let every = self.require.iter().filter_map(|requirement| requirement.every.as_ref());
-        let all = slices.chain(every.map(|columns| ("evaluate.require.every", columns)));
+        let groups = self.fairness.iter().map(|asked| ("evaluate.fairness.by", &asked.by));
+        let all = slices.chain(every.map(|columns| ("evaluate.require.every", columns))).chain(groups);
         let names: Vec<&str> = all.clone().flat_map(|(_, columns)| columns.names()).collect();
         let columns =
             all.flat_map(|(place, columns)| columns.columns().into_iter().map(move |it| (place, it)));
+        let fixed = self.require.iter().flat_map(|requirement| requirement.only_where.keys());
+        let fixed = fixed.map(|column| ("evaluate.require.where", column.as_str()));
+        let columns = columns.chain(fixed);
         let weak = self.weak_slices.iter().flat_map(|weak| &weak.columns);
         let weak = weak.map(|column| ("evaluate.weak_slices.columns", column.as_str()));
         columns.filter(|(_, column)| !names.contains(column)).chain(weak).collect()

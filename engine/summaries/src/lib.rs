@@ -26,7 +26,7 @@ pub mod weighted_quantiles;
 pub use co_moments::CoMoments;
 pub use column::{ColumnSummary, OfColumn, finite_counted, finite_rows};
 pub use distinct::{Distinct, DistinctEstimate, different_at_least, hash_bytes, hash_f64, hash_i64};
-pub use exact_sum::ExactSum;
+pub use exact_sum::{ExactGroups, ExactRows, ExactSum, Terms};
 pub use frequencies::Frequencies;
 pub use gram::{Centered, Gram};
 pub use moments::Moments;

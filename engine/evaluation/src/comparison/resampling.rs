@@ -138,6 +138,18 @@ impl Resampling {
         }
     }
 
+    /// How much too large a figure of this value is on average, as its replicates tell; 0 of the jackknife, which would
+    /// multiply the noise of the figure by its groups.
+    pub(crate) fn bias(self, value: f64, replicates: &[Option<f64>]) -> f64 {
+        let known: Vec<f64> = replicates.iter().copied().flatten().collect();
+        match self {
+            Self::Bootstrap { .. } if !known.is_empty() => {
+                known.iter().sum::<f64>() / known.len() as f64 - value
+            }
+            Self::Bootstrap { .. } | Self::Jackknife => 0.0,
+        }
+    }
+
     /// The estimate of a figure with this value, from its replicates; `None` where it does not exist in one. `units` are
     /// the rows, or the keys that draw rows together; `level` the size of what a difference was taken of, 0 of what none was.
     ///

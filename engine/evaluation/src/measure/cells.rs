@@ -91,20 +91,18 @@ impl CellSums {
         }
     }
 
-    /// Adds rows of groups.
-    pub(crate) fn add(&mut self, plan: &CellPlan, pair: &Pair<'_>, group_of: impl Fn(usize) -> usize) {
-        let candidate = pair.candidate.first().copied().unwrap_or_default();
-        let baseline = pair.baseline.as_ref().and_then(|columns| columns.first().copied());
-        for (index, threshold) in plan.thresholds.iter().enumerate() {
-            let above =
-                |column: &[f64], row: usize, bit: usize| if column[row] > *threshold { bit } else { 0 };
-            for (row, label) in pair.label.iter().enumerate() {
-                let cell = usize::from(*label > 0.5) * LABEL
-                    + above(candidate, row, CANDIDATE)
-                    + baseline.map_or(0, |column| above(column, row, BASELINE));
-                let place = group_of(row) * self.cells + index * CELLS + cell;
+    /// Adds rows of groups; `places` are their cells.
+    pub(crate) fn add(
+        &mut self,
+        places: &[Vec<u32>],
+        weight: Option<&[f64]>,
+        group_of: impl Fn(usize) -> usize,
+    ) {
+        for (index, places) in places.iter().enumerate() {
+            for (row, place) in places.iter().enumerate() {
+                let place = group_of(row) * self.cells + index * CELLS + *place as usize;
                 self.rows[place] += 1;
-                if let Some(weight) = pair.weight {
+                if let Some(weight) = weight {
                     let [sum, squares] = &mut self.weights[place];
                     sum.add(weight[row]);
                     squares.add_product(weight[row], weight[row]);

@@ -4,7 +4,7 @@
 use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array};
 use serde::{Deserialize, Serialize};
 use sluice_core::batch::Batch;
-use sluice_core::column::Column;
+use sluice_core::column::{Column, numbers};
 use sluice_core::error::{Error, Result};
 
 use super::{BASELINE, CANDIDATE, scored};
@@ -18,6 +18,18 @@ pub enum Missing {
     Refuse,
     /// It takes no part, for no model: all are compared on the same rows. How many there are stands beside the figures.
     Exclude,
+}
+
+impl Missing {
+    /// The weights of rows, finite and not negative; 0 of those that take no part for the lack of one.
+    pub(crate) fn weights(self, batch: &Batch, column: &str) -> Result<Float64Array> {
+        if self == Self::Refuse {
+            return scored::weights(batch, column);
+        }
+        let values = numbers(column, batch.require(column)?, "the weight of the rows")?;
+        let present = |row| if is_missing(&values, row) { 0.0 } else { values.value(row) };
+        scored::not_negative((0..values.len()).map(present).collect(), column)
+    }
 }
 
 /// How many rows were left out, each by the first of these that it lacks.

@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 use sluice_core::double_double::DoubleDouble;
+use sluice_core::group::GroupNumbers;
 use sluice_summaries::ExactSum;
 
+use super::MeasurePlan;
 use super::bins::Bins;
 use super::cells::CellSums;
 use super::classes::ClassSums;
 use super::maxima::Maxima;
 use super::moments::MomentSums;
 use super::replicates::ReplicateSums;
-use super::{MeasurePlan, Ordering};
 
 /// The sums of one grouping.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,16 +44,14 @@ impl GroupedSums {
     }
 
     /// Adds rows and their weight.
-    pub(super) fn count(&mut self, ordering: &Ordering, weight: Option<&[f64]>) {
-        for (group, range) in ordering.groups() {
-            self.rows[group] += range.len() as u64;
+    pub(super) fn count(&mut self, rows: usize, weight: Option<&[f64]>, numbers: &GroupNumbers) {
+        if numbers.is_overall() {
+            self.rows[0] += rows as u64;
+        } else {
+            (0..rows).for_each(|row| self.rows[numbers.of(row)] += 1);
         }
-        if let Some(weight) = weight {
-            let mut scratch = Vec::new();
-            let weight = ordering.ordered(weight, &mut scratch);
-            for (group, range) in ordering.groups() {
-                self.weights[group].add_slice(&weight[range.clone()]);
-            }
+        for (row, weight) in weight.unwrap_or_default().iter().enumerate() {
+            self.weights[numbers.of(row)].add(*weight);
         }
     }
 

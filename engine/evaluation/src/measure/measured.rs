@@ -42,8 +42,9 @@ impl Measured {
     /// When it is cancelled.
     pub fn rank(mut self, execution: &Execution) -> CoreResult<Self> {
         if let Some(rows) = self.rows.take() {
+            let replicates = self.plan.replicates.as_ref();
             let overall: Vec<bool> = self.plan.groupings.iter().map(Grouping::is_overall).collect();
-            self.ranked = Some(RankedFigures::new(&self.plan.ranked, rows, &overall, execution)?);
+            self.ranked = Some(RankedFigures::new(&self.plan.ranked, replicates, rows, &overall, execution)?);
         }
         Ok(self)
     }
@@ -91,7 +92,7 @@ impl Measured {
 pub struct MeasuredSlice<'a> {
     pub(super) measured: &'a Measured,
     pub(super) sums: &'a GroupedSums,
-    grouping: usize,
+    pub(super) grouping: usize,
     pub(super) group: usize,
     rows: u64,
 }
@@ -236,7 +237,7 @@ impl<'a> MeasuredSlice<'a> {
         if self.sums.weight(self.group).high > 0.0 { Ok(()) } else { Err(Undefined::NoWeight) }
     }
 
-    fn ranked(&self) -> Result<&'a RankedFigures, Undefined> {
+    pub(super) fn ranked(&self) -> Result<&'a RankedFigures, Undefined> {
         self.measured.ranked.as_ref().ok_or(Undefined::NotRanked)
     }
 
@@ -261,7 +262,7 @@ impl<'a> MeasuredSlice<'a> {
     }
 
     /// The mean of an expression.
-    fn mean_of(&self, formula: &ExpressionFormula) -> MomentFormula {
+    pub(super) fn mean_of(&self, formula: &ExpressionFormula) -> MomentFormula {
         mean_of(Term::Custom(self.measured.plan.custom.place(formula).unwrap_or(usize::MAX)))
     }
 
@@ -311,7 +312,7 @@ impl<'a> MeasuredSlice<'a> {
         Ok((of(&moved)?, of(&level)?))
     }
 
-    fn cells(&self, formula: &ConfusionFormula) -> Cells {
+    pub(super) fn cells(&self, formula: &ConfusionFormula) -> Cells {
         self.sums.cells.of(&self.measured.plan.cells, self.group, formula.threshold)
     }
 
@@ -345,7 +346,7 @@ impl<'a> MeasuredSlice<'a> {
         self.estimate(dual.value, variance, rows)
     }
 
-    fn classes(&self) -> ClassCells<'_> {
+    pub(super) fn classes(&self) -> ClassCells<'_> {
         self.sums.classes.of(&self.measured.plan.classes, self.group)
     }
 

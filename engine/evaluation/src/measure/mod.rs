@@ -56,7 +56,7 @@ use classes::{ClassPlan, ClassSums};
 use custom::CustomPlan;
 use grouped::GroupedSums;
 use maxima::{Maxima, MaximumPlan};
-use moments::{MomentPlan, MomentSums};
+use moments::{MomentPlan, MomentRows, MomentSums};
 use ranked::{RankedPlan, RankedRows, RowShape};
 use replicates::{KeySample, ReplicatePlan, ReplicateSums};
 
@@ -115,6 +115,9 @@ pub struct Measures {
     models: Option<Models>,
     plan: Arc<MeasurePlan>,
     sums: Vec<GroupedSums>,
+    /// Empty between batches.
+    #[serde(skip)]
+    moment_rows: MomentRows,
     excluded: Excluded,
     /// The rows themselves, where a metric asks for their order.
     rows: Option<RankedRows>,
@@ -199,6 +202,7 @@ impl Measures {
             plan: Arc::new(plan),
             sums,
             rows,
+            moment_rows: MomentRows::default(),
             excluded: Excluded::default(),
             keys: KeySample::default(),
         }
@@ -232,6 +236,7 @@ impl Measures {
     pub fn with_replicates(mut self, resampling: Resampling, key: &[String]) -> Self {
         Arc::make_mut(&mut self.plan).replicates = Some(ReplicatePlan { resampling, key: key.to_vec() });
         self.sums = self.plan.no_sums();
+        self.rows = self.plan.no_rows();
         self
     }
 
@@ -269,26 +274,37 @@ impl Measures {
         if matches!(plan.task, Task::Binary { .. }) {
             scored::probabilities(&[pair.label], || format!("label `{}`", plan.label))?;
         }
-        let mut columns = plan.moments.columns(&pair);
-        let extremes = plan.maxima.columns(&pair);
+        self.add_sums(batch, &pair)?;
+        let identities = plan.replicates.as_ref().map(|replicates| replicates.identities(batch));
+        let identities = identities.transpose()?.unwrap_or_default();
+        if let Some(rows) = &mut self.rows {
+            let numbers = plan.sliced().map(|grouping| batch.groups(grouping)).collect::<Result<Vec<_>>>()?;
+            let groups: Vec<_> = numbers.into_iter().map(|numbers| |row| numbers.of(row)).collect();
+            rows.add(&pair, &identities, &groups)?;
+        }
+        replicates::add(&plan, &mut self.sums, &mut self.keys, (batch, &identities), &pair)
+    }
+
+    /// Adds rows to the sums of all groupings.
+    fn add_sums(&mut self, batch: &Batch, pair: &Pair<'_>) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let (extremes, cells) = (plan.maxima.columns(pair), plan.cells.places(pair));
+        let mut moments = Vec::new();
         for (grouping, sums) in plan.groupings.iter().zip(&mut self.sums) {
             let numbers = batch.groups(grouping)?;
             check_slices(grouping, numbers.count, plan.classes.most_slices())?;
             sums.grow(&plan, numbers.count);
-            let ordering = Ordering::new(batch.rows(), numbers);
-            sums.count(&ordering, pair.weight);
-            sums.moments.add(&mut columns, &ordering);
-            sums.cells.add(&plan.cells, &pair, |row| numbers.of(row));
+            sums.count(batch.rows(), pair.weight, numbers);
+            sums.cells.add(&cells, pair.weight, |row| numbers.of(row));
             sums.maxima.add(&extremes, pair.weight, |row| numbers.of(row));
-            sums.bins.add(&plan.bins, &pair, |row| numbers.of(row));
-            sums.classes.add(&plan.classes, &pair, |row| numbers.of(row));
+            sums.bins.add(&plan.bins, pair, |row| numbers.of(row));
+            sums.classes.add(&plan.classes, pair, |row| numbers.of(row));
+            if !grouping.is_overall() || !plan.is_sliced() {
+                moments.push((numbers, &mut sums.moments));
+            }
         }
-        if let Some(rows) = &mut self.rows {
-            let numbers = plan.sliced().map(|grouping| batch.groups(grouping)).collect::<Result<Vec<_>>>()?;
-            let groups: Vec<_> = numbers.into_iter().map(|numbers| |row| numbers.of(row)).collect();
-            rows.add(&pair, &groups)?;
-        }
-        replicates::add(&plan, &mut self.sums, &mut self.keys, batch, (&pair, &columns))
+        self.moment_rows.add(&plan.moments, pair, &mut moments);
+        Ok(())
     }
 
     /// What expressions answer for both models.
@@ -386,6 +402,12 @@ impl MeasurePlan {
         self.groupings.iter().map(empty).collect()
     }
 
+    /// Whether there are groupings of more than one group. Each has all rows, and exact sums do not depend on how
+    /// their terms were grouped, so the moments of all rows are then joined from those of slices, in the end.
+    fn is_sliced(&self) -> bool {
+        self.sliced().next().is_some()
+    }
+
     /// The groupings of more than one group.
     fn sliced(&self) -> impl Iterator<Item = &Grouping> {
         self.groupings.iter().filter(|grouping| !grouping.is_overall())
@@ -397,6 +419,7 @@ impl MeasurePlan {
             is_weighted: self.weight.is_some(),
             models: 1 + usize::from(self.baseline_digest.is_some()),
             groupings: self.sliced().count(),
+            has_identities: self.replicates.is_some(),
         }
     }
 
@@ -440,6 +463,7 @@ impl Accumulator for Measures {
             plan: Arc::clone(&self.plan),
             sums: self.plan.no_sums(),
             rows: self.plan.no_rows(),
+            moment_rows: MomentRows::default(),
             excluded: Excluded::default(),
             keys: KeySample::default(),
         }
@@ -476,9 +500,15 @@ impl Accumulator for Measures {
     }
 
     fn finish(self) -> Self::Output {
+        let (plan, mut sums) = (self.plan, self.sums);
+        let slices = sums.iter().zip(&plan.groupings).find(|(_, grouping)| !grouping.is_overall());
+        if let Some(joined) = slices.map(|(slices, _)| slices.moments.joined()) {
+            let all = sums.iter_mut().zip(&plan.groupings).filter(|(_, grouping)| grouping.is_overall());
+            all.for_each(|(sums, _)| sums.moments.clone_from(&joined));
+        }
         Measured {
-            plan: self.plan,
-            sums: self.sums,
+            plan,
+            sums,
             rows: self.rows,
             ranked: None,
             excluded: self.excluded,
@@ -489,6 +519,7 @@ impl Accumulator for Measures {
     fn size_bytes(&self) -> usize {
         size_of::<Self>()
             + self.sums.iter().map(GroupedSums::size_bytes).sum::<usize>()
+            + self.moment_rows.size_bytes()
             + self.rows.as_ref().map_or(0, RankedRows::size_bytes)
             + self.keys.size_bytes()
     }

@@ -13,12 +13,15 @@
 //! exact to 106 bits and the subtraction is done in double-double, so a mean 10⁶ times the deviation still leaves 20
 //! digits. What comes out below 2⁻⁹⁸ Σx² is rounding, and zero: the values are constant.
 
-use serde::{Deserialize, Serialize};
-use sluice_core::double_double::{DoubleDouble, two_product};
-use sluice_summaries::ExactSum;
+use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+use sluice_core::double_double::DoubleDouble;
+use sluice_core::group::GroupNumbers;
+use sluice_summaries::{ExactGroups, ExactRows, ExactSum, Terms};
+
+use super::Pair;
 use super::term::{Answers, Term};
-use super::{Ordering, Pair};
 use crate::metric::Side;
 
 /// Below this share of Σx² a centred sum of squares is rounding: 2⁻⁹⁸.
@@ -26,6 +29,10 @@ const NOISE: f64 = 3.155_443_620_884_047e-30;
 
 /// Below this share of n x̄³ a centred sum of cubes, which are rounded once per row, is rounding.
 const CUBE_NOISE: f64 = 1e-12;
+
+/// Rows that are added at a time take about so much memory, and are so many: they stay in the cache.
+const MOMENT_BYTES: usize = 1 << 17;
+const MOMENT_ROWS: Range<usize> = 16..512;
 
 /// Whose number of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,68 +171,83 @@ impl MomentPlan {
         self.slots.len()
     }
 
-    /// The columns that go into the sums, for the rows of one pair of models.
-    pub(crate) fn columns(&self, pair: &Pair<'_>) -> TermColumns {
-        let mut values: Vec<[Vec<f64>; 3]> = Vec::new();
-        let mut remainders: Vec<[Option<Vec<f64>>; 3]> = Vec::new();
-        for term in &self.terms {
+    /// The numbers of all terms, of the rows of one pair of models.
+    fn numbers(&self, pair: &Pair<'_>) -> Vec<TermNumbers> {
+        let of_term = |term: &Term| {
             let candidate = Answers { label: pair.label, predictions: &pair.candidate, shift: pair.shift };
             let own = pair.values(*term, candidate, Side::Candidate);
             let rounded = term.remainders(candidate);
             let Some(predictions) = pair.baseline.as_deref().filter(|_| !term.is_of_label()) else {
                 // Of the label there is only one, whosever it is called.
-                let (values_of, rounded_of) = if self.is_paired {
-                    ([Vec::new(), own, Vec::new()], [None, rounded, None])
-                } else {
-                    ([own, Vec::new(), Vec::new()], [rounded, None, None])
+                return match self.is_paired {
+                    true => {
+                        TermNumbers { values: [Vec::new(), own, Vec::new()], remainders: [None, rounded] }
+                    }
+                    false => {
+                        TermNumbers { values: [own, Vec::new(), Vec::new()], remainders: [rounded, None] }
+                    }
                 };
-                values.push(values_of);
-                remainders.push(rounded_of);
-                continue;
             };
             let baseline = Answers { predictions, ..candidate };
             let theirs = pair.values(*term, baseline, Side::Baseline);
             let change = term.changes(candidate, baseline, &own, &theirs);
-            values.push([own, theirs, change]);
-            remainders.push([rounded, term.remainders(baseline), None]);
-        }
-        let of = |(place, part): Variable| values[place][part as usize].as_slice();
-        let weighted = |values: &[f64]| -> Vec<f64> {
-            match pair.weight {
-                Some(weight) => values.iter().zip(weight).map(|(value, weight)| value * weight).collect(),
-                None => values.to_vec(),
-            }
+            TermNumbers { values: [own, theirs, change], remainders: [rounded, term.remainders(baseline)] }
         };
-        let mut columns = Vec::new();
+        self.terms.iter().map(of_term).collect()
+    }
+
+    /// Hands over what goes into the sums, of the rows of one pair of models: of a sum all terms, or all and then what
+    /// rounding took of them.
+    fn each(&self, pair: &Pair<'_>, mut visit: impl FnMut(usize, Terms<'_>)) {
+        let numbers = self.numbers(pair);
+        let of = |(place, part): Variable| numbers[place].values[part as usize].as_slice();
+        let weight = pair.weight.unwrap_or_default();
         for (index, slot) in self.slots.iter().enumerate() {
             match *slot {
-                Slot::WeightSquare => {
-                    let weight = pair.weight.unwrap_or_default();
-                    push_product(&mut columns, index, weight, weight);
-                }
+                Slot::WeightSquare => visit(index, Terms::Products(weight, weight)),
                 Slot::Sum(variable) => {
-                    columns.push((index, weighted(of(variable))));
-                    let remainders = &remainders[variable.0][variable.1 as usize];
-                    columns.extend(remainders.as_deref().map(|values| (index, weighted(values))));
+                    visit(index, Terms::Values(&pair.weighted(of(variable))));
+                    if let Some(remainders) = numbers[variable.0].remainders(variable.1) {
+                        visit(index, Terms::Values(&pair.weighted(remainders)));
+                    }
                 }
                 Slot::SquareSum(variable) => {
-                    push_product(
-                        &mut columns,
-                        index,
-                        &weighted(of(variable)),
-                        pair.weight.unwrap_or_default(),
-                    );
+                    visit(index, Terms::Products(&pair.weighted(of(variable)), weight));
                 }
-                Slot::Product(first, second) => match pair.weight {
-                    None => push_product(&mut columns, index, of(first), of(second)),
-                    Some(_) => push_product(&mut columns, index, &weighted(of(first)), &weighted(of(second))),
-                },
+                Slot::Product(first, second) => {
+                    let (first, second) = (pair.weighted(of(first)), pair.weighted(of(second)));
+                    visit(index, Terms::Products(&first, &second));
+                }
                 Slot::Third(variable, power) => {
-                    columns.push((index, thirds(of(variable), pair.weight, power)));
+                    visit(index, Terms::Values(&thirds(of(variable), pair.weight, power)));
                 }
             }
         }
-        TermColumns { columns, ordered: Vec::new() }
+    }
+
+    /// What replicates add up of all rows of one pair of models, times the weight: a column per replicated sum.
+    pub(crate) fn replicated_columns(&self, pair: &Pair<'_>) -> Vec<Vec<f64>> {
+        let numbers = self.numbers(pair);
+        let column = |slot| match self.slots.get(slot) {
+            Some(Slot::Sum((place, part))) => {
+                pair.weighted(&numbers[*place].values[*part as usize]).into_owned()
+            }
+            _ => Vec::new(),
+        };
+        self.replicated().into_iter().map(column).collect()
+    }
+}
+
+/// The numbers of a term, by part.
+struct TermNumbers {
+    values: [Vec<f64>; 3],
+    /// What rounding took from those of the models.
+    remainders: [Option<Vec<f64>>; 2],
+}
+
+impl TermNumbers {
+    fn remainders(&self, part: Part) -> Option<&[f64]> {
+        self.remainders.get(part as usize)?.as_deref()
     }
 }
 
@@ -235,26 +257,6 @@ fn thirds(values: &[f64], weight: Option<&[f64]>, power: u8) -> Vec<f64> {
     match weight {
         Some(weight) => values.iter().zip(weight).map(|(value, w)| w * w * w * raised(value)).collect(),
         None => values.iter().map(raised).collect(),
-    }
-}
-
-fn push_product(columns: &mut Vec<(usize, Vec<f64>)>, slot: usize, a: &[f64], b: &[f64]) {
-    let (high, low) = a.iter().zip(b).map(|(a, b)| two_product(*a, *b)).unzip();
-    columns.push((slot, high));
-    columns.push((slot, low));
-}
-
-/// What goes into the sums, of the rows of one batch: a column per sum, two where it is of products.
-#[derive(Debug, Default)]
-pub(crate) struct TermColumns {
-    columns: Vec<(usize, Vec<f64>)>,
-    ordered: Vec<f64>,
-}
-
-impl TermColumns {
-    /// What goes into a sum, but for what rounding took.
-    pub(crate) fn of(&self, slot: usize) -> &[f64] {
-        self.columns.iter().find(|(known, _)| *known == slot).map_or(&[], |(_, values)| values)
     }
 }
 
@@ -276,17 +278,6 @@ impl MomentSums {
         }
     }
 
-    /// Adds rows, which are brought into the order of their groups first, so that those of a group are one slice.
-    pub(crate) fn add(&mut self, columns: &mut TermColumns, ordering: &Ordering) {
-        let TermColumns { columns, ordered } = columns;
-        for (slot, values) in columns {
-            let values = ordering.ordered(values, ordered);
-            for (group, range) in ordering.groups() {
-                self.sums[group * self.slots + *slot].add_slice(&values[range.clone()]);
-            }
-        }
-    }
-
     /// Adds the sums of later rows; `numbers` says which group of ours each of theirs is.
     pub(crate) fn merge(&mut self, later: &Self, groups: usize, numbers: &[u32]) {
         self.grow(groups);
@@ -296,6 +287,17 @@ impl MomentSums {
                 sum.merge(*more);
             }
         }
+    }
+
+    /// Those of the rows of all groups, as one group.
+    pub(crate) fn joined(&self) -> Self {
+        let mut sums = vec![ExactSum::default(); self.slots];
+        for group in self.sums.chunks(std::cmp::max(self.slots, 1)) {
+            for (sum, more) in sums.iter_mut().zip(group) {
+                sum.merge(*more);
+            }
+        }
+        Self { slots: self.slots, sums }
     }
 
     /// Whether the parts fit one another, as those of a restored state might not.
@@ -317,6 +319,61 @@ impl MomentSums {
     ) -> Moments<'a> {
         let sums = self.sums.get(group * self.slots..(group + 1) * self.slots).unwrap_or_default();
         Moments { plan, sums, rows, weight }
+    }
+}
+
+/// Rows on their way to the sums of all groupings.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MomentRows {
+    rows: ExactRows,
+    /// By grouping.
+    groups: Vec<ExactGroups>,
+}
+
+impl MomentRows {
+    /// Adds the rows of a batch to the sums of groupings, whose numbers go with them.
+    pub(crate) fn add(
+        &mut self,
+        plan: &MomentPlan,
+        pair: &Pair<'_>,
+        groupings: &mut [(&GroupNumbers, &mut MomentSums)],
+    ) {
+        if plan.len() == 0 {
+            return;
+        }
+        if self.rows.sums() != plan.len() || self.groups.len() != groupings.len() {
+            *self = Self {
+                rows: ExactRows::new(plan.len()),
+                groups: vec![ExactGroups::default(); groupings.len()],
+            };
+        }
+        let rows = pair.label.len();
+        let mut start = 0;
+        while start < rows {
+            let wanted = MOMENT_BYTES / std::cmp::max(self.rows.row_bytes(), 1);
+            let end = std::cmp::min(start + wanted.clamp(MOMENT_ROWS.start, MOMENT_ROWS.end), rows);
+            self.rows.begin(end - start);
+            plan.each(&pair.part(start..end), |slot, terms| self.rows.add(slot, terms));
+            for (held, (numbers, sums)) in self.groups.iter_mut().zip(&mut *groupings) {
+                held.add(&self.rows, |row| numbers.of(start + row), &mut sums.sums);
+            }
+            if self.rows.is_narrow() {
+                self.flush(groupings);
+                self.rows.widen();
+            }
+            start = end;
+        }
+        self.flush(groupings);
+    }
+
+    fn flush(&mut self, groupings: &mut [(&GroupNumbers, &mut MomentSums)]) {
+        for (held, (_, sums)) in self.groups.iter_mut().zip(groupings) {
+            held.flush(&self.rows, &mut sums.sums);
+        }
+    }
+
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.groups.iter().map(ExactGroups::size_bytes).sum::<usize>()
     }
 }
 

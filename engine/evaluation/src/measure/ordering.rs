@@ -47,16 +47,4 @@ impl Ordering {
     pub(crate) fn rows(&self, places: &Range<usize>) -> impl Iterator<Item = usize> {
         places.clone().map(|place| self.order.as_ref().map_or(place, |order| order[place] as usize))
     }
-
-    /// Values in this order; `scratch` is memory to put them into.
-    pub(crate) fn ordered<'a>(&self, values: &'a [f64], scratch: &'a mut Vec<f64>) -> &'a [f64] {
-        match &self.order {
-            None => values,
-            Some(order) => {
-                scratch.clear();
-                scratch.extend(order.iter().map(|row| values[*row as usize]));
-                scratch
-            }
-        }
-    }
 }

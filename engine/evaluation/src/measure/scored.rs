@@ -1,5 +1,8 @@
 //! Rows with their labels, weights and the predictions of each model, as metrics take them.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use arrow::array::{Array, Float64Array};
 use sluice_core::batch::Batch;
 use sluice_core::column::numbers;
@@ -27,7 +30,31 @@ pub(crate) struct Pair<'a> {
     pub(crate) shift: f64,
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
+    /// Some of the rows.
+    pub(super) fn part(&self, rows: Range<usize>) -> Self {
+        let columns = |columns: &Vec<&'a [f64]>| columns.iter().map(|values| &values[rows.clone()]).collect();
+        let custom = |[own, theirs]: &[Vec<f64>; 2]| {
+            [own, theirs].map(|values| values.get(rows.clone()).unwrap_or_default().to_vec())
+        };
+        Self {
+            label: &self.label[rows.clone()],
+            weight: self.weight.map(|weight| &weight[rows.clone()]),
+            candidate: columns(&self.candidate),
+            baseline: self.baseline.as_ref().map(columns),
+            custom: self.custom.iter().map(custom).collect(),
+            shift: self.shift,
+        }
+    }
+
+    /// Numbers of its rows, times their weights.
+    pub(super) fn weighted<'b>(&self, values: &'b [f64]) -> Cow<'b, [f64]> {
+        match self.weight {
+            Some(weight) => values.iter().zip(weight).map(|(value, weight)| value * weight).collect(),
+            None => Cow::Borrowed(values),
+        }
+    }
+
     /// The numbers of a term of one side, whose answers these are.
     pub(super) fn values(&self, term: Term, answers: Answers<'_>, side: Side) -> Vec<f64> {
         match term {
@@ -94,8 +121,13 @@ pub(super) fn finite(values: &Float64Array, what: impl Fn() -> String) -> Result
 /// The weights of rows: finite and not negative.
 pub(crate) fn weights(batch: &Batch, column: &str) -> Result<Float64Array> {
     let values = numbers(column, batch.require(column)?, "the weight of the rows")?;
-    let sound = finite(&values, || format!("weight `{column}`"))?;
-    match sound.iter().position(|weight| *weight < 0.0) {
+    finite(&values, || format!("weight `{column}`"))?;
+    not_negative(values, column)
+}
+
+/// The weights, if none of them is negative.
+pub(super) fn not_negative(values: Float64Array, column: &str) -> Result<Float64Array> {
+    match values.values().iter().position(|weight| *weight < 0.0) {
         None => Ok(values),
         Some(row) => {
             let problem =

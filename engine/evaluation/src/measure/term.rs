@@ -292,7 +292,8 @@ fn class_losses(label: &[f64], classes: &[&[f64]]) -> Vec<f64> {
             let clipped = |p: f64| p.clamp(LEAST_PROBABILITY, 1.0);
             let total: f64 = classes.iter().map(|class| class[row]).sum();
             let own = classes.get(super::place(place)).map_or(0.0, |class| class[row]);
-            -clipped(own / total).ln()
+            // A row of nothing but zeros gives its class no share.
+            -clipped(if total > 0.0 { own / total } else { 0.0 }).ln()
         })
         .collect()
 }

@@ -342,6 +342,13 @@ impl Definition {
     }
 
     fn no_parameter(&self, parameter: &str) -> OptionsError {
+        if self.takes_class() {
+            return OptionsError::NoSuchChoice {
+                name: format!("parameter of `{}`", self.name),
+                value: parameter.into(),
+                choices: vec!["class".into()],
+            };
+        }
         if self.parameters.is_empty() {
             return OptionsError::Conflict {
                 name: "metric".into(),

@@ -400,7 +400,7 @@ fn calibration_curves_have_the_rows_of_each_range() {
     let expected = (4.0 * 0.45 + 0.7) / 6.5;
     assert_relative(slice.candidate[names[0]].unwrap(), expected, 1e-14);
     let note = slice.changes.as_ref().unwrap()[names[0]].note.as_deref();
-    assert_eq!(note, Some("its error is known from `bootstrap` only"));
+    assert_eq!(note, Some("its error is known from `intervals: bootstrap` or `jackknife` only"));
 }
 
 #[test]

@@ -185,7 +185,7 @@ fn many_classes_have_values_and_say_what_they_lack() {
     assert!(slice.candidate["macro_f1"].unwrap() > 0.0);
     assert!(!slice.intervals.contains_key("macro_f1") && slice.intervals.contains_key("accuracy"));
     let note = slice.changes.as_ref().unwrap()["macro_f1"].note.as_deref();
-    assert_eq!(note, Some("its error is known from `bootstrap` only"));
+    assert_eq!(note, Some("its error is known from `intervals: bootstrap` or `jackknife` only"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(crate) use dual::Dual;
 pub(crate) use formula::{BinFormula, ExpressionFormula, Formula, MomentFormula};
 pub(crate) use ranked::{Statistic, StepStatistic};
 pub(crate) use regression::mean_of;
-pub(crate) use steps::{Step, Walk};
+pub(crate) use steps::{Effect, Step, Walk};
 
 /// Which way a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +82,7 @@ pub enum Undefined {
     NoReplicates,
     /// The rows were not put in order, which [`crate::measure::Measured::rank`] does.
     NotRanked,
-    /// Of figures of order, the error of an area under a ROC curve alone is known.
+    /// Of figures of order, the error of an area under a ROC curve alone is known without replicates.
     NoErrorOfOrder,
     /// It does not exist in some of the replicates that its error is known from.
     TooFewReplicates,
@@ -106,10 +106,9 @@ impl std::fmt::Display for Undefined {
             Self::OneClass => formatter.write_str("all rows are of one class"),
             Self::Nothing(what) => write!(formatter, "there are no {what}"),
             Self::TooFewReplicates => formatter.write_str("it does not exist in too many of the replicates"),
-            Self::NoErrorOfOrder => {
-                formatter.write_str("of figures of order, only `auc` and `gini` have a standard error")
+            Self::NoErrorOfOrder | Self::NoReplicates => {
+                formatter.write_str("its error is known from `intervals: bootstrap` or `jackknife` only")
             }
-            Self::NoReplicates => formatter.write_str("its error is known from `bootstrap` only"),
             Self::NotRanked => formatter.write_str("its rows were not put in order"),
             Self::ConstantPrediction => formatter.write_str("the prediction is constant"),
             Self::OutsideDomain(domain) => write!(formatter, "it is for {domain} only"),

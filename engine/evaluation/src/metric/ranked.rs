@@ -50,6 +50,30 @@ pub(crate) enum StepStatistic {
     ThresholdAtRecall(f64),
 }
 
+impl Statistic {
+    /// Between what its values are.
+    pub(crate) fn bounds(self) -> [f64; 2] {
+        match self {
+            Self::Gini | Self::Spearman => [-1.0, 1.0],
+            Self::ErrorQuantile(_) => [0.0, f64::INFINITY],
+            Self::Steps(StepStatistic::Lift(share)) => [0.0, 1.0 / share],
+            Self::Auc | Self::Steps(_) => [0.0, 1.0],
+        }
+    }
+}
+
+impl StepStatistic {
+    /// Whether it is the largest over all thresholds, and by chance larger than any has in truth.
+    pub(crate) fn is_largest(self) -> bool {
+        matches!(self, Self::KolmogorovSmirnov)
+    }
+
+    /// Whether it is a share of something.
+    pub(crate) fn is_rate(self) -> bool {
+        !matches!(self, Self::Lift(_) | Self::ThresholdAtRecall(_))
+    }
+}
+
 const BINARY: &[TaskKind] = &[TaskKind::Binary];
 const REGRESSION: &[TaskKind] = &[TaskKind::Regression];
 

@@ -57,61 +57,105 @@ impl Walk {
 
     /// Takes a step of some weight.
     pub(crate) fn step(&mut self, step: &Step) {
-        let recall = step.true_positives / self.positive;
-        let false_positive_rate = step.false_positives / self.negative;
-        let specificity = (self.negative - step.false_positives) / self.negative;
-        match self.statistic {
-            StepStatistic::AveragePrecision => self.sum = self.sum + step.positive * step.precision(),
-            StepStatistic::PrecisionRecallArea => self.sum = self.sum + interpolated(step),
-            StepStatistic::KolmogorovSmirnov => self.rise(true, (recall - false_positive_rate).abs()),
-            StepStatistic::Gain(share) | StepStatistic::Lift(share) => self.gain(share, step),
-            StepStatistic::PrecisionAtRecall(least) => self.rise(recall >= least, step.precision()),
-            StepStatistic::RecallAtPrecision(least) => self.rise(step.precision() >= least, recall),
-            StepStatistic::SensitivityAtSpecificity(least) => self.rise(specificity >= least, recall),
-            StepStatistic::SpecificityAtSensitivity(least) => self.rise(recall >= least, specificity),
-            StepStatistic::RecallAtFalsePositiveRate(most) => self.rise(false_positive_rate <= most, recall),
-            StepStatistic::ThresholdAtRecall(least) => {
-                if !self.is_found && recall >= least {
-                    (self.best, self.is_found) = (step.threshold(), true);
+        match self.statistic.effect(step, self.positive, self.negative) {
+            Effect::None => {}
+            Effect::Add(value) => self.sum = self.sum + value,
+            Effect::Rise(value) => {
+                if value > self.best {
+                    self.best = value;
+                }
+            }
+            Effect::Set(value) => self.best = value,
+            Effect::First(value) => {
+                if !self.is_found {
+                    (self.best, self.is_found) = (value, true);
                 }
             }
         }
     }
 
-    fn rise(&mut self, is_allowed: bool, value: f64) {
-        if is_allowed && value > self.best {
-            self.best = value;
-        }
-    }
-
-    /// Of a step that the share ends in, its rows count in proportion.
-    fn gain(&mut self, share: f64, step: &Step) {
-        let wanted = share * (self.positive + self.negative);
-        let before = step.taken() - step.positive - step.negative;
-        if before >= wanted {
-            return;
-        }
-        let part = (wanted - before) / (step.positive + step.negative);
-        let part = if part < 1.0 { part } else { 1.0 };
-        self.best = (step.true_positives - step.positive + part * step.positive) / self.positive;
-    }
-
     /// The statistic after the last step.
     pub(crate) fn value(&self) -> f64 {
-        match self.statistic {
-            StepStatistic::AveragePrecision | StepStatistic::PrecisionRecallArea => {
-                (self.sum / DoubleDouble::from(self.positive)).to_f64()
-            }
-            StepStatistic::Lift(share) => self.best / share,
-            _ => self.best,
+        if self.statistic.is_sum() {
+            return (self.sum / DoubleDouble::from(self.positive)).to_f64();
+        }
+        self.statistic.of_number(self.best, self.positive)
+    }
+}
+
+/// What a step does to a statistic, whose number starts from 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Effect {
+    /// Nothing.
+    None,
+    /// It grows by this.
+    Add(f64),
+    /// It is this at least.
+    Rise(f64),
+    /// It is this.
+    Set(f64),
+    /// It is this, unless a step before said what it is.
+    First(f64),
+}
+
+impl StepStatistic {
+    /// Whether its steps add up.
+    fn is_sum(self) -> bool {
+        matches!(self, Self::AveragePrecision | Self::PrecisionRecallArea)
+    }
+
+    /// What it is after the last step, of the number that steps made; positive rows weigh so much. A number that no step
+    /// said is NaN.
+    pub(crate) fn of_number(self, number: f64, positive: f64) -> f64 {
+        match self {
+            Self::AveragePrecision | Self::PrecisionRecallArea => number / positive,
+            Self::Lift(share) => number / share,
+            _ if number.is_nan() => 0.0,
+            _ => number,
         }
     }
+
+    /// What a step of some weight does, where both classes weigh so much.
+    #[inline]
+    pub(crate) fn effect(self, step: &Step, positive: f64, negative: f64) -> Effect {
+        let recall = step.true_positives / positive;
+        let specificity = (negative - step.false_positives) / negative;
+        let rise = |is_allowed: bool, value: f64| if is_allowed { Effect::Rise(value) } else { Effect::None };
+        match self {
+            Self::AveragePrecision => Effect::Add(step.positive * step.precision()),
+            Self::PrecisionRecallArea => Effect::Add(interpolated(step)),
+            Self::KolmogorovSmirnov => Effect::Rise((recall - step.false_positives / negative).abs()),
+            Self::Gain(share) | Self::Lift(share) => gain(share, step, positive, negative),
+            Self::PrecisionAtRecall(least) => rise(recall >= least, step.precision()),
+            Self::RecallAtPrecision(least) => rise(step.precision() >= least, recall),
+            Self::SensitivityAtSpecificity(least) => rise(specificity >= least, recall),
+            Self::SpecificityAtSensitivity(least) => rise(recall >= least, specificity),
+            Self::RecallAtFalsePositiveRate(most) => rise(step.false_positives / negative <= most, recall),
+            Self::ThresholdAtRecall(least) if recall >= least => Effect::First(step.threshold()),
+            Self::ThresholdAtRecall(_) => Effect::None,
+        }
+    }
+}
+
+/// Of a step that the share ends in, its rows count in proportion.
+fn gain(share: f64, step: &Step, positive: f64, negative: f64) -> Effect {
+    let wanted = share * (positive + negative);
+    let before = step.taken() - step.positive - step.negative;
+    if before >= wanted {
+        return Effect::None;
+    }
+    let part = (wanted - before) / (step.positive + step.negative);
+    let part = if part < 1.0 { part } else { 1.0 };
+    Effect::Set((step.true_positives - step.positive + part * step.positive) / positive)
 }
 
 /// ∫ TP/(TP + FP) dTP over a step in which TP grows in proportion to TP + FP (J. Davis and M. Goadrich, "The
 /// relationship between precision-recall and ROC curves", ICML 2006): with the slope s = ΔTP/Δ(TP + FP) and the
 /// intercept i = TP − s(TP + FP) before it, s (ΔTP + i ln of the growth of TP + FP).
 fn interpolated(step: &Step) -> f64 {
+    if !(step.positive > 0.0) {
+        return 0.0;
+    }
     let grown = step.positive + step.negative;
     let (taken, found) = (step.taken() - grown, step.true_positives - step.positive);
     let slope = step.positive / grown;

@@ -133,7 +133,7 @@ impl SlicePlan {
             let shown = definition.name.clone().filter(|_| columns.len() == 1);
             let of = quoted(columns.iter().map(String::as_str));
             let rule = Rule::Top { grouping: Grouping::by(columns), count: top };
-            columns = vec![self.compute(format!("top {top} of {of}"), shown, rule)];
+            columns = vec![self.compute(format!("top {top} of {of}"), shown.clone(), shown, rule)];
         }
         let grouping = Grouping::by(&columns);
         if let Some(rows) = definition.minimum_rows {
@@ -194,11 +194,21 @@ impl SlicePlan {
                     Rule::Bounds { bounds, .. } => format!("{column} at {bounds:?}"),
                     _ => format!("{column} in {} quantiles", quantiles.unwrap_or_default()),
                 };
-                Ok(vec![self.compute(what, name.clone().or_else(|| Some(column.clone())), rule)])
+                Ok(vec![self.compute(
+                    what,
+                    name.clone(),
+                    name.clone().or_else(|| Some(column.clone())),
+                    rule,
+                )])
             }
             (None, Some(text), None) => {
                 let shown = name.clone().or_else(|| Some(text.clone()));
-                Ok(vec![self.compute(text.clone(), shown, Rule::Expression { text: text.clone() })])
+                Ok(vec![self.compute(
+                    text.clone(),
+                    name.clone(),
+                    shown,
+                    Rule::Expression { text: text.clone() },
+                )])
             }
             (None, None, Some(columns)) => self.cross(columns, option, depth + 1),
             _ => {
@@ -208,13 +218,10 @@ impl SlicePlan {
         }
     }
 
-    /// Adds a computed column, unless it is there; answers its name.
-    fn compute(&mut self, what: String, shown: Option<String>, rule: Rule) -> String {
+    /// Adds a computed column, unless it is there; answers its name. It is shown as it was called, or by what it is of.
+    fn compute(&mut self, what: String, called: Option<String>, shown: Option<String>, rule: Rule) -> String {
         // The same under two names is two columns, each shown by its own.
-        let name = match &shown {
-            Some(shown) if !what.starts_with(shown.as_str()) => format!("{shown}: {what}"),
-            _ => what,
-        };
+        let name = called.map_or_else(|| what.clone(), |called| format!("{called}: {what}"));
         let computed = Computed { name: name.clone(), shown, rule };
         if !self.computed.contains(&computed) {
             self.computed.push(computed);

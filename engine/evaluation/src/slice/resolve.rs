@@ -17,6 +17,7 @@ use super::error::SliceError;
 use super::names::{Shown, SliceNames};
 use super::plan::{Computed, Rule, SlicePlan};
 use super::survey::Survey;
+use crate::measure::Missing;
 
 /// Computed columns, ready to be computed, and what their slices are called.
 #[derive(Clone, Default)]
@@ -33,7 +34,7 @@ impl SlicePlan {
     pub(crate) fn resolve(
         &self,
         source: &dyn BatchSource,
-        weight: Option<&str>,
+        (weight, missing): (Option<&str>, Missing),
         execution: &Execution,
     ) -> Result<Slicing> {
         let mut slicing = Slicing::default();
@@ -43,7 +44,7 @@ impl SlicePlan {
         let mut waiting: Vec<&Computed> = self.computed().iter().collect();
         while !waiting.is_empty() {
             waiting = slicing.add_known(waiting, source)?;
-            waiting = slicing.add_surveyed(waiting, source, weight, execution)?;
+            waiting = slicing.add_surveyed(waiting, source, (weight, missing), execution)?;
         }
         Ok(slicing)
     }
@@ -93,7 +94,7 @@ impl Slicing {
         &mut self,
         waiting: Vec<&'a Computed>,
         source: &dyn BatchSource,
-        weight: Option<&str>,
+        (weight, missing): (Option<&str>, Missing),
         execution: &Execution,
     ) -> Result<Vec<&'a Computed>> {
         let names: Vec<&str> = waiting.iter().map(|computed| computed.name.as_str()).collect();
@@ -104,7 +105,7 @@ impl Slicing {
             _ => true,
         };
         let (ready, left): (Vec<&Computed>, Vec<&Computed>) = waiting.iter().copied().partition(is_ready);
-        let mut survey = Survey::new(&self.derived, weight);
+        let mut survey = Survey::new(&self.derived, weight, missing);
         for computed in &ready {
             match &computed.rule {
                 Rule::Quantiles { column, .. } => survey.with_quantiles(column),

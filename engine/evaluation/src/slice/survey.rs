@@ -14,13 +14,14 @@ use sluice_core::seam::Derive;
 use sluice_summaries::{ExactSum, Frequencies, Quantiles};
 
 use super::names::SliceNames;
-use crate::measure::weights;
+use crate::measure::Missing;
 
 /// What is looked at.
 #[derive(Clone)]
 pub(super) struct Survey {
     derived: Vec<(String, Arc<dyn Derive>)>,
     weight: Option<String>,
+    missing: Missing,
     quantiles: Vec<(String, Quantiles)>,
     groups: Vec<(Grouping, Sizes)>,
     texts: Vec<(String, Frequencies)>,
@@ -35,11 +36,12 @@ pub(super) struct Sizes {
 }
 
 impl Survey {
-    pub(super) fn new(derived: &[(String, Arc<dyn Derive>)], weight: Option<&str>) -> Self {
+    pub(super) fn new(derived: &[(String, Arc<dyn Derive>)], weight: Option<&str>, missing: Missing) -> Self {
         let weight = weight.map(str::to_owned);
         Self {
             derived: derived.to_vec(),
             weight,
+            missing,
             quantiles: Vec::new(),
             groups: Vec::new(),
             texts: Vec::new(),
@@ -79,7 +81,7 @@ impl Survey {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.quantiles.is_empty() && self.groups.is_empty()
+        self.quantiles.is_empty() && self.groups.is_empty() && self.texts.is_empty()
     }
 
     /// Where so many buckets of a column are cut; fewer where values are equal.
@@ -123,7 +125,9 @@ impl Survey {
         for (column, texts) in &mut self.texts {
             count_texts(batch.require(column)?, texts);
         }
-        let weight = self.weight.as_ref().map(|column| weights(batch, column)).transpose()?;
+        // Only the largest groups ask for weights.
+        let asked = self.weight.as_ref().filter(|_| !self.groups.is_empty());
+        let weight = asked.map(|column| self.missing.weights(batch, column)).transpose()?;
         for (grouping, sizes) in &mut self.groups {
             let numbers = batch.groups(grouping)?;
             sizes.grow(numbers.count, weight.is_some());
@@ -218,7 +222,14 @@ impl Accumulator for Survey {
         let groups = self.groups.iter().map(|(grouping, _)| (grouping.clone(), Sizes::default()));
         let texts = self.texts.iter().map(|(column, _)| (column.clone(), Frequencies::new()));
         let (quantiles, groups, texts) = (quantiles.collect(), groups.collect(), texts.collect());
-        Self { derived: self.derived.clone(), weight: self.weight.clone(), quantiles, groups, texts }
+        Self {
+            derived: self.derived.clone(),
+            weight: self.weight.clone(),
+            missing: self.missing,
+            quantiles,
+            groups,
+            texts,
+        }
     }
 
     fn update(&mut self, input: Input<'_>) -> Result<()> {

@@ -378,3 +378,13 @@ fn coded_columns_give_the_same_slices() {
     let again = run(&coded, &options(json!({"slices": [["g", "day"], {"column": "g", "top": 2}]}))).unwrap();
     assert_eq!(again, plain);
 }
+
+#[test]
+fn the_same_buckets_under_two_names_are_two_slicings() {
+    // A name that the column begins with too.
+    let slices = json!([{"column": "y", "quantiles": 2}, {"name": "y in", "column": "y", "quantiles": 2}]);
+    let evaluation = run(&small(), &options(json!({"slices": slices}))).unwrap();
+    let own = names(&evaluation).iter().filter(|name| name.starts_with("y=")).count();
+    let named = names(&evaluation).iter().filter(|name| name.starts_with("y in=")).count();
+    assert_eq!((own, named), (2, 2), "{:?}", names(&evaluation));
+}

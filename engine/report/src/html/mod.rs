@@ -9,16 +9,18 @@ mod escape;
 mod evaluation;
 mod explanation;
 mod figures;
+mod lineage;
 mod page;
 mod statistics;
 mod training;
 mod validation;
 
 pub use evaluation::{
-    EvaluationPage, PageBin, PageConfusion, PageCurves, PageFigures, PageGap, PageMetric, PageOutcome,
-    PageReason, PageSlice, PageWeakSlice, PageWeakSlices, evaluation_page,
+    EvaluationPage, PageBin, PageConfusion, PageCurves, PageDisparity, PageFairness, PageFigures, PageGap,
+    PageMetric, PageOutcome, PageReason, PageSlice, PageWeakSlice, PageWeakSlices, evaluation_page,
 };
 pub use explanation::{DependenceChart, ExplanationPage, ImportanceBar, ImportanceChart, explanation_page};
+pub use lineage::{LineageEdge, LineageNode, LineagePage, lineage_page};
 pub use statistics::{StatisticsPageOptions, statistics_page};
 pub use training::{
     PageModel, PagePenalty, PageResiduals, PageRow, PageTerm, PageTest, TrainingPage, training_page,

@@ -17,8 +17,12 @@
 //! empty sum and a sum of zeros of either sign are `+0.0`. 64 bytes of memory; some 4 ns a value in slices, 8
 //! one by one.
 
+mod rows;
+
 use serde::{Deserialize, Serialize};
 use sluice_core::double_double::DoubleDouble;
+
+pub use rows::{ExactGroups, ExactRows, Terms};
 
 const BIN_BITS: u32 = 56;
 const BIN_MASK: u64 = (1 << BIN_BITS) - 1;

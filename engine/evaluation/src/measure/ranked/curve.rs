@@ -53,6 +53,11 @@ impl Thinned {
         }
     }
 
+    /// How far the next point that is kept is at least from this place; nothing where any is kept.
+    pub(super) fn room(&self, x: f64, y: f64) -> f64 {
+        self.points.last().map_or(0.0, |last| self.reach - ((x - last.x).abs() + (y - last.y).abs()))
+    }
+
     /// The curve.
     pub(super) fn points(mut self) -> Vec<CurvePoint> {
         if let Some(last) = self.last

@@ -10,6 +10,7 @@ use sluice_core::error::Result;
 
 use super::figures::{RankedPlan, Ranking, SliceFigures};
 use super::order::{First, Place, in_order};
+use super::replicated::{self, Along, ErrorFollower};
 use super::rows::{Columns, Labels};
 use super::totals::Totals;
 use crate::curves::{Curves, ErrorBin};
@@ -34,9 +35,10 @@ pub(super) fn fill(ranking: &Ranking<'_>, figures: &mut [Vec<SliceFigures>]) -> 
         return Ok(());
     }
     let mut scratch = Vec::new();
-    for predictions in &ranking.columns.predictions {
+    let slices = replicated::counts(ranking.layouts);
+    for (model, predictions) in ranking.columns.predictions.iter().enumerate() {
         let error = |row: usize| (predictions[row] - labels[row]).abs();
-        let order = in_order((0..labels.len()).map(error), &[], First::Least);
+        let order = in_order(labels.len(), error, &[], First::Least);
         for (layout, figures) in ranking.layouts.iter().zip(&mut *figures) {
             ranking.execution.cancel.check()?;
             let places = layout.arrange(&order, &mut scratch);
@@ -47,13 +49,18 @@ pub(super) fn fill(ranking: &Ranking<'_>, figures: &mut [Vec<SliceFigures>]) -> 
                     for tied in places[start..end].chunk_by(Place::is_tied) {
                         let weight = tied
                             .iter()
-                            .fold(DoubleDouble::ZERO, |sum, place| sum + ranking.columns.weight(place.row));
-                        walk.step(weight, tied.first().map_or(0.0, |first| error(first.row as usize)));
+                            .fold(DoubleDouble::ZERO, |sum, place| sum + ranking.columns.weight(place.row()));
+                        walk.step(weight, tied.first().map_or(0.0, |first| error(first.row() as usize)));
                     }
                     slice.figures[*place].add(walk.value());
                 }
                 start = end;
             }
+        }
+        if let Some(drawing) = replicated::drawing(ranking, &slices) {
+            let (columns, layouts) = (ranking.columns, ranking.layouts);
+            let rows = Along { columns, layouts, order: &order, numbered: None, number: error };
+            drawing.follow(&rows, &ErrorFollower::new(ranking.plan), model, figures)?;
         }
     }
     Ok(())

@@ -8,10 +8,12 @@ use super::external::Aside;
 use super::order::MAX_ROWS;
 use super::placement::{Counted, Weighing, Weighted};
 use super::rows::{Columns, RankedRows, RowShape};
+use super::sweep::MOST_SWEPT;
 use super::totals::Layout;
-use super::{errors, ranks, scores};
+use super::{errors, ranks, replicated, scores};
 use crate::comparison::{Estimate, Interval};
 use crate::curves::Curves;
+use crate::measure::replicates::ReplicatePlan;
 use crate::metric::{Side, Statistic, Undefined};
 
 /// Beside overall, slices have curves where there are at most so many of them.
@@ -60,6 +62,8 @@ impl Value {
 pub(super) struct Figure {
     pub(super) models: Vec<Value>,
     pub(super) change: Result<Estimate, Undefined>,
+    /// By model, the values in all replicates, NaN where there is none; nothing where rows are not drawn again.
+    pub(super) replicates: Vec<Vec<f64>>,
 }
 
 impl Figure {
@@ -67,7 +71,7 @@ impl Figure {
     pub(super) fn alone(values: impl Iterator<Item = Result<f64, Undefined>>) -> Self {
         let models: Vec<Value> = values.map(Value::alone).collect();
         let reason = models.iter().find_map(|model| model.value.err()).unwrap_or(Undefined::NoErrorOfOrder);
-        Self { models, change: Err(reason) }
+        Self { models, change: Err(reason), replicates: Vec::new() }
     }
 
     /// Adds that of the next model, whose error is not known by itself.
@@ -94,6 +98,8 @@ pub(super) struct Ranking<'a> {
     /// By grouping.
     pub(super) layouts: &'a [Layout<'a>],
     pub(super) execution: &'a Execution,
+    /// How rows are drawn again, if they are.
+    pub(super) replicates: Option<&'a ReplicatePlan>,
 }
 
 impl Ranking<'_> {
@@ -115,7 +121,7 @@ pub(super) fn has_curves(groupings: impl Iterator<Item = (usize, bool)>, groupin
 
 /// Nothing yet, of groupings of so many slices.
 pub(super) fn no_figures(plan: &RankedPlan, slices: impl Iterator<Item = usize>) -> Vec<Vec<SliceFigures>> {
-    let none = Figure { models: Vec::new(), change: Err(Undefined::NotRanked) };
+    let none = Figure { models: Vec::new(), change: Err(Undefined::NotRanked), replicates: Vec::new() };
     let empty = SliceFigures { figures: vec![none; plan.statistics.len()], curves: Vec::new() };
     slices.map(|slices| vec![empty.clone(); slices]).collect()
 }
@@ -123,10 +129,16 @@ pub(super) fn no_figures(plan: &RankedPlan, slices: impl Iterator<Item = usize>)
 /// At least so many rows are sorted at a time.
 const LEAST_SORTED: usize = 1 << 10;
 
-/// What rows take that are put in order in memory: themselves twice for a moment, their orders and what sorting needs.
+/// What rows take that are put in order in memory: themselves twice for a moment, their orders, what sorting needs and
+/// what walks along the orders keep.
 fn bytes_in_order(shape: RowShape) -> usize {
-    let row = 8 + 8 * usize::from(shape.is_weighted) + 8 * shape.models + 2 * shape.groupings;
-    2 * row + 8 * (shape.models + 1) + 2 * 16 + 8
+    let identity = 8 * usize::from(shape.has_identities);
+    let row = 8 + 8 * usize::from(shape.is_weighted) + identity + 8 * shape.models + 2 * shape.groupings;
+    let kept = (2 * 2 + 8) * std::cmp::min(shape.groupings + 1, MOST_SWEPT);
+    let has_ranks = shape.has_identities && !shape.is_of_classes;
+    // What replicates of ranks hold of a row, and of a row that is tied.
+    let ranks = if has_ranks { 2 * size_of::<replicated::Lanes>() } else { 0 };
+    2 * row + 8 * (shape.models + 1) + std::cmp::max(3 * 8, kept) + 8 + ranks
 }
 
 /// The statistics of every slice.
@@ -141,6 +153,7 @@ impl RankedFigures {
     /// Of all rows; `overall` says of each grouping whether it has one slice only.
     pub(crate) fn new(
         plan: &RankedPlan,
+        replicates: Option<&ReplicatePlan>,
         rows: RankedRows,
         overall: &[bool],
         execution: &Execution,
@@ -153,7 +166,8 @@ impl RankedFigures {
                 let row_bytes = 4 * bytes_in_order(shape) + 8 * overall.len();
                 let most = std::cmp::max(limit / 4 / row_bytes, LEAST_SORTED);
                 let scratch = scratch.clone();
-                return Self::aside(&Aside { plan, rows: &rows, overall, scratch, most, execution });
+                let rows = &rows;
+                return Self::aside(&Aside { plan, replicates, rows, overall, scratch, most, execution });
             }
         }
         let columns = rows.into_columns()?;
@@ -166,7 +180,7 @@ impl RankedFigures {
             let groups = if *is_overall { None } else { groups.next().map(Vec::as_slice) };
             layouts.push(Layout::new(&columns, groups));
         }
-        let ranking = Ranking { plan, columns: &columns, layouts: &layouts, execution };
+        let ranking = Ranking { plan, columns: &columns, layouts: &layouts, execution, replicates };
         let figures = match columns.weights.as_slice() {
             [] => of_families(&ranking, Counted),
             weights => of_families(&ranking, Weighted(weights)),
@@ -239,6 +253,29 @@ impl RankedFigures {
         self.figure(grouping, group, statistic)?.change
     }
 
+    /// The value of a statistic in a replicate.
+    pub(crate) fn replicate(
+        &self,
+        (grouping, group): (usize, usize),
+        statistic: Statistic,
+        side: Side,
+        replicate: usize,
+    ) -> Result<f64, Undefined> {
+        let values = self.figure(grouping, group, statistic)?.replicates.get(number(side));
+        let value = values.and_then(|values| values.get(replicate)).copied();
+        value.filter(|value| value.is_finite()).ok_or(Undefined::TooFewReplicates)
+    }
+
+    /// The rows of the smaller class, where rows are told apart by class.
+    pub(crate) fn least_rows(
+        &self,
+        (grouping, group): (usize, usize),
+        statistic: Statistic,
+        side: Side,
+    ) -> Option<f64> {
+        self.model(grouping, group, statistic, side).ok()?.estimate.ok().map(|(_, rows)| rows)
+    }
+
     /// The curves of a model in a slice, if it has any.
     pub(crate) fn curves(&self, grouping: usize, group: usize, side: Side) -> Option<&Curves> {
         self.slice(grouping, group)?.curves.get(number(side))
@@ -256,6 +293,10 @@ fn number(side: Side) -> usize {
 /// The figures by grouping and slice. Statistics of one order are made together, so that one order is held at a time.
 fn of_families<W: Weighing>(ranking: &Ranking<'_>, weighing: W) -> Result<Vec<Vec<SliceFigures>>> {
     let mut figures = no_figures(ranking.plan, ranking.layouts.iter().map(|layout| layout.totals.len()));
+    let slices = replicated::counts(ranking.layouts);
+    if let Some(drawing) = replicated::drawing(ranking, &slices) {
+        replicated::check(ranking.plan, &drawing, ranking.columns.predictions.len())?;
+    }
     scores::fill(ranking, &mut figures)?;
     errors::fill(ranking, &mut figures)?;
     ranks::fill(ranking, weighing, &mut figures)?;

@@ -1,14 +1,15 @@
 //! Rows in the order of a number: one sort serves every slicing.
 //!
-//! Numbers are compared by their bits, turned so that they sort as integers. Those integers, less the smallest, are
-//! sorted by their first 33 bits in three passes of counting (D. E. Knuth, "The Art of Computer Programming" 3,
-//! section 5.2.5), which keeps equal ones in the order of rows; what agrees in those bits is sorted by comparison.
+//! Numbers are compared by their bits, turned so that they sort as integers. The first 32 bits of those integers, less
+//! the smallest, are sorted together with the row in one word, in three passes of counting (D. E. Knuth, "The Art of
+//! Computer Programming" 3, section 5.2.5), which keeps equal ones in the order of rows; what agrees in those bits is
+//! sorted by comparison.
 
 /// Bits that one pass sorts by.
 const DIGIT_BITS: u32 = 11;
 const DIGITS: usize = 1 << DIGIT_BITS;
 const PASSES: usize = 3;
-const SORTED_BITS: u32 = DIGIT_BITS * 3;
+const SORTED_BITS: u32 = 32;
 
 /// Below so many rows comparing is faster than counting.
 const FEW: usize = 1 << 12;
@@ -16,26 +17,45 @@ const FEW: usize = 1 << 12;
 /// More rows than this cannot be put in order in memory.
 pub(crate) const MAX_ROWS: usize = (1 << 31) - 1;
 
-/// A row in an order, with its class, which spares the walks along the order from looking it up all over the memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Its number.
-    pub(crate) row: u32,
-    /// Twice the number of its step, and the class: rows of one number share a step; steps follow one another.
-    mark: u32,
-}
+/// A row in an order, with its class, which spares the walks along the order from looking it up all over the memory: the
+/// number of its step above, as rows of one number share a step and steps follow one another; then twice the number of
+/// the row, and the class. While rows are sorted, the first bits of what they are sorted by stand in the step's place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(u64);
 
 impl Place {
+    fn new(step: u64, row: u32, class: u32) -> Self {
+        Self(step << 32 | u64::from(row) << 1 | u64::from(class))
+    }
+
+    /// The number of the row.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half of a word")]
+    pub(crate) fn row(self) -> u32 {
+        self.0 as u32 >> 1
+    }
+
     /// 1 of a positive row.
     #[inline]
     pub(crate) fn class(self) -> usize {
-        (self.mark & 1) as usize
+        usize::from(self.0 & 1 == 1)
     }
 
     /// Whether the two rows have one number.
     #[inline]
     pub(crate) fn is_tied(&self, other: &Self) -> bool {
-        self.mark ^ other.mark < 2
+        self.step() == other.step()
+    }
+
+    /// The number of its step: rows of one number share it.
+    #[inline]
+    pub(crate) fn step(self) -> u64 {
+        self.0 >> 32
+    }
+
+    /// The same row in another step.
+    fn at(self, step: u64) -> Self {
+        Self(step << 32 | self.0 & 0xffff_ffff)
     }
 }
 
@@ -48,24 +68,10 @@ pub(crate) enum First {
     Least,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Keyed {
-    key: u64,
-    row: u32,
-    class: u32,
-}
-
 /// Bits that sort as the numbers do; of 0 and −0 they are the same.
 fn sortable(number: f64) -> u64 {
     let bits = (number + 0.0).to_bits();
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
-}
-
-/// Gives the rows of an order the numbers of their places in it.
-pub(crate) fn renumber(places: &mut [Place]) {
-    for (place, number) in places.iter_mut().zip(0..) {
-        place.row = number;
-    }
 }
 
 /// A number that rows in order ascend by.
@@ -76,68 +82,85 @@ pub(crate) fn sort_key(number: f64, first: First) -> u64 {
     }
 }
 
-/// The rows in the order of their numbers, which are not NaN; equal ones by row. `classes` says of each whether it is
+/// So many rows in the order of their numbers, which are not NaN; equal ones by row. `classes` says of each whether it is
 /// positive, or is empty. There are at most [`MAX_ROWS`].
 pub(crate) fn in_order(
-    numbers: impl ExactSizeIterator<Item = f64>,
+    rows: usize,
+    number: impl Fn(usize) -> f64,
     classes: &[bool],
     first: First,
 ) -> Vec<Place> {
-    let mut keyed: Vec<Keyed> = Vec::with_capacity(numbers.len());
+    let key = |row: u32| sort_key(number(row as usize), first);
+    let all = || (0..).take(rows);
+    let (least, greatest) = all().map(key).fold((u64::MAX, 0), |(least, greatest), key| {
+        (std::cmp::min(least, key), std::cmp::max(greatest, key))
+    });
+    let shift = (u64::BITS - greatest.saturating_sub(least).leading_zeros()).saturating_sub(SORTED_BITS);
     let class = |row: u32| u32::from(classes.get(row as usize).is_some_and(|is_positive| *is_positive));
-    let one = |(row, number)| Keyed { key: sort_key(number, first), row, class: class(row) };
-    keyed.extend((0..).zip(numbers).map(one));
-    sort(&mut keyed);
-    let mut places = Vec::with_capacity(keyed.len());
-    let (mut step, mut last) = (0_u32, keyed.first().map_or(0, |first| first.key));
-    for Keyed { key, row, class } in keyed {
-        step += u32::from(key != last);
-        last = key;
-        places.push(Place { row, mark: 2 * step + class });
-    }
+    let mut places = Vec::with_capacity(rows);
+    places.extend(all().map(|row| Place::new((key(row) - least) >> shift, row, class(row))));
+    sort(&mut places);
+    number_steps(&mut places, |place| if shift > 0 { key(place.row()) } else { 0 });
     places
 }
 
-fn sort(keyed: &mut Vec<Keyed>) {
-    if keyed.len() < FEW {
-        keyed.sort_unstable_by_key(|one| (one.key, one.row));
+/// Gives places whose first bits are in order their steps; `key` is all of what they are sorted by.
+fn number_steps(places: &mut [Place], key: impl Fn(Place) -> u64) {
+    let (mut step, mut start) = (0, 0);
+    while start < places.len() {
+        let same = places[start].step();
+        let length = places[start..].iter().take_while(|place| place.step() == same).count();
+        let run = &mut places[start..start + length];
+        if let [one] = run {
+            *one = one.at(step);
+        } else {
+            if !run.is_sorted_by_key(|place| key(*place)) {
+                run.sort_unstable_by_key(|place| (key(*place), *place));
+            }
+            let mut last = key(run[0]);
+            for place in run {
+                let key = key(*place);
+                step += u64::from(key != last);
+                last = key;
+                *place = place.at(step);
+            }
+        }
+        step += 1;
+        start += length;
+    }
+}
+
+/// Sorts by the first bits; equal ones stay in their order, which is that of rows.
+fn sort(places: &mut Vec<Place>) {
+    if places.len() < FEW {
+        places.sort_unstable();
         return;
     }
-    let least = keyed.iter().map(|one| one.key).min().unwrap_or(0);
-    let greatest = keyed.iter().map(|one| one.key).max().unwrap_or(0);
-    let shift = (u64::BITS - (greatest - least).leading_zeros()).saturating_sub(SORTED_BITS);
-    let digit = |key: u64, pass: usize| {
-        let digit = (key - least) >> shift >> (u32::try_from(pass).unwrap_or(0) * DIGIT_BITS);
+    let digit = |place: Place, pass: usize| {
+        let digit = place.step() >> (u32::try_from(pass).unwrap_or(0) * DIGIT_BITS);
         usize::try_from(digit).unwrap_or(0) & (DIGITS - 1)
     };
     let mut counts = vec![[0_usize; DIGITS]; PASSES];
-    for one in keyed.iter() {
+    for place in places.iter() {
         for (pass, counts) in counts.iter_mut().enumerate() {
-            counts[digit(one.key, pass)] += 1;
+            counts[digit(*place, pass)] += 1;
         }
     }
-    let mut sorted = vec![Keyed::default(); keyed.len()];
+    let mut sorted = vec![Place::default(); places.len()];
     for (pass, counts) in counts.iter_mut().enumerate() {
-        if counts.contains(&keyed.len()) {
+        if counts.contains(&places.len()) {
             continue;
         }
         let mut start = 0;
         for count in counts.iter_mut() {
             start += std::mem::replace(count, start);
         }
-        for one in keyed.iter() {
-            let place = &mut counts[digit(one.key, pass)];
-            sorted[*place] = *one;
-            *place += 1;
+        for place in places.iter() {
+            let next = &mut counts[digit(*place, pass)];
+            sorted[*next] = *place;
+            *next += 1;
         }
-        std::mem::swap(keyed, &mut sorted);
-    }
-    if shift > 0 {
-        for run in keyed.chunk_by_mut(|a, b| (a.key - least) >> shift == (b.key - least) >> shift) {
-            if run.len() > 1 {
-                run.sort_unstable_by_key(|one| (one.key, one.row));
-            }
-        }
+        std::mem::swap(places, &mut sorted);
     }
 }
 
@@ -163,11 +186,11 @@ mod tests {
         let mut places: Vec<Place> = Vec::new();
         for row in rows {
             if let Some(last) = places.last()
-                && number(last.row).partial_cmp(&number(row)) != Some(std::cmp::Ordering::Equal)
+                && number(last.row()).partial_cmp(&number(row)) != Some(std::cmp::Ordering::Equal)
             {
                 step += 1;
             }
-            places.push(Place { row, mark: 2 * step + row % 2 });
+            places.push(Place::new(step, row, row % 2));
         }
         places
     }
@@ -189,18 +212,20 @@ mod tests {
         let numbers: Vec<f64> = (0..3 * FEW as u64).map(spread).collect();
         for first in [First::Greatest, First::Least] {
             assert_eq!(
-                in_order(numbers.iter().copied(), &odd(numbers.len()), first),
+                in_order(numbers.len(), |row| numbers[row], &odd(numbers.len()), first),
                 expected(&numbers, first)
             );
         }
         let near: Vec<f64> = (0..2 * FEW as u64).map(|row| 0.5 + (row * 37 % 4099) as f64 * 1e-16).collect();
         assert_eq!(
-            in_order(near.iter().copied(), &odd(near.len()), First::Least),
+            in_order(near.len(), |row| near[row], &odd(near.len()), First::Least),
             expected(&near, First::Least)
         );
         let same = vec![0.25; 2 * FEW];
-        assert!(in_order(same.iter().copied(), &[], First::Least).iter().all(|place| place.mark == 0));
-        assert!(in_order(std::iter::empty(), &[], First::Least).is_empty());
+        assert!(
+            in_order(same.len(), |row| same[row], &[], First::Least).iter().all(|place| place.step() == 0)
+        );
+        assert!(in_order(0, |_| 0.0, &[], First::Least).is_empty());
     }
 
     proptest! {
@@ -209,7 +234,7 @@ mod tests {
             numbers in prop::collection::vec(prop_oneof![-1e3..1e3_f64, Just(0.0), Just(-0.0), Just(0.5)], 0..200)
         ) {
             for first in [First::Greatest, First::Least] {
-                prop_assert_eq!(in_order(numbers.iter().copied(), &odd(numbers.len()), first), expected(&numbers, first));
+                prop_assert_eq!(in_order(numbers.len(), |row| numbers[row], &odd(numbers.len()), first), expected(&numbers, first));
             }
         }
     }

@@ -50,8 +50,6 @@ pub(crate) trait Weighing: Copy + Send + Sync {
     fn weight(self, row: u32) -> Self::Amount;
     /// The weight of the rows of a class.
     fn total(totals: &Totals, class: usize) -> Self::Running;
-    /// The weight if so, else nothing.
-    fn only_if(is_so: bool, weight: Self::Amount) -> Self::Amount;
     /// Adds a weight.
     fn add(running: &mut Self::Running, weight: Self::Amount);
     /// Adds one sum to another.
@@ -101,7 +99,8 @@ impl Weighing for Counted {
     type Amount = i64;
     type Stored = u32;
     type Running = i64;
-    type Sums = [i128; 2];
+    /// Σx is less than 2⁶²: of n rows none is misplaced by more than the other class.
+    type Sums = (i64, i128);
     type Products = i128;
 
     /// Of misplaced rows, which are less than 2³¹.
@@ -128,11 +127,6 @@ impl Weighing for Counted {
     fn total(totals: &Totals, class: usize) -> i64 {
         // Rows are below 2³².
         i64::try_from(totals.rows[class]).unwrap_or(i64::MAX)
-    }
-
-    #[inline]
-    fn only_if(is_so: bool, weight: i64) -> i64 {
-        i64::from(is_so) * weight
     }
 
     #[inline]
@@ -179,13 +173,13 @@ impl Weighing for Counted {
     }
 
     #[inline]
-    fn sum(sums: &mut [i128; 2], _: i64, amount: i64) {
-        sums[0] += i128::from(amount);
-        sums[1] += i128::from(amount) * i128::from(amount);
+    fn sum(sums: &mut (i64, i128), _: i64, amount: i64) {
+        sums.0 += amount;
+        sums.1 += i128::from(amount) * i128::from(amount);
     }
 
-    fn class_sums(sums: &[i128; 2]) -> ClassSums {
-        let [sum, squares] = sums.map(whole);
+    fn class_sums((sum, squares): &(i64, i128)) -> ClassSums {
+        let (sum, squares) = (whole(i128::from(*sum)), whole(*squares));
         ClassSums { weighted: sum, squared: sum, squares }
     }
 }
@@ -229,11 +223,6 @@ impl Weighing for Weighted<'_> {
 
     fn total(totals: &Totals, class: usize) -> DoubleDouble {
         totals.weight[class]
-    }
-
-    #[inline]
-    fn only_if(is_so: bool, weight: f64) -> f64 {
-        if is_so { weight } else { 0.0 }
     }
 
     #[inline]
@@ -361,41 +350,6 @@ pub(crate) struct SliceRows<'a, W> {
 }
 
 impl<W: Weighing> SliceRows<'_, W> {
-    /// Hands over every row, from the highest score on, with its class, its weight and twice its misplaced weight.
-    fn each(&self, places: &[Place], mut visit: impl FnMut(u32, usize, W::Amount, W::Amount)) {
-        let all_positive = W::total(self.totals, POSITIVE);
-        let (mut negative, mut positive) = (W::Running::default(), W::Running::default());
-        for tied in places.chunk_by(Place::is_tied) {
-            let [tied_negative, tied_positive] = self.within(tied);
-            let of_positive = W::of_positive(negative, tied_negative);
-            let of_negative = W::of_negative(all_positive, positive, tied_positive);
-            for place in tied {
-                let class = place.class();
-                let amount = if class == POSITIVE { of_positive } else { of_negative };
-                visit(place.row, class, self.weighing.weight(place.row), amount);
-            }
-            W::join(&mut negative, tied_negative);
-            W::join(&mut positive, tied_positive);
-        }
-    }
-
-    /// Hands over every step of some weight, from the highest score on.
-    pub(crate) fn steps(&self, places: &[Place], scores: &[f64], mut visit: impl FnMut(&Step)) {
-        let (mut negative, mut positive) = (W::Running::default(), W::Running::default());
-        let scores = gathered(places, scores);
-        let mut start = 0;
-        for tied in places.chunk_by(Place::is_tied) {
-            let score = scores[start];
-            start += tied.len();
-            let within = self.within(tied);
-            W::join(&mut negative, within[0]);
-            W::join(&mut positive, within[1]);
-            if let Some(step) = step::<W>(self.totals, [negative, positive], within, score) {
-                visit(&step);
-            }
-        }
-    }
-
     /// Hands over every row with its weight and twice its rank, less the weight of all.
     pub(crate) fn ranks(&self, places: &[Place], mut visit: impl FnMut(u32, W::Amount, W::Amount)) {
         let total = W::all(self.totals);
@@ -403,61 +357,15 @@ impl<W: Weighing> SliceRows<'_, W> {
         for tied in places.chunk_by(Place::is_tied) {
             let mut within = W::Running::default();
             for place in tied {
-                W::add(&mut within, self.weighing.weight(place.row));
+                W::add(&mut within, self.weighing.weight(place.row()));
             }
             let rank = W::rank(before, within, total);
             for place in tied {
-                visit(place.row, self.weighing.weight(place.row), rank);
+                visit(place.row(), self.weighing.weight(place.row()), rank);
             }
             W::join(&mut before, within);
         }
     }
-
-    /// The weight of some rows, by class.
-    #[inline]
-    fn within(&self, places: &[Place]) -> [W::Running; 2] {
-        // Adding nothing to one of the two is faster than looking up which is added to.
-        let (mut negative, mut positive) = (W::Running::default(), W::Running::default());
-        for place in places {
-            let (weight, is_positive) = (self.weighing.weight(place.row), place.class() == POSITIVE);
-            W::add(&mut negative, W::only_if(!is_positive, weight));
-            W::add(&mut positive, W::only_if(is_positive, weight));
-        }
-        [negative, positive]
-    }
-
-    /// The area of one model.
-    pub(crate) fn area(&self, places: &[Place]) -> Area {
-        let mut sums = [W::Sums::default(); 2];
-        self.each(places, |_, class, weight, amount| W::sum(&mut sums[class], weight, amount));
-        Area::of::<W>(self.totals, &sums)
-    }
-
-    /// The areas of two models, and that of the first less that of the second. `amounts` is memory for all rows.
-    pub(crate) fn areas(&self, first: &[Place], second: &[Place], amounts: &mut [W::Stored]) -> [Area; 3] {
-        let mut sums = [[W::Sums::default(); 2]; 3];
-        self.each(first, |row, class, weight, amount| {
-            amounts[row as usize] = W::store(amount);
-            W::sum(&mut sums[0][class], weight, amount);
-        });
-        let mut kept = gathered(second, amounts).into_iter();
-        self.each(second, |_, class, weight, amount| {
-            W::sum(&mut sums[1][class], weight, amount);
-            let before = kept.next().map_or(W::Amount::default(), W::load);
-            W::sum(&mut sums[2][class], weight, amount - before);
-        });
-        let [own, theirs, change] = &sums;
-        [
-            Area::of::<W>(self.totals, own),
-            Area::of::<W>(self.totals, theirs),
-            Area::change::<W>(self.totals, change),
-        ]
-    }
-}
-
-/// What stands at these rows. A walk would wait for each by itself; a loop of nothing else waits for many at a time.
-fn gathered<T: Copy>(places: &[Place], column: &[T]) -> Vec<T> {
-    places.iter().map(|place| column[place.row as usize]).collect()
 }
 
 /// The step of a score, of the weight of its rows and of those at it and above; none without weight.

@@ -10,6 +10,7 @@ use sluice_core::error::Result;
 use super::figures::{Ranking, SliceFigures};
 use super::order::{First, Place, in_order};
 use super::placement::{SliceRows, Weighing};
+use super::replicated;
 use super::rows::Labels;
 use crate::metric::{Statistic, Undefined};
 
@@ -24,11 +25,12 @@ pub(super) fn fill<W: Weighing>(
     let Some((number, _)) = statistics.find(|(_, statistic)| *statistic == Statistic::Spearman) else {
         return Ok(());
     };
-    let by_label = in_order(labels.iter().copied(), &[], First::Least);
+    let by_label = in_order(labels.len(), |row| labels[row], &[], First::Least);
     let mut amounts = vec![W::Amount::default(); labels.len()];
     let mut scratch = [Vec::new(), Vec::new()];
-    for predictions in &ranking.columns.predictions {
-        let by_prediction = in_order(predictions.iter().copied(), &[], First::Least);
+    let slices = replicated::counts(ranking.layouts);
+    for (model, predictions) in ranking.columns.predictions.iter().enumerate() {
+        let by_prediction = in_order(predictions.len(), |row| predictions[row], &[], First::Least);
         for (layout, figures) in ranking.layouts.iter().zip(&mut *figures) {
             ranking.execution.cancel.check()?;
             let [first, second] = &mut scratch;
@@ -44,6 +46,10 @@ pub(super) fn fill<W: Weighing>(
                 ));
                 start = end;
             }
+        }
+        if let Some(drawing) = replicated::drawing(ranking, &slices) {
+            let orders = (by_label.as_slice(), by_prediction.as_slice());
+            replicated::correlations(ranking, &drawing, orders, (model, number), figures)?;
         }
     }
     Ok(())

@@ -12,7 +12,6 @@ use sluice_core::error::Result;
 use sluice_core::spill::{Run, RunReader, RunWriter, Scratch, Sorted};
 
 use super::super::Pair;
-use super::order::Place;
 use crate::error::EvaluationError;
 
 /// Rows of a chunk that is still growing.
@@ -73,6 +72,8 @@ pub(crate) struct RowShape {
     pub(crate) models: usize,
     /// How many groupings have more than one group.
     pub(crate) groupings: usize,
+    /// Whether rows are drawn again, by what identifies them.
+    pub(crate) has_identities: bool,
 }
 
 /// Rows in columns.
@@ -85,6 +86,8 @@ pub(crate) struct Columns {
     pub(crate) predictions: Vec<Vec<f64>>,
     /// The number of the slice, per grouping of more than one.
     pub(crate) groups: Vec<Vec<u16>>,
+    /// None where rows are not drawn again.
+    pub(crate) identities: Vec<u64>,
 }
 
 impl Columns {
@@ -97,6 +100,7 @@ impl Columns {
             weights: Vec::new(),
             predictions: vec![Vec::new(); shape.models],
             groups: vec![Vec::new(); shape.groupings],
+            identities: Vec::new(),
         }
     }
 
@@ -121,7 +125,8 @@ impl Columns {
     pub(crate) fn size_bytes(&self) -> usize {
         let numbers = self.predictions.iter().chain([&self.weights]).map(Vec::capacity).sum::<usize>();
         let groups = self.groups.iter().map(Vec::capacity).sum::<usize>();
-        self.labels.size_bytes() + numbers * size_of::<f64>() + groups * size_of::<u16>()
+        let identities = self.identities.capacity() * size_of::<u64>();
+        self.labels.size_bytes() + numbers * size_of::<f64>() + groups * size_of::<u16>() + identities
     }
 
     fn reserve(&mut self, rows: usize) {
@@ -141,24 +146,7 @@ impl Columns {
             weights: numbers(&self.weights),
             predictions: self.predictions.iter().map(numbers).collect(),
             groups: self.groups.iter().map(|column| column[rows.clone()].to_vec()).collect(),
-        }
-    }
-
-    /// The same rows in this order.
-    pub(crate) fn renumbered(&self, places: &[Place]) -> Self {
-        fn gathered<T: Copy>(column: &[T], places: &[Place]) -> Vec<T> {
-            places.iter().map(|place| column[place.row as usize]).collect()
-        }
-        Self {
-            labels: match &self.labels {
-                Labels::Classes(_) => {
-                    Labels::Classes(places.iter().map(|place| place.class() == 1).collect())
-                }
-                Labels::Numbers(labels) => Labels::Numbers(gathered(labels, places)),
-            },
-            weights: if self.weights.is_empty() { Vec::new() } else { gathered(&self.weights, places) },
-            predictions: self.predictions.iter().map(|column| gathered(column, places)).collect(),
-            groups: self.groups.iter().map(|column| gathered(column, places)).collect(),
+            identities: self.identities.get(rows).unwrap_or_default().to_vec(),
         }
     }
 
@@ -175,6 +163,7 @@ impl Columns {
     fn append(&mut self, mut more: Self) {
         self.labels.append(more.labels);
         self.weights.append(&mut more.weights);
+        self.identities.append(&mut more.identities);
         for (mine, theirs) in self.predictions.iter_mut().zip(&mut more.predictions) {
             mine.append(theirs);
         }
@@ -183,7 +172,8 @@ impl Columns {
         }
     }
 
-    fn push(&mut self, pair: &Pair<'_>) {
+    fn push(&mut self, pair: &Pair<'_>, identities: &[u64]) {
+        self.identities.extend_from_slice(identities);
         match &mut self.labels {
             Labels::Classes(labels) => labels.extend(pair.label.iter().map(|label| *label > 0.5)),
             Labels::Numbers(labels) => labels.extend_from_slice(pair.label),
@@ -204,6 +194,7 @@ impl Columns {
             && self.predictions.iter().all(|column| column.len() == rows)
             && self.groups.len() == shape.groupings
             && self.groups.iter().all(|column| column.len() == rows)
+            && self.identities.len() == if shape.has_identities { rows } else { 0 }
     }
 }
 
@@ -287,10 +278,12 @@ impl RankedRows {
         Self { shape, chunks: Vec::new(), bytes: 0 }
     }
 
-    /// Adds rows with the numbers of their slices, a function per grouping of more than one group.
+    /// Adds rows with what identifies them, if they are drawn again, and with the numbers of their slices, a function
+    /// per grouping of more than one group.
     pub(crate) fn add(
         &mut self,
         pair: &Pair<'_>,
+        identities: &[u64],
         groups: &[impl Fn(usize) -> usize],
     ) -> Result<(), EvaluationError> {
         let rows = pair.label.len();
@@ -306,7 +299,7 @@ impl RankedRows {
         }
         let Some(Chunk { store: Store::Memory(columns), .. }) = self.chunks.last_mut() else { return Ok(()) };
         self.bytes -= columns.size_bytes();
-        columns.push(pair);
+        columns.push(pair, identities);
         for (column, group_of) in columns.groups.iter_mut().zip(groups) {
             for row in 0..rows {
                 column.push(narrow(group_of(row))?);

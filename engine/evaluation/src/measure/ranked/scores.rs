@@ -1,148 +1,64 @@
 //! Statistics of classifiers: rows from the highest score to the lowest.
 
-use std::sync::{Mutex, PoisonError};
-
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result;
 
 use super::curve::Thinned;
 use super::figures::{Figure, RankedPlan, Ranking, SliceFigures, Value};
-use super::order::{First, Place, in_order, renumber};
-use super::placement::{Area, Counted, SliceRows, Weighing, Weighted};
-use super::totals::{Layout, Totals};
+use super::order::{First, Place, in_order};
+use super::placement::{Area, Counted, Weighted};
+use super::replicated::{self, Along, ScoreFollower};
+use super::sweep::{Orders, sweep};
+use super::totals::Totals;
 use crate::curves::Curves;
 use crate::metric::{Statistic, Step, StepStatistic, Undefined, Walk};
 
-/// More threads than this do not work on groupings at a time: each takes memory for all rows.
-const MAX_WORKERS: usize = 4;
+/// A curve is looked at a little before it could have a point: rounding may bring that forward.
+const SLACK: f64 = 1e-9;
 
 /// Fills in what is asked for of them.
 ///
-/// Rows are renumbered first, in the order of the candidate's scores: what its walks look up stands in order then, and
-/// what the baseline's look up is near, as far as the two models agree.
+/// Rows are renumbered first, in the order of the candidate's scores: what its walk looks up stands in order then, and
+/// what the baseline's looks up is near, as far as the two models agree.
 pub(super) fn fill(ranking: &Ranking<'_>, figures: &mut [Vec<SliceFigures>]) -> Result<()> {
     if !wants_areas(ranking.plan) && !wants_steps(ranking.plan) {
         return Ok(());
     }
     let columns = ranking.columns;
-    let Some(predictions) = columns.predictions.first() else { return Ok(()) };
-    let mut candidate = in_order(predictions.iter().copied(), columns.classes(), First::Greatest);
-    let columns = columns.renumbered(&candidate);
-    renumber(&mut candidate);
+    let Some((own, others)) = columns.predictions.split_first() else { return Ok(()) };
+    let candidate = in_order(own.len(), |row| own[row], columns.classes(), First::Greatest);
     ranking.execution.cancel.check()?;
-    let others = columns.predictions.iter().skip(1);
-    let others = others.map(|scores| in_order(scores.iter().copied(), columns.classes(), First::Greatest));
-    let orders: Vec<Vec<Place>> = std::iter::once(candidate).chain(others).collect();
-    let mut groups = columns.groups.iter();
-    let of_layout = |layout: &Layout<'_>| {
-        layout.with(if layout.is_overall() { None } else { groups.next().map(Vec::as_slice) })
-    };
-    let layouts: Vec<Layout<'_>> = ranking.layouts.iter().map(of_layout).collect();
-    let ranking = Ranking { columns: &columns, layouts: &layouts, ..*ranking };
+    let renumbered =
+        |column: &[f64]| -> Vec<f64> { candidate.iter().map(|place| column[place.row() as usize]).collect() };
+    let classes: Vec<bool> = candidate.iter().map(|place| place.class() == 1).collect();
+    let later = others.iter().map(|scores| -> (Vec<Place>, Vec<f64>) {
+        let scores = renumbered(scores);
+        (in_order(scores.len(), |row| scores[row], &classes, First::Greatest), scores)
+    });
+    let orders = Orders { candidate: &candidate, scores: own, later: later.collect() };
+    drop(classes);
+    ranking.execution.cancel.check()?;
     match columns.weights.as_slice() {
-        [] => of_groupings(&ranking, &orders, Counted, figures),
-        weights => of_groupings(&ranking, &orders, Weighted(weights), figures),
+        [] => sweep(ranking, &orders, Counted, figures),
+        weights => sweep(ranking, &orders, Weighted(&renumbered(weights)), figures),
+    }?;
+    replicate(ranking, &orders, figures)
+}
+
+/// The same in replicates, if there are any, along the same orders.
+fn replicate(ranking: &Ranking<'_>, orders: &Orders<'_>, figures: &mut [Vec<SliceFigures>]) -> Result<()> {
+    let slices = replicated::counts(ranking.layouts);
+    let Some(drawing) = replicated::drawing(ranking, &slices) else { return Ok(()) };
+    let Ranking { columns, layouts, .. } = *ranking;
+    let own = (orders.candidate, None);
+    let later = orders.later.iter().map(|(order, _)| (order.as_slice(), Some(orders.candidate)));
+    let follower = ScoreFollower::new(ranking.plan);
+    for (model, (order, numbered)) in std::iter::once(own).chain(later).enumerate() {
+        let number = |row: usize| columns.predictions[model][row];
+        let rows = Along { columns, layouts, order, numbered, number };
+        drawing.follow(&rows, &follower, model, figures)?;
     }
-}
-
-/// All groupings, on several threads.
-fn of_groupings<W: Weighing>(
-    ranking: &Ranking<'_>,
-    orders: &[Vec<Place>],
-    weighing: W,
-    figures: &mut [Vec<SliceFigures>],
-) -> Result<()> {
-    let jobs = Mutex::new(figures.iter_mut().enumerate());
-    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || -> Result<()> {
-        let mut room = Room::<W>::new(orders.len(), ranking.columns.rows());
-        while let Some((grouping, figures)) = next() {
-            ranking.execution.cancel.check()?;
-            of_grouping(ranking, orders, weighing, grouping, figures, &mut room);
-        }
-        Ok(())
-    };
-    let workers = [ranking.execution.threads.get(), MAX_WORKERS, ranking.layouts.len()];
-    std::thread::scope(|scope| {
-        let others = workers.into_iter().min().map_or(0, |workers| workers.saturating_sub(1));
-        let others: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
-        let own = work();
-        others.into_iter().fold(own, |outcome, other| match other.join() {
-            Ok(theirs) => outcome.and(theirs),
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    })
-}
-
-/// Memory that the groupings use one after the other.
-struct Room<W: Weighing> {
-    places: Vec<Vec<Place>>,
-    amounts: Vec<W::Stored>,
-}
-
-impl<W: Weighing> Room<W> {
-    fn new(models: usize, rows: usize) -> Self {
-        let amounts = vec![W::Stored::default(); if models > 1 { rows } else { 0 }];
-        Self { places: vec![Vec::new(); models], amounts }
-    }
-}
-
-/// The slices of one grouping.
-fn of_grouping<W: Weighing>(
-    ranking: &Ranking<'_>,
-    orders: &[Vec<Place>],
-    weighing: W,
-    grouping: usize,
-    figures: &mut [SliceFigures],
-    room: &mut Room<W>,
-) {
-    let layout = &ranking.layouts[grouping];
-    let models = orders.iter().zip(&mut room.places);
-    let places: Vec<&[Place]> = models.map(|(order, scratch)| layout.arrange(order, scratch)).collect();
-    let mut start = 0;
-    for ((totals, end), figures) in layout.totals.iter().zip(layout.ends()).zip(figures) {
-        let slice = ScoredSlice {
-            ranking,
-            rows: SliceRows { weighing, totals },
-            places: places.iter().map(|places| &places[start..end]).collect(),
-            has_curves: ranking.has_curves(grouping),
-        };
-        slice.fill(figures, &mut room.amounts);
-        start = end;
-    }
-}
-
-/// The rows of a slice, by the score of each model.
-struct ScoredSlice<'a, W> {
-    ranking: &'a Ranking<'a>,
-    rows: SliceRows<'a, W>,
-    places: Vec<&'a [Place]>,
-    has_curves: bool,
-}
-
-impl<W: Weighing> ScoredSlice<'_, W> {
-    fn fill(&self, slice: &mut SliceFigures, amounts: &mut [W::Stored]) {
-        let plan = self.ranking.plan;
-        if !self.rows.totals.has_both() {
-            return put_none(plan, slice, self.places.len());
-        }
-        if wants_areas(plan) {
-            let areas = match self.places.as_slice() {
-                [candidate, baseline] => self.rows.areas(candidate, baseline, amounts).to_vec(),
-                models => models.iter().map(|places| self.rows.area(places)).collect(),
-            };
-            put_areas(plan, slice, &areas, self.places.len());
-        }
-        if wants_steps(plan) || self.has_curves {
-            let models = self.places.iter().zip(&self.ranking.columns.predictions);
-            let walks = models.map(|(places, scores)| {
-                let mut walk = ScoreWalk::new(plan, self.rows.totals, self.has_curves);
-                self.rows.steps(places, scores, |step| walk.step(step));
-                walk
-            });
-            put_steps(plan, slice, walks.collect());
-        }
-    }
+    Ok(())
 }
 
 /// All statistics of steps of one model in one walk.
@@ -153,6 +69,8 @@ pub(super) struct ScoreWalk {
     walks: Vec<Walk>,
     /// The ROC curve, and that of precision over recall.
     curves: Option<[Thinned; 2]>,
+    /// Where the rows so far weigh less than this, the curves take no point.
+    next: f64,
 }
 
 impl ScoreWalk {
@@ -164,7 +82,7 @@ impl ScoreWalk {
             curves[0].push(None, 0.0, 0.0);
             curves
         });
-        Self { positive, negative, walks, curves }
+        Self { positive, negative, walks, curves, next: 0.0 }
     }
 
     pub(super) fn step(&mut self, step: &Step) {
@@ -174,6 +92,28 @@ impl ScoreWalk {
             roc.push(threshold, step.false_positives / self.negative, recall);
             precision_recall.push(threshold, recall, step.precision());
         }
+        if self.walks.is_empty() {
+            self.next = self.next_point(step);
+        }
+    }
+
+    /// Whether a step that ends where the rows so far weigh so much changes nothing. The last one always counts.
+    #[inline]
+    pub(super) fn is_idle(&self, taken: f64) -> bool {
+        taken < self.next && taken < (self.positive + self.negative) * (1.0 - SLACK)
+    }
+
+    /// The least weight of the rows after this step at which a curve may take a point. Rows of weight k more move a point
+    /// of the ROC curve by k over the weight of the smaller class at most, and its precision by k over their weight.
+    fn next_point(&self, step: &Step) -> f64 {
+        let Some([roc, precision_recall]) = &self.curves else { return f64::INFINITY };
+        let taken = step.true_positives + step.false_positives;
+        let recall = step.true_positives / self.positive;
+        let least = if self.positive < self.negative { self.positive } else { self.negative };
+        let first = (roc.room(step.false_positives / self.negative, recall) - SLACK) * least;
+        let room = precision_recall.room(recall, step.precision()) - SLACK;
+        let second = room / (1.0 / self.positive + 1.0 / taken);
+        taken + 0.99 * if first < second { first } else { second }
     }
 }
 
@@ -234,5 +174,5 @@ fn of_areas(areas: &[Area], models: usize, is_gini: bool) -> Figure {
         [_, _, change] => change.estimate().map(|change| if is_gini { change.scaled(2.0) } else { change }),
         _ => Err(Undefined::NotRanked),
     };
-    Figure { models: areas.iter().take(models).map(of).collect(), change }
+    Figure { models: areas.iter().take(models).map(of).collect(), change, replicates: Vec::new() }
 }

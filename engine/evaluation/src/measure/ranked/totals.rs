@@ -52,14 +52,14 @@ impl<'a> Layout<'a> {
         Self { groups, totals }
     }
 
-    /// The same slices of rows in another order.
-    pub(crate) fn with<'b>(&self, groups: Option<&'b [u16]>) -> Layout<'b> {
-        Layout { groups, totals: self.totals.clone() }
-    }
-
     /// Whether all rows are one slice by definition.
     pub(crate) fn is_overall(&self) -> bool {
         self.groups.is_none()
+    }
+
+    /// The numbers of the slices of the rows; none where all are one.
+    pub(crate) fn groups(&self) -> Option<&'a [u16]> {
+        self.groups
     }
 
     /// The number of the slice of a row.
@@ -89,7 +89,7 @@ impl<'a> Layout<'a> {
         let ends = self.ends();
         let mut next: Vec<usize> = std::iter::once(0).chain(ends).collect();
         // A loop of nothing else looks up many at a time.
-        let groups: Vec<u16> = order.iter().map(|place| groups[place.row as usize]).collect();
+        let groups: Vec<u16> = order.iter().map(|place| groups[place.row() as usize]).collect();
         for (place, group) in order.iter().zip(groups) {
             let next = &mut next[usize::from(group)];
             scratch[*next] = *place;

@@ -22,10 +22,9 @@ const ROWS: u32 = 120;
 const REPLICATES: usize = 30;
 
 fn measured(table: &RecordBatch, measures: &Measures) -> Measured {
-    fold(&MemorySource::new(table, 1 << 16), measures, &Execution::with_threads(1))
-        .unwrap()
-        .accumulator
-        .finish()
+    let execution = Execution::with_threads(1);
+    let folded = fold(&MemorySource::new(table, 1 << 16), measures, &execution).unwrap();
+    folded.accumulator.finish().rank(&execution).unwrap()
 }
 
 fn wave(row: u32, step: f64) -> f64 {
@@ -84,11 +83,7 @@ fn check(
             let expected = expected.slice(0, 0).unwrap();
             for metric in &metrics {
                 let Some(replicates) = found.replicates(&metric.formula) else {
-                    assert!(
-                        matches!(metric.formula, Formula::Maximum(_) | Formula::Ranked(_)),
-                        "{}",
-                        metric.name
-                    );
+                    assert!(matches!(metric.formula, Formula::Maximum(_)), "{}", metric.name);
                     continue;
                 };
                 let of = |figure| replicates.values(&metric.formula, figure)[replicate];
@@ -107,7 +102,7 @@ fn check(
 /// Every metric that has replicates has an interval about its value, and an error of its change.
 fn check_intervals(metrics: &[Arc<Metric>], found: &MeasuredSlice<'_>) {
     for metric in metrics {
-        if !matches!(metric.formula, Formula::Maximum(_) | Formula::Ranked(_)) {
+        if !matches!(metric.formula, Formula::Maximum(_)) {
             let value = found.value(metric, Side::Candidate).unwrap();
             match found.interval(metric, Side::Candidate, 0.05) {
                 Ok(found) => {

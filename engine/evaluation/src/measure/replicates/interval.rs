@@ -1,19 +1,25 @@
 //! Intervals and changes of a slice from its replicates, and intervals that allow for skew.
 
+use std::borrow::Cow;
+
 use super::{Figure, SliceReplicates};
 use crate::comparison::{Estimate, Interval, Method, Resampling};
 use crate::measure::MeasuredSlice;
 use crate::metric::{ClassFormula, ClassRate, ConfusionFormula, Dual, Formula, Metric, MomentFormula};
-use crate::metric::{Rate, Side, Undefined};
+use crate::metric::{Rate, Side, Statistic, Undefined};
 
 impl MeasuredSlice<'_> {
-    /// The replicates, where rows are drawn again and the metric is one of sums.
+    /// The replicates, where rows are drawn again and the metric has any.
     pub(in crate::measure) fn replicates(&self, formula: &Formula) -> Option<SliceReplicates<'_>> {
         let plan = &self.measured.plan;
-        if matches!(formula, Formula::Maximum(_) | Formula::Ranked(_)) {
+        if matches!(formula, Formula::Maximum(_)) {
             return None;
         }
-        SliceReplicates::new(plan, &self.sums.replicates, self.group)
+        let replicates = SliceReplicates::new(plan, &self.sums.replicates, self.group)?;
+        Some(match &self.measured.ranked {
+            Some(figures) => replicates.with_ranked(figures, self.grouping, self.group),
+            None => replicates,
+        })
     }
 
     /// What is drawn again: rows, or the keys that hold them.
@@ -21,9 +27,35 @@ impl MeasuredSlice<'_> {
         self.moments().effective_rows() / self.measured.rows_per_key.unwrap_or(1.0)
     }
 
+    /// A formula of one's own is that of a mean.
+    fn as_mean<'f>(&self, formula: &'f Formula) -> Cow<'f, Formula> {
+        match formula {
+            Formula::Expression(own) => Cow::Owned(Formula::Moments(self.mean_of(own))),
+            other => Cow::Borrowed(other),
+        }
+    }
+
+    /// Of what is drawn, how much a share is of: for precision the rows that are predicted positive.
+    fn units_of(&self, formula: &Formula, side: Side) -> f64 {
+        let whole = match formula {
+            Formula::Confusion(formula) => match &formula.rate {
+                Rate::Share { parts, .. } => parts(&self.cells(formula).counts(side)).1,
+                _ => return self.units(),
+            },
+            Formula::Classes(formula) => match &formula.rate {
+                ClassRate::Share { parts, .. } => {
+                    parts(&self.classes().counts(side), self.measured.plan.class_place(formula)).1
+                }
+                _ => return self.units(),
+            },
+            _ => return self.units(),
+        };
+        self.units() * (whole.value / self.sums.weight(self.group)).to_f64()
+    }
+
     /// The value of the candidate minus that of the baseline.
     fn difference(&self, metric: &Metric) -> Result<f64, Undefined> {
-        if let Formula::Moments(formula) = &metric.formula {
+        if let Formula::Moments(formula) = self.as_mean(&metric.formula).as_ref() {
             let (candidate, baseline) = self.moment_pair(formula)?;
             let difference = (candidate.value - baseline.value).to_f64();
             return if difference.is_finite() { Ok(difference) } else { Err(Undefined::TooLarge) };
@@ -38,7 +70,7 @@ impl MeasuredSlice<'_> {
     ) -> Result<Estimate, Undefined> {
         let values = replicates.values(&metric.formula, Figure::Change);
         // Changes of terms are added up as such, and lose no digits that rounding could take.
-        let is_of_terms = matches!(metric.formula, Formula::Moments(_));
+        let is_of_terms = matches!(metric.formula, Formula::Moments(_) | Formula::Expression(_));
         let level = if is_of_terms { 0.0 } else { self.value(metric, Side::Candidate)? };
         replicates.resampling().estimate(self.difference(metric)?, &values, self.units(), level)
     }
@@ -62,7 +94,8 @@ impl MeasuredSlice<'_> {
         let values = replicates.values(&metric.formula, Figure::Value(side));
         let estimate = resampling.estimate(self.value(metric, side)?, &values, units, 0.0)?;
         let interval = Interval { method, ..Interval::of(&estimate, alpha) };
-        Ok(match &metric.formula {
+        let formula = self.as_mean(&metric.formula);
+        Ok(match formula.as_ref() {
             Formula::Moments(formula) if formula.is_share() => interval.of_share(&estimate, units, alpha),
             Formula::Moments(formula) => {
                 let ends = match formula.terms[..] {
@@ -77,10 +110,63 @@ impl MeasuredSlice<'_> {
             }
             Formula::Confusion(ConfusionFormula { rate: Rate::Share { .. }, .. })
             | Formula::Classes(ClassFormula { rate: ClassRate::Share { .. }, .. }) => {
-                interval.of_share(&estimate, units, alpha)
+                interval.of_share(&estimate, self.units_of(&metric.formula, side), alpha)
+            }
+            Formula::Ranked(statistic) => {
+                let bias = resampling.bias(estimate.difference, &values);
+                self.ranked_interval(interval, (*statistic, side), (&estimate, bias), alpha)
             }
             _ => interval,
         })
+    }
+
+    /// That of a figure of order, which stays where its values are: through the logit where it is an area under the ROC
+    /// curve, Wilson's where it is a rate. The largest of all thresholds is too large by some bias: the interval is about
+    /// the value less that bias, and reaches to the value at least.
+    fn ranked_interval(
+        &self,
+        interval: Interval,
+        (statistic, side): (Statistic, Side),
+        (estimate, bias): (&Estimate, f64),
+        alpha: f64,
+    ) -> Interval {
+        let [least, most] = statistic.bounds();
+        let clamped = |low: f64, high: f64| {
+            let (low, high) = (low.clamp(least, most), high.clamp(least, most));
+            Interval { low, high, ..interval }
+        };
+        match statistic {
+            Statistic::Auc | Statistic::Gini => {
+                let place = (self.grouping, self.group);
+                let rows = self.ranked().ok().and_then(|figures| figures.least_rows(place, statistic, side));
+                let scale = most - least;
+                let area = Estimate {
+                    difference: (estimate.difference - least) / scale,
+                    ..estimate.scaled(1.0 / scale)
+                };
+                let ends =
+                    Interval::delong(&area, rows.unwrap_or(1.0), alpha).map(|area| least + scale * area);
+                Interval { low: ends.low, high: ends.high, ..interval }
+            }
+            Statistic::Steps(steps) if steps.is_rate() => {
+                let value = estimate.difference;
+                let centre = if steps.is_largest() { (value - bias).clamp(least, most) } else { value };
+                let about = Estimate { difference: centre, ..*estimate };
+                let is_inside = least < centre && centre < most;
+                // At an end of its range Wilson's has no rows to go by, unless no replicate leaves it.
+                let found = if is_inside || !(estimate.standard_error > 0.0) {
+                    interval.of_share(&about, self.units(), alpha)
+                } else {
+                    let [low, high] = about.interval(alpha);
+                    clamped(low, high)
+                };
+                let low = if value < found.low { value } else { found.low };
+                clamped(low, if value > found.high { value } else { found.high })
+            }
+            Statistic::Steps(_) | Statistic::ErrorQuantile(_) | Statistic::Spearman => {
+                clamped(interval.low, interval.high)
+            }
+        }
     }
 
     /// The interval of a function of one mean: the function at the ends of the mean's, which allows for the skew of the

@@ -11,6 +11,8 @@
 //!
 //! Memory: slices × quantities × replicates × 8 bytes per state, whatever the rows. Time: for 100 replicates some 0.15 µs
 //! a row for the weights, and per slicing 0.02 µs for each quantity.
+//!
+//! Figures of order follow rows in order instead, with the same weights: see `ranked::replicated`.
 
 mod interval;
 mod keys;
@@ -24,7 +26,6 @@ use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::error::{CommonError, Result};
 
 use super::cells::CellPlan;
-use super::moments::TermColumns;
 use super::{GroupedSums, MeasurePlan, Ordering, Pair};
 use crate::comparison::Resampling;
 
@@ -33,7 +34,7 @@ pub(crate) use slice::{Figure, SliceReplicates};
 pub(crate) use weights::ReplicateWeights;
 
 /// Replicates are held in multiples of this, which are added at once.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 /// Replicates whose weights are drawn at a time.
 const BLOCK: usize = 128;
 /// Rows whose weights are turned into `f64` at a time: together with a block they stay in the fastest cache.
@@ -65,14 +66,43 @@ impl ReplicatePlan {
         }
     }
 
+    /// The weights of rows in so many replicates from `first` on, a multiple of 4: row by row, times their own weights, if
+    /// they have any. Those of replicates beyond the last mean nothing.
+    pub(super) fn draw(
+        &self,
+        (identities, own): (&[u64], &[f64]),
+        (first, width): (usize, usize),
+        drawn: &mut Vec<f64>,
+    ) {
+        drawn.clear();
+        let mut times = vec![0_u8; width];
+        for (row, identity) in identities.iter().enumerate() {
+            self.times(*identity, first, &mut times);
+            let own = own.get(row).copied().unwrap_or(1.0);
+            drawn.extend(times.iter().map(|times| f64::from(*times) * own));
+        }
+    }
+
+    /// How often a row is drawn in the replicates from `first` on, a multiple of 4.
+    pub(super) fn times(&self, identity: u64, first: usize, times: &mut [u8]) {
+        let weights = self.weights();
+        match self.resampling {
+            Resampling::Bootstrap { .. } => weights.fill(identity, first, times),
+            Resampling::Jackknife => {
+                let group = weights.group(identity, self.resampling.replicates());
+                times.fill(1);
+                if let Some(left_out) = group.checked_sub(first).and_then(|lane| times.get_mut(lane)) {
+                    *left_out = 0;
+                }
+            }
+        }
+    }
+
     /// What identifies each row of a batch.
-    fn identities(&self, batch: &Batch) -> Result<Vec<u64>> {
+    pub(super) fn identities(&self, batch: &Batch) -> Result<Vec<u64>> {
         if self.key.is_empty() {
-            let first = batch.first_row();
-            return Ok((first..)
-                .take(batch.rows())
-                .map(|row| weights::place_identity(batch.split(), row))
-                .collect());
+            let identity = |row| weights::place_identity(batch.split(), batch.place(row));
+            return Ok((0..batch.rows()).map(identity).collect());
         }
         let hashes = batch.row_hashes();
         let hashes =
@@ -197,17 +227,17 @@ pub(super) fn add(
     plan: &MeasurePlan,
     sums: &mut [GroupedSums],
     keys: &mut KeySample,
-    batch: &Batch,
-    (pair, columns): (&Pair<'_>, &TermColumns),
+    (batch, identities): (&Batch, &[u64]),
+    pair: &Pair<'_>,
 ) -> Result<()> {
     let Some(replicates) = &plan.replicates else { return Ok(()) };
-    let identities = replicates.identities(batch)?;
     if !replicates.key.is_empty() {
         identities.iter().for_each(|hash| keys.add(*hash, 1));
     }
+    let columns = plan.moments.replicated_columns(pair);
     let quantities = Quantities {
         weight: pair.weight,
-        terms: plan.moments.replicated().into_iter().map(|slot| columns.of(slot)).collect(),
+        terms: columns.iter().map(Vec::as_slice).collect(),
         scattered: Scattered::all(plan, pair),
         stride: replicates.stride(),
     };
@@ -221,7 +251,7 @@ pub(super) fn add(
             let mut chunk = Chunk::default();
             for first in (0..quantities.stride).step_by(BLOCK) {
                 let block =
-                    Block::draw(weights, &identities, first..std::cmp::min(first + BLOCK, quantities.stride));
+                    Block::draw(weights, identities, first..std::cmp::min(first + BLOCK, quantities.stride));
                 for (sums, ordering) in sums.iter_mut().zip(&orderings) {
                     for (group, range) in ordering.groups() {
                         let rows = ordering.rows(range);

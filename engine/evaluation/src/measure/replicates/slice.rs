@@ -8,6 +8,7 @@ use super::{Layout, ReplicatePlan, ReplicateSums};
 use crate::comparison::Resampling;
 use crate::measure::MeasurePlan;
 use crate::measure::cells::{CellPlan, Cells};
+use crate::measure::ranked::RankedFigures;
 use crate::measure::term::Term;
 use crate::metric::{ClassCounts, ClassFormula, ConfusionFormula, Dual, Formula, Side, Undefined};
 
@@ -28,6 +29,8 @@ pub(crate) struct SliceReplicates<'a> {
     sums: Cow<'a, [f64]>,
     stride: usize,
     layout: Layout,
+    /// The figures of order with the number of the grouping and that of the slice, once rows are in order.
+    ranked: Option<(&'a RankedFigures, usize, usize)>,
 }
 
 impl<'a> SliceReplicates<'a> {
@@ -39,7 +42,12 @@ impl<'a> SliceReplicates<'a> {
             Resampling::Bootstrap { .. } => Cow::Borrowed(sums),
             Resampling::Jackknife => Cow::Owned(sums.chunks_exact(stride).flat_map(without_each).collect()),
         };
-        Some(Self { plan, replicates, sums, stride, layout: Layout::of(plan) })
+        Some(Self { plan, replicates, sums, stride, layout: Layout::of(plan), ranked: None })
+    }
+
+    /// The same with those of the figures of order.
+    pub(crate) fn with_ranked(self, figures: &'a RankedFigures, grouping: usize, group: usize) -> Self {
+        Self { ranked: Some((figures, grouping, group)), ..self }
     }
 
     /// How rows are drawn again.
@@ -47,7 +55,7 @@ impl<'a> SliceReplicates<'a> {
         self.replicates.resampling
     }
 
-    /// A figure in each replicate; none where it does not exist. Nothing for metrics that are not of sums.
+    /// A figure in each replicate; none where it does not exist. Nothing for extremes.
     pub(crate) fn values(&self, formula: &Formula, figure: Figure) -> Vec<Option<f64>> {
         let value = |replicate: usize| match figure {
             Figure::Value(side) => self.value(formula, side, replicate),
@@ -81,7 +89,10 @@ impl<'a> SliceReplicates<'a> {
                 self.mean(Term::Custom(place), side, replicate)
             }
             Formula::Maximum(_) => Err(Undefined::NoErrorOfExtreme),
-            Formula::Ranked(_) => Err(Undefined::NoErrorOfOrder),
+            Formula::Ranked(statistic) => {
+                let (figures, grouping, group) = self.ranked.ok_or(Undefined::NotRanked)?;
+                Ok(figures.replicate((grouping, group), *statistic, side, replicate)?.into())
+            }
         }
     }
 

@@ -293,3 +293,59 @@ proptest! {
         prop_assert!(states.iter().all(|state| *state == states[0]), "batches change the sums");
     }
 }
+
+#[test]
+fn a_share_of_few_rows_is_as_uncertain_as_they_are_few() {
+    // Four of 2,000 rows are predicted positive, and rightly: no replicate has another precision.
+    let rows = 0..2_000_u32;
+    let label: Vec<f64> = rows.clone().map(|row| f64::from(u8::from(row % 7 == 0))).collect();
+    let score: Vec<f64> = rows.map(|row| if row < 28 && row % 7 == 0 { 0.9 } else { 0.1 }).collect();
+    let data = table(&[("y", numbers(&label)), ("c", numbers(&score))]);
+    let metrics = metrics(&["precision"]);
+    let options = MeasureOptions {
+        metrics: &metrics,
+        groupings: vec![Grouping::overall()],
+        weight: None,
+        missing: crate::measure::Missing::Refuse,
+        label_shift: 0.0,
+    };
+    let measures = Measures::new(&Linear::column("c", "c"), None, &options);
+    let analytic = measured(&data, &measures, 1_000);
+    let drawn = measured(&data, &measures.with_replicates(BOOTSTRAP, &[]), 1_000);
+    let low = |measured: &Measured| {
+        measured.slice(0, 0).unwrap().interval(&metrics[0], Side::Candidate, 0.05).unwrap().low
+    };
+    assert!(low(&analytic) < 0.6, "{}", low(&analytic));
+    assert!((low(&drawn) - low(&analytic)).abs() < 0.1, "{} {}", low(&drawn), low(&analytic));
+}
+
+#[test]
+fn rows_that_are_left_out_draw_nothing_for_others() {
+    let rows = 500_u32;
+    let value = |row: u32, step: f64| (f64::from(row) * step).sin();
+    let gap = |row: u32| row.is_multiple_of(5);
+    let column = |of: &dyn Fn(u32) -> f64| numbers(&(0..rows).map(of).collect::<Vec<_>>());
+    let with_gaps = |of: f64| column(&|row| if gap(row) { of } else { value(row, 0.7) });
+    let metrics = metrics(&["mae"]);
+    let options = |missing, weight: Option<&str>| MeasureOptions {
+        metrics: &metrics,
+        groupings: vec![Grouping::overall()],
+        weight: weight.map(str::to_owned),
+        missing,
+        label_shift: 0.0,
+    };
+    let of = |data: &RecordBatch, options: &MeasureOptions<'_>| {
+        let measures = Measures::new(&Linear::column("c", "c"), None, options);
+        let measured = measured(data, &measures.with_replicates(BOOTSTRAP, &[]), 1_000);
+        let interval = measured.slice(0, 0).unwrap().interval(&metrics[0], Side::Candidate, 0.05);
+        interval.unwrap().standard_error.unwrap()
+    };
+    // What has no weight is drawn too, and adds nothing: the other rows keep what they are drawn.
+    let y = column(&|row| value(row, 1.3));
+    let weight = column(&|row| f64::from(u8::from(!gap(row))));
+    let excluded = table(&[("y", Arc::clone(&y)), ("c", with_gaps(f64::NAN))]);
+    let weightless = table(&[("y", y), ("c", with_gaps(0.0)), ("w", weight)]);
+    let found = of(&excluded, &options(crate::measure::Missing::Exclude, None));
+    let expected = of(&weightless, &options(crate::measure::Missing::Refuse, Some("w")));
+    assert!((found / expected - 1.0).abs() < 0.01, "{found} {expected}");
+}

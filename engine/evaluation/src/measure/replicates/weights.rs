@@ -45,7 +45,8 @@ impl ReplicateWeights {
         for (chunk, weights) in weights.chunks_mut(LANES).enumerate() {
             let number = (first + chunk * LANES) / PARTS;
             let mut lanes = [0_u16; LANES];
-            for (index, parts) in lanes.chunks_exact_mut(PARTS).enumerate() {
+            let needed = weights.len().div_ceil(PARTS);
+            for (index, parts) in lanes.chunks_exact_mut(PARTS).take(needed).enumerate() {
                 let step = ((number + index + 1) as u64).wrapping_mul(GAMMA);
                 let bytes = mix(key.wrapping_add(step)).to_le_bytes();
                 for (part, bytes) in parts.iter_mut().zip(bytes.chunks_exact(2)) {

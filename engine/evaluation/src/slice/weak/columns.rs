@@ -63,7 +63,7 @@ pub(super) fn coded(
     execution: &Execution,
 ) -> Result<Vec<Coded>> {
     let chosen = chosen(source, taken, options)?;
-    let mut survey = Survey::new(&[], None);
+    let mut survey = Survey::new(&[], None, options.missing);
     for (column, manner) in &chosen {
         match manner {
             Manner::Number => survey.with_quantiles(column),

@@ -220,3 +220,10 @@ fn what_cannot_be_searched_is_refused() {
     let none = find(&rows(9, 90, |_| 1.0), &options(), 1);
     assert_eq!((none.num_tested, none.slices.len()), (0, 0));
 }
+
+#[test]
+fn columns_of_texts_alone_are_looked_at() {
+    let rows = rows(1, 8_000, |row| if row.city == "c" { 1.6 } else { 1.0 });
+    let found = find(&rows, &WeakSliceOptions { columns: vec!["city".into()], ..options() }, 2);
+    assert_eq!(names(&found), ["city=c"]);
+}

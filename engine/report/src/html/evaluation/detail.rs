@@ -75,7 +75,7 @@ pub(super) fn section(body: &mut String, shown: &EvaluationPage, drawn: &Drawn) 
     if left_out > 0 {
         put!(
             body,
-            "<p class=\"note\">{} slices without a failed requirement and with smaller gaps are left out here to keep \
+            "<p class=\"note\">{} slices with smaller gaps are left out here to keep \
              the page small; they stand in <code>{FIGURES_FILE}</code>.</p>",
             counted(left_out as u64)
         );

@@ -7,6 +7,7 @@
 mod charts;
 mod confusion;
 mod detail;
+mod fairness;
 mod gaps;
 mod verdict;
 mod weak;
@@ -17,6 +18,7 @@ use crate::html::{page, put};
 
 pub use charts::{PageBin, PageCurves};
 pub use confusion::PageConfusion;
+pub use fairness::{PageDisparity, PageFairness};
 pub use verdict::{PageOutcome, PageReason};
 pub use weak::{PageWeakSlice, PageWeakSlices};
 
@@ -46,6 +48,8 @@ pub struct EvaluationPage {
     pub alpha: f64,
     /// The slices that are worst, where they were looked for.
     pub weak_slices: Option<PageWeakSlices>,
+    /// How far groups lie apart, for each slicing that was asked about.
+    pub fairness: Vec<PageFairness>,
 }
 
 /// A metric, with the slices by their gaps in it.
@@ -120,6 +124,7 @@ pub fn evaluation_page(title: &str, shown: &EvaluationPage) -> String {
     verdict::head(&mut body, title, shown, &drawn);
     gaps::section(&mut body, shown, &drawn);
     weak::section(&mut body, shown.weak_slices.as_ref());
+    fairness::section(&mut body, &shown.fairness, shown.is_compared);
     detail::section(&mut body, shown, &drawn);
     about(&mut body, shown);
     page::document(title, "evaluation", &body)

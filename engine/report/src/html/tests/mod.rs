@@ -4,6 +4,7 @@
 mod checker;
 mod evaluations;
 mod explanations;
+mod lineages;
 mod pages;
 mod samples;
 mod trainings;

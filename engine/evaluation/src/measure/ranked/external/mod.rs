@@ -13,7 +13,7 @@ use sluice_core::execution::Cancel;
 use sluice_core::spill::{Run, RunReader, RunWriter, Runs, Scratch, Sorted, merge};
 
 use super::order::{First, sort_key};
-use super::placement::Weighing;
+use super::replicated::{InOrder, Ordered, OrderedRow};
 
 pub(super) use walks::Aside;
 
@@ -24,6 +24,8 @@ pub(super) struct Row<A> {
     pub(super) label: f64,
     pub(super) weight: f64,
     pub(super) predictions: Vec<f64>,
+    /// What it is drawn again by; 0 where rows are not.
+    pub(super) identity: u64,
     /// The number of the slice, by grouping; 0 where there is one only.
     pub(super) slices: Vec<u16>,
     /// What the walk before found, by grouping.
@@ -71,9 +73,68 @@ impl<A: Serialize + DeserializeOwned> Sorter<A> {
         self.runs.bound(|_: &mut Row<A>, _| {})
     }
 
-    fn finish(mut self) -> Result<Runs> {
+    /// After the last row.
+    pub(super) fn finish(mut self) -> Result<SortedRows> {
         self.flush()?;
-        Ok(self.runs)
+        Ok(SortedRows { runs: self.runs, scratch: self.scratch, most: self.most })
+    }
+}
+
+/// Rows in the order of a number, which can be read as often as needed.
+pub(super) struct SortedRows {
+    runs: Runs,
+    scratch: Scratch,
+    most: usize,
+}
+
+impl SortedRows {
+    /// Hands over every row with its sort key and its place.
+    pub(super) fn each<A>(&self, mut visit: impl FnMut(u64, u64, Row<A>) -> Result<()>) -> Result<()>
+    where
+        A: Serialize + DeserializeOwned,
+    {
+        merge(
+            self.runs.readers().collect(),
+            |_: &mut Row<A>, _| {},
+            |key, row: Row<A>| {
+                visit(number_of(key), number_of(key.get(8..).unwrap_or_default()), row)?;
+                Ok(true)
+            },
+        )
+    }
+}
+
+/// The same for replicates.
+pub(super) struct Again<'a, A, N> {
+    pub(super) sorted: &'a SortedRows,
+    /// What they are in order by.
+    pub(super) number: N,
+    pub(super) of: std::marker::PhantomData<A>,
+    pub(super) groupings: usize,
+    /// Whether labels are classes.
+    pub(super) is_of_classes: bool,
+}
+
+impl<A, N> InOrder for Again<'_, A, N>
+where
+    A: Serialize + DeserializeOwned,
+    N: Fn(&Row<A>) -> f64,
+{
+    fn each(&self, visit: &mut dyn FnMut(&Ordered) -> Result<()>) -> Result<()> {
+        let (mut part, mut last, mut step) = (Ordered::new(self.groupings), None, 0);
+        self.sorted.each(|key, _, row: Row<A>| {
+            step += u64::from(last.is_some_and(|last| last != key));
+            last = Some(key);
+            let class = if self.is_of_classes { row.class() } else { 0 };
+            let (number, weight, identity) = ((self.number)(&row), row.weight, row.identity);
+            part.push(OrderedRow { step, number, class, weight, identity }, row.slices.iter().copied());
+            if part.is_full() {
+                visit(&part)?;
+                part.clear();
+            }
+            Ok(())
+        })?;
+        visit(&part)
     }
 }
 
@@ -113,80 +174,70 @@ fn number_of(bytes: &[u8]) -> u64 {
 }
 
 /// What a walk keeps of a slice.
-pub(super) trait SliceWalk<W: Weighing> {
+pub(super) trait SliceWalk<A> {
     /// A row of the step at hand: its class and weight.
-    fn weigh(&mut self, class: usize, weight: W::Amount);
+    fn weigh(&mut self, class: usize, weight: A);
     /// The same row once the step is weighed, with what the walk before found of it; answers what the next may need.
-    fn take(&mut self, class: usize, weight: W::Amount, before: Option<W::Amount>) -> W::Amount;
+    fn take(&mut self, class: usize, weight: A, before: Option<A>) -> A;
     /// The step, of this number, is over.
     fn close(&mut self, number: f64);
 }
 
 /// One walk along sorted rows.
-pub(super) struct Pass<'a, W: Weighing, S> {
+pub(super) struct Pass<'a, A, S, F> {
     /// By grouping and slice.
     pub(super) states: &'a mut [Vec<S>],
     /// Where rows go for the next walk, and by which model's prediction they are sorted then.
-    pub(super) next: Option<(&'a mut Sorter<W::Amount>, usize)>,
+    pub(super) next: Option<(&'a mut Sorter<A>, usize)>,
     /// Whether they have the places of this walk there.
     pub(super) renumbers: bool,
     pub(super) cancel: &'a Cancel,
+    /// The weight of a row.
+    pub(super) weight: F,
 }
 
-impl<W, S> Pass<'_, W, S>
+impl<A, S, F> Pass<'_, A, S, F>
 where
-    W: Weighing,
-    W::Amount: Serialize + DeserializeOwned,
-    S: SliceWalk<W>,
+    A: Copy + Serialize + DeserializeOwned,
+    S: SliceWalk<A>,
+    F: Fn(&Row<A>) -> A,
 {
     /// Walks; `number` is what the rows are sorted by.
-    pub(super) fn run(
-        mut self,
-        sorter: Sorter<W::Amount>,
-        number: impl Fn(&Row<W::Amount>) -> f64,
-    ) -> Result<()> {
-        let (scratch, most) = (sorter.scratch.clone(), sorter.most);
-        let runs = sorter.finish()?;
+    pub(super) fn run(mut self, sorted: &SortedRows, number: impl Fn(&Row<A>) -> f64) -> Result<()> {
         let mut tied = Tied { aside: Vec::new(), rows: Vec::new() };
         let (mut last, mut rows) = (None, 0);
-        let join = |_: &mut Row<W::Amount>, _| {};
-        merge(runs.readers().collect(), join, |key, row: Row<W::Amount>| {
-            let (of, place) = (number_of(key), number_of(key.get(8..).unwrap_or_default()));
+        sorted.each(|of, place, row: Row<A>| {
             if last.is_some_and(|last| last != of) {
                 self.step(&tied, &number, &mut rows)?;
                 tied = Tied { aside: Vec::new(), rows: Vec::new() };
             }
             last = Some(of);
-            tied.push(place, row, &scratch, most)?;
-            Ok(true)
+            tied.push(place, row, &sorted.scratch, sorted.most)
         })?;
         self.step(&tied, &number, &mut rows)
     }
 
     /// All rows of one number; `rows` is how many came before.
-    fn step(
-        &mut self,
-        tied: &Tied<W::Amount>,
-        number: &impl Fn(&Row<W::Amount>) -> f64,
-        rows: &mut u64,
-    ) -> Result<()> {
+    fn step(&mut self, tied: &Tied<A>, number: &impl Fn(&Row<A>) -> f64, rows: &mut u64) -> Result<()> {
         self.cancel.check()?;
         let mut touched = std::collections::BTreeSet::new();
         let mut of_step = 0.0;
         tied.each(|_, row| {
             of_step = number(row);
+            let weight = (self.weight)(row);
             for (grouping, slice) in row.slices.iter().enumerate() {
-                self.states[grouping][usize::from(*slice)].weigh(row.class(), W::of(row.weight));
+                self.states[grouping][usize::from(*slice)].weigh(row.class(), weight);
                 touched.insert((grouping, *slice));
             }
             Ok(())
         })?;
         tied.each(|place, row| {
+            let weight = (self.weight)(row);
             let mut amounts = Vec::with_capacity(row.slices.len());
             for (grouping, slice) in row.slices.iter().enumerate() {
                 let state = &mut self.states[grouping][usize::from(*slice)];
                 let before = row.amounts.get(grouping).copied();
-                amounts.push(state.take(row.class(), W::of(row.weight), before));
+                amounts.push(state.take(row.class(), weight, before));
             }
             let place = if self.renumbers { *rows } else { place };
             *rows += 1;

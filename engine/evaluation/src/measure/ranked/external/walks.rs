@@ -9,17 +9,31 @@ use sluice_core::spill::Scratch;
 use super::super::errors::{Histograms, QuantileWalk, quantiles};
 use super::super::figures::{RankedPlan, SliceFigures, has_curves, no_figures};
 use super::super::order::First;
-use super::super::placement::{Area, Weighing, step};
+use super::super::placement::Weighing;
 use super::super::ranks::correlation;
+use super::super::replicated::{
+    Drawing, ErrorFollower, LaneRanks, Lanes, RANK_LANES, ScoreFollower, add, check,
+};
 use super::super::rows::{Columns, Labels, RankedRows};
-use super::super::scores::{ScoreWalk, put_areas, put_none, put_steps, wants_areas, wants_steps};
-use super::super::totals::{POSITIVE, Totals, add_rows, close};
-use super::{Pass, Row, SliceWalk, Sorter};
+use super::super::scored_slice::{ScoredSlice, put_scores};
+use super::super::scores::{ScoreWalk, wants_areas, wants_steps};
+use super::super::totals::{Totals, add_rows, close};
+use super::{Again, Pass, Row, SliceWalk, SortedRows, Sorter};
+use crate::measure::replicates::ReplicatePlan;
 use crate::metric::Statistic;
+
+/// The weight of a row.
+type WeightOf<A> = fn(&Row<A>) -> A;
+
+fn weight_of<W: Weighing>(row: &Row<W::Amount>) -> W::Amount {
+    W::of(row.weight)
+}
 
 /// Rows on disk, and where to sort them.
 pub(crate) struct Aside<'a> {
     pub(crate) plan: &'a RankedPlan,
+    /// How rows are drawn again, if they are.
+    pub(crate) replicates: Option<&'a ReplicatePlan>,
     pub(crate) rows: &'a RankedRows,
     /// Whether a grouping has one slice only.
     pub(crate) overall: &'a [bool],
@@ -37,14 +51,20 @@ impl Aside<'_> {
         W::Amount: Serialize + DeserializeOwned,
     {
         let totals = self.totals()?;
-        let mut figures = no_figures(self.plan, totals.iter().map(Vec::len));
+        let slices: Vec<usize> = totals.iter().map(Vec::len).collect();
+        let mut figures = no_figures(self.plan, slices.iter().copied());
+        let drawing =
+            self.replicates.map(|plan| Drawing { plan, execution: self.execution, slices: &slices });
+        if let Some(drawing) = &drawing {
+            check(self.plan, drawing, self.models())?;
+        }
         if wants_areas(self.plan) || wants_steps(self.plan) {
-            self.scores::<W>(&totals, &mut figures)?;
+            self.scores::<W>(&totals, drawing.as_ref(), &mut figures)?;
         }
         if !self.rows.shape().is_of_classes {
             self.histograms(&totals, &mut figures)?;
-            self.quantiles::<W>(&totals, &mut figures)?;
-            self.correlations::<W>(&totals, &mut figures)?;
+            self.quantiles::<W>(&totals, drawing.as_ref(), &mut figures)?;
+            self.correlations::<W>(&totals, drawing.as_ref(), &mut figures)?;
         }
         Ok(figures)
     }
@@ -79,8 +99,8 @@ impl Aside<'_> {
         self.rows.shape().models
     }
 
-    /// All rows, to be sorted by a number.
-    fn sorter<A>(&self, first: First, number: impl Fn(&Row<A>) -> f64) -> Result<Sorter<A>>
+    /// All rows in the order of a number.
+    fn sorted<A>(&self, first: First, number: impl Fn(&Row<A>) -> f64) -> Result<SortedRows>
     where
         A: Serialize + DeserializeOwned,
     {
@@ -97,6 +117,7 @@ impl Aside<'_> {
                     },
                     weight: columns.weights.get(row).copied().unwrap_or(1.0),
                     predictions: columns.predictions.iter().map(|column| column[row]).collect(),
+                    identity: columns.identities.get(row).copied().unwrap_or_default(),
                     slices: groups.iter().map(|groups| groups.map_or(0, |groups| groups[row])).collect(),
                     amounts: Vec::new(),
                 };
@@ -105,22 +126,35 @@ impl Aside<'_> {
             }
             Ok(())
         })?;
-        Ok(sorter)
+        sorter.finish()
     }
 
-    fn scores<W>(&self, totals: &[Vec<Totals>], figures: &mut [Vec<SliceFigures>]) -> Result<()>
+    /// The same rows for replicates.
+    fn again<'b, A, N>(&self, sorted: &'b SortedRows, number: N) -> Again<'b, A, N> {
+        let is_of_classes = self.rows.shape().is_of_classes;
+        Again { sorted, number, of: std::marker::PhantomData, groupings: self.overall.len(), is_of_classes }
+    }
+
+    fn scores<W>(
+        &self,
+        totals: &[Vec<Totals>],
+        drawing: Option<&Drawing<'_>>,
+        figures: &mut [Vec<SliceFigures>],
+    ) -> Result<()>
     where
         W: Weighing,
         W::Amount: Serialize + DeserializeOwned,
     {
         let states = || self.score_states::<W>(totals);
         let mut models = Vec::new();
+        // What is filled in last takes the place of all that is known of a figure.
+        let mut replicated = no_figures(self.plan, totals.iter().map(Vec::len));
         let mut next = None;
         for model in 0..self.models() {
             let number = |row: &Row<W::Amount>| row.predictions[model];
-            let sorter = match next.take() {
-                Some(sorter) => sorter,
-                None => self.sorter(First::Greatest, number)?,
+            let sorted = match next.take() {
+                Some(sorter) => Sorter::finish(sorter)?,
+                None => self.sorted(First::Greatest, number)?,
             };
             let is_last = model + 1 == self.models();
             let mut later = (!is_last).then(|| Sorter::new(&self.scratch, self.most, First::Greatest));
@@ -131,44 +165,39 @@ impl Aside<'_> {
                 next: later.as_mut().map(|next| (next, model + 1)),
                 renumbers: true,
                 cancel,
+                weight: weight_of::<W>,
             };
-            pass.run(sorter, number)?;
+            pass.run(&sorted, number)?;
+            if let Some(drawing) = drawing {
+                let follower = ScoreFollower::new(self.plan);
+                drawing.follow(&self.again(&sorted, number), &follower, model, &mut replicated)?;
+            }
             next = later;
             models.push(states);
         }
         for (grouping, slices) in figures.iter_mut().enumerate() {
             for (number, slice) in slices.iter_mut().enumerate() {
                 let states: Vec<_> = models.iter_mut().map(|model| &mut model[grouping][number]).collect();
-                self.put_scores(states, slice);
+                put_scores(self.plan, states, slice);
+                for (figure, replicated) in
+                    slice.figures.iter_mut().zip(&mut replicated[grouping][number].figures)
+                {
+                    std::mem::swap(&mut figure.replicates, &mut replicated.replicates);
+                }
             }
         }
         Ok(())
     }
 
-    fn score_states<'b, W: Weighing>(&self, totals: &'b [Vec<Totals>]) -> Vec<Vec<ScoreState<'b, W>>> {
+    fn score_states<'b, W: Weighing>(&self, totals: &'b [Vec<Totals>]) -> Vec<Vec<ScoredSlice<'b, W>>> {
         let mut states = Vec::new();
         for (grouping, slices) in totals.iter().enumerate() {
             let curves = self.has_curves(totals, grouping);
             let wants = wants_steps(self.plan) || curves;
             let walk = |totals| wants.then(|| ScoreWalk::new(self.plan, totals, curves));
-            states.push(slices.iter().map(|totals| ScoreState::new(totals, walk(totals))).collect());
+            states.push(slices.iter().map(|totals| ScoredSlice::new(totals, walk(totals))).collect());
         }
         states
-    }
-
-    fn put_scores<W: Weighing>(&self, states: Vec<&mut ScoreState<'_, W>>, slice: &mut SliceFigures) {
-        let models = states.len();
-        let totals = states.first().map(|state| state.totals).filter(|totals| totals.has_both());
-        let Some(totals) = totals else { return put_none(self.plan, slice, models) };
-        if wants_areas(self.plan) {
-            let mut areas: Vec<Area> =
-                states.iter().map(|state| Area::of::<W>(totals, &state.sums)).collect();
-            if let [_, baseline] = states.as_slice() {
-                areas.push(Area::change::<W>(totals, &baseline.changes));
-            }
-            put_areas(self.plan, slice, &areas, models);
-        }
-        put_steps(self.plan, slice, states.into_iter().filter_map(|state| state.walk.take()).collect());
     }
 
     fn histograms(&self, totals: &[Vec<Totals>], figures: &mut [Vec<SliceFigures>]) -> Result<()> {
@@ -193,7 +222,12 @@ impl Aside<'_> {
         Ok(())
     }
 
-    fn quantiles<W>(&self, totals: &[Vec<Totals>], figures: &mut [Vec<SliceFigures>]) -> Result<()>
+    fn quantiles<W>(
+        &self,
+        totals: &[Vec<Totals>],
+        drawing: Option<&Drawing<'_>>,
+        figures: &mut [Vec<SliceFigures>],
+    ) -> Result<()>
     where
         W: Weighing,
         W::Amount: Serialize + DeserializeOwned,
@@ -210,19 +244,27 @@ impl Aside<'_> {
             };
             let mut states: Vec<Vec<_>> =
                 totals.iter().map(|slices| slices.iter().map(new).collect()).collect();
-            let pass =
-                Pass { states: &mut states, next: None, renumbers: false, cancel: &self.execution.cancel };
-            pass.run(self.sorter(First::Least, error)?, error)?;
+            let sorted = self.sorted(First::Least, error)?;
+            self.pass::<W, _>(&mut states, None).run(&sorted, error)?;
             for (slice, state) in figures.iter_mut().flatten().zip(states.into_iter().flatten()) {
                 for ((place, _), walk) in quantiles.iter().zip(&state.walks) {
                     slice.figures[*place].add(walk.value());
                 }
             }
+            if let Some(drawing) = drawing {
+                let follower = ErrorFollower::new(self.plan);
+                drawing.follow(&self.again(&sorted, error), &follower, model, figures)?;
+            }
         }
         Ok(())
     }
 
-    fn correlations<W>(&self, totals: &[Vec<Totals>], figures: &mut [Vec<SliceFigures>]) -> Result<()>
+    fn correlations<W>(
+        &self,
+        totals: &[Vec<Totals>],
+        drawing: Option<&Drawing<'_>>,
+        figures: &mut [Vec<SliceFigures>],
+    ) -> Result<()>
     where
         W: Weighing,
         W::Amount: Serialize + DeserializeOwned,
@@ -237,63 +279,88 @@ impl Aside<'_> {
                 (|row: &Row<W::Amount>| row.label, |row: &Row<W::Amount>| row.predictions[model]);
             let (mut by_label, mut by_prediction) = (states(), states());
             let mut next = Sorter::new(&self.scratch, self.most, First::Least);
-            let cancel = &self.execution.cancel;
-            let pass =
-                Pass { states: &mut by_label, next: Some((&mut next, model)), renumbers: false, cancel };
-            pass.run(self.sorter(First::Least, label)?, label)?;
-            let pass = Pass { states: &mut by_prediction, next: None, renumbers: false, cancel };
-            pass.run(next, prediction)?;
+            let sorted = self.sorted(First::Least, label)?;
+            self.pass::<W, _>(&mut by_label, Some((&mut next, model))).run(&sorted, label)?;
+            self.pass::<W, _>(&mut by_prediction, None).run(&next.finish()?, prediction)?;
             let states = by_label.into_iter().flatten().zip(by_prediction.into_iter().flatten());
             for (slice, (label, prediction)) in figures.iter_mut().flatten().zip(states) {
                 slice.figures[place].add(correlation::<W>([label.own, prediction.own, prediction.both]));
+            }
+        }
+        match drawing {
+            Some(drawing) => self.replicated_correlations(drawing, place, figures),
+            None => Ok(()),
+        }
+    }
+
+    /// A walk that keeps the places of rows.
+    fn pass<'b, W, S>(
+        &'b self,
+        states: &'b mut [Vec<S>],
+        next: Option<(&'b mut Sorter<W::Amount>, usize)>,
+    ) -> Pass<'b, W::Amount, S, WeightOf<W::Amount>>
+    where
+        W: Weighing,
+    {
+        Pass { states, next, renumbers: false, cancel: &self.execution.cancel, weight: weight_of::<W> }
+    }
+
+    /// Those of some replicates at a time: both orders once more for each block.
+    fn replicated_correlations(
+        &self,
+        drawing: &Drawing<'_>,
+        place: usize,
+        figures: &mut [Vec<SliceFigures>],
+    ) -> Result<()> {
+        let label = |row: &Row<Lanes>| row.label;
+        let by_label = self.sorted(First::Least, label)?;
+        let cancel = &self.execution.cancel;
+        for first in drawing.firsts() {
+            let weight = |row: &Row<Lanes>| drawing.lanes(row.identity, row.weight, first);
+            let mut totals: Vec<Vec<Lanes>> =
+                drawing.slices.iter().map(|slices| vec![Lanes::default(); *slices]).collect();
+            by_label.each(|_, _, row: Row<Lanes>| {
+                for (totals, slice) in totals.iter_mut().zip(&row.slices) {
+                    add(&mut totals[usize::from(*slice)], &weight(&row));
+                }
+                Ok(())
+            })?;
+            let states = || -> Vec<Vec<LaneRanks>> {
+                let of = |totals: &Vec<Lanes>| totals.iter().map(|total| LaneRanks::new(*total)).collect();
+                totals.iter().map(of).collect()
+            };
+            for model in 0..self.models() {
+                let prediction = |row: &Row<Lanes>| row.predictions[model];
+                let (mut labels, mut predictions) = (states(), states());
+                let most = std::cmp::max(self.most / RANK_LANES, 1);
+                let mut next = Sorter::new(&self.scratch, most, First::Least);
+                let next_of = Some((&mut next, model));
+                let states = labels.as_mut_slice();
+                Pass { states, next: next_of, renumbers: false, cancel, weight }.run(&by_label, label)?;
+                let states = predictions.as_mut_slice();
+                let pass = Pass { states, next: None, renumbers: false, cancel, weight };
+                pass.run(&next.finish()?, prediction)?;
+                let states = labels.iter().flatten().zip(predictions.iter().flatten());
+                for (slice, (labels, predictions)) in figures.iter_mut().flatten().zip(states) {
+                    drawing.put_lanes(slice, place, (model, first), &predictions.correlations(labels));
+                }
             }
         }
         Ok(())
     }
 }
 
-/// A slice along falling scores.
-struct ScoreState<'a, W: Weighing> {
-    totals: &'a Totals,
-    above: [W::Running; 2],
-    within: [W::Running; 2],
-    sums: [W::Sums; 2],
-    changes: [W::Sums; 2],
-    walk: Option<ScoreWalk>,
-}
-
-impl<'a, W: Weighing> ScoreState<'a, W> {
-    fn new(totals: &'a Totals, walk: Option<ScoreWalk>) -> Self {
-        let (none, sums) = ([W::Running::default(); 2], [W::Sums::default(); 2]);
-        Self { totals, above: none, within: none, sums, changes: sums, walk }
-    }
-}
-
-impl<W: Weighing> SliceWalk<W> for ScoreState<'_, W> {
-    fn weigh(&mut self, class: usize, weight: W::Amount) {
-        W::add(&mut self.within[class], weight);
+impl SliceWalk<Lanes> for LaneRanks {
+    fn weigh(&mut self, _: usize, weight: Lanes) {
+        Self::weigh(self, &weight);
     }
 
-    fn take(&mut self, class: usize, weight: W::Amount, before: Option<W::Amount>) -> W::Amount {
-        let amount = match class {
-            POSITIVE => W::of_positive(self.above[0], self.within[0]),
-            _ => W::of_negative(W::total(self.totals, POSITIVE), self.above[1], self.within[1]),
-        };
-        W::sum(&mut self.sums[class], weight, amount);
-        if let Some(before) = before {
-            W::sum(&mut self.changes[class], weight, amount - before);
-        }
-        amount
+    fn take(&mut self, _: usize, weight: Lanes, before: Option<Lanes>) -> Lanes {
+        Self::take(self, &weight, before.as_ref())
     }
 
-    fn close(&mut self, score: f64) {
-        let within = std::mem::take(&mut self.within);
-        W::join(&mut self.above[0], within[0]);
-        W::join(&mut self.above[1], within[1]);
-        if let (Some(walk), Some(step)) = (&mut self.walk, step::<W>(self.totals, self.above, within, score))
-        {
-            walk.step(&step);
-        }
+    fn close(&mut self, _: f64) {
+        Self::close(self);
     }
 }
 
@@ -303,7 +370,7 @@ struct ErrorState<W: Weighing> {
     walks: Vec<QuantileWalk>,
 }
 
-impl<W: Weighing> SliceWalk<W> for ErrorState<W> {
+impl<W: Weighing> SliceWalk<W::Amount> for ErrorState<W> {
     fn weigh(&mut self, _: usize, weight: W::Amount) {
         W::add(&mut self.within, weight);
     }
@@ -334,7 +401,7 @@ impl<W: Weighing> RankState<W> {
     }
 }
 
-impl<W: Weighing> SliceWalk<W> for RankState<W> {
+impl<W: Weighing> SliceWalk<W::Amount> for RankState<W> {
     fn weigh(&mut self, _: usize, weight: W::Amount) {
         W::add(&mut self.within, weight);
     }

@@ -1,6 +1,7 @@
 //! Order statistics against their definitions, laws and reference values.
 
 mod golden;
+mod replicated;
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use sluice_testkit::memory::MemorySource;
 
 use super::external::Aside;
 use super::figures::RankedFigures;
-use crate::comparison::Method;
+use crate::comparison::{Method, Resampling};
 use crate::curves::Curves;
 use crate::fixture::{Linear, numbers, table, texts};
 use crate::measure::{MeasureOptions, Measured, Measures, Missing};
@@ -428,11 +429,13 @@ fn both_ways(measures: &Measures, source: &MemorySource, most: usize) -> [String
     let measured = fold(source, measures, &execution).unwrap().accumulator.finish();
     let Measured { plan, rows, .. } = measured;
     let (mut rows, overall) = (rows.unwrap(), [true, false]);
-    let in_memory = RankedFigures::new(&plan.ranked, rows.clone(), &overall, &execution).unwrap();
+    let replicates = plan.replicates.as_ref();
+    let in_memory = RankedFigures::new(&plan.ranked, replicates, rows.clone(), &overall, &execution).unwrap();
     let scratch = Scratch::in_folder(std::env::temp_dir());
     rows.shed(&scratch).unwrap();
     let (plan, rows) = (&plan.ranked, &rows);
-    let aside = Aside { plan, rows, overall: &overall, scratch, most, execution: &execution };
+    let (overall, execution) = (&overall, &execution);
+    let aside = Aside { plan, replicates, rows, overall, scratch, most, execution };
     let on_disk = RankedFigures::aside(&aside).unwrap();
     [in_memory, on_disk].map(|figures| format!("{figures:?}"))
 }
@@ -513,12 +516,15 @@ proptest! {
     #[test]
     fn figures_of_rows_on_disk_are_the_same(rows in rows(), most in 1..20_usize, is_weighted: bool) {
         let metrics: Vec<Arc<Metric>> = OF_SCORES.iter().map(|name| metric(name)).collect();
+        let bootstrap = Resampling::Bootstrap { replicates: 20, seed: 3 };
         let of_scores = measures(&metrics, [&classifier("c"), &classifier("b")], is_weighted);
+        let of_scores = of_scores.with_replicates(bootstrap, &[]);
         let [in_memory, on_disk] = both_ways(&of_scores, &rows.source(7), most);
         prop_assert_eq!(in_memory, on_disk);
         let names = ["median_absolute_error", "absolute_error_quantile", "spearman"];
         let metrics: Vec<Arc<Metric>> = names.iter().map(|name| metric(name)).collect();
         let of_numbers = measures(&metrics, [&Linear::column("c", "c"), &Linear::column("b", "b")], is_weighted);
+        let of_numbers = of_numbers.with_replicates(Resampling::Jackknife, &[]);
         let [in_memory, on_disk] = both_ways(&of_numbers, &rows.source(7), most);
         prop_assert_eq!(in_memory, on_disk);
     }
