@@ -217,6 +217,8 @@ pub enum Delivered<'a> {
 pub struct Batch {
     split: u64,
     first_row: u64,
+    /// Where rows were filtered: how far behind the first row each was.
+    offsets: Option<Vec<u32>>,
     rows: usize,
     columns: Vec<(String, ArrayRef)>,
     /// Places in `columns` in the order of names: thousands of columns are asked for one by one.
@@ -255,6 +257,7 @@ impl Batch {
             by_name,
             split,
             first_row,
+            offsets: None,
             rows: record_batch.num_rows(),
             columns,
             apart,
@@ -330,7 +333,8 @@ impl Batch {
         let (first, count) = (rows.start, rows.len());
         Self {
             split: self.split,
-            first_row: self.first_row + first as u64,
+            first_row: if self.offsets.is_some() { self.first_row } else { self.first_row + first as u64 },
+            offsets: self.offsets.as_ref().map(|offsets| offsets[rows].to_vec()),
             rows: count,
             columns: self
                 .columns
@@ -345,12 +349,16 @@ impl Batch {
         }
     }
 
-    /// The rows that `keep` marks, with all that was derived of them. They count on from the first row of the batch.
+    /// The rows that `keep` marks, with all that was derived of them. Each keeps its [`Batch::place`].
     ///
     /// # Errors
     /// [`CommonError::Internal`] when `keep` is not of these rows.
     pub fn filtered(&self, keep: &BooleanArray) -> Result<Self> {
         let failed = |error: ArrowError| CommonError::Internal(format!("rows cannot be filtered: {error}"));
+        let offset = |row: usize| self.offsets.as_ref().map_or(row as u64, |offsets| offsets[row].into());
+        let too_long = |_| CommonError::Internal("a batch of more than 2^32 rows".into());
+        let offsets = keep.values().set_indices().map(|row| u32::try_from(offset(row)).map_err(too_long));
+        let offsets = offsets.collect::<Result<Vec<u32>, _>>()?;
         let kept = |hashes: &Vec<u64>| keep.values().set_indices().map(|row| hashes[row]).collect();
         let mut columns = Vec::with_capacity(self.columns.len());
         for (name, array) in &self.columns {
@@ -363,6 +371,7 @@ impl Batch {
         Ok(Self {
             split: self.split,
             first_row: self.first_row,
+            offsets: Some(offsets),
             rows: keep.true_count(),
             columns,
             by_name: self.by_name.clone(),
@@ -393,6 +402,12 @@ impl Batch {
     #[must_use]
     pub fn first_row(&self) -> u64 {
         self.first_row
+    }
+
+    /// The place of a row, counted from 0 within the split.
+    #[must_use]
+    pub fn place(&self, row: usize) -> u64 {
+        self.first_row + self.offsets.as_ref().map_or(row as u64, |offsets| offsets[row].into())
     }
 
     /// The names of the columns delivered row by row.

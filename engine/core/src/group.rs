@@ -4,7 +4,8 @@
 
 use std::hash::BuildHasher;
 
-use arrow::array::{Array, ArrayRef, BooleanArray};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array};
+use arrow::compute::{max, min};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
@@ -268,31 +269,35 @@ fn for_each_key<T: Copy>(
     mut of_key: impl FnMut(&[u8], usize) -> T,
 ) -> Result<Vec<T>> {
     let names = &grouping.columns;
-    let mut answers = Vec::with_capacity(rows);
     let mut bytes = Vec::new();
-    // Codes of a single text column are looked up once each, not once per row.
-    if let [array] = columns
-        && let Column::CodedText(codes, values) = Column::view(array)
-    {
-        let mut of_code: Vec<Option<T>> = vec![None; values.len() + 1];
-        for row in 0..rows {
-            let slot = if codes.is_null(row) {
-                values.len()
-            } else {
-                usize::try_from(codes.value(row)).unwrap_or(values.len())
-            };
-            let answer = match of_code[slot] {
-                Some(answer) => answer,
-                None => {
-                    bytes.clear();
-                    encode(&names[0], array, row, &mut bytes)?;
-                    *of_code[slot].insert(of_key(&bytes, row))
+    if let [array] = columns {
+        let answer = |row: usize| {
+            bytes.clear();
+            encode(&names[0], array, row, &mut bytes)?;
+            Ok(of_key(&bytes, row))
+        };
+        match Column::view(array) {
+            Column::CodedText(codes, values) => {
+                let slot = |row: usize| match codes.is_null(row) {
+                    true => values.len(),
+                    false => usize::try_from(codes.value(row)).unwrap_or(values.len()),
+                };
+                return for_each_slot(rows, values.len() + 1, slot, answer);
+            }
+            Column::Integer(values) => {
+                if let Some((least, span)) = narrow_span(values, rows) {
+                    let slot = |row: usize| match values.is_null(row) {
+                        true => span,
+                        false => usize::try_from(values.value(row).wrapping_sub(least)).unwrap_or(span),
+                    };
+                    return for_each_slot(rows, span + 1, slot, answer);
                 }
-            };
-            answers.push(answer);
+            }
+            _ => {}
         }
-        return Ok(answers);
+        return (0..rows).map(answer).collect();
     }
+    let mut answers = Vec::with_capacity(rows);
     for row in 0..rows {
         bytes.clear();
         for (name, array) in names.iter().zip(columns) {
@@ -301,6 +306,32 @@ fn for_each_key<T: Copy>(
         answers.push(of_key(&bytes, row));
     }
     Ok(answers)
+}
+
+/// Something for each row, from the slot of its value: asked once for each slot, not once per row.
+fn for_each_slot<T: Copy>(
+    rows: usize,
+    slots: usize,
+    slot: impl Fn(usize) -> usize,
+    mut answer: impl FnMut(usize) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut of_slot: Vec<Option<T>> = vec![None; slots];
+    let mut answers = Vec::with_capacity(rows);
+    for row in 0..rows {
+        let known = &mut of_slot[slot(row)];
+        answers.push(match *known {
+            Some(answer) => answer,
+            None => *known.insert(answer(row)?),
+        });
+    }
+    Ok(answers)
+}
+
+/// The least of some integers, and one more than how far the greatest is from it, if that is no more than the rows.
+fn narrow_span(values: &Int64Array, rows: usize) -> Option<(i64, usize)> {
+    let (least, greatest) = (min(values)?, max(values)?);
+    let span = usize::try_from(greatest.abs_diff(least)).ok()?.checked_add(1)?;
+    (span <= rows).then_some((least, span))
 }
 
 /// How a value is shown as part of a key.
@@ -408,6 +439,26 @@ mod tests {
         let numbers = table.number(&[&sex, &age], 4).unwrap();
         assert_eq!((0..4).map(|row| numbers.of(row)).collect::<Vec<_>>(), [0, 1, 0, 2]);
         assert_eq!(table.keys()[1], [KeyPart::Null, KeyPart::Value("1".into())]);
+    }
+
+    #[test]
+    fn integers_near_one_another_are_the_groups_of_integers_far_from_one_another() {
+        let values = [Some(-3), None, Some(4), Some(-3), Some(0), None, Some(4), Some(-2), Some(0)];
+        let far = [Some(i64::MIN), Some(i64::MAX)];
+        for first in [&values[..], &[&far[..], &values[..]].concat()] {
+            let column: ArrayRef = Arc::new(Int64Array::from(first.to_vec()));
+            let mut whole = GroupTable::new(Grouping::by(["g"]));
+            let numbers = whole.number(&[&column], first.len()).unwrap();
+            let mut single = GroupTable::new(Grouping::by(["g"]));
+            for (row, value) in first.iter().enumerate() {
+                // Of two rows that are far apart nothing is looked up by slot.
+                let pair: ArrayRef = Arc::new(Int64Array::from(vec![*value, Some(1 << 40)]));
+                let lone = single.number(&[&pair.slice(0, 1)], 1).unwrap();
+                assert_eq!(lone.of(0), numbers.of(row), "row {row}");
+                assert_eq!(whole.find(&[&pair], 2).unwrap(), [u32::try_from(lone.of(0)).ok(), None]);
+            }
+            assert_eq!(whole.keys(), single.keys());
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The small traits in which stages meet without knowing one another.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
 use arrow::record_batch::RecordBatch;
@@ -192,6 +193,32 @@ pub trait BatchSource: Sync {
             })?;
         }
         Ok(batches)
+    }
+}
+
+impl dyn BatchSource + '_ {
+    /// Shows the first `rows` rows of some columns, batch by batch; an error that knows its row gets its file.
+    ///
+    /// # Errors
+    /// As [`BatchSource::read`], and what `visit` answers.
+    pub fn each_head(
+        &self,
+        columns: &[usize],
+        rows: usize,
+        visit: &mut dyn FnMut(&Batch) -> Result<()>,
+    ) -> Result<()> {
+        let plan = self.plan();
+        let (mut split, mut first_row) = (0, 0);
+        for batch in self.head(columns, rows)? {
+            while plan.splits.get(split).is_some_and(|split| first_row >= split.rows()) {
+                (split, first_row) = (split + 1, 0);
+            }
+            let placed = Batch::in_split(&batch, split as u64, first_row, Arc::default());
+            let located = |error| plan.located(error, &self.name(), split as u64, first_row);
+            visit(&placed).map_err(located)?;
+            first_row += batch.num_rows() as u64;
+        }
+        Ok(())
     }
 }
 

@@ -82,6 +82,15 @@ pub enum IngestError {
     /// By time, but no column says the time.
     #[error("`subsets.by` is `time`, but no column says when a row happened")]
     NoTime,
+    /// By the folders of files, but one does not lie in such a folder.
+    #[error("`{file}` does not lie in a folder `Split-NAME`, which would name its subset")]
+    NoFolder {
+        /// The file.
+        file: String,
+    },
+    /// By the folders of files, but the rows are a query's.
+    #[error("`subsets.by` is `split-folder`, but the rows of a query lie in no folder")]
+    FolderOfQuery,
     /// A value in the data that cannot be a folder.
     #[error("`{name}` cannot be the name of a subset")]
     Name {
@@ -156,8 +165,10 @@ impl Diagnostic for IngestError {
             | Self::Overlap { .. }
             | Self::NoIntervals
             | Self::NoTime
+            | Self::FolderOfQuery
             | Self::NoSuchSubset { .. } => ErrorKind::Usage,
-            Self::Name { .. }
+            Self::NoFolder { .. }
+            | Self::Name { .. }
             | Self::Null { .. }
             | Self::TooMany { .. }
             | Self::Empty { .. }
@@ -183,6 +194,10 @@ impl Diagnostic for IngestError {
                     .into(),
             ),
             Self::NoTime => Some("name it: `roles: {time: trip_start}`, or `--time-column`".into()),
+            Self::NoFolder { .. } => {
+                Some("move it into one, or share the rows out by a column, by time or by hash".into())
+            }
+            Self::FolderOfQuery => Some("share the rows out by a column, by time or by hash".into()),
             Self::ShareOfColumn { .. } => Some("write `by: hash` to share rows out by their hash".into()),
             Self::Name { .. } | Self::ShareName { .. } => {
                 Some("use letters, digits, `-` and `_`, 64 at most".into())

@@ -1,5 +1,5 @@
-//! Which subset a row belongs to: the one that a column names, the one that the hash of its key falls into, or the
-//! one in whose interval its time lies.
+//! Which subset a row belongs to: the one that a column names, the one that the hash of its key falls into, the one in
+//! whose interval its time lies, or the one that the folder `Split-NAME` of its file names.
 //!
 //! By hash: u = XXH3-64(row hash, seed) / 2^64; subsets lie side by side on [0, 1) in byte order of their
 //! names, each as wide as its share, and the row belongs to the one that u falls into. So a row stays in its
@@ -27,6 +27,9 @@ const BY_TIME: &str = "time";
 /// The word that chooses the hash of the key.
 const BY_HASH: &str = "hash";
 
+/// The word that chooses the folders `Split-NAME` that files lie in, as TFX has them.
+pub const BY_SPLIT_FOLDER: &str = "split-folder";
+
 /// 2^64: hashes lie below it.
 const TWO_TO_64: f64 = (1_u128 << 64) as f64;
 
@@ -36,7 +39,7 @@ const MAX_SUBSETS: usize = 64;
 /// How rows are shared out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SubsetOptions {
-    /// `hash`, `time`, or the column that names each row's subset.
+    /// `hash`, `time`, `split-folder`, or the column that names each row's subset.
     pub by: String,
     /// By hash: another seed gives other subsets; 0 unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,13 +65,14 @@ pub(crate) enum Rule {
     Hash { seed: u64, bounds: Vec<(f64, String)> },
     Time(Vec<(Interval, String)>),
     Column(String),
+    SplitFolder,
 }
 
 impl SubsetOptions {
     /// The column that names the subset, if one does.
     #[must_use]
     pub fn column(&self) -> Option<&str> {
-        (self.by != BY_HASH && self.by != BY_TIME).then_some(self.by.as_str())
+        (![BY_HASH, BY_TIME, BY_SPLIT_FOLDER].contains(&self.by.as_str())).then_some(self.by.as_str())
     }
 
     /// Whether the time of a row says its subset.
@@ -77,12 +81,19 @@ impl SubsetOptions {
         self.by == BY_TIME
     }
 
+    /// Whether the folder of its file says the subset of a row.
+    #[must_use]
+    pub fn by_split_folder(&self) -> bool {
+        self.by == BY_SPLIT_FOLDER
+    }
+
     /// How rows are assigned, in words.
     #[must_use]
     pub fn rule(&self) -> String {
         match self.column() {
             Some(column) => format!("by column `{column}`"),
             None if self.by_time() => "by their time".into(),
+            None if self.by_split_folder() => "by the folder `Split-NAME` of their file".into(),
             None => "by the hash of their key".into(),
         }
     }
@@ -96,12 +107,12 @@ impl SubsetOptions {
     }
 
     pub(crate) fn checked(&self) -> Result<Rule, IngestError> {
-        if let Some(column) = self.column() {
+        if self.column().is_some() || self.by_split_folder() {
             let seed = self.seed.map(|_| "seed");
             if let Some(name) = self.shares.keys().next().map(String::as_str).or(seed) {
-                return Err(IngestError::ShareOfColumn { column: column.into(), name: name.into() });
+                return Err(IngestError::ShareOfColumn { column: self.by.clone(), name: name.into() });
             }
-            return Ok(Rule::Column(column.into()));
+            return Ok(self.column().map_or(Rule::SplitFolder, |column| Rule::Column(column.into())));
         }
         for name in self.shares.keys() {
             check_name(name).map_err(|_| IngestError::ShareName { name: name.clone() })?;
@@ -168,7 +179,7 @@ impl SubsetOptions {
     }
 }
 
-fn check_name(name: &str) -> Result<(), IngestError> {
+pub(crate) fn check_name(name: &str) -> Result<(), IngestError> {
     let sound = !name.is_empty()
         && name.len() <= 64
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
@@ -177,11 +188,12 @@ fn check_name(name: &str) -> Result<(), IngestError> {
 
 impl Rule {
     /// The subset of each row of a batch, as indices into `names`, which grows as names appear; `None` for a row
-    /// that belongs to no subset. `time` is the column that says when a row happened.
+    /// that belongs to no subset. `time` is the column that says when a row happened, `folder` the subset that the folder
+    /// of its file names.
     pub(crate) fn assign(
         &self,
         batch: &Batch,
-        time: Option<&str>,
+        (time, folder): (Option<&str>, Option<&str>),
         names: &mut Vec<String>,
     ) -> Result<Vec<Option<usize>>> {
         match self {
@@ -203,6 +215,15 @@ impl Rule {
                 crate::interval::assign(column, batch.require(column)?, &intervals)
             }
             Self::Column(column) => by_column(column, batch, names),
+            Self::SplitFolder => {
+                let name = folder.ok_or_else(|| CommonError::Internal("a file without a subset".into()))?;
+                let known = names.iter().position(|known| known == name);
+                let index = known.unwrap_or_else(|| {
+                    names.push(name.to_owned());
+                    names.len() - 1
+                });
+                Ok(vec![Some(index); batch.rows()])
+            }
         }
     }
 }
@@ -259,6 +280,9 @@ mod tests {
     fn shares_are_checked() {
         let by_column = |seed| SubsetOptions { by: "subset".into(), seed, shares: BTreeMap::new() };
         assert!(by_column(None).check().is_ok());
+        let by_folder = |seed| SubsetOptions { by: "split-folder".into(), seed, shares: BTreeMap::new() };
+        assert!(by_folder(None).check().is_ok() && by_folder(None).column().is_none());
+        assert!(matches!(by_folder(Some(7)).check(), Err(IngestError::ShareOfColumn { .. })));
         assert!(matches!(by_column(Some(7)).check(), Err(IngestError::ShareOfColumn { .. })));
         assert!(options(&[("train", 0.8), ("eval", 0.2)]).check().is_ok());
         assert!(matches!(

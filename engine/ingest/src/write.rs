@@ -19,14 +19,16 @@ use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::{Execution, Extent};
 use sluice_core::fold::{Task, in_order_weighed};
 use sluice_core::group::GroupTables;
-use sluice_core::plan::{Plan, PlannedColumn, Split};
+use sluice_core::plan::{Piece, Plan, PlannedColumn, PlannedSpan, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
 
-use crate::dataset::{DATASET_KIND, DATASET_VERSION, Dataset, DatasetRecord, RECORD_FILE, SpanRecord};
+use crate::dataset::{
+    DATASET_KIND, DATASET_VERSION, Dataset, DatasetRecord, RECORD_FILE, SpanRecord, rows_of_folders,
+};
 use crate::error::IngestError;
-use crate::parquet_writer::ParquetWriter;
 use crate::query::{Answer, NamedSource, Query};
-use crate::row_groups::{EncodedRows, RowGroupEncoder};
+use crate::split_folders::subset_of_file;
+use crate::subset_files::{DatasetFormat, EncodedSubset, SubsetEncoder, SubsetWriter};
 use crate::subsets::{Rule, SubsetOptions};
 
 /// What the user chooses.
@@ -41,6 +43,9 @@ pub struct IngestOptions {
     /// The column that says when a row happened, for subsets by time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
+    /// How rows are written.
+    #[serde(default, skip_serializing_if = "DatasetFormat::is_parquet")]
+    pub format: DatasetFormat,
 }
 
 /// Reads a source and writes it as a data set at `target`.
@@ -72,6 +77,9 @@ pub fn ingest_query(
     execution: &Execution,
 ) -> Result<Dataset> {
     options.subsets.check()?;
+    if options.subsets.by_split_folder() {
+        return Err(IngestError::FolderOfQuery.into());
+    }
     query.check_key(&options.key)?;
     let draft = Draft::new(target)?;
     let answer = query.answer(inputs, &options.key, &draft.scratch()?, execution)?;
@@ -80,13 +88,13 @@ pub fn ingest_query(
 }
 
 /// The files of the subsets, by span and name.
-type Writers = BTreeMap<(Option<u64>, String), ParquetWriter>;
+type Writers = BTreeMap<(Option<u64>, String), SubsetWriter>;
 
 fn write(
     mut draft: Draft,
     source: &dyn BatchSource,
     options: &IngestOptions,
-    (notes, answer): (Vec<String>, Option<&Answer>),
+    (mut notes, answer): (Vec<String>, Option<&Answer>),
     execution: &Execution,
 ) -> Result<Dataset> {
     let plan = source.plan();
@@ -97,7 +105,7 @@ fn write(
     execution.progress.begin("ingest", plan.extent());
     let (writers, delivered, left_out) = write_parts(&mut draft, source, &layout, execution)?;
     execution.progress.begin("writing", Extent::default());
-    let (subsets, spans) = finish(writers, plan, &mut draft)?;
+    let (subsets, spans) = finish(writers, (plan, &layout), &mut notes, &mut draft)?;
     execution.progress.end();
     for name in &options.required {
         if subsets.get(name).copied().unwrap_or(0) == 0 {
@@ -128,6 +136,7 @@ fn write(
         assigned: options.subsets.rule(),
         key: options.key.clone(),
         columns: layout.columns,
+        format: options.format,
         notes,
     };
     draft.write_json(RECORD_FILE, &record)?;
@@ -154,58 +163,59 @@ fn write_parts(
         |split, sorted: Sorted| {
             delivered += sorted.delivered;
             left_out += sorted.left_out;
-            let span = plan.span_of(split).map(|span| span.span);
+            let span = layout.span_of(plan, split);
             for (name, part) in sorted.parts {
                 let writer = match writers.entry((span, name)) {
                     Entry::Occupied(entry) => entry.into_mut(),
                     Entry::Vacant(entry) => {
                         let (span, subset) = entry.key();
-                        let name = file_of(subset, *span);
-                        let writer = ParquetWriter::new(draft, &name, &layout.schema)?;
+                        let name = layout.format.file_of(subset, *span);
+                        let writer = SubsetWriter::new(draft, layout.format, &name, &layout.schema)?;
                         entry.insert(writer)
                     }
                 };
                 writer.append(part)?;
             }
-            Ok(writers.values().map(ParquetWriter::size_bytes).sum())
+            Ok(writers.values().map(SubsetWriter::size_bytes).sum())
         },
     )?;
     Ok((writers, delivered, left_out))
 }
 
-/// Ends the files; answers the rows of each subset, and of each span by subset.
+/// Ends the files; answers the rows of each subset, and of each span by subset, and notes what was rounded.
 fn finish(
     writers: Writers,
-    plan: &Plan,
+    (plan, layout): (&Plan, &Layout<'_>),
+    notes: &mut Vec<String>,
     draft: &mut Draft,
 ) -> Result<(BTreeMap<String, u64>, Vec<SpanRecord>)> {
     let mut subsets: BTreeMap<String, u64> = BTreeMap::new();
-    let mut spans: Vec<SpanRecord> = plan
-        .spans
+    let mut rounded: BTreeMap<String, u64> = BTreeMap::new();
+    let mut spans: Vec<SpanRecord> = layout
+        .spans(plan)
         .iter()
         .map(|span| SpanRecord { span: span.span, version: span.version, subsets: BTreeMap::new() })
         .collect();
     for ((span, name), writer) in writers {
-        let rows = writer.finish(draft)?;
+        let (rows, of_columns) = writer.finish(draft)?;
+        for (column, values) in of_columns {
+            *rounded.entry(column).or_default() += values;
+        }
         *subsets.entry(name.clone()).or_default() += rows;
         for record in spans.iter_mut().filter(|record| Some(record.span) == span) {
             record.subsets.insert(name.clone(), rows);
         }
     }
+    let told = |(column, values)| {
+        format!("`{column}`: {values} values rounded to the 32 bits that `tf.Example` has for floats")
+    };
+    notes.extend(rounded.into_iter().map(told));
     Ok((subsets, spans))
-}
-
-/// The file of a subset, or of its part of a span; in byte order of their names the spans ascend.
-pub(crate) fn file_of(subset: &str, span: Option<u64>) -> String {
-    match span {
-        None => format!("{subset}/part-00000.parquet"),
-        Some(span) => format!("{subset}/span-{span:018}.parquet"),
-    }
 }
 
 /// The rows of a split by subset.
 struct Sorted {
-    parts: Vec<(String, EncodedRows)>,
+    parts: Vec<(String, EncodedSubset)>,
     /// Rows that the source delivered; a split that is put off and read again counts once.
     delivered: u64,
     /// Rows that belong to no subset.
@@ -221,6 +231,7 @@ impl Sorted {
 /// Which columns are read, computed and written.
 struct Layout<'a> {
     rule: Rule,
+    format: DatasetFormat,
     time: Option<&'a str>,
     inputs: Inputs,
     request: Request,
@@ -251,8 +262,13 @@ impl<'a> Layout<'a> {
                 .into());
             }
         }
+        if matches!(rule, Rule::SplitFolder) {
+            rows_of_folders(plan)?;
+        }
         let identity = RowIdentity::choose(&options.key, &names);
-        let adds_hash = options.key.is_empty() && identity != RowIdentity::Stored;
+        // Nobody else would know what to do with it.
+        let adds_hash =
+            options.key.is_empty() && identity != RowIdentity::Stored && options.format.is_parquet();
         let needs_hash = adds_hash || matches!(rule, Rule::Hash { .. });
         let inputs = if needs_hash { Inputs::default().with_identity(&identity) } else { Inputs::default() };
         let mut columns: Vec<PlannedColumn> = Vec::new();
@@ -269,7 +285,8 @@ impl<'a> Layout<'a> {
         }
         let request = Request::of_rows((0..plan.columns.len()).collect());
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { rule, time, inputs, request, adds_hash, schema, columns })
+        let format = options.format;
+        Ok(Self { rule, format, time, inputs, request, adds_hash, schema, columns })
     }
 
     /// Reads a split, sorts its rows into subsets and encodes them.
@@ -279,38 +296,62 @@ impl<'a> Layout<'a> {
         split: &Split,
         (execution, task): (&Execution, &Task<'_>),
     ) -> Result<Sorted> {
-        let mut sorted: BTreeMap<String, RowGroupEncoder> = BTreeMap::new();
+        let mut sorted: BTreeMap<String, SubsetEncoder> = BTreeMap::new();
         let mut left_out = 0;
         let mut names = Vec::new();
         let mut first_row = 0;
-        source.read(split, &self.request, &mut |delivery| {
-            execution.cancel.check()?;
-            let Delivery::Rows(batch) = delivery else { return Ok(()) };
-            let rows = batch.num_rows() as u64;
-            let kept = self
-                .sort_batch(&batch, split, first_row, &mut names, &mut sorted)
-                .map_err(|error| source.plan().located(error, &source.name(), split.number, first_row))?;
-            left_out += rows - kept;
-            task.advance(execution, source.plan(), split, first_row, rows);
-            first_row += rows;
-            Ok(task.holds(sorted.values().map(RowGroupEncoder::size_bytes).sum())?)
-        })?;
+        for (folder, part) in self.parts(source.plan(), split) {
+            source.read(&part, &self.request, &mut |delivery| {
+                execution.cancel.check()?;
+                let Delivery::Rows(batch) = delivery else { return Ok(()) };
+                let rows = batch.num_rows() as u64;
+                let kept = self
+                    .sort_batch(&batch, (split, folder), first_row, &mut names, &mut sorted)
+                    .map_err(|error| source.plan().located(error, &source.name(), split.number, first_row))?;
+                left_out += rows - kept;
+                task.advance(execution, source.plan(), split, first_row, rows);
+                first_row += rows;
+                Ok(task.holds(sorted.values().map(SubsetEncoder::size_bytes).sum())?)
+            })?;
+        }
         let parts = sorted.into_iter().map(|(name, encoder)| Ok((name, encoder.finish()?)));
         Ok(Sorted { parts: parts.collect::<Result<_>>()?, delivered: first_row, left_out })
+    }
+
+    /// A split, or where folders name subsets its pieces, each with the subset of its file.
+    fn parts<'p>(&self, plan: &'p Plan, split: &Split) -> Vec<(Option<&'p str>, Split)> {
+        if !matches!(self.rule, Rule::SplitFolder) {
+            return vec![(None, split.clone())];
+        }
+        let part = |piece: &Piece| {
+            let folder = plan.files.get(piece.file).and_then(|file| subset_of_file(&file.path));
+            (folder, Split { number: split.number, pieces: vec![piece.clone()] })
+        };
+        split.pieces.iter().map(part).collect()
+    }
+
+    /// The span that the rows of a split are kept apart by.
+    fn span_of(&self, plan: &Plan, split: &Split) -> Option<u64> {
+        plan.span_of(split).map(|span| span.span).filter(|_| self.format.is_parquet())
+    }
+
+    /// The spans that are kept apart.
+    fn spans<'p>(&self, plan: &'p Plan) -> &'p [PlannedSpan] {
+        if self.format.is_parquet() { &plan.spans } else { &[] }
     }
 
     /// Sorts the rows of a batch; answers how many belong to a subset.
     fn sort_batch(
         &self,
         record_batch: &RecordBatch,
-        split: &Split,
+        (split, folder): (&Split, Option<&str>),
         first_row: u64,
         names: &mut Vec<String>,
-        sorted: &mut BTreeMap<String, RowGroupEncoder>,
+        sorted: &mut BTreeMap<String, SubsetEncoder>,
     ) -> Result<u64> {
         let batch = Batch::in_split(record_batch, split.number, first_row, Arc::default())
             .derive(&self.inputs, &mut GroupTables::default())?;
-        let assigned = self.rule.assign(&batch, self.time, names)?;
+        let assigned = self.rule.assign(&batch, (self.time, folder), names)?;
         let whole = self.written(&batch)?;
         let mut kept = 0;
         for (index, name) in names.iter().enumerate() {
@@ -319,9 +360,9 @@ impl<'a> Layout<'a> {
             if mask.true_count() > 0 {
                 let part =
                     filter_record_batch(&whole, &mask).map_err(|source| IngestError::Rows { source })?;
-                let encoder = sorted
-                    .entry(name.clone())
-                    .or_insert_with(|| RowGroupEncoder::new(&file_of(name, None), &self.schema));
+                let encoder = sorted.entry(name.clone()).or_insert_with(|| {
+                    SubsetEncoder::new(self.format, &self.format.file_of(name, None), &self.schema)
+                });
                 encoder.push(&part)?;
             }
         }

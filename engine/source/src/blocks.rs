@@ -29,12 +29,26 @@ pub(crate) struct Blocks<R> {
     /// Of the first byte of the buffer in the text.
     offset: u64,
     finished: bool,
+    is_sparing: bool,
 }
 
 impl<R: Read> Blocks<R> {
     /// The bytes of `input`, which begins at `offset` of its text.
     pub(crate) fn new(input: R, offset: u64) -> Self {
-        Self { input, buffer: vec![0; BLOCK_BYTES], start: 0, end: 0, offset, finished: false }
+        Self {
+            input,
+            buffer: vec![0; BLOCK_BYTES],
+            start: 0,
+            end: 0,
+            offset,
+            finished: false,
+            is_sparing: false,
+        }
+    }
+
+    /// Takes what each read gives without filling the buffer: the next may have to be waited for, and for nothing.
+    pub(crate) fn sparing(self) -> Self {
+        Self { is_sparing: true, ..self }
     }
 
     /// With smaller blocks, for tests.
@@ -108,6 +122,9 @@ impl<R: Read> Blocks<R> {
                 Ok(bytes) => self.end += bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(BlockProblem::Unreadable(error)),
+            }
+            if self.is_sparing {
+                break;
             }
         }
         Ok(())

@@ -1,8 +1,11 @@
 //! What can be wrong with files.
 
+use std::io;
+
 use sluice_core::column::ColumnKind;
+use sluice_core::error::CommonError;
 use sluice_core::options::quoted;
-use sluice_core::{Diagnostic, ErrorKind};
+use sluice_core::{Diagnostic, Error, ErrorKind};
 
 use crate::options::{CsvType, Format};
 
@@ -237,7 +240,7 @@ pub enum SourceError {
         /// How it is packed.
         packing: &'static str,
         /// What the decoder said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// One column whose name shows another delimiter.
     #[error("`{file}` has one column, `{header}`, when cut at {delimiter}")]
@@ -460,5 +463,18 @@ fn cells(count: usize) -> String {
 /// Whether the system, not the content, was in the way: only its errors have a number.
 fn is_unavailable(error: &::parquet::errors::ParquetError) -> bool {
     let ::parquet::errors::ParquetError::External(source) = error else { return false };
-    source.downcast_ref::<std::io::Error>().is_some_and(|error| error.raw_os_error().is_some())
+    source.downcast_ref::<io::Error>().is_some_and(|error| error.raw_os_error().is_some())
+}
+
+/// The error of a file that cannot be read. What reading from elsewhere met comes through readers of bytes as it was.
+pub(crate) fn unreadable(file: &str, error: io::Error) -> Error {
+    match error.downcast::<Error>() {
+        Ok(error) => error,
+        Err(error) => CommonError::file("read", file, error).into(),
+    }
+}
+
+/// Whether it is an error of reading from elsewhere.
+pub(crate) fn is_remote(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Error>())
 }

@@ -1,26 +1,34 @@
 //! Files as a source of batches.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 
-use sluice_core::execution::Extent;
-use sluice_core::plan::{Plan, PlannedColumn, PlannedSpan, Split};
+use sluice_core::error::CommonError;
+use sluice_core::execution::{Cancel, Extent};
+use sluice_core::plan::{Piece, Plan, PlanOptions, PlannedColumn, PlannedSpan, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
 use sluice_core::{Execution, Result};
+use sluice_storage::Location;
 
+use crate::ahead::{Ahead, Unit};
 use crate::batches::{Sink, bare_rows};
 use crate::cells::ColumnInference;
 use crate::columns::check_row_hash;
 use crate::csv;
-use crate::error::SourceError;
+use crate::error::{SourceError, is_remote, unreadable};
+use crate::input::Place;
 use crate::ipc::{self, IpcFile};
 use crate::jsonl;
 use crate::listing::{ListedFile, list};
 use crate::options::{Dialect, Format, SourceOptions};
-use crate::parquet::{self, ParquetFile};
+use crate::parquet::{self, Fetched, ParquetFile};
+use crate::remote_file::{Fetch, RemoteStream, STREAM_BYTES, read_magics};
+use crate::tfrecord;
 use crate::whole_files;
 
 /// Files of one format and the same columns, planned and ready to be read.
@@ -30,6 +38,8 @@ pub struct FileSource {
     files: Vec<ListedFile>,
     plan: Plan,
     reader: Reader,
+    /// Of files that are elsewhere.
+    ahead: Option<Ahead>,
 }
 
 #[derive(Debug)]
@@ -38,12 +48,33 @@ enum Reader {
     Jsonl { inference: Vec<ColumnInference>, types: Vec<DataType> },
     Parquet(Vec<ParquetFile>),
     Arrow(Vec<IpcFile>),
+    Tfrecord(Vec<DataType>),
+}
+
+impl Reader {
+    /// The reader of some of the files.
+    fn of_files(&self, kept: &[usize]) -> Self {
+        match self {
+            Self::Csv { dialect, inference, orders } => Self::Csv {
+                dialect: dialect.clone(),
+                inference: inference.clone(),
+                orders: kept.iter().map(|number| orders[*number].clone()).collect(),
+            },
+            Self::Jsonl { inference, types } => {
+                Self::Jsonl { inference: inference.clone(), types: types.clone() }
+            }
+            Self::Parquet(files) => Self::Parquet(kept.iter().map(|number| files[*number].clone()).collect()),
+            Self::Arrow(files) => Self::Arrow(kept.iter().map(|number| files[*number].clone()).collect()),
+            Self::Tfrecord(types) => Self::Tfrecord(types.clone()),
+        }
+    }
 }
 
 /// Opens a file, the files that a glob (`*`, `?`, `[..]`, `**`) matches, or all files of one known format in a
-/// folder and its subfolders. A relative location is taken from `base`.
+/// folder and its subfolders. A relative location is taken from `base`. A URL (`s3://`, `gs://`, `az://`) stands in the
+/// same way for objects of a bucket; `http://` and `https://` for a single file.
 ///
-/// CSV and JSON lines are read once from end to end, to find types and split bounds; of Parquet files the footers;
+/// CSV, JSON lines and TFRecord are read once from end to end, to find types and split bounds; of Parquet files the footers;
 /// of Arrow IPC the headers of its messages (and all bytes, to identify them).
 ///
 /// # Errors
@@ -68,7 +99,7 @@ pub fn open(
     options: &SourceOptions,
     execution: &Execution,
 ) -> Result<FileSource> {
-    let (files, format) = list(location, base, options.format)?;
+    let (files, format) = list(location, base, options.format, &execution.cancel)?;
     open_files(location, (files, format), Vec::new(), options, execution)
 }
 
@@ -97,7 +128,7 @@ pub fn open_spans(
     let mut all: Option<(Vec<ListedFile>, Format)> = None;
     let mut planned = Vec::new();
     for span in spans {
-        let (mut files, format) = list(&span.location, base, options.format)?;
+        let (mut files, format) = list(&span.location, base, options.format, &execution.cancel)?;
         let before = all.get_or_insert_with(|| (Vec::new(), format));
         if before.1 != format {
             let first = before.0.first().map_or_else(String::new, |file| file.shown.clone());
@@ -125,7 +156,7 @@ pub fn open_spans(
     open_files(name, files, planned, options, execution)
 }
 
-fn open_files(
+pub(crate) fn open_files(
     location: &str,
     (files, format): (Vec<ListedFile>, Format),
     spans: Vec<PlannedSpan>,
@@ -136,9 +167,14 @@ fn open_files(
     // Parquet is known by its footers; the others are read through, which may take long.
     let bytes = match format {
         Format::Parquet => None,
-        Format::Csv | Format::Jsonl | Format::Arrow => files.iter().map(ListedFile::size_bytes).sum(),
+        Format::Csv | Format::Jsonl | Format::Arrow | Format::Tfrecord => {
+            files.iter().map(ListedFile::size_bytes).sum()
+        }
     };
     execution.progress.begin("looking through", Extent { rows: None, bytes });
+    if matches!(format, Format::Csv | Format::Jsonl) {
+        read_magics(&files);
+    }
     let (plan, reader) = match format {
         Format::Csv => {
             let found = csv::survey(&files, &dialect, options, execution)?;
@@ -152,8 +188,9 @@ fn open_files(
             (plan, Reader::Jsonl { inference: found.inference, types })
         }
         Format::Parquet => {
-            let found = whole_files::survey::<ParquetFile>(&files, options.plan, execution)?;
+            let mut found = whole_files::survey::<ParquetFile>(&files, options.plan, execution)?;
             let plan = Plan::with_spans(found.planned, found.columns, spans, found.pieces, options.plan);
+            parquet::note_uses(&mut found.files, &plan.splits);
             (plan, Reader::Parquet(found.files))
         }
         Format::Arrow => {
@@ -161,10 +198,25 @@ fn open_files(
             let plan = Plan::with_spans(found.planned, found.columns, spans, found.pieces, options.plan);
             (plan, Reader::Arrow(found.files))
         }
+        Format::Tfrecord => {
+            let found = tfrecord::survey(&files, options, execution)?;
+            let plan = Plan::with_spans(found.files, found.columns, spans, found.pieces, options.plan);
+            (plan, Reader::Tfrecord(found.types))
+        }
     };
     execution.progress.end();
     check_row_hash(&files[0].shown, &plan.columns)?;
-    Ok(FileSource { location: location.into(), files, plan, reader })
+    let is_remote = files.iter().any(|file| file.place.remote().is_some());
+    let ahead = is_remote.then(|| Ahead::new(execution.memory));
+    Ok(FileSource { location: shown(location), files, plan, reader, ahead })
+}
+
+/// A location without what grants access to it.
+fn shown(location: &str) -> String {
+    match Location::parse(location) {
+        Ok(remote @ Location::Remote(_)) => remote.to_string(),
+        _ => location.into(),
+    }
 }
 
 /// The columns of files, as far as their headers tell.
@@ -185,13 +237,13 @@ impl From<Vec<PlannedColumn>> for Header {
 }
 
 /// The columns, without reading the rows: from the header of the first CSV file, or from the footers and schemas of
-/// Parquet and Arrow IPC. JSON lines have none, and are read.
+/// Parquet and Arrow IPC. JSON lines and TFRecord have none, and are read.
 ///
 /// # Errors
 /// As [`open`], as far as the header shows it.
 pub fn header(location: &str, base: &Path, options: &SourceOptions) -> Result<Header> {
     let dialect = options.dialect()?;
-    let (files, format) = list(location, base, options.format)?;
+    let (files, format) = list(location, base, options.format, &Cancel::default())?;
     match format {
         Format::Csv => {
             let names = csv::header(&files, &dialect)?;
@@ -207,6 +259,7 @@ pub fn header(location: &str, base: &Path, options: &SourceOptions) -> Result<He
             Ok(found.columns.into())
         }
         Format::Arrow => Ok(ipc::header(&files)?.into()),
+        Format::Tfrecord => Ok(tfrecord::survey(&files, options, &Execution::default())?.columns.into()),
     }
 }
 
@@ -216,13 +269,32 @@ impl FileSource {
     pub fn inference(&self) -> &[ColumnInference] {
         match &self.reader {
             Reader::Csv { inference, .. } | Reader::Jsonl { inference, .. } => inference,
-            Reader::Parquet(_) | Reader::Arrow(_) => &[],
+            Reader::Parquet(_) | Reader::Arrow(_) | Reader::Tfrecord(_) => &[],
         }
     }
 
-    /// Where its files are, in the order of the plan.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|file| file.path.as_path())
+    /// Where its files are, in the order of the plan; those that are elsewhere are copied into `scratch`, under `name`.
+    ///
+    /// # Errors
+    /// What copying meets.
+    pub fn local_paths(&self, scratch: &Path, name: &str) -> Result<Vec<PathBuf>> {
+        let path = |(number, file): (usize, &ListedFile)| match &file.place {
+            Place::Local(path) => Ok(path.clone()),
+            Place::Remote(remote) => {
+                let path = scratch.join(format!("{name}-{number}"));
+                let mut copy = fs_err::File::create(&path).map_err(CommonError::on("create", &path))?;
+                let mut stream = RemoteStream::whole(Arc::clone(remote), 0..remote.size_bytes());
+                std::io::copy(&mut stream, &mut copy).map_err(|error| {
+                    if is_remote(&error) {
+                        unreadable(&file.shown, error)
+                    } else {
+                        CommonError::file("write", &path, error).into()
+                    }
+                })?;
+                Ok(path)
+            }
+        };
+        self.files.iter().enumerate().map(path).collect()
     }
 
     /// The format of its files.
@@ -233,28 +305,105 @@ impl FileSource {
             Reader::Jsonl { .. } => Format::Jsonl,
             Reader::Parquet(_) => Format::Parquet,
             Reader::Arrow(_) => Format::Arrow,
+            Reader::Tfrecord(_) => Format::Tfrecord,
         }
     }
 
-    fn read_rows(&self, split: &Split, columns: &[usize], sink: &mut Sink<'_>) -> Result<()> {
+    /// The files in one folder of its location as a source of their own, with the columns of all.
+    #[must_use]
+    pub fn within(&self, folder: &str, options: PlanOptions) -> Self {
+        let prefix = format!("{folder}/");
+        let is_within = |number: &usize| self.files[*number].relative.starts_with(&prefix);
+        let kept: Vec<usize> = (0..self.files.len()).filter(is_within).collect();
+        let pieces = self.plan.splits.iter().flat_map(|split| &split.pieces).filter_map(|piece| {
+            let file = kept.binary_search(&piece.file).ok()?;
+            Some(Piece { file, ..piece.clone() })
+        });
+        let files = kept.iter().map(|number| self.plan.files[*number].clone()).collect();
+        Self {
+            location: Path::new(&self.location).join(folder).display().to_string(),
+            files: kept.iter().map(|number| self.files[*number].clone()).collect(),
+            plan: Plan::new(files, self.plan.columns.clone(), pieces, options),
+            reader: self.reader.of_files(&kept),
+            ahead: None,
+        }
+    }
+
+    /// What a split wants of files that are elsewhere, with the columns of these indices.
+    fn units(&self, split: &Split, columns: &[usize]) -> Vec<Unit<'_>> {
+        if let Reader::Parquet(files) = &self.reader {
+            return parquet::units(files, split, columns);
+        }
+        let is_text = !matches!(self.reader, Reader::Arrow(_));
+        let units = split.pieces.iter().filter_map(|piece| {
+            let (remote, (start, end)) = (self.files[piece.file].place.remote()?, piece.bytes?);
+            // Text is read from one end to the other, with requests of its own under way.
+            let end = if is_text { std::cmp::min(end, start + STREAM_BYTES) } else { end };
+            let range = start..end;
+            Some(Unit { remote, place: (piece.file, start), ranges: vec![range], uses: 1 })
+        });
+        units.collect()
+    }
+
+    /// What was fetched of a split, with the columns of these indices: nothing of files on this machine. The splits
+    /// after it are fetched meanwhile.
+    fn fetch(&self, split: &Split, columns: &[usize]) -> Fetched {
+        let Some(ahead) = self.ahead.as_ref().filter(|_| !columns.is_empty()) else {
+            return Fetched::default();
+        };
+        let units_of = |number: u64| {
+            let of_plan = || self.plan.splits.get(usize::try_from(number).ok()?);
+            // The one that is read may be a part of one of the plan.
+            let split = if number == split.number { split } else { of_plan()? };
+            Some(self.units(split, columns))
+        };
+        Fetched::new(ahead.take(columns, split.number, units_of))
+    }
+
+    fn read_rows(
+        &self,
+        split: &Split,
+        columns: &[usize],
+        fetched: &Fetched,
+        sink: &mut Sink<'_>,
+    ) -> Result<()> {
         for piece in &split.pieces {
+            let start = piece.bytes.map_or(0, |(start, _)| start);
+            let found = fetched.get((piece.file, start));
             let flow = match &self.reader {
                 _ if columns.is_empty() => bare_rows(piece.rows, sink)?,
                 Reader::Csv { dialect, orders, .. } => {
                     let how = (dialect, &orders[piece.file][..]);
-                    csv::read(&self.files[piece.file], how, &self.plan, piece, columns, sink)?
+                    let piece = (piece, self.first_bytes(piece, found)?);
+                    csv::read(&self.files[piece.0.file], how, &self.plan, piece, columns, sink)?
                 }
                 Reader::Jsonl { types, .. } => {
-                    jsonl::read(&self.files[piece.file], (&self.plan, types), piece, columns, sink)?
+                    let piece = (piece, self.first_bytes(piece, found)?);
+                    jsonl::read(&self.files[piece.0.file], (&self.plan, types), piece, columns, sink)?
                 }
-                Reader::Parquet(files) => files[piece.file].read(piece, columns, sink)?,
-                Reader::Arrow(files) => files[piece.file].read(piece, columns, sink)?,
+                Reader::Parquet(files) => files[piece.file].read(piece, columns, fetched, sink)?,
+                Reader::Arrow(files) => files[piece.file].read(piece, columns, found.cloned(), sink)?,
+                Reader::Tfrecord(types) => {
+                    let piece = (piece, self.first_bytes(piece, found)?);
+                    tfrecord::read(&self.files[piece.0.file], (&self.plan, types), piece, columns, sink)?
+                }
             };
             if flow.is_break() {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The first bytes of a piece, if they were fetched.
+    fn first_bytes(&self, piece: &Piece, fetched: Option<&Arc<Fetch>>) -> Result<Option<Bytes>> {
+        let (Some(fetch), Some((start, end))) = (fetched, piece.bytes) else { return Ok(None) };
+        let end = std::cmp::min(end, start + STREAM_BYTES);
+        let failed = |error| unreadable(&self.files[piece.file].shown, error);
+        fetch
+            .bytes(start..end)
+            .map(Some)
+            .map_err(|error| fetch.take_failure().unwrap_or_else(|| failed(error)))
     }
 }
 
@@ -269,7 +418,7 @@ impl BatchSource for FileSource {
 
     fn countable(&self, split: &Split) -> Vec<bool> {
         match &self.reader {
-            Reader::Csv { .. } | Reader::Jsonl { .. } | Reader::Arrow(_) => {
+            Reader::Csv { .. } | Reader::Jsonl { .. } | Reader::Arrow(_) | Reader::Tfrecord(_) => {
                 vec![false; self.plan.columns.len()]
             }
             Reader::Parquet(files) => parquet::countable(files, split, self.plan.columns.len()),
@@ -282,7 +431,7 @@ impl BatchSource for FileSource {
 
     fn row_group(&self, file: usize, row: u64) -> Option<u64> {
         match &self.reader {
-            Reader::Csv { .. } | Reader::Jsonl { .. } | Reader::Arrow(_) => None,
+            Reader::Csv { .. } | Reader::Jsonl { .. } | Reader::Arrow(_) | Reader::Tfrecord(_) => None,
             Reader::Parquet(files) => {
                 let groups = &files.get(file)?.groups;
                 let number = groups.partition_point(|group| group.first_row + group.rows <= row);
@@ -297,21 +446,26 @@ impl BatchSource for FileSource {
         request: &Request,
         sink: &mut dyn FnMut(Delivery) -> Result<()>,
     ) -> Result<()> {
+        let wanted = [&request.counted, &request.apart, &request.rows, &request.coded];
+        let mut wanted: Vec<usize> = wanted.into_iter().flatten().copied().collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let fetched = self.fetch(split, &wanted);
         let count = |columns: &[usize], has_codes: bool, sink: &mut dyn FnMut(Delivery) -> Result<()>| {
             let Reader::Parquet(files) = &self.reader else { return Ok(()) };
             columns.iter().try_for_each(|&column| {
-                sink(Delivery::Counted(parquet::count(files, split, &self.plan, column, has_codes)?))
+                let counted = parquet::count(files, split, &self.plan, (column, has_codes), &fetched)?;
+                sink(Delivery::Counted(counted))
             })
         };
         count(&request.counted, false, sink)?;
         if let Reader::Parquet(files) = &self.reader {
             for piece in &split.pieces {
-                files[piece.file].read_apart(piece, &request.apart, &mut |column, values| {
-                    sink(Delivery::Apart { column, values })
-                })?;
+                let mut sink = |column, values| sink(Delivery::Apart { column, values });
+                files[piece.file].read_apart(piece, &request.apart, &fetched, &mut sink)?;
             }
         }
-        self.read_rows(split, &request.rows, &mut |batch| {
+        self.read_rows(split, &request.rows, &fetched, &mut |batch| {
             sink(Delivery::Rows(batch))?;
             Ok(ControlFlow::Continue(()))
         })?;
@@ -325,7 +479,8 @@ impl BatchSource for FileSource {
             if left == 0 {
                 break;
             }
-            self.read_rows(split, columns, &mut |batch| {
+            let fetched = Fetched::in_passing(&self.units(split, columns));
+            self.read_rows(split, columns, &fetched, &mut |batch| {
                 let taken = std::cmp::min(left, batch.num_rows());
                 batches.push(batch.slice(0, taken));
                 left -= taken;
@@ -340,11 +495,8 @@ impl BatchSource for FileSource {
 mod tests {
     use std::fmt::Write as _;
     use std::num::NonZeroUsize;
-    use std::sync::Arc;
 
     use arrow::array::{ArrayRef, Int64Array};
-
-    use sluice_core::plan::PlanOptions;
 
     use super::*;
 

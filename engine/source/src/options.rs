@@ -23,6 +23,8 @@ pub enum Format {
     Parquet,
     /// Apache Arrow IPC: files (Feather V2) and streams.
     Arrow,
+    /// TFRecord files of `tf.Example`.
+    Tfrecord,
 }
 
 impl Format {
@@ -34,28 +36,59 @@ impl Format {
             "jsonl" | "ndjson" => Some(Self::Jsonl),
             "parquet" | "pq" => Some(Self::Parquet),
             "arrow" | "arrows" | "feather" | "ipc" => Some(Self::Arrow),
+            "tfrecord" | "tfrecords" => Some(Self::Tfrecord),
             _ => None,
         }
     }
 
-    /// Whether it is text, which may be packed.
-    pub(crate) fn is_text(self) -> bool {
+    /// Whether its files may be packed as a whole.
+    pub(crate) fn may_be_packed(self) -> bool {
         match self {
-            Self::Csv | Self::Jsonl => true,
+            Self::Csv | Self::Jsonl | Self::Tfrecord => true,
             Self::Parquet | Self::Arrow => false,
         }
     }
 }
 
-/// The format that a file's name stands for, apart from how it is packed.
+/// The format that a file's name stands for, apart from how it is packed and which of several it is: the names of
+/// TensorFlow's shards are `train.tfrecord-00000-of-00010`, of TFX's `data_tfrecord-00000-of-00001.gz`.
 pub(crate) fn format_of_name(name: &str) -> Option<Format> {
-    let path = Path::new(name);
-    let extension = path.extension()?.to_string_lossy().into_owned();
-    if Packing::of_extension(&extension).is_none() {
-        return Format::of_extension(&extension);
+    let (inner, is_packed) = unpacked_name(name);
+    let format = match without_shard(inner) {
+        Some(base) => match base.strip_suffix("_tfrecord") {
+            Some(_) => Some(Format::Tfrecord),
+            None => format_of_extension(base),
+        },
+        None => format_of_extension(inner),
+    };
+    format.filter(|format| !is_packed || format.may_be_packed())
+}
+
+/// Whether a name is that of one of several files, whatever they hold: `examples-00000-of-00001.gz`.
+pub(crate) fn is_shard(name: &str) -> bool {
+    without_shard(unpacked_name(name).0).is_some()
+}
+
+fn format_of_extension(name: &str) -> Option<Format> {
+    Format::of_extension(&Path::new(name).extension()?.to_string_lossy())
+}
+
+/// A name without the extension that says how it is packed, and whether it had one.
+fn unpacked_name(name: &str) -> (&str, bool) {
+    match name.rsplit_once('.') {
+        Some((inner, extension)) if !inner.is_empty() && Packing::of_extension(extension).is_some() => {
+            (inner, true)
+        }
+        _ => (name, false),
     }
-    let inner = Path::new(path.file_stem()?).extension()?;
-    Format::of_extension(&inner.to_string_lossy()).filter(|format| format.is_text())
+}
+
+/// What stands before `-00000-of-00010` at the end of a name.
+fn without_shard(name: &str) -> Option<&str> {
+    let (before, count) = name.rsplit_once("-of-")?;
+    let (base, number) = before.rsplit_once('-')?;
+    let is_number = |text: &str| text.len() >= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(number) && is_number(count)).then_some(base)
 }
 
 impl std::fmt::Display for Format {
@@ -65,6 +98,7 @@ impl std::fmt::Display for Format {
             Self::Jsonl => "JSON lines",
             Self::Parquet => "Parquet",
             Self::Arrow => "Arrow IPC",
+            Self::Tfrecord => "TFRecord",
         })
     }
 }
@@ -278,8 +312,28 @@ mod tests {
             ("csv.gz", None),
             ("a.feather", Some(Format::Arrow)),
             ("a", None),
+            ("a.tfrecord", Some(Format::Tfrecord)),
+            ("a.TFRecords.gz", Some(Format::Tfrecord)),
+            ("data_tfrecord-00000-of-00001.gz", Some(Format::Tfrecord)),
+            ("Split-train/data_tfrecord-00000-of-00001", Some(Format::Tfrecord)),
+            ("train.tfrecord-00003-of-00010", Some(Format::Tfrecord)),
+            ("part.csv-00003-of-00010", Some(Format::Csv)),
+            ("part-00003-of-00010.csv.gz", Some(Format::Csv)),
+            ("data_parquet-00000-of-00001.parquet", Some(Format::Parquet)),
+            ("transformed_examples-00000-of-00001.gz", None),
+            ("best-of-show.csv", Some(Format::Csv)),
         ] {
             assert_eq!(format_of_name(name), format, "{name}");
+        }
+    }
+
+    #[test]
+    fn shards_are_told_by_their_numbers() {
+        for name in ["transformed_examples-00000-of-00001.gz", "a-00000-of-00001"] {
+            assert!(is_shard(name), "{name}");
+        }
+        for name in ["a-1-of-2", "a-00000-of-", "-of-00001", "a-00000-of-00001.csv", "a.gz"] {
+            assert!(!is_shard(name), "{name}");
         }
     }
 

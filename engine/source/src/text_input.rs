@@ -1,16 +1,17 @@
 //! The bytes of text files, plain or unpacked on the way: gzip and zstd, told by the first bytes.
 
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 use xxhash_rust::xxh3::Xxh3Default;
 
-use sluice_core::error::CommonError;
+use bytes::Bytes;
 use sluice_core::execution::Progress;
 use sluice_core::{Error, Result};
 
-use crate::error::SourceError;
+use crate::error::{SourceError, is_remote, unreadable};
+use crate::input::{Extent, Input, Stream};
 use crate::listing::ListedFile;
 
 /// How a text file is packed.
@@ -97,53 +98,53 @@ impl<R: Read> Read for TextInput<R> {
 }
 
 /// A file that holds text, and how it is packed.
-pub(crate) fn open_file(file: &ListedFile) -> Result<(std::fs::File, Packing)> {
-    let unreadable = |error| CommonError::file("read", &file.shown, error);
-    // `fs_err`'s errors hide the system's number.
-    let mut input = fs_err::File::open(&file.path).map_err(unreadable)?.into_file();
-    let mut magic = Vec::with_capacity(4);
-    input.by_ref().take(4).read_to_end(&mut magic).map_err(unreadable)?;
-    input.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+pub(crate) fn open_file(file: &ListedFile) -> Result<(Input, Packing)> {
+    let mut input = file.open()?;
+    let magic = input.magic(4).map_err(|error| unreadable(&file.shown, error))?;
     Ok((input, Packing::of_magic(&magic)))
 }
 
-/// The text of a file from its beginning.
-pub(crate) fn open_text(file: &ListedFile) -> Result<TextInput<std::fs::File>> {
+/// The text of a file from its beginning, of which perhaps no more is read.
+pub(crate) fn open_text(file: &ListedFile) -> Result<TextInput<Stream>> {
     let (input, packing) = open_file(file)?;
-    TextInput::new(input, packing).map_err(|error| read_error(file, packing, error))
+    let input = input.stream(0..u64::MAX, Extent::Beginning);
+    let input = input.and_then(|input| TextInput::new(input, packing));
+    input.map_err(|error| read_error(file, packing, error))
 }
 
 /// The text of a file from its beginning, hashing the file as it stands and telling `progress` of its bytes.
 pub(crate) fn open_hashed(
     file: &ListedFile,
     progress: Option<&Arc<dyn Progress>>,
-) -> Result<(TextInput<Hashing<std::fs::File>>, Packing)> {
+) -> Result<(TextInput<Hashing<Stream>>, Packing)> {
     let (input, packing) = open_file(file)?;
-    let input = TextInput::new(Hashing::new(input).telling(progress), packing);
+    let input = input.stream(0..u64::MAX, Extent::Whole);
+    let input = input.and_then(|input| TextInput::new(Hashing::new(input).telling(progress), packing));
     Ok((input.map_err(|error| read_error(file, packing, error))?, packing))
 }
 
-/// The text of a byte range of a file that is still `size_bytes` long; of a packed file it is the whole.
+/// The text of a byte range of a file that is still `size_bytes` long; of a packed file it is the whole. `first` are
+/// its first bytes, if they are here already.
 pub(crate) fn open_range(
     file: &ListedFile,
     size_bytes: u64,
     (start, end): (u64, u64),
-) -> Result<(TextInput<io::Take<std::fs::File>>, Packing)> {
-    let unreadable = |error| CommonError::file("read", &file.shown, error);
-    let (mut input, packing) = open_file(file)?;
-    if input.metadata().map_err(unreadable)?.len() != size_bytes {
+    first: Option<Bytes>,
+) -> Result<(TextInput<Stream>, Packing)> {
+    let (input, packing) = open_file(file)?;
+    if input.size_bytes().map_err(|error| unreadable(&file.shown, error))? != size_bytes {
         return Err(SourceError::Changed { file: file.shown.clone() }.into());
     }
-    input.seek(SeekFrom::Start(start)).map_err(unreadable)?;
     // A plain file that now begins like a packed one was not planned from its beginning alone.
     let packing = if start == 0 { packing } else { Packing::Plain };
-    let input = TextInput::new(input.take(end - start), packing);
+    let input = input.stream(start..end, Extent::Whole);
+    let input = input.and_then(|input| TextInput::new(input.after(first), packing));
     Ok((input.map_err(|error| read_error(file, packing, error))?, packing))
 }
 
-/// The system's errors have a number; the others are of the unpacking.
+/// The system's errors have a number, and those of reading from elsewhere are known; the others are of the unpacking.
 pub(crate) fn is_damage(packing: Packing, error: &io::Error) -> bool {
-    packing != Packing::Plain && error.raw_os_error().is_none()
+    packing != Packing::Plain && error.raw_os_error().is_none() && !is_remote(error)
 }
 
 /// The error of reading a text file.
@@ -151,7 +152,7 @@ pub(crate) fn read_error(file: &ListedFile, packing: Packing, error: io::Error) 
     if is_damage(packing, &error) {
         SourceError::Packed { file: file.shown.clone(), packing: packing.name(), source: error }.into()
     } else {
-        CommonError::file("read", &file.shown, error).into()
+        unreadable(&file.shown, error)
     }
 }
 

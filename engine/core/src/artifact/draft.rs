@@ -154,7 +154,12 @@ impl Draft {
         let mut bytes =
             serde_json::to_vec_pretty(&manifest).map_err(|error| CommonError::Internal(error.to_string()))?;
         bytes.push(b'\n');
-        let artifact = Artifact { folder: self.target.clone(), manifest, digest: hex_digest(&bytes) };
+        self.put_in_place(manifest, &bytes)
+    }
+
+    /// Publishes what was written under this manifest.
+    fn put_in_place(mut self, manifest: Manifest, bytes: &[u8]) -> Result<Artifact> {
+        let artifact = Artifact { folder: self.target.clone(), manifest, digest: hex_digest(bytes) };
         if artifact.is_there() {
             // Others may be reading it: the same bytes are not put in its place once more.
             return Ok(artifact);
@@ -162,7 +167,7 @@ impl Draft {
         let path = self.claim.path().join(MANIFEST_FILE);
         let shown = self.target.join(MANIFEST_FILE);
         let mut file = fs::File::create(&path).map_err(CommonError::on("create", &shown))?;
-        file.write_all(&bytes).map_err(CommonError::on("write", &shown))?;
+        file.write_all(bytes).map_err(CommonError::on("write", &shown))?;
         file.sync_all().map_err(CommonError::on("write", &shown))?;
         sync_folders(self.claim.path(), &self.target)?;
         let aside = self.replace()?;
@@ -241,6 +246,33 @@ impl Draft {
         {
             let _ = fs::rename(aside, target);
         }
+    }
+}
+
+impl Artifact {
+    /// Copies it to `target` as it is, manifest and all, so that the copy has its digest. Every file is verified on the
+    /// way; what was at the target is replaced as by [`Draft::publish`].
+    ///
+    /// # Errors
+    /// [`CommonError::File`]; [`ArtifactError::Damaged`] when it was changed after it was opened.
+    pub fn copy_to(&self, target: impl Into<PathBuf>) -> Result<Self> {
+        let mut draft = Draft::new(target)?;
+        for (name, record) in &self.manifest.files {
+            let from = self.path(name);
+            let mut file = fs::File::open(&from).map_err(CommonError::on("read", &from))?;
+            let to = draft.target.join(name);
+            draft.write_file(name, |writer| {
+                Ok(std::io::copy(&mut file, writer).map_err(CommonError::on("write", to))?)
+            })?;
+            if draft.files.get(name) != Some(record) {
+                return Err(ArtifactError::changed(&from).into());
+            }
+        }
+        let bytes = self.read(MANIFEST_FILE)?;
+        if hex_digest(&bytes) != self.digest {
+            return Err(ArtifactError::changed(&self.path(MANIFEST_FILE)).into());
+        }
+        draft.put_in_place(self.manifest.clone(), &bytes)
     }
 }
 
@@ -428,6 +460,25 @@ pub(super) mod tests {
             assert!(!target.join("data/stray.txt").exists());
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_copy_has_the_digest_and_a_change_is_seen_on_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("note");
+        let mut first = publish(&target, "one");
+        // As one that another version of the program made.
+        first.manifest.engine.version = "0.0.1".into();
+        let bytes = serde_json::to_vec(&first.manifest).unwrap();
+        fs::write(target.join(MANIFEST_FILE), &bytes).unwrap();
+        let first = Artifact::open_any(&target).unwrap();
+        let copy = first.copy_to(folder.path().join("deep/copy")).unwrap();
+        assert_eq!(copy.digest(), first.digest());
+        assert_eq!(Artifact::open_any(copy.folder()).unwrap().digest(), hex_digest(&bytes));
+        fs::write(target.join("data/text.txt"), b"two").unwrap();
+        let error = first.copy_to(folder.path().join("other")).unwrap_err();
+        assert!(error.to_string().contains("digest"), "{error}");
+        assert!(!folder.path().join("other").exists());
     }
 
     #[test]

@@ -65,13 +65,18 @@ impl PartFiles {
     /// # Errors
     /// [`CommonError::File`].
     pub fn create(&self, name: &str) -> Result<DraftFile> {
-        let record = self.record_path(name);
-        match fs::remove_file(&record) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(CommonError::file("replace", self.target.join(name), error).into())
+        let part = self.folder.join(name);
+        // The part may be the very file of an artifact that adopted it before this folder could be removed: it is not
+        // written over, but begun anew.
+        for path in [&self.record_path(name), &part] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(CommonError::file("replace", self.target.join(name), error).into());
+                }
+                _ => {}
             }
-            _ => DraftFile::at(&self.folder.join(name), name, self.target.join(name)),
         }
+        DraftFile::at(&part, name, self.target.join(name))
     }
 
     /// Flushes a part to disk and notes that it is complete, with what is to be known of it.
@@ -178,7 +183,12 @@ mod tests {
         parts.adopt("a", &mut draft).unwrap();
         assert!(parts.adopt("c", &mut draft).is_err());
         let artifact = draft.publish("note", 1, BTreeMap::new()).unwrap();
-        parts.remove();
+        // Killed before the folder goes: what is begun in it next is no part of the artifact.
+        drop(parts);
+        let later = PartFiles::open(&target, "three").unwrap();
+        part(&later, "a", "other");
+        assert_eq!(artifact.read("a").unwrap(), b"alpha");
+        later.remove();
         assert_eq!(artifact.read("a").unwrap(), b"alpha");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

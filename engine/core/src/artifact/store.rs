@@ -1,12 +1,13 @@
 //! Artifacts on disk, verified on the way in.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
 use serde::de::DeserializeOwned;
 
 use super::digest::{HashingWriter, hex_digest};
-use super::manifest::{MANIFEST_FILE, Manifest};
+use super::manifest::{EngineRecord, MANIFEST_FILE, Manifest};
 use crate::error::{CommonError, Diagnostic, ErrorKind, Result};
 
 /// What is wrong with an artifact.
@@ -60,6 +61,16 @@ pub enum ArtifactError {
     },
 }
 
+impl ArtifactError {
+    /// A file that is not the one of its manifest.
+    pub(super) fn changed(path: &Path) -> Self {
+        Self::Damaged {
+            path: path.display().to_string(),
+            problem: "its digest is not the one in the manifest".into(),
+        }
+    }
+}
+
 impl Diagnostic for ArtifactError {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -96,24 +107,25 @@ impl Artifact {
     /// [`ArtifactError`].
     pub fn open(folder: impl Into<PathBuf>, kind: &str, format_version: u32) -> Result<Self> {
         let artifact = Self::open_any(folder)?;
-        let path = || artifact.folder.display().to_string();
-        if artifact.manifest.kind != kind {
-            return Err(ArtifactError::OtherKind {
-                path: path(),
-                expected: kind.into(),
-                found: artifact.manifest.kind,
-            }
-            .into());
-        }
-        if artifact.manifest.format_version != format_version {
-            return Err(ArtifactError::OtherVersion {
-                path: path(),
-                expected: format_version,
-                found: artifact.manifest.format_version,
-            }
-            .into());
-        }
+        artifact.must_be(kind, format_version)?;
         Ok(artifact)
+    }
+
+    /// Refuses an artifact of another kind or format.
+    ///
+    /// # Errors
+    /// [`ArtifactError::OtherKind`], [`ArtifactError::OtherVersion`].
+    pub fn must_be(&self, kind: &str, format_version: u32) -> Result<()> {
+        let path = || self.folder.display().to_string();
+        if self.manifest.kind != kind {
+            let found = self.manifest.kind.clone();
+            return Err(ArtifactError::OtherKind { path: path(), expected: kind.into(), found }.into());
+        }
+        if self.manifest.format_version != format_version {
+            let (expected, found) = (format_version, self.manifest.format_version);
+            return Err(ArtifactError::OtherVersion { path: path(), expected, found }.into());
+        }
+        Ok(())
     }
 
     /// Opens an artifact of any kind and verifies it.
@@ -147,10 +159,29 @@ impl Artifact {
             std::io::copy(&mut file, &mut hasher).map_err(CommonError::on("read", &path))?;
             let (_, sha256, size_bytes) = hasher.finish();
             if (&sha256, size_bytes) != (&record.sha256, record.size_bytes) {
-                return Err(damaged(&path, "its digest is not the one in the manifest".into()).into());
+                return Err(ArtifactError::changed(&path).into());
             }
         }
         Ok(Self { folder, manifest, digest: hex_digest(&bytes) })
+    }
+
+    /// What others wrote, in the place of an artifact: its manifest names no files, but says by digests what they were
+    /// known by.
+    ///
+    /// # Errors
+    /// None that a folder could cause.
+    pub fn of_others(
+        folder: impl Into<PathBuf>,
+        kind: &str,
+        format_version: u32,
+        made_from: BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let engine = EngineRecord::current();
+        let manifest =
+            Manifest { kind: kind.into(), format_version, engine, made_from, files: BTreeMap::new() };
+        let bytes =
+            serde_json::to_vec(&manifest).map_err(|error| CommonError::Internal(error.to_string()))?;
+        Ok(Self { folder: folder.into(), manifest, digest: hex_digest(&bytes) })
     }
 
     /// Whether this very artifact stands in its folder, sound and with nothing beside it.

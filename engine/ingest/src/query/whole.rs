@@ -108,7 +108,7 @@ impl Whole {
     }
 }
 
-/// An input as a table: its Parquet files as they are, or all of it staged, in the types of the normal form.
+/// An input as a table: its Parquet files as they are (copied here, where they are elsewhere), or all of it staged, in the types of the normal form.
 fn table(input: &NamedSource, scratch: &Path, execution: &Execution) -> Result<pl::LazyFrame> {
     let failed = |error: pl::PolarsError| QueryError::Failed { problem: error.to_string(), position: None };
     let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
@@ -121,7 +121,7 @@ fn table(input: &NamedSource, scratch: &Path, execution: &Execution) -> Result<p
     let empty = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
         .map_err(|error| CommonError::Internal(error.to_string()))?;
     let files: Vec<PathBuf> = if input.source.format() == Format::Parquet {
-        input.source.paths().map(Path::to_owned).collect()
+        input.source.local_paths(scratch, &format!("input-{}", input.name))?
     } else {
         let path = scratch.join(format!("input-{}.parquet", input.name));
         stage(&input.source, &input.name, empty.schema_ref(), &path, execution)?;

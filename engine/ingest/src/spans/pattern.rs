@@ -1,7 +1,8 @@
 //! A location with placeholders: what its parts match, and the spans that are found by it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 
 use regex::Regex;
 
@@ -21,6 +22,46 @@ pub fn has_spans(location: &str) -> bool {
 
 /// Versions and locations of each span.
 pub(super) type Found = BTreeMap<u64, BTreeMap<Option<u64>, String>>;
+
+/// Where the parts of a path are looked up.
+enum Tree<'a> {
+    Disk {
+        base: &'a Path,
+    },
+    /// The names of all objects behind the first `depth` parts.
+    Bucket {
+        depth: usize,
+        names: Vec<String>,
+    },
+}
+
+impl Tree<'_> {
+    /// The names in a folder, which `depth` parts lead to.
+    fn names_in(&self, depth: usize, prefix: &str) -> Result<Vec<String>> {
+        let base = match self {
+            Self::Disk { base } => base,
+            Self::Bucket { depth: fixed, names } => {
+                let below: String = prefix.split('/').skip(*fixed).map(|part| format!("{part}/")).collect();
+                let names = names.iter().filter_map(|name| name.strip_prefix(&below)?.split('/').next());
+                return Ok(names.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect());
+            }
+        };
+        let folder = if depth == 0 { base.to_path_buf() } else { base.join(format!("{prefix}/")) };
+        let failed = |error| CommonError::file("list", &folder, error);
+        let entries = match fs_err::read_dir(&folder) {
+            Ok(entries) => entries,
+            // A wildcard may lead to a file where another leads to a folder.
+            Err(error)
+                if depth > 0 && matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::NotFound) =>
+            {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(failed(error).into()),
+        };
+        let name = |entry: fs_err::DirEntry| entry.file_name().to_string_lossy().into_owned();
+        Ok(entries.map(|entry| entry.map(name)).collect::<std::io::Result<_>>().map_err(failed)?)
+    }
+}
 
 /// A location with placeholders, one matcher per part of the path up to the last that has one.
 pub(super) struct Pattern {
@@ -128,13 +169,19 @@ impl Pattern {
     /// All spans that are there.
     pub(super) fn find(&self, base: &Path) -> Result<Found> {
         let mut found = Found::new();
-        self.walk(base, 0, String::new(), &Values::default(), &mut found)?;
+        let varies = |part: &String| has_spans(part) || part.contains(['*', '?', '[']);
+        let fixed = self.parts.iter().take_while(|part| !varies(part)).count();
+        let tree = match sluice_source::names_below(&self.parts[..fixed].join("/"), base)? {
+            Some(names) => Tree::Bucket { depth: fixed, names },
+            None => Tree::Disk { base },
+        };
+        self.walk(&tree, 0, String::new(), &Values::default(), &mut found)?;
         Ok(found)
     }
 
     fn walk(
         &self,
-        base: &Path,
+        tree: &Tree<'_>,
         depth: usize,
         prefix: String,
         values: &Values,
@@ -146,27 +193,10 @@ impl Pattern {
         let part = &self.parts[depth];
         let join = |name: &str| if depth == 0 { name.to_owned() } else { format!("{prefix}/{name}") };
         if !has_spans(part) && !part.contains(['*', '?', '[']) {
-            return self.walk(base, depth + 1, join(part), values, found);
+            return self.walk(tree, depth + 1, join(part), values, found);
         }
         let matcher = self.matcher(part)?;
-        let folder: PathBuf = if depth == 0 { base.to_owned() } else { base.join(format!("{prefix}/")) };
-        let entries = match fs_err::read_dir(&folder) {
-            Ok(entries) => entries,
-            // A wildcard may lead to a file where another leads to a folder.
-            Err(error)
-                if depth > 0
-                    && matches!(
-                        error.kind(),
-                        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::NotFound
-                    ) =>
-            {
-                return Ok(());
-            }
-            Err(error) => return Err(CommonError::file("list", &folder, error).into()),
-        };
-        for entry in entries {
-            let entry = entry.map_err(|error| CommonError::file("list", &folder, error))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+        for name in tree.names_in(depth, &prefix)? {
             let Some(groups) = matcher.captures(&name) else { continue };
             let number =
                 |group: &str| groups.name(group).and_then(|digits| digits.as_str().parse::<u64>().ok());
@@ -192,7 +222,7 @@ impl Pattern {
                 }
             }
             let next = join(&filled);
-            self.walk(base, depth + 1, next, &values, found)?;
+            self.walk(tree, depth + 1, next, &values, found)?;
         }
         Ok(())
     }

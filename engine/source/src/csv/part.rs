@@ -5,21 +5,23 @@
 //! the fingerprint of the file, which is a hash from end to end: parts of a file pass both on in a [`Chain`].
 //! That is the one thing done in order; it takes a small part of the time that looking at cells takes.
 
-use std::io::{Read, Seek, SeekFrom};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::io::Read;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3Default;
 
-use sluice_core::error::CommonError;
 use sluice_core::{Execution, Result};
 
 use super::quotes::{Effects, Quoting, row_starts};
 use super::row_reader::{Row, RowError, RowReader};
 use crate::cells::{Class, Sightings, shorten};
-use crate::error::SourceError;
+use crate::error::{SourceError, unreadable};
+use crate::input::{Extent, Stream};
 use crate::listing::ListedFile;
 use crate::options::{CsvType, Dialect, trim};
+use crate::remote_file::Fetch;
 use crate::text_input::{fingerprint, open_hashed, read_error};
 
 /// Rows between two looks at the cancel flag.
@@ -89,6 +91,21 @@ pub(super) struct Range {
     pub(super) end: u64,
     /// The length of the file.
     pub(super) size_bytes: u64,
+}
+
+/// Bytes behind a range that are read with it where files are elsewhere: mostly the rest of its last row.
+const BEHIND_BYTES: u64 = 1 << 15;
+
+impl Range {
+    /// What is held of the file: also the byte before the range, which tells whether a row begins with it.
+    fn held(&self) -> std::ops::Range<u64> {
+        self.start.saturating_sub(1)..self.end
+    }
+
+    /// What is read at once of a file that is elsewhere.
+    pub(super) fn fetched(&self) -> std::ops::Range<u64> {
+        self.held().start..std::cmp::min(self.end + BEHIND_BYTES, self.size_bytes)
+    }
 }
 
 /// What parts of a file pass on from each to the next.
@@ -190,14 +207,14 @@ pub(super) fn read_packed(file: &ListedFile, layout: &Layout, common: &Common<'_
 /// Looks at the rows that begin within a range of a plain file.
 pub(super) fn read_range(
     file: &ListedFile,
-    range: Range,
+    (range, fetched): (Range, Option<Arc<Fetch>>),
     chain: &Chain,
     layout: Option<&Layout>,
     common: &Common<'_>,
 ) -> Result<Findings> {
     let turn = chain.turn();
     let delimiter = common.dialect.delimiter;
-    let (held, input) = held_bytes(file, range)?;
+    let (held, input) = held_bytes(file, range, fetched)?;
     common.execution.progress.advance(0, range.end - range.start);
     let own = held.get(usize::from(range.start > 0)..).unwrap_or_default();
     let mark = if range.start == 0 && own.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
@@ -235,7 +252,7 @@ pub(super) fn read_range(
             look.findings.rows = look.findings.row_starts.len() as u64;
         } else {
             let input = text[first_in_text..].chain(input);
-            let mut reader = RowReader::new(input, first, delimiter);
+            let mut reader = RowReader::new(input, first, delimiter).sparing();
             look.rows(&mut reader, range.end, Some(range.start))?;
         }
     }
@@ -245,18 +262,23 @@ pub(super) fn read_range(
 }
 
 /// The bytes of a range, with the one before it; and what follows in the file as it was listed.
-fn held_bytes(file: &ListedFile, range: Range) -> Result<(Vec<u8>, std::io::Take<std::fs::File>)> {
-    let unreadable = |error| CommonError::file("read", &file.shown, error);
-    let mut input = fs_err::File::open(&file.path).map_err(unreadable)?.into_file();
-    let from = range.start.saturating_sub(1);
-    input.seek(SeekFrom::Start(from)).map_err(unreadable)?;
-    let length = range.end - from;
-    let mut held = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    input.by_ref().take(length).read_to_end(&mut held).map_err(unreadable)?;
+fn held_bytes(file: &ListedFile, range: Range, fetched: Option<Arc<Fetch>>) -> Result<(Bytes, Stream)> {
+    let failed = |error| unreadable(&file.shown, error);
+    let mut input = file.open()?;
+    let (held, behind) = match fetched {
+        None => (input.range(range.held()).map_err(failed)?, None),
+        Some(fetch) => {
+            let failed = |error| fetch.take_failure().unwrap_or_else(|| failed(error));
+            let behind = fetch.bytes(range.end..range.fetched().end).map_err(failed)?;
+            (fetch.bytes(range.held()).map_err(failed)?, Some(behind))
+        }
+    };
+    let length = range.held().end - range.held().start;
     if held.len() as u64 != length {
         return Err(SourceError::Changed { file: file.shown.clone() }.into());
     }
-    Ok((held, input.take(range.size_bytes - range.end)))
+    let input = input.stream(range.end..range.size_bytes, Extent::Beginning).map_err(failed)?;
+    Ok((held, input.after(behind)))
 }
 
 /// The rows of a part being looked at.

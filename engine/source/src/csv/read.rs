@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 
 use sluice_core::Result;
 use sluice_core::column::ColumnKind;
@@ -20,20 +21,20 @@ use crate::listing::ListedFile;
 use crate::options::{Dialect, trim};
 use crate::text_input::{Packing, is_damage, open_range, read_error};
 
-/// Hands the rows of a piece to `sink` in batches, with the columns of these indices; `order` says which cell of
-/// a row holds which column.
+/// Hands the rows of a piece to `sink` in batches, with the columns of these indices; `first` are its first bytes, if
+/// they are here already; `order` says which cell of a row holds which column.
 pub(crate) fn read(
     file: &ListedFile,
     (dialect, order): (&Dialect, &[usize]),
     plan: &Plan,
-    piece: &Piece,
+    (piece, first): (&Piece, Option<Bytes>),
     columns: &[usize],
     sink: &mut Sink<'_>,
 ) -> Result<ControlFlow<()>> {
     let changed = || SourceError::Changed { file: file.shown.clone() };
     let bytes = piece.bytes.ok_or_else(|| CommonError::Internal("a CSV piece without bytes".into()))?;
     let size_bytes = plan.files.get(piece.file).map_or(0, |planned| planned.size_bytes);
-    let (input, packing) = open_range(file, size_bytes, bytes)?;
+    let (input, packing) = open_range(file, size_bytes, bytes, first)?;
     let mut reader = RowReader::new(input, bytes.0, dialect.delimiter);
     let mut table = Table::new(dialect, plan, columns, order, piece.rows);
     if packing != Packing::Plain && dialect.header && !matches!(reader.next_row(), Ok(Some(_))) {

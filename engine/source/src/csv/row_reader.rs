@@ -125,6 +125,11 @@ impl<R: Read> RowReader<R> {
         Self { blocks: Blocks::new(input, offset), delimiter, fields: Vec::new() }
     }
 
+    /// Reads no further than a row needs.
+    pub(super) fn sparing(self) -> Self {
+        Self { blocks: self.blocks.sparing(), ..self }
+    }
+
     /// With smaller blocks, for tests.
     #[cfg(test)]
     pub(super) fn with_block(self, bytes: usize) -> Self {

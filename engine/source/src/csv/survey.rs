@@ -16,6 +16,7 @@ use sluice_core::{Error, Execution, Result};
 use super::part::{Chain, Common, Findings, Layout, News, Range, Stop, read_packed, read_range};
 use super::row_reader::RowReader;
 use super::{line_of, row_error};
+use crate::ahead::{Ahead, Unit};
 use crate::cells::{Class, ColumnInference, Inference, shorten};
 use crate::columns::{check_names, match_names};
 use crate::error::{CsvPlace, SourceError};
@@ -80,11 +81,18 @@ pub(super) fn survey_in_parts(
         planned: Vec::new(),
         pieces: Vec::new(),
     };
+    let ahead = Ahead::new(execution.memory);
     let work = |task: &Task| {
         let file = &files[task.file];
         let layout = layouts.of(task.file);
         match (task.range, layout) {
-            (Some(range), layout) => read_range(file, range, &chains[task.file], layout, &common),
+            (Some(range), layout) => {
+                let fetched = file.place.remote().and_then(|_| {
+                    let units_of = |number| units_of(files, &tasks, number);
+                    ahead.take(&[], task.number, units_of).pop().map(|(_, fetch)| fetch)
+                });
+                read_range(file, (range, fetched), &chains[task.file], layout, &common)
+            }
             (None, Some(layout)) => read_packed(file, layout, &common),
             (None, None) => Ok(Findings::default()),
         }
@@ -200,10 +208,23 @@ impl<'a> Layouts<'a> {
 
 /// A part of a file.
 struct Task {
+    number: u64,
     file: usize,
     packing: Packing,
     /// None where the whole file is one part.
     range: Option<Range>,
+}
+
+/// What a part wants of a file that is elsewhere.
+fn units_of<'a>(files: &'a [ListedFile], tasks: &[Task], number: u64) -> Option<Vec<Unit<'a>>> {
+    let task = tasks.get(usize::try_from(number).ok()?)?;
+    let unit = task.range.zip(files[task.file].place.remote()).map(|(range, remote)| Unit {
+        remote,
+        place: (task.file, range.start),
+        ranges: vec![range.fetched()],
+        uses: 1,
+    });
+    Some(unit.into_iter().collect())
 }
 
 /// All parts in order. What cannot be opened is a part too, so that its error comes after those of the files
@@ -213,17 +234,18 @@ fn tasks(files: &[ListedFile], part_bytes: u64) -> Vec<Task> {
     for (file, listed) in files.iter().enumerate() {
         let opened = open_file(listed).ok();
         let packing = opened.as_ref().map_or(Packing::Plain, |(_, packing)| *packing);
-        let metadata = opened.and_then(|(input, _)| input.metadata().ok());
-        let Some(metadata) = metadata.filter(|_| packing == Packing::Plain) else {
-            tasks.push(Task { file, packing, range: None });
+        let size_bytes = opened.and_then(|(input, _)| input.size_bytes().ok());
+        let first = tasks.len() as u64;
+        let Some(size_bytes) = size_bytes.filter(|_| packing == Packing::Plain) else {
+            tasks.push(Task { number: first, file, packing, range: None });
             continue;
         };
-        let size_bytes = metadata.len();
         let parts = std::cmp::max(size_bytes.div_ceil(part_bytes), 1);
         tasks.extend((0..parts).zip(0..).map(|(part, number)| {
             let start = part * part_bytes;
             let end = std::cmp::min(start + part_bytes, size_bytes);
-            Task { file, packing, range: Some(Range { number, start, end, size_bytes }) }
+            let range = Some(Range { number, start, end, size_bytes });
+            Task { number: first + part, file, packing, range }
         }));
     }
     tasks

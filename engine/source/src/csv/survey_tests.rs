@@ -5,6 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use sluice_core::column::ColumnKind;
+use sluice_core::execution::Cancel;
 use sluice_core::plan::{Piece, PlanOptions, PlannedFile};
 use sluice_core::{Error, ErrorKind, Execution, Result};
 
@@ -105,7 +106,7 @@ fn told(error: &Error) -> (ErrorKind, String, Option<String>) {
 }
 
 fn listed(folder: &Path) -> Vec<ListedFile> {
-    list("*", folder, Some(crate::Format::Csv)).unwrap().0
+    list("*", folder, Some(crate::Format::Csv), &Cancel::default()).unwrap().0
 }
 
 /// Any text, mostly with a sound beginning, so that there are rows to look at.

@@ -1,6 +1,8 @@
 //! Where the messages of an Arrow IPC file or stream lie, and the checks that their lengths are possible.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
 
 use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::datatypes::Schema;
@@ -9,11 +11,12 @@ use arrow::ipc::convert::try_fb_to_schema;
 use arrow::ipc::{Message, MessageHeader, RecordBatch, root_as_footer, root_as_message};
 
 use sluice_core::Result;
-use sluice_core::error::CommonError;
 
 use super::{damaged, guarded};
-use crate::error::SourceError;
+use crate::error::{SourceError, unreadable};
+use crate::input::Input;
 use crate::listing::ListedFile;
+use crate::remote_file::Fetch;
 
 /// What a message with a body holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +52,14 @@ pub(super) struct Contents {
 /// An open file; every range that is read lies within it.
 pub(super) struct Bytes<'a> {
     listed: &'a ListedFile,
-    file: fs_err::File,
+    held: Held,
     size: u64,
+}
+
+/// What the bytes come from.
+enum Held {
+    Local(File),
+    Fetched(Arc<Fetch>),
 }
 
 const FILE_MAGIC: &[u8; 6] = b"ARROW1";
@@ -60,11 +69,19 @@ const TAIL_BYTES: u64 = 10;
 const CONTINUATION: u32 = u32::MAX;
 
 impl<'a> Bytes<'a> {
-    pub(super) fn open(listed: &'a ListedFile) -> Result<Self> {
-        let unreadable = |error| CommonError::file("read", &listed.shown, error);
-        let file = fs_err::File::open(&listed.path).map_err(unreadable)?;
-        let size = file.metadata().map_err(unreadable)?.len();
-        Ok(Self { listed, file, size })
+    /// A file, of which something may be `fetched` already.
+    pub(super) fn open(listed: &'a ListedFile, fetched: Option<Arc<Fetch>>) -> Result<Self> {
+        let input = listed.open()?;
+        let size = input.size_bytes().map_err(|error| unreadable(&listed.shown, error))?;
+        let held = match (input, fetched) {
+            (Input::Local(file), _) => Held::Local(file),
+            (Input::Remote(_), Some(fetch)) => Held::Fetched(fetch),
+            // Headers lie far apart.
+            (Input::Remote(remote), None) => {
+                Held::Fetched(Arc::new(Fetch::windowed(&remote, std::slice::from_ref(&(0..size)))))
+            }
+        };
+        Ok(Self { listed, held, size })
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -76,11 +93,19 @@ impl<'a> Bytes<'a> {
     }
 
     fn fill(&mut self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let read = self.file.seek(SeekFrom::Start(offset)).and_then(|_| self.file.read_exact(buffer));
+        let read = match &mut self.held {
+            Held::Local(file) => file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(buffer)),
+            Held::Fetched(fetch) => {
+                let end = offset.saturating_add(buffer.len() as u64);
+                let bytes = fetch.bytes(offset..end);
+                let bytes = bytes.map_err(|error| fetch.take_failure().map_or(error, io::Error::other));
+                bytes.map(|bytes| buffer.copy_from_slice(&bytes))
+            }
+        };
         let shown = &self.listed.shown;
         read.map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => SourceError::Changed { file: shown.clone() }.into(),
-            _ => CommonError::file("read", shown, error).into(),
+            io::ErrorKind::UnexpectedEof => SourceError::Changed { file: shown.clone() }.into(),
+            _ => unreadable(shown, error),
         })
     }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::{read_dictionary, read_record_batch};
+use bytes::Bytes as FileBytes;
+use xxhash_rust::xxh3::xxh3_128;
 
 use sluice_core::column::ColumnKind;
-use sluice_core::error::CommonError;
 use sluice_core::plan::{Piece, PlannedColumn, PlannedFile};
 use sluice_core::seam::batch_rows;
 use sluice_core::{Execution, Result};
@@ -18,15 +19,17 @@ use super::messages::{Body, Bytes, Place, parse};
 use super::{damaged, guarded};
 use crate::batches::{Sink, normal};
 use crate::columns::check_names;
-use crate::error::SourceError;
+use crate::error::{SourceError, unreadable};
+use crate::input::Extent;
 use crate::listing::ListedFile;
+use crate::remote_file::Fetch;
 use crate::text_input::Hashing;
 use crate::whole_files::WholeFile;
 
 type Dictionaries = HashMap<i64, ArrayRef>;
 
 /// A file or stream with its schema and where its messages lie.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct IpcFile {
     listed: ListedFile,
     size_bytes: u64,
@@ -41,7 +44,7 @@ pub(crate) struct IpcFile {
 
 /// The columns of a file.
 pub(super) fn columns(listed: &ListedFile) -> Result<Vec<PlannedColumn>> {
-    columns_of(listed, &Bytes::open(listed)?.contents(false)?.schema)
+    columns_of(listed, &Bytes::open(listed, None)?.contents(false)?.schema)
 }
 
 fn columns_of(listed: &ListedFile, schema: &arrow::datatypes::Schema) -> Result<Vec<PlannedColumn>> {
@@ -52,8 +55,12 @@ fn columns_of(listed: &ListedFile, schema: &arrow::datatypes::Schema) -> Result<
 }
 
 impl WholeFile for IpcFile {
-    fn open(listed: &ListedFile, execution: &Execution) -> Result<(Self, PlannedFile, Vec<PlannedColumn>)> {
-        let mut bytes = Bytes::open(listed)?;
+    fn open(
+        listed: &ListedFile,
+        _: Option<FileBytes>,
+        execution: &Execution,
+    ) -> Result<(Self, PlannedFile, Vec<PlannedColumn>)> {
+        let mut bytes = Bytes::open(listed, None)?;
         let contents = bytes.contents(true)?;
         let columns = columns_of(listed, &contents.schema)?;
         let is_dictionary = |place: &&Place| place.body == Body::Dictionary;
@@ -108,9 +115,10 @@ impl IpcFile {
         &self,
         piece: &Piece,
         columns: &[usize],
+        fetched: Option<Arc<Fetch>>,
         sink: &mut Sink<'_>,
     ) -> Result<ControlFlow<()>> {
-        let mut bytes = Bytes::open(&self.listed)?;
+        let mut bytes = Bytes::open(&self.listed, fetched)?;
         if bytes.size() != self.size_bytes {
             return Err(SourceError::Changed { file: self.listed.shown.clone() }.into());
         }
@@ -203,9 +211,14 @@ fn learn(
     )?)
 }
 
+/// What identifies the bytes of a file: their hash, or what the server says of a file that is elsewhere.
 fn fingerprint(listed: &ListedFile, execution: &Execution) -> Result<(u64, String)> {
-    let unreadable = |error| CommonError::file("read", &listed.shown, error);
-    let file = fs_err::File::open(&listed.path).map_err(unreadable)?;
-    let reader = std::io::BufReader::with_capacity(1 << 18, file);
-    Ok(Hashing::new(reader).telling(Some(&execution.progress)).finish("").map_err(unreadable)?)
+    if let Some(remote) = listed.place.remote() {
+        let fingerprint = format!("{:032x}", xxh3_128(remote.identity().as_bytes()));
+        return Ok((remote.size_bytes(), fingerprint));
+    }
+    let failed = |error| unreadable(&listed.shown, error);
+    let stream = listed.open()?.stream(0..u64::MAX, Extent::Whole).map_err(failed)?;
+    let reader = std::io::BufReader::with_capacity(1 << 18, stream);
+    Hashing::new(reader).telling(Some(&execution.progress)).finish("").map_err(failed)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use bytes::Bytes;
 
 use sluice_core::Result;
 use sluice_core::error::CommonError;
@@ -19,18 +20,19 @@ use crate::error::SourceError;
 use crate::listing::ListedFile;
 use crate::text_input::{is_damage, open_range, read_error};
 
-/// Hands the rows of a piece to `sink` in batches, with the columns of these indices; `types` has those of all.
+/// Hands the rows of a piece to `sink` in batches, with the columns of these indices; `first` are its first
+/// bytes, if they are here already; `types` has those of all.
 pub(crate) fn read(
     file: &ListedFile,
     (plan, types): (&Plan, &[DataType]),
-    piece: &Piece,
+    (piece, first): (&Piece, Option<Bytes>),
     columns: &[usize],
     sink: &mut Sink<'_>,
 ) -> Result<ControlFlow<()>> {
     let changed = || SourceError::Changed { file: file.shown.clone() };
     let bytes = piece.bytes.ok_or_else(|| CommonError::Internal("a piece of text without bytes".into()))?;
     let size_bytes = plan.files.get(piece.file).map_or(0, |planned| planned.size_bytes);
-    let (input, packing) = open_range(file, size_bytes, bytes)?;
+    let (input, packing) = open_range(file, size_bytes, bytes, first)?;
     let mut reader = LineReader::new(input, bytes.0);
     let mut table = Table::new(plan, types, columns, piece.rows);
     let mut left = piece.rows;

@@ -13,6 +13,7 @@ use sluice_core::error::CommonError;
 use sluice_core::plan::{Piece, Plan, Split};
 use sluice_core::seam::{CountedColumn, NO_VALUE};
 
+use super::chunks::{ChunkBytes, Fetched};
 use super::codes::{count_codes, count_ones, count_ones_old, list_codes, spread, spread_old};
 use super::dictionary::{Conversion, CountedValues, most_values};
 use super::footer::{ParquetFile, RowGroup};
@@ -44,8 +45,8 @@ pub(crate) fn count(
     files: &[ParquetFile],
     split: &Split,
     plan: &Plan,
-    column: usize,
-    has_codes: bool,
+    (column, has_codes): (usize, bool),
+    fetched: &Fetched,
 ) -> Result<CountedColumn> {
     let not_countable =
         || CommonError::Internal(format!("column {column} of split {} is not countable", split.number));
@@ -63,7 +64,8 @@ pub(crate) fn count(
             *current = conversion;
         }
         for group in groups {
-            nulls += file.count_chunk(group, leaf, conversion, (counted, codes.as_mut()))?;
+            let bytes = file.chunks((piece.file, group), fetched)?;
+            nulls += file.count_chunk(bytes, (group, leaf), conversion, (counted, codes.as_mut()))?;
         }
     }
     let (values, counts) = values.ok_or_else(not_countable)?.1.finish(&plan.columns[column].kind);
@@ -105,8 +107,8 @@ impl ParquetFile {
     /// Counts one chunk and answers its nulls; appends the codes of its rows where they are wanted.
     fn count_chunk(
         &self,
-        group: usize,
-        leaf: usize,
+        bytes: ChunkBytes,
+        (group, leaf): (usize, usize),
         conversion: Conversion,
         (counted, mut codes): (&mut CountedValues, Option<&mut Vec<u32>>),
     ) -> Result<u64> {
@@ -116,8 +118,8 @@ impl ParquetFile {
             let column = self.metadata.row_group(group).column(leaf).column_path().string();
             damaged(shown, format!("{problem} in column `{column}` of row group {group}"))
         };
-        let mut pages = self.pages(group, leaf)?;
-        let dictionary = match guarded(shown, part, || pages.get_next_page())? {
+        let mut pages = self.pages(&bytes, group, leaf)?;
+        let dictionary = match bytes.told(guarded(shown, part, || pages.get_next_page()))? {
             Some(Page::DictionaryPage { buf, num_values, encoding, .. }) => {
                 if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
                     return Err(contradiction("an encoded dictionary").into());
@@ -134,7 +136,7 @@ impl ParquetFile {
         let mut counts = vec![0; size];
         let (mut rows, mut present) = (0_u64, 0);
         let (first, mut buffer) = (codes.as_ref().map_or(0, |codes| codes.len()), Vec::new());
-        while let Some(page) = guarded(shown, part, || pages.get_next_page())? {
+        while let Some(page) = bytes.told(guarded(shown, part, || pages.get_next_page()))? {
             rows += u64::from(page.num_values());
             // Before there is room for them: a forged page may claim any number.
             if rows > self.groups[group].rows {
@@ -157,15 +159,24 @@ impl ParquetFile {
         Ok(rows - present)
     }
 
-    fn pages(&self, group: usize, leaf: usize) -> Result<SerializedPageReader<std::fs::File>> {
-        let file = Arc::new(self.reopen()?);
+    fn pages(
+        &self,
+        bytes: &ChunkBytes,
+        group: usize,
+        leaf: usize,
+    ) -> Result<SerializedPageReader<ChunkBytes>> {
         Ok(guarded(
             &self.listed.shown,
             || format!("row group {group}"),
             || {
                 let rows = usize::try_from(self.groups[group].rows)
                     .map_err(|_| ParquetError::General("too many rows for this machine".into()))?;
-                SerializedPageReader::new(file, self.metadata.row_group(group).column(leaf), rows, None)
+                SerializedPageReader::new(
+                    Arc::new(bytes.share()?),
+                    self.metadata.row_group(group).column(leaf),
+                    rows,
+                    None,
+                )
             },
         )?)
     }

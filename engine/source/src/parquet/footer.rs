@@ -1,6 +1,5 @@
 //! The footer of a Parquet file: columns, row groups, and which chunks are dictionary-encoded throughout.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -11,22 +10,27 @@ use ::parquet::file::metadata::{
     ParquetStatisticsPolicy,
 };
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
 
 use sluice_core::column::ColumnKind;
 use sluice_core::error::CommonError;
-use sluice_core::plan::{Piece, PlannedColumn, PlannedFile};
+use sluice_core::plan::{Piece, PlannedColumn, PlannedFile, Split};
 use sluice_core::{Execution, Result};
 
 use super::hints::{Text, hinted_schema, texts};
 use super::{damaged, guarded};
 use crate::columns::check_names;
-use crate::error::SourceError;
+use crate::error::{SourceError, unreadable};
+use crate::input::{Input, Place};
 use crate::listing::ListedFile;
 use crate::whole_files::WholeFile;
 
 /// The footer's own length and the magic at the end.
 const TAIL_BYTES: u64 = 8;
+
+/// The end of a file that is elsewhere, read at once: most footers are shorter.
+pub(super) const END_BYTES: u64 = 1 << 16;
 
 /// A row group.
 #[derive(Clone, Debug)]
@@ -46,7 +50,7 @@ impl RowGroup {
 }
 
 /// A file with its footer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ParquetFile {
     pub(crate) listed: ListedFile,
     pub(crate) size_bytes: u64,
@@ -60,12 +64,18 @@ pub(crate) struct ParquetFile {
     pub(super) texts: Vec<Text>,
     /// For each column of the table, where it stands in the file.
     pub(crate) order: Vec<usize>,
+    /// For each row group, how many splits meet it.
+    pub(super) uses: Vec<usize>,
 }
 
 impl WholeFile for ParquetFile {
-    fn open(listed: &ListedFile, _: &Execution) -> Result<(Self, PlannedFile, Vec<PlannedColumn>)> {
+    fn open(
+        listed: &ListedFile,
+        end: Option<Bytes>,
+        _: &Execution,
+    ) -> Result<(Self, PlannedFile, Vec<PlannedColumn>)> {
         let shown = &listed.shown;
-        let (footer, size_bytes) = read_footer(listed)?;
+        let (footer, size_bytes) = read_footer(listed, end)?;
         let part = || "the footer".to_owned();
         // Of thousands of row groups they would be held to the end, and nobody asks for them.
         let options = ParquetMetaDataOptions::new()
@@ -109,8 +119,13 @@ impl WholeFile for ParquetFile {
         let fingerprint = format!("{:032x}", xxh3_128(&footer));
         let planned = PlannedFile { path: listed.relative.clone(), size_bytes, rows, fingerprint };
         let order = (0..columns.len()).collect();
-        let listed = listed.clone();
-        Ok((Self { listed, size_bytes, metadata, schema, groups, leaves, texts, order }, planned, columns))
+        let (listed, uses) = (listed.clone(), vec![0; groups.len()]);
+        let file = Self { listed, size_bytes, metadata, schema, groups, leaves, texts, order, uses };
+        Ok((file, planned, columns))
+    }
+
+    fn end_bytes() -> u64 {
+        END_BYTES
     }
 
     fn set_order(&mut self, order: Vec<usize>) {
@@ -139,10 +154,13 @@ impl ParquetFile {
         place.is_some_and(|&place| self.groups[group].coded.get(place) == Some(&true))
     }
 
-    /// The file, if it is still the one that was planned.
+    /// The file on this machine, if it is still the one that was planned.
     pub(super) fn reopen(&self) -> Result<std::fs::File> {
         let unreadable = |error| CommonError::file("read", &self.listed.shown, error);
-        let file = fs_err::File::open(&self.listed.path).map_err(unreadable)?;
+        let Place::Local(path) = &self.listed.place else {
+            return Err(CommonError::Internal("an object was opened like a file".into()).into());
+        };
+        let file = fs_err::File::open(path).map_err(unreadable)?;
         if file.metadata().map_err(unreadable)?.len() != self.size_bytes {
             return Err(SourceError::Changed { file: self.listed.shown.clone() }.into());
         }
@@ -150,24 +168,41 @@ impl ParquetFile {
     }
 }
 
-fn read_footer(listed: &ListedFile) -> Result<(Vec<u8>, u64)> {
-    let unreadable = |error| CommonError::file("read", &listed.shown, error);
+/// Notes how many splits meet each row group, after all are planned.
+pub(crate) fn note_uses(files: &mut [ParquetFile], splits: &[Split]) {
+    for piece in splits.iter().flat_map(|split| &split.pieces) {
+        let Some(file) = files.get_mut(piece.file) else { continue };
+        let groups: Vec<usize> = file.groups_of(piece).map(|(group, _)| group).collect();
+        groups.into_iter().for_each(|group| file.uses[group] += 1);
+    }
+}
+
+/// The bytes of the footer, and the length of the file, whose `end` may be here already.
+fn read_footer(listed: &ListedFile, end: Option<Bytes>) -> Result<(Bytes, u64)> {
+    let failed = |error| unreadable(&listed.shown, error);
     let refused = |reason| SourceError::NotParquet { file: listed.shown.clone(), reason };
-    let mut file = fs_err::File::open(&listed.path).map_err(unreadable)?;
-    let size = file.metadata().map_err(unreadable)?.len();
+    let mut file = listed.open()?;
+    let size = file.size_bytes().map_err(failed)?;
     if size == 0 {
         return Err(SourceError::EmptyFile { file: listed.shown.clone() }.into());
     }
-    let mut magic = [0; 4];
     if size < 4 + TAIL_BYTES {
         return Err(refused("it is too short").into());
     }
-    file.read_exact(&mut magic).map_err(unreadable)?;
-    file.seek(SeekFrom::End(-8)).map_err(unreadable)?;
-    let mut tail = [0; 8];
-    file.read_exact(&mut tail).map_err(unreadable)?;
-    let [l1, l2, l3, l4, end @ ..] = tail;
-    match (&magic, &end) {
+    let end = match (end, &file) {
+        (Some(end), _) => end,
+        (None, Input::Local(_)) => file.range(size - TAIL_BYTES..size).map_err(failed)?,
+        (None, Input::Remote(_)) => file.range(size.saturating_sub(END_BYTES)..size).map_err(failed)?,
+    };
+    let changed = || SourceError::Changed { file: listed.shown.clone() };
+    let (_, tail) = end.split_last_chunk::<8>().ok_or_else(changed)?;
+    let [l1, l2, l3, l4, last @ ..] = *tail;
+    // Of what is elsewhere, only what ends wrongly is looked at from its beginning.
+    let magic = match (&file, &last) {
+        (Input::Remote(_), b"PAR1") => Bytes::from_static(b"PAR1"),
+        _ => file.magic(4).map_err(failed)?,
+    };
+    match (&magic[..], &last) {
         (b"PAR1", b"PAR1") => {}
         (b"PAR1", b"PARE") | (b"PARE", _) => {
             return Err(refused("it is encrypted, which is not supported").into());
@@ -179,9 +214,11 @@ fn read_footer(listed: &ListedFile) -> Result<(Vec<u8>, u64)> {
     if length + TAIL_BYTES + 4 > size {
         return Err(damaged(&listed.shown, "its footer is longer than the file").into());
     }
-    file.seek(SeekFrom::Start(size - TAIL_BYTES - length)).map_err(unreadable)?;
-    let mut footer = Vec::new();
-    file.take(length).read_to_end(&mut footer).map_err(unreadable)?;
+    if let Some(start) = (end.len() as u64).checked_sub(length + TAIL_BYTES) {
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        return Ok((end.slice(start..end.len() - tail.len()), size));
+    }
+    let footer = file.range(size - TAIL_BYTES - length..size - TAIL_BYTES).map_err(failed)?;
     Ok((footer, size))
 }
 

@@ -3,6 +3,7 @@
 //!
 //! The `parquet` crate may panic on damaged bytes; every call into it is caught here and told as damage.
 
+mod chunks;
 mod codes;
 mod counted;
 mod dictionary;
@@ -19,8 +20,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ::parquet::errors::ParquetError;
 
+pub(crate) use self::chunks::{Fetched, units};
 pub(crate) use self::counted::{count, countable};
-pub(crate) use self::footer::ParquetFile;
+pub(crate) use self::footer::{ParquetFile, note_uses};
 use crate::error::SourceError;
 
 fn damaged(file: &str, problem: impl Into<String>) -> SourceError {

@@ -21,6 +21,7 @@ use sluice_core::error::CommonError;
 use sluice_core::plan::Piece;
 use sluice_core::seam::BATCH_ROWS;
 
+use super::chunks::{ChunkBytes, Fetched};
 use super::footer::{ParquetFile, RowGroup};
 use super::hints::{Text, checked};
 use super::{damaged, guarded};
@@ -36,7 +37,7 @@ struct OpenGroup<'a> {
     group: &'a RowGroup,
     /// Rows to leave out, and to read.
     rows: (u64, u64),
-    file: std::fs::File,
+    bytes: ChunkBytes,
     metadata: ArrowReaderMetadata,
 }
 
@@ -46,10 +47,12 @@ impl ParquetFile {
         &self,
         piece: &Piece,
         columns: &[usize],
+        fetched: &Fetched,
         sink: &mut Sink<'_>,
     ) -> Result<ControlFlow<()>> {
         for (number, rows) in self.groups_of(piece) {
-            if self.read_group(&self.open_group(number, rows)?, columns, sink)?.is_break() {
+            let group = self.open_group((piece.file, number), rows, fetched)?;
+            if self.read_group(&group, columns, sink)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -62,13 +65,14 @@ impl ParquetFile {
         &self,
         piece: &Piece,
         columns: &[usize],
+        fetched: &Fetched,
         sink: &mut dyn FnMut(usize, ArrayRef) -> Result<()>,
     ) -> Result<()> {
         if columns.is_empty() {
             return Ok(());
         }
         for (number, rows) in self.groups_of(piece) {
-            let group = self.open_group(number, rows)?;
+            let group = self.open_group((piece.file, number), rows, fetched)?;
             let at_once = usize::try_from(VALUES_AT_ONCE / std::cmp::max(rows.1, 1)).unwrap_or(usize::MAX);
             for columns in columns.chunks(std::cmp::max(at_once, 1)) {
                 let _ = self.read_group(&group, columns, &mut |batch| {
@@ -83,7 +87,7 @@ impl ParquetFile {
     }
 
     /// The row groups that a piece meets, with the rows of each to leave out and to read.
-    fn groups_of(&self, piece: &Piece) -> impl Iterator<Item = (usize, (u64, u64))> {
+    pub(super) fn groups_of(&self, piece: &Piece) -> impl Iterator<Item = (usize, (u64, u64))> {
         let (first, end) = (piece.first_row, piece.first_row + piece.rows);
         let meets = move |group: &RowGroup| group.rows > 0 && group.end() > first && group.first_row < end;
         self.groups.iter().enumerate().filter(move |(_, group)| meets(group)).map(move |(number, group)| {
@@ -93,7 +97,12 @@ impl ParquetFile {
         })
     }
 
-    fn open_group(&self, number: usize, rows: (u64, u64)) -> Result<OpenGroup<'_>> {
+    fn open_group(
+        &self,
+        (file, number): (usize, usize),
+        rows: (u64, u64),
+        fetched: &Fetched,
+    ) -> Result<OpenGroup<'_>> {
         let group = &self.groups[number];
         let metadata = guarded(
             &self.listed.shown,
@@ -103,7 +112,7 @@ impl ParquetFile {
                 ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options)
             },
         )?;
-        Ok(OpenGroup { number, group, rows, file: self.reopen()?, metadata })
+        Ok(OpenGroup { number, group, rows, bytes: self.chunks((file, number), fetched)?, metadata })
     }
 
     fn read_group(
@@ -115,10 +124,10 @@ impl ParquetFile {
         let shown = &self.listed.shown;
         let (number, (_, take)) = (open.number, open.rows);
         let part = || format!("row group {number}");
-        let mut reader = guarded(shown, part, || self.reader(open, columns))?;
+        let mut reader = open.bytes.told(guarded(shown, part, || self.reader(open, columns)))?;
         let order = order_within(columns.iter().map(|&column| self.order[column]));
         let mut left = take;
-        while let Some(batch) = guarded(shown, part, || reader.next().transpose())? {
+        while let Some(batch) = open.bytes.told(guarded(shown, part, || reader.next().transpose()))? {
             left = left.saturating_sub(batch.num_rows() as u64);
             let batch = self.checked(batch, number, columns)?;
             let batch =
@@ -167,11 +176,11 @@ impl ParquetFile {
             usize::try_from(rows)
                 .map_err(|_| ParquetError::General(format!("{rows} rows do not fit this machine")))
         };
-        let (file, metadata) = (open.file.try_clone()?, open.metadata.clone());
+        let (bytes, metadata) = (open.bytes.share()?, open.metadata.clone());
         let places = columns.iter().map(|&column| self.order[column]);
         let mask = ProjectionMask::roots(metadata.parquet_schema(), places);
         let most = rows_within(self.order.len(), open.group.rows, open.group.size_bytes);
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata)
             .with_row_groups(vec![open.number])
             .with_projection(mask)
             .with_batch_size(std::cmp::min(most, rows(take)?));

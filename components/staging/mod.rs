@@ -1,0 +1,237 @@
+//! URLs as arguments: what a command reads is fetched before it runs, what it writes is sent when it has run.
+//!
+//! Commands know paths only. [`places`] says which arguments are places and what is done with a URL there; messages and
+//! results show the URL ([`crate::shown`]). Rows of files and registries are used where they are.
+
+mod area;
+mod pipeline;
+mod places;
+mod words;
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
+use sluice_core::artifact::{MANIFEST_FILE, Manifest};
+use sluice_core::error::{CommonError, ErrorKind, Result};
+use sluice_pipeline::step::statistics::STATISTICS_KIND;
+use sluice_source::Format;
+use sluice_storage::folder::{self, Found};
+use sluice_storage::{Failure, Location, Operation, StorageError, Store};
+
+pub(crate) use pipeline::{Fetching, fetch_files, read_pipeline};
+
+use crate::answer::Answer;
+use crate::arguments::Arguments;
+use crate::failure::ArgumentError;
+use crate::printer;
+use crate::session::Session;
+use area::Area;
+use places::{BESIDE, Place};
+
+/// Runs a command with paths in place of URLs.
+pub(crate) fn run(
+    words: &[OsString],
+    arguments: &Arguments,
+    session: &Session,
+    work: impl FnOnce(&Arguments) -> Result<Answer>,
+) -> Result<Answer> {
+    let _area = Area::open(&session.execution.cancel);
+    if !words.iter().any(|word| word.to_string_lossy().contains("://")) {
+        return work(arguments);
+    }
+    let mut command = Arguments::command();
+    command.build();
+    debug_assert_eq!(places::problems(&command), Vec::<String>::new(), "the table of places");
+    let internal = |error: clap::Error| CommonError::Internal(error.to_string());
+    let matches = command.clone().try_get_matches_from(words).map_err(internal)?;
+    let mut staging = Staging { session, outputs: Vec::new() };
+    let mut replace =
+        |path: &str, argument: &Arg, value: &OsStr| staging.staged((path, &matches), argument, value);
+    let staged = words::said_again(&command, &matches, &mut replace)?;
+    let matches = command.try_get_matches_from(staged).map_err(internal)?;
+    let arguments = Arguments::from_arg_matches(&matches).map_err(internal)?;
+    if !staging.outputs.is_empty() {
+        printer::hold_results();
+    }
+    staging.end(work(&arguments))
+}
+
+/// Where a command's outputs go.
+struct Staging<'a> {
+    session: &'a Session,
+    outputs: Vec<Output>,
+}
+
+struct Output {
+    path: PathBuf,
+    location: Location,
+    store: Store,
+    /// What of it was fetched.
+    fetched: BTreeSet<String>,
+}
+
+impl Staging<'_> {
+    /// The value that the command is given.
+    fn staged(
+        &mut self,
+        (command, matches): (&str, &ArgMatches),
+        argument: &Arg,
+        value: &OsStr,
+    ) -> Result<OsString> {
+        let id = argument.get_id().as_str();
+        let (Some(place), Some(text)) = (places::place(command, id), value.to_str()) else {
+            return Ok(value.to_owned());
+        };
+        if text.starts_with("file://") && place != Place::NamedData {
+            return Ok(Location::parse(text)?.as_local().map_or_else(|| value.to_owned(), OsString::from));
+        }
+        if !Location::is_remote(text) || matches!(place, Place::NamedData | Place::Pipeline | Place::Registry)
+        {
+            return Ok(value.to_owned());
+        }
+        let location = Location::parse(text)?;
+        let path = match place {
+            Place::Input => Some(self.fetched(&location)?.0),
+            Place::Output => {
+                stays_local(command, id, matches, &location)?;
+                Some(self.output(location, BTreeSet::new())?)
+            }
+            Place::Both => Some(self.both(location)?),
+            Place::Data => self.data_set(&location)?,
+            Place::Local => return Err(must_be_local(command, argument, &location)),
+            Place::NamedData | Place::Pipeline | Place::Registry => None,
+        };
+        Ok(path.map_or_else(|| value.to_owned(), PathBuf::into_os_string))
+    }
+
+    fn fetched(&self, location: &Location) -> Result<(PathBuf, Found)> {
+        let progress = &self.session.execution.progress;
+        progress.begin(&format!("fetching {location}"), sluice_core::execution::Extent::default());
+        let fetched = area::fetch(location);
+        progress.end();
+        fetched
+    }
+
+    /// A path for what will be sent to `location`; that nothing can be written there should not be found out at the end.
+    fn output(&mut self, location: Location, fetched: BTreeSet<String>) -> Result<PathBuf> {
+        let store = area::store(&location)?;
+        if !store.is_bucket() {
+            return Err(StorageError::Failed {
+                operation: Operation::Write,
+                object: location.to_string(),
+                service: sluice_storage::Service::Web,
+                failure: Failure::Unsupported,
+                cause: None,
+            }
+            .into());
+        }
+        match store.read_all(&manifest_key(&location)) {
+            Err(error) if !folder::is_nothing(&error) => return Err(error),
+            _ => {}
+        }
+        let path = area::path_for(&location)?;
+        self.outputs.push(Output { path: path.clone(), location, store, fetched });
+        Ok(path)
+    }
+
+    /// Fetches what is there, and sends what will be there.
+    fn both(&mut self, location: Location) -> Result<PathBuf> {
+        let path = self.output(location.clone(), BTreeSet::new())?;
+        let Some(output) = self.outputs.last_mut() else { return Ok(path) };
+        match folder::fetch(&output.store, location.key(), &path) {
+            Ok(Found::Folder(names)) => output.fetched = names,
+            Ok(Found::File | Found::Artifact) => {}
+            Err(error) if StorageError::is(&error, &Failure::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(path)
+    }
+
+    /// A copy of a data set that `ingest` wrote, or of statistics; files are read where they are.
+    fn data_set(&self, location: &Location) -> Result<Option<PathBuf>> {
+        let is_pattern = location.key().contains(['*', '?', '[', '{']);
+        let extension = location.name().rsplit_once('.').map(|(_, extension)| extension);
+        let is_file =
+            extension.is_some_and(|it| matches!(it, "gz" | "zst") || Format::of_extension(it).is_some());
+        if is_pattern || is_file {
+            return Ok(None);
+        }
+        let store = area::store(location)?;
+        let bytes = match store.read_all(&manifest_key(location)) {
+            Ok((bytes, _)) => bytes,
+            Err(error) if folder::is_nothing(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match serde_json::from_slice::<Manifest>(&bytes) {
+            Ok(manifest)
+                if [sluice_ingest::DATASET_KIND, STATISTICS_KIND].contains(&manifest.kind.as_str()) =>
+            {
+                Ok(Some(self.fetched(location)?.0))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Sends what was written: all of it is complete, also where the command then failed, unless it was stopped.
+    fn end(self, answer: Result<Answer>) -> Result<Answer> {
+        if let Err(error) = &answer
+            && matches!(error.kind(), ErrorKind::Interrupted(_) | ErrorKind::Internal)
+        {
+            return answer;
+        }
+        let sent = self.outputs.iter().try_for_each(|output| self.send(output));
+        printer::release_results(sent.is_ok());
+        // The first error is the one to report.
+        answer.and_then(|answer| sent.map(|()| answer))
+    }
+
+    fn send(&self, output: &Output) -> Result<()> {
+        let Output { path, location, store, fetched } = output;
+        let progress = &self.session.execution.progress;
+        progress.begin(&format!("sending {location}"), sluice_core::execution::Extent::default());
+        let sent = match () {
+            () if path.is_dir() => folder::publish(store, location.key(), path, fetched),
+            () if path.is_file() => store.upload(location.key(), path),
+            () => Ok(()),
+        };
+        progress.end();
+        sent
+    }
+}
+
+fn manifest_key(location: &Location) -> String {
+    location.join(MANIFEST_FILE).key().to_owned()
+}
+
+fn must_be_local(command: &str, argument: &Arg, location: &Location) -> sluice_core::Error {
+    let option =
+        argument.get_long().map_or_else(|| argument.get_id().to_string(), |long| format!("--{long}"));
+    let message =
+        format!("`{option}` of `sluice {command}` must be a folder of this machine, but is `{location}`");
+    let hint = "steps are linked and taken up again there; name a folder, and put the registry into the bucket \
+                (`push: {registry: …}` in the pipeline file)";
+    ArgumentError::new(message, hint).into()
+}
+
+/// Refuses a URL where files beside the place should outlive the command.
+fn stays_local(command: &str, id: &str, matches: &ArgMatches, location: &Location) -> Result<()> {
+    let mut inner = matches;
+    while let Some((_, deeper)) = inner.subcommand() {
+        inner = deeper;
+    }
+    let flag = BESIDE.iter().find(|(owner, output, _)| *owner == command && *output == id);
+    match flag {
+        Some((_, _, flag)) if inner.get_flag(flag) => {
+            let message =
+                format!("`--{flag}` keeps files beside `--{id}`, which cannot be `{location}` then");
+            Err(ArgumentError::new(
+                message,
+                format!("give a folder of this machine, or leave `--{flag}` out"),
+            )
+            .into())
+        }
+        _ => Ok(()),
+    }
+}
