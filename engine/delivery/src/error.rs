@@ -1,8 +1,8 @@
-//! What can be wrong with packages, registries and what an orchestrator hands over.
+//! What can be wrong with packages and what an orchestrator hands over.
 
 use sluice_core::error::{Diagnostic, ErrorKind};
 
-/// An error of packaging, pushing or talking to an orchestrator.
+/// An error of packaging or talking to an orchestrator.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// A package whose own examples come out otherwise.
@@ -57,40 +57,6 @@ pub enum DeliveryError {
         /// Why, continuing the sentence.
         problem: String,
     },
-    /// A model name that cannot be a folder.
-    #[error("`{name}` cannot be the name of a model")]
-    Name {
-        /// The name.
-        name: String,
-    },
-    /// A registry file that is not what it should be.
-    #[error("registry file `{path}` is damaged")]
-    RegistryDamaged {
-        /// The file.
-        path: String,
-        /// What the decoder says.
-        source: serde_json::Error,
-    },
-    /// Versions without the alias that says which one is in force.
-    #[error("model `{name}` has {versions} versions in registry `{registry}`, but none is `latest-blessed`")]
-    NoAlias {
-        /// The model.
-        name: String,
-        /// How many versions there are.
-        versions: usize,
-        /// The registry.
-        registry: String,
-    },
-    /// A version that is not there.
-    #[error("model `{name}` has no version {version} in registry `{registry}`")]
-    NoSuchVersion {
-        /// The model.
-        name: String,
-        /// The version.
-        version: u64,
-        /// The registry.
-        registry: String,
-    },
     /// The executor input is not what Kubeflow writes.
     #[error("the executor input is not valid: {problem}")]
     ExecutorInput {
@@ -128,14 +94,10 @@ impl DeliveryError {
 impl Diagnostic for DeliveryError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::ExampleDiffers { .. }
-            | Self::ExampleMalformed { .. }
-            | Self::OnnxDiffers { .. }
-            | Self::RegistryDamaged { .. }
-            | Self::NoAlias { .. }
-            | Self::NoSuchVersion { .. } => ErrorKind::Malformed,
-            Self::Name { .. }
-            | Self::NotEvaluated { .. }
+            Self::ExampleDiffers { .. } | Self::ExampleMalformed { .. } | Self::OnnxDiffers { .. } => {
+                ErrorKind::Malformed
+            }
+            Self::NotEvaluated { .. }
             | Self::OnnxInexpressible { .. }
             | Self::ExecutorInput { .. }
             | Self::ExecutorInputValue { .. }
@@ -158,17 +120,6 @@ impl Diagnostic for DeliveryError {
                  numbers are in `evaluate`"
                     .into(),
             ),
-            Self::Name { .. } => Some("use letters, digits, `-`, `_` and `.`, 64 at most".into()),
-            Self::RegistryDamaged { .. } => {
-                Some("restore the file from a backup; the versions are untouched".into())
-            }
-            Self::NoAlias { name, .. } => Some(format!(
-                "write `{name}/aliases.json` again, for example `{{\"latest-blessed\": 1}}`; without it a model could pass \
-                 the gate without being compared"
-            )),
-            Self::NoSuchVersion { name, .. } => Some(format!(
-                "point `{name}/aliases.json` at a version that is there, or restore the version"
-            )),
             Self::ExecutorInput { .. } => Some(
                 "pass `--executor-input '{{$}}'` in the component's arguments; Kubeflow fills it in".into(),
             ),

@@ -7,7 +7,7 @@ pub mod foreign;
 pub mod kubeflow;
 pub mod onnx;
 mod package;
-mod registry;
+pub mod registry;
 
 pub use error::DeliveryError;
 pub use examples::Examples;
@@ -15,4 +15,4 @@ pub use package::{
     MODEL_KIND, MODEL_VERSION, ModelPackage, ONNX_MODEL_FILE, ONNX_TRANSFORM_FILE, PackageParts, Scores,
     Signature,
 };
-pub use registry::{FileRegistry, LATEST_BLESSED, Pushed, VersionRecord};
+pub use registry::{LATEST_BLESSED, Pushed, Registry, RegistryError};

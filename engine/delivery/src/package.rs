@@ -173,13 +173,21 @@ impl ModelPackage {
     /// # Errors
     /// `ArtifactError`; [`DeliveryError::ExampleDiffers`] when the model does not do what it did.
     pub fn open(folder: &Path) -> Result<Self> {
-        let artifact = Artifact::open(folder, MODEL_KIND, MODEL_VERSION)?;
+        Self::from_artifact(Artifact::open_any(folder)?)
+    }
+
+    /// The package that an artifact is, whose files were verified when it was opened; predicts its example rows again.
+    ///
+    /// # Errors
+    /// As [`ModelPackage::open`].
+    pub fn from_artifact(artifact: Artifact) -> Result<Self> {
+        artifact.must_be(MODEL_KIND, MODEL_VERSION)?;
         let parts = PackageParts {
             transform: artifact.read_json(TRANSFORM_FILE)?,
             model: artifact.read_json(WEIGHTS_FILE)?,
         };
         let examples: Examples = artifact.read_json(EXAMPLES_FILE)?;
-        let path = || folder.display().to_string();
+        let path = || artifact.folder().display().to_string();
         let malformed = |row: usize| DeliveryError::ExampleMalformed { path: path(), row: row + 1 };
         if !parts.model.is_sound(parts.transform.space().width()) {
             return Err(malformed(0).into());

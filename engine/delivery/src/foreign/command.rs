@@ -4,7 +4,7 @@
 //! last row, cut as it likes: rows are written, answers read and messages kept by three threads, so that neither side
 //! waits for the other.
 
-use std::io::{self, BufRead, BufReader, BufWriter};
+use std::io::{self, BufRead, BufReader, BufWriter, Read};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -293,16 +293,20 @@ impl AnswerReader<'_> {
         output: &mut BufReader<ChildStdout>,
         mut spool: SpoolWriter,
     ) -> Result<SpoolWriter, AnswerProblem> {
-        let begin = output.fill_buf().unwrap_or_default();
+        // A pipe may give them one by one.
+        let mut begin = Vec::with_capacity(CONTINUATION.len());
+        let read = output.by_ref().take(CONTINUATION.len() as u64).read_to_end(&mut begin);
+        read.map_err(|error| AnswerProblem::Says(format!("cannot be read: {error}")))?;
         if begin.is_empty() {
             return Err(AnswerProblem::Says("is empty".into()));
         }
         // Anything else would be taken for a length.
-        if !begin.starts_with(&CONTINUATION) {
-            let text: String = String::from_utf8_lossy(begin).chars().take(40).collect();
+        if begin != CONTINUATION {
+            begin.extend_from_slice(output.fill_buf().unwrap_or_default());
+            let text: String = String::from_utf8_lossy(&begin).chars().take(40).collect();
             return Err(AnswerProblem::Says(format!("is not an Arrow IPC stream: it begins with {text:?}")));
         }
-        let stream = StreamReader::try_new(output, None)?;
+        let stream = StreamReader::try_new(begin.as_slice().chain(output), None)?;
         let schema = stream.schema();
         let places = self.places(&schema)?;
         for batch in stream {

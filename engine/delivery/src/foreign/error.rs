@@ -141,7 +141,10 @@ impl Diagnostic for ForeignError {
                     .into()
             }
             Self::Graph { hint, .. } => hint.clone(),
-            Self::Value { .. } => "fill it in when the data are ingested".into(),
+            Self::Value { found, .. } if found == "null" => "fill it in when the data are ingested".into(),
+            Self::Value { column, .. } => {
+                format!("the input takes texts: cast `{column}` to text in the query of `ingest`")
+            }
         })
     }
 }

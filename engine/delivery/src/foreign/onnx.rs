@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, Float64Array};
 use fs_err as fs;
 
 use sluice_core::batch::Batch;
-use sluice_core::column::{Column, numbers};
+use sluice_core::column::{Column, ColumnKind, numbers};
 use sluice_core::error::{CommonError, Error, Result};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchSource, Task};
@@ -203,7 +203,8 @@ fn cells(port: &Port, columns: &[String], batch: &Batch) -> Result<Cells> {
 }
 
 fn missing(port: &Port, column: &str, array: &ArrayRef, row: usize) -> Error {
-    let found = if array.is_null(row) { "null".to_owned() } else { array.data_type().to_string() };
+    let found =
+        if array.is_null(row) { "null".to_owned() } else { ColumnKind::of(array.data_type()).to_string() };
     let error = ForeignError::Value { column: column.into(), found, input: port.name.clone() };
     Error::from(error).at_row(row)
 }

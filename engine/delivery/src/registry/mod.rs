@@ -1,284 +1,205 @@
-//! A registry in a folder: numbered versions of a model, and aliases that point at them.
+//! A registry in a folder or a bucket: numbered versions of a model, and aliases that point at them.
 //!
-//! `NAME/versions/0001/` is the model package, unchanged; `NAME/versions/0001.json` says where it came from;
-//! `NAME/aliases.json` maps `latest-blessed` to a version. A version is claimed by a rename that fails when it
-//! exists and pushers of a model wait for one another. Then the alias is moved, which puts the version in force,
-//! and the record is written last. A folder that has neither is what a push that was cut short has left: it does
-//! not count as a version, and the old alias is in force.
+//! ```text
+//! NAME/versions/0001/          the model package, unchanged
+//! NAME/versions/0001.json      where it came from, with the verdict that let it pass
+//! NAME/claims/0001.json        who was the first to want the number
+//! NAME/aliases.json            what is registered, where the aliases point, and how they came there
+//! ```
+//!
+//! A number is claimed by creating its claim, which only one can; then the package is written, then its
+//! record, and last `aliases.json` is replaced, if it is still the one that was read: that registers the
+//! version and moves the alias at once. Whoever is killed before has changed nothing that counts, and whoever
+//! pushes the same package again goes on with the same number. Nothing else is ever replaced. The layout is
+//! the same in a folder and in a bucket, so that one may be copied to the other.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod aliases;
+mod backend;
+mod bucket;
+mod collect;
+mod error;
+mod folder;
+mod index;
+mod models;
+mod promote;
+mod push;
+mod record;
+mod versions;
 
-use fs_err as fs;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-use sluice_core::artifact::{Artifact, MANIFEST_FILE, write_whole};
-use sluice_core::error::{CommonError, Result};
+use uuid::Uuid;
 
-use crate::error::DeliveryError;
-use crate::package::ModelPackage;
+use sluice_core::error::Result;
+use sluice_core::execution::Cancel;
+use sluice_storage::{Location, Store};
+
+use backend::Backend;
+use bucket::Bucket;
+use folder::Folder;
+use index::Index;
+
+pub use aliases::Moved;
+pub use collect::{Collected, GarbageOptions, parse_age};
+pub use error::RegistryError;
+pub use index::{AliasMove, MoveKind};
+pub use models::models;
+pub use promote::{Promotion, PromotionOptions, promote};
+pub use push::{Pushed, Registration};
+pub use record::{Origin, VersionRecord};
+pub use versions::{FetchedArtifact, FetchedPackage, History, VersionEntry};
 
 /// The alias of the version that passed the gate last.
 pub const LATEST_BLESSED: &str = "latest-blessed";
 
-/// Where a version came from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VersionRecord {
-    /// Its number.
-    pub version: u64,
-    /// The digest of the package.
-    pub digest: String,
-    /// The verdict that let it pass.
-    pub verdict: Value,
-    /// Seconds since 1970-01-01 UTC.
-    pub pushed_at_seconds: u64,
-}
+const INDEX_FILE: &str = "aliases.json";
+const VERSIONS: &str = "versions/";
+const CLAIMS: &str = "claims/";
 
-/// What a push did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Pushed {
-    /// The version.
-    pub version: u64,
-    /// Whether it is new; the same package is registered once.
-    pub is_new: bool,
-    /// Where it lies.
-    pub path: String,
-}
+/// How often a change is tried again because others changed the index meanwhile; waiting doubles up to a
+/// second, so that it takes over a minute.
+const ATTEMPTS: u32 = 100;
 
 /// Versions of one model.
 #[derive(Clone, Debug)]
-pub struct FileRegistry {
-    root: PathBuf,
+pub struct Registry {
+    backend: Arc<dyn Backend>,
+    /// The registry's place, without credentials.
+    place: String,
     name: String,
 }
 
-impl FileRegistry {
-    /// The versions of the model `name` in the registry at `root`; nothing is made until something is pushed.
+/// Checks that a model may be called so.
+///
+/// # Errors
+/// [`RegistryError::Name`].
+pub fn check_model_name(name: &str) -> Result<()> {
+    let is_sound = !name.is_empty()
+        && name.len() <= 64
+        && !name.starts_with('.')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if is_sound { Ok(()) } else { Err(RegistryError::Name { name: name.into() }.into()) }
+}
+
+fn version_folder(version: u64) -> String {
+    format!("{VERSIONS}{version:04}")
+}
+
+fn record_name(version: u64) -> String {
+    format!("{VERSIONS}{version:04}.json")
+}
+
+fn claim_name(version: u64) -> String {
+    format!("{CLAIMS}{version:04}.json")
+}
+
+/// The number that a name below `folder` begins with.
+fn number_of(name: &str, folder: &str) -> Option<u64> {
+    let rest = name.strip_prefix(folder)?;
+    let digits = rest.split(['/', '.']).next()?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+impl Registry {
+    /// The versions of the model `name` in the registry at a path or URL; nothing is made until something is
+    /// pushed.
     ///
     /// # Errors
-    /// [`DeliveryError::Name`].
-    pub fn new(root: impl Into<PathBuf>, name: &str) -> Result<Self> {
-        let sound = !name.is_empty()
-            && name.len() <= 64
-            && !name.starts_with('.')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        if !sound {
-            return Err(DeliveryError::Name { name: name.into() }.into());
-        }
-        Ok(Self { root: root.into(), name: name.into() })
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.root.join(&self.name)
-    }
-
-    fn versions_folder(&self) -> PathBuf {
-        self.folder().join("versions")
-    }
-
-    fn version_path(&self, version: u64) -> PathBuf {
-        self.versions_folder().join(format!("{version:04}"))
-    }
-
-    fn record_path(&self, version: u64) -> PathBuf {
-        self.version_path(version).with_extension("json")
-    }
-
-    /// The numbers of all versions, ascending.
-    ///
-    /// # Errors
-    /// [`CommonError::File`], [`DeliveryError::RegistryDamaged`].
-    pub fn versions(&self) -> Result<Vec<u64>> {
-        let aliases = self.aliases()?;
-        let is_complete = |version: &u64| {
-            self.record_path(*version).is_file() || aliases.values().any(|aliased| aliased == version)
-        };
-        Ok(self.folders()?.into_iter().filter(is_complete).collect())
-    }
-
-    /// The numbers of all packages that are there, ascending, also of those whose push was cut short.
-    fn folders(&self) -> Result<Vec<u64>> {
-        let folder = self.versions_folder();
-        if !folder.exists() {
-            return Ok(Vec::new());
-        }
-        let mut versions = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(CommonError::on("read", &folder))? {
-            let entry = entry.map_err(CommonError::on("read", &folder))?;
-            let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
-            if let Some(version) = number
-                && entry.path().join(MANIFEST_FILE).is_file()
-            {
-                versions.push(version);
+    /// [`RegistryError::Name`]; what is wrong with the URL or the settings of its store.
+    pub fn open(place: &str, name: &str, cancel: &Cancel) -> Result<Self> {
+        let location = Location::parse(place)?;
+        match location.as_local() {
+            Some(root) => Self::in_folder(root, name),
+            None => {
+                let store = Store::open(&location)?.cancelled_by(cancel);
+                Self::in_store(store, location.key(), name)
             }
         }
-        versions.sort_unstable();
-        Ok(versions)
     }
 
-    fn aliases(&self) -> Result<BTreeMap<String, u64>> {
-        let path = self.folder().join("aliases.json");
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| {
-                DeliveryError::RegistryDamaged { path: path.display().to_string(), source }.into()
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(error) => Err(CommonError::on("read", &path)(error).into()),
-        }
-    }
-
-    /// The version that an alias points at.
+    /// The versions of the model `name` in the registry in a folder.
     ///
     /// # Errors
-    /// [`DeliveryError::RegistryDamaged`].
-    pub fn alias(&self, alias: &str) -> Result<Option<u64>> {
-        Ok(self.aliases()?.get(alias).copied())
+    /// [`RegistryError::Name`].
+    pub fn in_folder(root: impl Into<PathBuf>, name: &str) -> Result<Self> {
+        check_model_name(name)?;
+        let root = root.into();
+        let backend = Arc::new(Folder::new(root.join(name)));
+        Ok(Self { backend, place: root.display().to_string(), name: name.into() })
     }
 
-    /// Opens a version.
+    /// The versions of the model `name` in the registry below a key of a bucket.
     ///
     /// # Errors
-    /// [`DeliveryError::NoSuchVersion`], and what opening a package meets.
-    pub fn open(&self, version: u64) -> Result<ModelPackage> {
-        let path = self.version_path(version);
-        if !path.exists() {
-            let registry = self.root.display().to_string();
-            return Err(DeliveryError::NoSuchVersion { name: self.name.clone(), version, registry }.into());
-        }
-        ModelPackage::open(&path)
+    /// [`RegistryError::Name`].
+    pub fn in_store(store: Store, key: &str, name: &str) -> Result<Self> {
+        check_model_name(name)?;
+        let place = store.show(key);
+        let prefix = if key.is_empty() { name.to_owned() } else { format!("{key}/{name}") };
+        Ok(Self { backend: Arc::new(Bucket::new(store, prefix)), place, name: name.into() })
     }
 
-    /// The model that passed the gate last; `None` when none ever did.
-    ///
-    /// # Errors
-    /// [`DeliveryError::NoAlias`] when there are versions but none is in force; as [`FileRegistry::open`].
-    pub fn latest_blessed(&self) -> Result<Option<(u64, ModelPackage)>> {
-        let Some(version) = self.alias(LATEST_BLESSED)? else {
-            let versions = self.versions()?.len();
-            if versions == 0 {
-                return Ok(None);
+    /// The model.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The registry's place, without credentials.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn index_place(&self) -> String {
+        self.backend.place(INDEX_FILE)
+    }
+
+    /// Changes the index: reads it, lets `change` change it, and writes it if it is still what was read; else
+    /// all over again, so that `change` may be called several times.
+    fn update<T>(&self, mut change: impl FnMut(&mut Index) -> Result<T>) -> Result<T> {
+        for attempt in 0..ATTEMPTS {
+            let (mut index, base) = self.read_index()?;
+            let before = index.clone();
+            let value = change(&mut index)?;
+            if index == before && base.is_current {
+                return Ok(value);
             }
-            let registry = self.root.display().to_string();
-            return Err(DeliveryError::NoAlias { name: self.name.clone(), versions, registry }.into());
-        };
-        Ok(Some((version, self.open(version)?)))
-    }
-
-    /// Registers a package and points `latest-blessed` at it. A package that is registered already keeps its
-    /// version.
-    ///
-    /// # Errors
-    /// [`CommonError::File`] when the registry cannot be written; `latest-blessed` is then as it was.
-    pub fn push(&self, package: &Artifact, verdict: Value) -> Result<Pushed> {
-        let _alone = self.lock()?;
-        let existing = self.find(package.digest())?;
-        let (version, is_new) = match existing {
-            Some(version) => (version, !self.versions()?.contains(&version)),
-            None => (self.add(package)?, true),
-        };
-        let mut aliases = self.aliases()?;
-        aliases.insert(LATEST_BLESSED.into(), version);
-        write_json(&self.folder().join("aliases.json"), &aliases)?;
-        let record_path = self.record_path(version);
-        if !record_path.exists() {
-            let pushed_at_seconds = std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs());
-            let record =
-                VersionRecord { version, digest: package.digest().into(), verdict, pushed_at_seconds };
-            write_json(&record_path, &record)?;
-        }
-        let path = self.version_path(version).display().to_string();
-        Ok(Pushed { version, is_new, path })
-    }
-
-    /// Waits until no other pusher of this model is at work; it is let go with the answer.
-    fn lock(&self) -> Result<fs::File> {
-        let folder = self.folder();
-        fs::create_dir_all(&folder).map_err(CommonError::on("create", &folder))?;
-        let path = folder.join(".lock");
-        let file = fs::File::create(&path).map_err(CommonError::on("create", &path))?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
-            .map_err(|error| CommonError::file("lock", &path, error.into()))?;
-        Ok(file)
-    }
-
-    fn find(&self, digest: &str) -> Result<Option<u64>> {
-        for version in self.folders()?.into_iter().rev() {
-            let path = self.version_path(version).join(MANIFEST_FILE);
-            let bytes = fs::read(&path).map_err(CommonError::on("read", &path))?;
-            if sluice_core::artifact::hex_digest(&bytes) == digest {
-                return Ok(Some(version));
+            let bytes = index.to_bytes()?;
+            let is_done = match &base.tag {
+                Some(tag) => self.backend.replace(INDEX_FILE, &bytes, tag)?,
+                None => self.backend.create(INDEX_FILE, &bytes)?,
+            };
+            if is_done {
+                return Ok(value);
             }
+            pause(attempt);
         }
-        Ok(None)
-    }
-
-    /// Copies the package beside the versions and claims the next number.
-    fn add(&self, package: &Artifact) -> Result<u64> {
-        let folder = self.versions_folder();
-        fs::create_dir_all(&folder).map_err(CommonError::on("create", &folder))?;
-        sweep(&folder);
-        let draft = tempfolder(&folder)?;
-        let copied = copy_package(package, &draft).and_then(|()| {
-            let mut version = self.folders()?.last().map_or(1, |last| last + 1);
-            loop {
-                match renameat_with(CWD, &draft, CWD, self.version_path(version), RenameFlags::NOREPLACE) {
-                    Ok(()) => return Ok(version),
-                    Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => version += 1,
-                    Err(error) => {
-                        return Err(
-                            CommonError::on("write", &self.version_path(version))(error.into()).into()
-                        );
-                    }
-                }
-            }
-        });
-        if copied.is_err() {
-            // The error that stopped the copy is the one to report.
-            let _ = fs::remove_dir_all(&draft);
-        }
-        copied
+        Err(RegistryError::Busy { path: self.index_place(), attempts: ATTEMPTS }.into())
     }
 }
 
-/// Writes a small JSON file as a whole.
-fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let mut bytes =
-        serde_json::to_vec_pretty(value).map_err(|error| CommonError::Internal(error.to_string()))?;
-    bytes.push(b'\n');
-    write_whole(path, &bytes)
+/// Waits a little before the next attempt: longer each time, and not as long as others do.
+fn pause(attempt: u32) {
+    let most_ms = std::cmp::min(1_000, 4_u64 << std::cmp::min(attempt, 8));
+    let (_, random) = Uuid::now_v7().as_u64_pair();
+    std::thread::sleep(Duration::from_millis(random % most_ms));
 }
 
-/// Removes what pushers that were killed have left; whoever calls holds the lock, so no other is at work.
-fn sweep(versions: &Path) {
-    let Ok(entries) = fs::read_dir(versions) else { return };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(".push.") {
-            let _ = fs::remove_dir_all(entry.path());
-        }
+/// A move that is about to be made now.
+fn new_move(alias: &str, action: MoveKind, to: Option<u64>, reason: Option<&str>) -> AliasMove {
+    AliasMove {
+        id: Uuid::now_v7(),
+        alias: alias.into(),
+        action,
+        from: None,
+        to,
+        at_seconds: record::now_seconds(),
+        by: record::actor(),
+        reason: reason.map(str::to_owned),
     }
-}
-
-fn tempfolder(folder: &Path) -> Result<PathBuf> {
-    let path = folder.join(format!(".push.{}.{:?}", std::process::id(), std::thread::current().id()));
-    fs::create_dir(&path).map_err(CommonError::on("create", &path))?;
-    Ok(path)
-}
-
-fn copy_package(package: &Artifact, target: &Path) -> Result<()> {
-    let names = package.manifest().files.keys().map(String::as_str).chain([MANIFEST_FILE]);
-    for name in names {
-        let to = target.join(name);
-        if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent).map_err(CommonError::on("create", parent))?;
-        }
-        fs::copy(package.path(name), &to).map_err(CommonError::on("write", &to))?;
-        fs::File::open(&to).and_then(|file| file.sync_all()).map_err(CommonError::on("write", &to))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
