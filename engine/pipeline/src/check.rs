@@ -83,10 +83,6 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
     for (place, column) in spec.evaluate.options.slice_columns() {
         outlives_ingest(column, place)?;
     }
-    for requirement in &spec.evaluate.options.require {
-        let mut fixed = requirement.only_where.keys();
-        fixed.try_for_each(|column| outlives_ingest(column, "evaluate.require.where"))?;
-    }
     check_files(file)?;
     Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
 }

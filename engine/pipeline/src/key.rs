@@ -37,6 +37,11 @@ impl KeyParts {
         Ok(hex_digest(&bytes)[..32].to_owned())
     }
 
+    /// The names of the parts.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         serde_json::to_value(&self.0).unwrap_or_default()
     }

@@ -18,10 +18,14 @@
 mod check;
 pub mod eval_config;
 mod key;
+pub mod ledger;
+mod openlineage;
+mod prometheus;
 mod run;
 pub mod spec;
 pub mod step;
 
 pub use check::{CheckReport, check};
-pub use run::{RunOptions, RunReport, StepName, StepReport, StepState, run};
+pub use openlineage::{OpenLineageError, OpenLineageTarget};
+pub use run::{Notes, RunOptions, RunReport, StepName, StepReport, StepState, run};
 pub use spec::{PipelineFile, PipelineSpec, SpecError};

@@ -197,7 +197,10 @@ pub(super) struct Options {
 
 /// A number that may be absent: `{value: 0.5}` in text, `0.5` in JSON.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "what stands here must be a finite number, whole and not negative where rows are counted"
+)]
 pub(super) enum Wrapped<T> {
     Plain(T),
     Message {

@@ -85,7 +85,7 @@ pub(super) fn named(config: &MetricConfig) -> Result<Named, EvalConfigError> {
     };
     let found = Metric::find(&metric).map_err(|error| EvalConfigError::Unsupported {
         what: format!("the metric `{class}`"),
-        hint: Some(format!("{error}; leave it out, or name what to report with `--metric`")),
+        hint: Some(format!("{error}; leave it out of the file, or leave `--eval-config` out and write what is wanted with `--metric`")),
     })?;
     Ok(Named { label, metric: Some(found.name.clone()) })
 }

@@ -75,7 +75,7 @@ impl Diagnostic for EvalConfigError {
         match self {
             Self::Malformed { hint, .. } => hint.clone(),
             Self::Unsupported { hint, .. } => hint.clone().or_else(|| {
-                Some("leave it out, or write the requirement with `--require` or in a pipeline file".into())
+                Some("leave it out of the file; or leave `--eval-config` out and write it with `--require` or in a pipeline file".into())
             }),
             Self::MetricMissing { .. } => Some("list the metric under `metrics`".into()),
             Self::OtherLabel { .. } => {

@@ -121,4 +121,12 @@ fn what_has_no_counterpart_is_refused_by_name() {
         let error = TakenOver::read(text, "a.pbtxt").unwrap_err();
         assert!(error.to_string().starts_with("`a.pbtxt` is not an `EvalConfig`: "), "{error}");
     }
+    for text in [
+        "options { min_slice_size { value: -1 } }",
+        "metrics_specs { metrics { class_name: 'MSE' threshold { value_threshold { lower_bound { value: nan } } } } }",
+        "{\"options\": {\"minSliceSize\": 1.5}}",
+    ] {
+        let error = TakenOver::read(text, "a.pbtxt").unwrap_err();
+        assert!(error.to_string().contains("what stands here must be a finite number"), "{error}");
+    }
 }

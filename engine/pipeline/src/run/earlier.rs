@@ -17,6 +17,8 @@ use crate::step::statistics::StatisticsRecord;
 pub(super) struct Previous {
     /// Where they come from, in words.
     pub(super) origin: String,
+    /// Where they are.
+    pub(super) place: PathBuf,
     /// The statistics.
     pub(super) statistics: StatisticsRecord,
     /// Of their artifact.
@@ -28,7 +30,7 @@ impl Previous {
     pub(super) fn at(path: &Path, shown: &str) -> Result<Self> {
         let (statistics, origin) = StatisticsRecord::open(path)?;
         let digest = origin.digest().to_owned();
-        Ok(Self { origin: format!("`{shown}`"), statistics, digest })
+        Ok(Self { origin: format!("`{shown}`"), place: path.to_owned(), statistics, digest })
     }
 }
 
@@ -67,7 +69,8 @@ pub(super) fn latest_accepted(
             continue;
         }
         let digest = artifact.digest().to_owned();
-        best = Some((end, Previous { origin: format!("run {number}"), statistics, digest }));
+        let (origin, place) = (format!("run {number}"), link);
+        best = Some((end, Previous { origin, place, statistics, digest }));
         // Nothing can be closer.
         if end == u64::MAX || last.is_some_and(|last| end + 1 == last) {
             break;

@@ -3,12 +3,18 @@
 //! `OUT/artifacts/KIND/KEY` holds the artifacts of all runs; a step whose inputs, options and engine are those of
 //! an artifact that is there does not run again, so a run goes on where an earlier one was stopped.
 //! `OUT/runs/0001` holds a link to each artifact of that run and the record `run.json`, the only file with
-//! times, host and threads. `OUT/registry` is the registry unless the pipeline names another.
+//! times, host and threads. `OUT/ledger.sqlite` remembers all runs ([`crate::ledger`]). `OUT/registry` is the registry
+//! unless the pipeline names another.
 
+pub(crate) mod alive;
 mod cache;
+mod chronicle;
 mod earlier;
+mod facts;
+mod notes;
 mod runner;
 mod step_name;
+mod who;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -16,18 +22,23 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use fs_err as fs;
 use serde::Serialize;
 
-use sluice_core::artifact::{EngineRecord, write_whole};
+use sluice_core::artifact::{EngineRecord, sweep_drafts, write_whole};
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_delivery::Pushed;
 use sluice_evaluation::Evaluation;
 
+use crate::openlineage::OpenLineageTarget;
 use crate::spec::PipelineFile;
 use crate::step::kept_states::SpanCounts;
 use crate::step::validate::ValidationRecord;
 
+pub use notes::Notes;
 pub use step_name::StepName;
 
+pub(crate) use facts::{kind_of, place};
+
+use chronicle::Chronicle;
 use runner::Runner;
 
 /// Where and how a run runs.
@@ -41,6 +52,15 @@ pub struct RunOptions {
     pub force: Vec<StepName>,
     /// Nothing runs; the report says what would.
     pub dry_run: bool,
+    /// Whether the run is recorded in `OUT/ledger.sqlite`. Under an orchestrator that keeps a store of its own, and in
+    /// folders without locks, it is not.
+    pub ledger: bool,
+    /// Where events of `OpenLineage` go.
+    pub openlineage: Option<OpenLineageTarget>,
+    /// The file that Prometheus' figures of the run are written to.
+    pub prometheus: Option<PathBuf>,
+    /// What went wrong with the records of the run, which does not fail for it.
+    pub notes: Notes,
     /// Threads, cancelling, progress.
     pub execution: Execution,
 }
@@ -54,6 +74,10 @@ impl RunOptions {
             from: None,
             force: Vec::new(),
             dry_run: false,
+            ledger: true,
+            openlineage: None,
+            prometheus: None,
+            notes: Notes::default(),
             execution: Execution::default(),
         }
     }
@@ -154,49 +178,60 @@ struct RunRecord<'a> {
 ///
 /// # Errors
 /// What a step meets, with the step among the places; artifacts of the steps before it stay, and the next run
-/// goes on from there.
+/// goes on from there. Before the first step: [`crate::ledger::LedgerError`], where the run cannot be recorded.
 pub fn run(
     file: &PipelineFile,
     options: &RunOptions,
     finished: &mut dyn FnMut(&StepReport),
 ) -> Result<RunReport> {
-    let started = Instant::now();
-    let started_at_seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let runs = options.out.join("runs");
-    let folder = if options.dry_run { None } else { Some(new_folder(&runs)?) };
-    let mut runner = Runner::new(file, options, folder, finished);
+    if options.dry_run {
+        let mut runner = Runner::new(file, options, None, finished);
+        return runner.all_steps().map(|()| runner.finish().0);
+    }
+    let (began, started) = (SystemTime::now(), Instant::now());
+    let (number, folder) = new_folder(&options.out.join("runs"))?;
+    let chronicle = Chronicle::begin(file, options, (number, &folder), began).inspect_err(|_| {
+        // A run that never began leaves no number behind.
+        let _ = fs::remove_dir(&folder);
+    })?;
+    let mut runner = Runner::new(file, options, Some((number, folder.clone(), chronicle)), finished);
     let outcome = runner.all_steps();
-    let report = runner.report();
-    let Some(folder) = &report.folder else {
-        outcome?;
-        return Ok(report);
-    };
+    let (report, chronicle) = runner.finish();
     let record = RunRecord {
         report: &report,
         pipeline_file: file.path.display().to_string(),
-        started_at_seconds,
+        started_at_seconds: began.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         seconds: started.elapsed().as_secs_f64(),
         threads: options.execution.threads.get(),
-        host: fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+        host: who::host(),
         engine: EngineRecord::current(),
         error: outcome.as_ref().err().map(|error| format!("{error:?}")),
     };
     let recorded = write_record(&folder.join("run.json"), &record);
-    outcome?;
-    recorded?;
-    Ok(report)
+    let outcome = outcome.and(recorded);
+    if let Some(chronicle) = chronicle {
+        chronicle.end(&report, outcome.as_ref().err(), started.elapsed());
+    }
+    outcome.map(|()| report)
 }
 
+/// Folders of earlier runs that are swept.
+const SWEPT: usize = 16;
+
 /// Makes the next numbered folder; runs side by side get different ones.
-fn new_folder(runs: &Path) -> Result<PathBuf> {
+fn new_folder(runs: &Path) -> Result<(u64, PathBuf)> {
     fs::create_dir_all(runs).map_err(CommonError::on("create", runs))?;
     let entries = fs::read_dir(runs).map_err(CommonError::on("read", runs))?;
     let last = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max();
     let mut number = last.map_or(1, |last| last + 1);
+    // What runs that were killed while they wrote their record have left; those at work keep theirs.
+    for earlier in (1..number).rev().take(SWEPT) {
+        sweep_drafts(&runs.join(format!("{earlier:04}")));
+    }
     loop {
         let folder = runs.join(format!("{number:04}"));
         match fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
+            Ok(()) => return Ok((number, folder)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
             Err(error) => return Err(CommonError::file("create", &folder, error).into()),
         }

@@ -62,8 +62,8 @@ pub struct PipelineSpec {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSpec {
-    /// Names of sources and where they are: a file, a glob or a folder, relative to the pipeline file; `{SPAN}`,
-    /// `{VERSION}` and dates in a path number the pieces in which data arrive.
+    /// Names of sources and where they are: a file, a glob or a folder, relative to the pipeline file or in a bucket;
+    /// `{SPAN}`, `{VERSION}` and dates in a path number the pieces in which data arrive.
     pub inputs: BTreeMap<String, String>,
     /// The spans that are read; the latest without.
     #[serde(default)]
@@ -291,7 +291,7 @@ impl From<String> for BaselineSpec {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PushSpec {
-    /// Its folder, relative to the pipeline file; `registry` in the folder of the runs without.
+    /// Its URL, or its folder, relative to the pipeline file; `registry` in the folder of the runs without.
     #[serde(default)]
     pub registry: Option<String>,
 }
@@ -303,6 +303,10 @@ pub struct PipelineFile {
     pub path: PathBuf,
     /// What it says.
     pub spec: PipelineSpec,
+    /// Copies of files that it names and that are not on this machine, by the name that it gives them.
+    pub fetched: BTreeMap<String, PathBuf>,
+    /// The SHA-256 of its text, in hex.
+    pub digest: String,
 }
 
 impl PipelineFile {
@@ -323,7 +327,8 @@ impl PipelineFile {
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let shown = path.display().to_string();
         let spec: PipelineSpec = from_yaml(text, &shown)?;
-        let file = Self { path: path.to_owned(), spec };
+        let digest = sluice_core::artifact::hex_digest(text.as_bytes());
+        let file = Self { path: path.to_owned(), spec, fetched: BTreeMap::new(), digest };
         file.check().map_err(|error| error.in_place(format!("`{shown}`")))?;
         Ok(file)
     }
@@ -331,7 +336,7 @@ impl PipelineFile {
     fn check(&self) -> Result<()> {
         let spec = &self.spec;
         // The name becomes a folder of the registry.
-        sluice_delivery::FileRegistry::new("registry", &spec.pipeline)?;
+        sluice_delivery::registry::check_model_name(&spec.pipeline)?;
         if spec.data.inputs.is_empty() {
             return Err(SpecError::NoInputs.into());
         }
@@ -377,10 +382,10 @@ impl PipelineFile {
         }
     }
 
-    /// A path of the file.
+    /// A path of the file, or the copy of what it names.
     #[must_use]
     pub fn resolve(&self, path: &str) -> PathBuf {
-        self.base().join(path)
+        self.fetched.get(path).cloned().unwrap_or_else(|| self.base().join(path))
     }
 
     /// The label; reading the file made sure that there is one.

@@ -41,6 +41,14 @@ pub struct Evaluated {
 }
 
 impl Evaluated {
+    /// The page for people.
+    ///
+    /// # Errors
+    /// What reading meets.
+    pub fn page(&self) -> Result<Vec<u8>> {
+        self.artifact.read(PAGE_FILE)
+    }
+
     /// The weak slices, if it was asked for them.
     ///
     /// # Errors
@@ -221,7 +229,11 @@ pub(super) fn publish(
     Ok(Evaluated { evaluation, artifact })
 }
 
-fn publish_verdict(mut draft: Draft, verdict: &Verdict, made_from: BTreeMap<String, String>) -> Result<()> {
+pub(super) fn publish_verdict(
+    mut draft: Draft,
+    verdict: &Verdict,
+    made_from: BTreeMap<String, String>,
+) -> Result<()> {
     draft.write_json(VERDICT_FILE, verdict)?;
     draft.write_bytes(JUNIT_FILE, verdict_junit(verdict).as_bytes())?;
     draft.write_bytes(SUMMARY_FILE, verdict_summary(verdict).as_bytes())?;

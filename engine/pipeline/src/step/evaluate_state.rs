@@ -12,11 +12,12 @@ use sluice_core::execution::Execution;
 use sluice_core::fold::{Partial, fold_splits};
 use sluice_core::seam::BatchSource;
 use sluice_core::spill::Scratch;
+use sluice_evaluation::gate::Verdict;
 use sluice_evaluation::measure::Measures;
 use sluice_evaluation::{EvaluateOptions, EvaluationError, Subject, conclude, prepare};
 
 use super::contender::Contender;
-use super::evaluate::{Compared, Evaluated, publish, ready};
+use super::evaluate::{Compared, Evaluated, publish, publish_verdict, ready};
 use super::kept_states::states_in;
 use super::state::{Shard, StateError};
 
@@ -206,7 +207,17 @@ impl EvaluationState {
             return Err(EvaluationError::RowsMissing { source_name: record.source }.into());
         }
         let options = EvaluateOptions { label_shift: record.label_shift, ..record.options };
-        publish(conclude(state, &record.subject, &options, execution)?, None, target, record.made_from)
+        match conclude(state, &record.subject, &options, execution) {
+            Ok(evaluation) => publish(evaluation, None, target, record.made_from),
+            Err(error) => {
+                if !matches!(error.kind(), ErrorKind::Interrupted(_)) {
+                    let digest = &record.subject.candidate_digest;
+                    let verdict = Verdict::of_error(digest, options.alpha, &error);
+                    publish_verdict(Draft::new(target)?, &verdict, record.made_from)?;
+                }
+                Err(error)
+            }
+        }
     }
 }
 

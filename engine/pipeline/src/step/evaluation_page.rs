@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use sluice_evaluation::gate::{Comparison, Outcome, Reason, Verdict};
 use sluice_evaluation::metric::Direction;
 use sluice_evaluation::slice::weak::WeakSlices;
-use sluice_evaluation::{Curves, Evaluation, MetricName, SliceMetrics};
+use sluice_evaluation::{Curves, Disparities, Evaluation, Fairness, MetricName, SliceMetrics};
 use sluice_report::html::{
-    EvaluationPage, PageBin, PageConfusion, PageCurves, PageFigures, PageGap, PageMetric, PageOutcome,
-    PageReason, PageSlice, PageWeakSlice, PageWeakSlices, evaluation_page,
+    EvaluationPage, PageBin, PageConfusion, PageCurves, PageDisparity, PageFairness, PageFigures, PageGap,
+    PageMetric, PageOutcome, PageReason, PageSlice, PageWeakSlice, PageWeakSlices, evaluation_page,
 };
 use sluice_report::rows;
 
@@ -25,6 +25,7 @@ pub fn page(evaluation: &Evaluation, weak: Option<&WeakSlices>) -> String {
         metrics,
         slices: slices.collect(),
         weak_slices: weak.map(page_weak),
+        fairness: evaluation.fairness.iter().map(page_fairness).collect(),
         is_compared: evaluation.slices.iter().any(|slice| slice.baseline.is_some()),
         ..of_verdict(&evaluation.verdict, &names)
     };
@@ -160,6 +161,26 @@ fn confusions(slice: &SliceMetrics) -> Vec<PageConfusion> {
     }
     shown.sort_by_key(|(place, _)| *place);
     shown.into_iter().map(|(_, confusion)| confusion).collect()
+}
+
+fn page_fairness(fairness: &Fairness) -> PageFairness {
+    let of_baseline = |name: &str| {
+        let measures: Option<&Disparities> = fairness.baseline.as_ref();
+        measures.and_then(|disparities| disparities.measures.get(name)?.value)
+    };
+    let disparities = fairness.candidate.measures.iter().map(|(name, disparity)| PageDisparity {
+        name: name.clone(),
+        candidate: disparity.value,
+        interval: disparity.interval.map(|[low, high]| (low, high)),
+        baseline: of_baseline(name),
+        groups: disparity.highest.clone().zip(disparity.lowest.clone()),
+        note: disparity.note.clone(),
+    });
+    PageFairness {
+        by: fairness.by.clone(),
+        threshold: fairness.threshold,
+        disparities: disparities.collect(),
+    }
 }
 
 fn page_weak(weak: &WeakSlices) -> PageWeakSlices {

@@ -9,7 +9,8 @@ use sluice_core::plan::PlannedColumn;
 use sluice_core::role::Lineage;
 use sluice_core::seam::BatchSource;
 use sluice_ingest::{
-    Dataset, FoundSpan, IngestOptions, NamedSource, Query, QueryError, SpanSelection, select_spans,
+    Dataset, DatasetFormat, FoundSpan, IngestOptions, NamedSource, Query, QueryError, SpanSelection,
+    select_spans,
 };
 use sluice_source::{FileSource, SourceOptions, SpanLocation};
 
@@ -38,6 +39,23 @@ pub struct InputOptions {
 pub struct Inputs {
     sources: Vec<NamedSource>,
     query: Option<Query>,
+}
+
+/// An input that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedInput {
+    /// Its name.
+    pub name: String,
+    /// Where it is, as the options say.
+    pub location: String,
+    /// The digest of its plan.
+    pub digest: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its files.
+    pub files: usize,
+    /// Their length.
+    pub size_bytes: u64,
 }
 
 impl InputOptions {
@@ -155,6 +173,23 @@ impl Inputs {
         self.sources.iter().map(|input| (input.name.as_str(), input.source.plan().digest.as_str())).collect()
     }
 
+    /// What was opened where these options say.
+    #[must_use]
+    pub fn opened(&self, options: &InputOptions) -> Vec<OpenedInput> {
+        let opened = |input: &NamedSource| {
+            let plan = input.source.plan();
+            OpenedInput {
+                name: input.name.clone(),
+                location: options.inputs.get(&input.name).cloned().unwrap_or_default(),
+                digest: plan.digest.clone(),
+                rows: plan.rows(),
+                files: plan.files.len(),
+                size_bytes: plan.files.iter().map(|file| file.size_bytes).sum(),
+            }
+        };
+        self.sources.iter().map(opened).collect()
+    }
+
     /// Rows of all inputs.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -206,5 +241,6 @@ pub fn options(file: &PipelineFile) -> IngestOptions {
         key: file.spec.data.roles.key.clone(),
         required: vec![TRAIN.into(), EVAL.into()],
         time: file.spec.data.roles.time.clone(),
+        format: DatasetFormat::default(),
     }
 }

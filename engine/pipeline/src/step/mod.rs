@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod calibrate;
 pub mod contender;
+pub mod drift;
 pub mod evaluate;
 pub mod evaluate_state;
 pub mod evaluation_page;
@@ -18,6 +19,7 @@ pub mod schema;
 pub mod state;
 pub mod statistics;
 mod statistics_files;
+pub mod tfx;
 pub mod together;
 pub mod train;
 mod train_kept;

@@ -1,7 +1,8 @@
 //! Push: an accepted model into the registry.
 
 use sluice_core::error::{CommonError, Diagnostic, ErrorKind, Result};
-use sluice_delivery::{FileRegistry, ModelPackage, Pushed};
+use sluice_delivery::registry::Registration;
+use sluice_delivery::{ModelPackage, Pushed, Registry};
 use sluice_evaluation::gate::{Outcome, Verdict};
 
 /// A push that the verdict does not allow.
@@ -31,7 +32,7 @@ impl Diagnostic for PushError {
 ///
 /// # Errors
 /// [`PushError::OtherModel`]; what writing the registry meets.
-pub fn push(registry: &FileRegistry, model: &ModelPackage, verdict: &Verdict) -> Result<Option<Pushed>> {
+pub fn push(registry: &Registry, model: &ModelPackage, verdict: &Verdict) -> Result<Option<Pushed>> {
     let pushed = model.artifact().digest();
     if verdict.candidate_digest != pushed {
         return Err(PushError::OtherModel {
@@ -44,5 +45,5 @@ pub fn push(registry: &FileRegistry, model: &ModelPackage, verdict: &Verdict) ->
         return Ok(None);
     }
     let verdict = serde_json::to_value(verdict).map_err(|error| CommonError::Internal(error.to_string()))?;
-    registry.push(model.artifact(), verdict).map(Some)
+    registry.push(model.artifact(), &Registration { verdict, ..Registration::default() }).map(Some)
 }

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use sluice_core::artifact::hex_digest;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::statistics::DatasetStatistics;
+use sluice_ingest::SPLIT_PREFIX;
 use sluice_quality::tfdv::{StatisticsFileError, read_shards};
 
+use crate::step::tfx::STATISTICS_FILE;
+
 /// What TFX calls the file in a `Split-NAME` folder: now, and up to version 0.27.
-const TFX_FILES: [&str; 2] = ["FeatureStats.pb", "stats_tfrecord"];
-const TFX_SPLIT: &str = "Split-";
+const TFX_FILES: [&str; 2] = [STATISTICS_FILE, "stats_tfrecord"];
 /// The name of a subset that no file or folder names.
 const WHOLE: &str = "all";
 
@@ -71,7 +73,7 @@ fn splits(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs_err::read_dir(folder).map_err(CommonError::on("read", folder))? {
         let path = entry.map_err(CommonError::on("read", folder))?.path();
-        if name_of(&path).starts_with(TFX_SPLIT) {
+        if name_of(&path).starts_with(SPLIT_PREFIX) {
             found.extend(inside_split(&path));
         }
     }
@@ -94,7 +96,7 @@ fn subset_of(file: &Path) -> String {
     let folder = file.parent().map(name_of).unwrap_or_default();
     let name = name_of(&file);
     let ours = name.strip_prefix("statistics-").and_then(|rest| rest.strip_suffix(".binpb"));
-    folder.strip_prefix(TFX_SPLIT).or(ours).filter(|name| !name.is_empty()).unwrap_or(WHOLE).to_owned()
+    folder.strip_prefix(SPLIT_PREFIX).or(ours).filter(|name| !name.is_empty()).unwrap_or(WHOLE).to_owned()
 }
 
 /// The number and count of a shard: `stats-00001-of-00004` is (`stats`, 1, 4, nothing behind).

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::json;
 use sluice_core::artifact::{Artifact, hex_digest};
 use sluice_core::error::{CommonError, ErrorKind, Result};
 use sluice_core::execution::Execution;
@@ -15,6 +16,7 @@ use sluice_quality::schema::SchemaFile;
 use sluice_quality::statistics::StatisticsOptions;
 
 use super::super::earlier::{Previous, latest_accepted};
+use super::super::facts;
 use super::super::step_name::StepName;
 use super::{Runner, Work};
 use crate::key::KeyParts;
@@ -32,6 +34,9 @@ impl<'a> Runner<'a> {
         self.rules_fit(dataset)?;
         let previous = self.previous(dataset)?;
         let previous_digest = previous.as_ref().map(|previous| previous.digest.as_str());
+        if let (Some(chronicle), Some(previous)) = (&mut self.chronicle, &previous) {
+            chronicle.know("previous", facts::previous(&previous.digest, &previous.place));
+        }
         let Some((statistics, statistics_artifact)) = self.statistics(dataset, previous_digest)? else {
             return Ok(None);
         };
@@ -48,6 +53,7 @@ impl<'a> Runner<'a> {
         let validation = self.step(Work {
             name: StepName::Validate,
             parts,
+            parameters: json!({"options": options, "rows": rows, "schema": file.spec.schema}),
             open: ValidationRecord::open,
             make: |target: &Path, execution: &Execution| {
                 let others = Others {
@@ -77,6 +83,7 @@ impl<'a> Runner<'a> {
                 let shared = if shared { ", rules from the scan of the statistics" } else { "" };
                 format!("{found}{compared}{shared}")
             },
+            facts: |validation: &ValidationRecord| facts::validation(validation, dataset),
         })?;
         let Some(validation) = validation else { return Ok(None) };
         let accepted = validation.accepted;
@@ -187,6 +194,7 @@ impl<'a> Runner<'a> {
         let statistics = self.step(Work {
             name: StepName::Statistics,
             parts,
+            parameters: json!(options),
             open: StatisticsRecord::open_artifact,
             make: |target: &Path, execution: &Execution| {
                 let together = match read(beside, execution) {
@@ -205,6 +213,7 @@ impl<'a> Runner<'a> {
                 let columns = statistics.subsets.first().map_or(0, |subset| subset.columns.len());
                 format!("{columns} columns of {} subsets", statistics.subsets.len())
             },
+            facts: |(statistics, _): &(StatisticsRecord, _)| facts::statistics(statistics),
         })?;
         (self.fitted, self.counted) = (fitted, counted);
         Ok(statistics)
@@ -243,6 +252,7 @@ impl<'a> Runner<'a> {
         self.step(Work {
             name: StepName::Schema,
             parts,
+            parameters: json!({"schema": self.file.spec.schema}),
             open: |path: &Path| {
                 let (schema, artifact) = step::schema::open(path)?;
                 Ok((schema, artifact.digest().to_owned()))
@@ -267,6 +277,9 @@ impl<'a> Runner<'a> {
                     None => "inferred from the training rows".to_owned(),
                 };
                 format!("{} features, {origin}", schema.schema().features.len())
+            },
+            facts: |(schema, _): &(SchemaFile, String)| {
+                facts::schema(schema, given.as_ref().map(|(_, path)| *path))
             },
         })
     }

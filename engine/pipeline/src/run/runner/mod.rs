@@ -1,6 +1,7 @@
 //! Walks through the steps: finds what is there, makes what is not, stops at a rejection.
 
 mod judge;
+mod summaries;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,25 +9,28 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fs_err as fs;
+use serde_json::{Value, json};
 
 use sluice_core::error::{CommonError, Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchTransform;
 use sluice_core::spill::Scratch;
-use sluice_delivery::{FileRegistry, ModelPackage};
+use sluice_delivery::{ModelPackage, Registry};
 use sluice_evaluation::EvaluateOptions;
 use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;
 use sluice_quality::rules::RowCounts;
-use sluice_report::{count, significant};
-use sluice_training::Rule;
+use sluice_storage::Location;
 use sluice_transform::Transform;
 
 use super::cache::{Store, latest_parts};
+use super::chronicle::Chronicle;
+use super::facts::{self, Facts};
 use super::step_name::StepName;
 use super::{RunOptions, RunReport, StepReport, StepState};
 use crate::key::KeyParts;
+use crate::ledger::{ArtifactEntry, ArtifactKind, Port, Properties};
 use crate::spec::{BaselineSpec, PipelineFile};
 use crate::step;
 use crate::step::contender::Contender;
@@ -34,6 +38,7 @@ use crate::step::evaluate::Evaluated;
 use crate::step::kept_states::Reading;
 use crate::step::train::TrainInputs;
 use crate::step::transform::Fit;
+use summaries::{dataset_summary, train_summary};
 
 pub(super) struct Runner<'a> {
     file: &'a PipelineFile,
@@ -50,27 +55,51 @@ pub(super) struct Runner<'a> {
     /// The step that runs, and since when.
     current: Option<(StepName, Instant)>,
     report: RunReport,
+    /// The records of the run; none in a dry run.
+    chronicle: Option<Chronicle<'a>>,
 }
 
 /// How a step is found, made and told.
-struct Work<O, M, R, S> {
+struct Work<O, M, R, S, F> {
     name: StepName,
     parts: KeyParts,
+    /// Its options, for the records.
+    parameters: Value,
     open: O,
     make: M,
     /// What making it has read.
     reading: R,
     summary: S,
+    /// What the records are told of it.
+    facts: F,
+}
+
+/// What a candidate is compared with.
+struct Against {
+    model: Option<Contender>,
+    /// As the records know it.
+    port: Option<Port>,
+    /// In words.
+    compared: String,
+}
+
+impl Against {
+    fn nothing(why: &str) -> Self {
+        Self { model: None, port: None, compared: why.into() }
+    }
 }
 
 impl<'a> Runner<'a> {
     pub(super) fn new(
         file: &'a PipelineFile,
         options: &'a RunOptions,
-        folder: Option<PathBuf>,
+        recorded: Option<(u64, PathBuf, Chronicle<'a>)>,
         finished: &'a mut dyn FnMut(&StepReport),
     ) -> Self {
-        let number = folder.as_ref().and_then(|folder| folder.file_name()?.to_str()?.parse().ok());
+        let (number, folder, chronicle) = match recorded {
+            Some((number, folder, chronicle)) => (Some(number), Some(folder), Some(chronicle)),
+            None => (None, None, None),
+        };
         Self {
             file,
             options,
@@ -90,11 +119,21 @@ impl<'a> Runner<'a> {
                 pushed: None,
                 rejected_by: None,
             },
+            chronicle,
         }
     }
 
-    pub(super) fn report(self) -> RunReport {
-        self.report
+    /// What was done, and the records of it.
+    pub(super) fn finish(self) -> (RunReport, Option<Chronicle<'a>>) {
+        (self.report, self.chronicle)
+    }
+
+    /// Tells that a step is done, and the records what it did.
+    fn done(&mut self, step: StepReport, facts: Facts) {
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.finished(&step, facts);
+        }
+        self.tell(step);
     }
 
     fn tell(&mut self, step: StepReport) {
@@ -109,6 +148,9 @@ impl<'a> Runner<'a> {
             _ => {
                 if !self.options.dry_run {
                     self.options.execution.progress.step(name.name());
+                }
+                if let Some(chronicle) = &mut self.chronicle {
+                    chronicle.reached(name);
                 }
                 let started = Instant::now();
                 self.current = Some((name, started));
@@ -157,11 +199,15 @@ impl<'a> Runner<'a> {
             impl FnOnce(&Path, &Execution) -> Result<T>,
             impl FnOnce() -> Reading,
             impl FnOnce(&T) -> String,
+            impl FnOnce(&T) -> Facts,
         >,
     ) -> Result<Option<T>> {
-        let Work { name, parts, open, make, reading, summary } = work;
+        let Work { name, parts, parameters, open, make, reading, summary, facts } = work;
         self.options.execution.cancel.check()?;
         let started = self.begin(name);
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.planned(&parameters, &parts);
+        }
         let path = self.store.path(name, &parts.key()?);
         let at_step = |error: Error| error.in_place(format!("step `{name}`"));
         let found = if path.exists() && !self.is_forced(name) { Some(open(&path)) } else { None };
@@ -192,6 +238,9 @@ impl<'a> Runner<'a> {
                     return Ok(None);
                 }
                 report.state = StepState::Ran;
+                if let Some(chronicle) = &mut self.chronicle {
+                    chronicle.running();
+                }
                 let execution = self.options.execution.clone().with_scratch(Scratch::beside(&path));
                 let made = make(&path, &execution).map_err(|error| {
                     // An evaluation that failed has left its verdict.
@@ -209,7 +258,7 @@ impl<'a> Runner<'a> {
         self.link(name, &path)?;
         report.summary = summary(&value);
         report.duration = started.elapsed();
-        self.tell(report);
+        self.done(report, facts(&value));
         Ok(Some(value))
     }
 
@@ -224,12 +273,15 @@ impl<'a> Runner<'a> {
         Ok(fs::os::unix::fs::symlink(target, &link).map_err(CommonError::on("create", &link))?)
     }
 
-    fn registry(&self) -> Result<FileRegistry> {
-        let root = match &self.file.spec.push.registry {
-            Some(path) => self.file.resolve(path),
-            None => self.options.out.join("registry"),
-        };
-        FileRegistry::new(root, &self.file.spec.pipeline)
+    fn registry(&self) -> Result<Registry> {
+        let name = &self.file.spec.pipeline;
+        match &self.file.spec.push.registry {
+            Some(url) if Location::is_remote(url) => {
+                Registry::open(url, name, &self.options.execution.cancel)
+            }
+            Some(path) => Registry::in_folder(self.file.resolve(path), name),
+            None => Registry::in_folder(self.options.out.join("registry"), name),
+        }
     }
 
     /// All steps, and in a dry run those that would follow.
@@ -249,7 +301,7 @@ impl<'a> Runner<'a> {
                 duration: Duration::ZERO,
                 artifact: None,
                 unusable_states: Vec::new(),
-                made_from: serde_json::Value::Null,
+                made_from: Value::Null,
             });
         }
         Ok(())
@@ -300,13 +352,28 @@ impl<'a> Runner<'a> {
             }
         }
         let rows = opened.rows();
+        let read = facts::inputs(&opened.opened(&inputs), &inputs.base);
+        if let Some(chronicle) = &mut self.chronicle {
+            for port in &read {
+                let part = match &inputs.query {
+                    None => "source".to_owned(),
+                    Some(_) => format!("input {}", port.channel),
+                };
+                chronicle.know(&part, port.clone());
+            }
+        }
         self.step(Work {
             name: StepName::Ingest,
             parts,
+            parameters: json!({
+                "options": options, "query": inputs.query, "inputs": inputs.inputs,
+                "spans": inputs.spans.as_ref().map(ToString::to_string),
+            }),
             open: Dataset::open,
             make: |target: &Path, execution: &Execution| opened.ingest(&options, target, execution),
             reading: || Reading::of_rows(rows),
             summary: dataset_summary,
+            facts: |dataset: &Dataset| facts::dataset(dataset, &read),
         })
     }
 
@@ -321,6 +388,7 @@ impl<'a> Runner<'a> {
         let transform = self.step(Work {
             name: StepName::Transform,
             parts,
+            parameters: json!({"operations": spec.transform, "roles": spec.data.roles}),
             open: step::transform::open,
             make: |target: &Path, execution: &Execution| {
                 let (spec, roles) = (&spec.transform, &spec.data.roles);
@@ -341,6 +409,7 @@ impl<'a> Runner<'a> {
                 let summary = format!("{} features in {} columns", space.features.len(), space.width());
                 if shared { summary + ", from the scan of the statistics" } else { summary }
             },
+            facts: |(transform, _): &(Transform, _)| facts::transform(transform),
         })?;
         let Some((transform, artifact)) = transform else { return Ok(None) };
         let parts = KeyParts::new()
@@ -351,6 +420,7 @@ impl<'a> Runner<'a> {
         self.step(Work {
             name: StepName::Train,
             parts,
+            parameters: json!({"model": spec.train, "onnx": spec.onnx, "roles": spec.data.roles}),
             open: ModelPackage::open,
             make: |target: &Path, execution: &Execution| {
                 let inputs = TrainInputs {
@@ -367,6 +437,7 @@ impl<'a> Runner<'a> {
             },
             reading: || reading.take(),
             summary: train_summary,
+            facts: facts::model,
         })
     }
 
@@ -374,7 +445,7 @@ impl<'a> Runner<'a> {
         let file = self.file;
         let _ = self.begin(StepName::Evaluate);
         let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Evaluate));
-        let (baseline, compared) = self.baseline().map_err(at_step)?;
+        let Against { model: baseline, port, compared } = self.baseline().map_err(at_step)?;
         let weight = file.spec.data.roles.weight.clone();
         let key = dataset.record().key.clone();
         let options = &EvaluateOptions { weight, key, ..file.spec.evaluate.options.clone() };
@@ -386,9 +457,13 @@ impl<'a> Runner<'a> {
         if let Some(baseline) = &baseline {
             parts = parts.with("baseline", baseline.digest());
         }
+        if let (Some(chronicle), Some(port)) = (&mut self.chronicle, &port) {
+            chronicle.know("baseline", port.clone());
+        }
         let evaluated = self.step(Work {
             name: StepName::Evaluate,
             parts,
+            parameters: json!(options),
             open: step::evaluate::open,
             make: |target: &Path, execution: &Execution| {
                 let source = dataset.subset(step::EVAL, PlanOptions::default(), execution)?;
@@ -407,21 +482,34 @@ impl<'a> Runner<'a> {
                 0 => compared,
                 slices => format!("{compared}, {slices} slices"),
             },
+            facts: |evaluated: &Evaluated| facts::evaluation(evaluated, model, port.as_ref()),
         })?;
         self.report.evaluation = evaluated.as_ref().map(|evaluated| evaluated.evaluation.clone());
         Ok(evaluated)
     }
 
-    fn baseline(&self) -> Result<(Option<Contender>, String)> {
+    fn baseline(&self) -> Result<Against> {
         Ok(match &self.file.spec.evaluate.baseline {
-            BaselineSpec::None => (None, "without a baseline".to_owned()),
+            BaselineSpec::None => Against::nothing("without a baseline"),
             BaselineSpec::Path(path) => {
                 let place = self.file.resolve(path).display().to_string();
-                (Some(Contender::open(&place)?), format!("against `{path}`"))
+                let model = Contender::open(&place)?;
+                let port = facts::baseline(ArtifactEntry::of_content(
+                    ArtifactKind::Model,
+                    model.digest(),
+                    facts::place(path, self.file.base()),
+                    Properties::new(),
+                ));
+                Against { port: Some(port), model: Some(model), compared: format!("against `{path}`") }
             }
             BaselineSpec::LatestBlessed => match self.registry()?.latest_blessed()? {
-                Some((version, model)) => (Some(model.into()), format!("against version {version}")),
-                None => (None, "no baseline yet".to_owned()),
+                Some((version, model)) => {
+                    let folder = model.artifact().folder().display().to_string();
+                    let port = facts::baseline(facts::version(model.artifact().digest(), version, &folder));
+                    let compared = format!("against version {version}");
+                    Against { model: Some(model.into()), port: Some(port), compared }
+                }
+                None => Against::nothing("no baseline yet"),
             },
         })
     }
@@ -439,10 +527,17 @@ impl<'a> Runner<'a> {
             duration: Duration::ZERO,
             artifact: None,
             unusable_states: Vec::new(),
-            made_from: serde_json::Value::Null,
+            made_from: Value::Null,
         };
+        let mut facts = Facts::default();
         if !self.options.dry_run {
             let registry = self.registry()?;
+            if let Some(chronicle) = &mut self.chronicle {
+                // It has no key, since it is never cached; what it reads is the model and its verdict.
+                let parts = KeyParts::default().with("model", "").with("blessing", "");
+                chronicle.planned(&json!({"registry": self.file.spec.push.registry}), &parts);
+                chronicle.running();
+            }
             let pushed = step::push::push(&registry, model, &evaluated.evaluation.verdict)
                 .map_err(|error| error.in_place(format!("step `{}`", StepName::Push)))?;
             report.state = StepState::Ran;
@@ -451,62 +546,11 @@ impl<'a> Runner<'a> {
                 Some(pushed) => format!("already registered as version {}", pushed.version),
                 None => "not registered".to_owned(),
             };
+            facts = facts::push(model, pushed.as_ref());
             self.report.pushed = pushed;
         }
         report.duration = started.elapsed();
-        self.tell(report);
+        self.done(report, facts);
         Ok(())
     }
-}
-
-fn dataset_summary(dataset: &Dataset) -> String {
-    let record = dataset.record();
-    let subsets: Vec<String> =
-        record.subsets.iter().map(|(name, rows)| format!("{name} {}", count(*rows))).collect();
-    let mut summary = format!("{}: {}", sluice_report::rows(record.rows_read), subsets.join(", "));
-    if record.left_out > 0 {
-        summary.push_str(&format!(", left out {}", count(record.left_out)));
-    }
-    match record.spans.as_slice() {
-        [] => {}
-        [span] => summary.push_str(&format!("; span {}", span.span)),
-        [first, .., last] => summary.push_str(&format!("; spans {} to {}", first.span, last.span)),
-    }
-    summary
-}
-
-fn train_summary(model: &ModelPackage) -> String {
-    let output = model.model().label_output();
-    let family = &model.model().family;
-    let ratio =
-        output.l1_ratio.map_or_else(String::new, |ratio| format!(", l1 ratio {}", significant(ratio)));
-    let mut summary = format!(
-        "{family}, alpha {}{ratio}, {} of {} coefficients {}",
-        significant(output.alpha),
-        output.diagnostics.rank,
-        output.coefficients.len(),
-        if ["lasso", "elastic_net"].contains(&family.as_str()) { "not 0" } else { "determined" }
-    );
-    if let Some(search) = &output.cross_validation {
-        let rule = match search.rule {
-            Rule::Best => "the best",
-            Rule::OneStandardError => "the largest within one standard error",
-        };
-        summary.push_str(&format!(", {rule} of {} over {} folds", search.alphas.len(), search.folds));
-        if let Some(note) = &search.note {
-            summary.push_str(&format!(" ({note})"));
-        }
-    }
-    if let Some(glm) = &model.model().glm {
-        let steps = glm.convergence.iterations;
-        summary.push_str(&format!(
-            ", {steps} steps, deviance {} of {}",
-            significant(glm.deviance),
-            significant(glm.null_deviance)
-        ));
-    }
-    if model.model().method == "exact" {
-        summary.push_str(", ill-conditioned: read once more in double-double");
-    }
-    summary
 }

@@ -54,6 +54,11 @@ pub enum FeatureLayout {
         /// Whether levels and terms become columns.
         expanded: bool,
     },
+    /// A TFRecord file of `tf.Example`, packed with gzip, levels as codes or, expanded, as one column each.
+    Tfrecord {
+        /// Whether levels and terms become columns.
+        expanded: bool,
+    },
     /// A matrix of NumPy's format, row by row.
     Npy {
         /// The type of its cells.
@@ -88,6 +93,8 @@ impl FeatureLayout {
         match self {
             Self::Parquet { .. } => "part-00000.parquet",
             Self::Arrow { .. } => "part-00000.arrow",
+            // What TFX's Transform calls it.
+            Self::Tfrecord { .. } => "transformed_examples-00000-of-00001.gz",
             Self::Npy { .. } => "features.npy",
             Self::Safetensors { .. } | Self::Csr { .. } => "features.safetensors",
         }
@@ -95,7 +102,17 @@ impl FeatureLayout {
 
     /// Whether it is a table, which has columns with names.
     fn is_table(self) -> bool {
-        matches!(self, Self::Parquet { .. } | Self::Arrow { .. })
+        self.expanded().is_some()
+    }
+
+    /// Whether levels and terms of a table become columns; `None` for a matrix.
+    fn expanded(self) -> Option<bool> {
+        match self {
+            Self::Parquet { expanded } | Self::Arrow { expanded } | Self::Tfrecord { expanded } => {
+                Some(expanded)
+            }
+            Self::Npy { .. } | Self::Safetensors { .. } | Self::Csr { .. } => None,
+        }
     }
 }
 
@@ -189,7 +206,7 @@ impl<'a> Work<'a> {
             .map(|name| Ok(Field::new(name, scalar_type(source, name)?, true)))
             .collect::<Result<Vec<_>>>()?;
         let mut fields = kept.clone();
-        if let FeatureLayout::Parquet { expanded } | FeatureLayout::Arrow { expanded } = layout {
+        if let Some(expanded) = layout.expanded() {
             fields.extend(table::fields(transform.space(), expanded));
         }
         refuse_repeated(&fields)?;
@@ -283,6 +300,7 @@ impl Encoder {
                 Self::Table(TableEncoder::parquet(work.layout.file(), &work.schema))
             }
             FeatureLayout::Arrow { .. } => Self::Table(TableEncoder::arrow()),
+            FeatureLayout::Tfrecord { .. } => Self::Table(TableEncoder::examples(&work.schema)),
             FeatureLayout::Npy { cells } | FeatureLayout::Safetensors { cells } => {
                 Self::Matrix(MatrixEncoder::dense(work.transform.space(), cells), kept())
             }
@@ -294,11 +312,8 @@ impl Encoder {
 
     fn push(&mut self, work: &Work<'_>, kept: Vec<ArrayRef>, features: &FeatureBatch) -> Result<()> {
         let space = work.transform.space();
-        match (self, work.layout) {
-            (
-                Self::Table(encoder),
-                FeatureLayout::Parquet { expanded } | FeatureLayout::Arrow { expanded },
-            ) => {
+        match (self, work.layout.expanded()) {
+            (Self::Table(encoder), Some(expanded)) => {
                 let mut columns = kept;
                 columns.extend(table::columns(space, features, expanded)?);
                 encoder.push(work.batch(columns)?)
@@ -345,6 +360,7 @@ impl Writer {
         if work.layout.is_table() {
             return Ok(Self::Table(match work.layout {
                 FeatureLayout::Arrow { .. } => TableWriter::arrow(draft, file, &work.schema)?,
+                FeatureLayout::Tfrecord { .. } => TableWriter::examples(draft, file, &work.schema)?,
                 _ => TableWriter::parquet(draft, file, &work.schema)?,
             }));
         }

@@ -1,4 +1,4 @@
-//! Features as the columns of a table, in Parquet or Arrow IPC.
+//! Features as the columns of a table, in Parquet, Arrow IPC or TFRecord of `tf.Example`.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use sluice_core::artifact::{Draft, DraftFile};
 use sluice_core::error::{CommonError, Result};
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, SparseRows};
 use sluice_ingest::{EncodedRows, ParquetWriter, RowGroupEncoder};
+use sluice_source::{EncodedExamples, ExampleEncoder, ExampleWriter};
 
 /// The columns of a table. A number is a column of floats, levels are a column of codes (null for none of them),
 /// terms are two lists: which, and their numbers. Expanded, levels and terms are a column of floats each.
@@ -92,6 +93,8 @@ pub(in crate::step) enum TableEncoder {
     Groups(Box<RowGroupEncoder>),
     Encoded(EncodedRows),
     Batches(Vec<RecordBatch>),
+    Examples(Box<ExampleEncoder>),
+    EncodedExamples(EncodedExamples),
 }
 
 impl TableEncoder {
@@ -103,6 +106,10 @@ impl TableEncoder {
         Self::Batches(Vec::new())
     }
 
+    pub(in crate::step) fn examples(schema: &SchemaRef) -> Self {
+        Self::Examples(Box::new(ExampleEncoder::new(schema)))
+    }
+
     pub(in crate::step) fn push(&mut self, batch: RecordBatch) -> Result<()> {
         match self {
             Self::Groups(encoder) => encoder.push(&batch),
@@ -110,13 +117,17 @@ impl TableEncoder {
                 batches.push(batch);
                 Ok(())
             }
-            Self::Encoded(_) => Err(CommonError::Internal("rows after the end of a split".into()).into()),
+            Self::Examples(encoder) => encoder.push(&batch),
+            Self::Encoded(_) | Self::EncodedExamples(_) => {
+                Err(CommonError::Internal("rows after the end of a split".into()).into())
+            }
         }
     }
 
     pub(in crate::step) fn finish(self) -> Result<Self> {
         Ok(match self {
             Self::Groups(encoder) => Self::Encoded(encoder.finish()?),
+            Self::Examples(encoder) => Self::EncodedExamples(encoder.finish()?),
             other => other,
         })
     }
@@ -125,6 +136,8 @@ impl TableEncoder {
         match self {
             Self::Groups(encoder) => encoder.size_bytes(),
             Self::Encoded(rows) => rows.size_bytes(),
+            Self::Examples(encoder) => encoder.size_bytes(),
+            Self::EncodedExamples(rows) => rows.size_bytes(),
             Self::Batches(batches) => batches.iter().map(RecordBatch::get_array_memory_size).sum(),
         }
     }
@@ -134,6 +147,7 @@ impl TableEncoder {
 pub(in crate::step) enum TableWriter {
     Parquet(Box<ParquetWriter>),
     Arrow(Box<FileWriter<DraftFile>>, u64),
+    Examples(Box<ExampleWriter<DraftFile>>),
 }
 
 fn arrow(error: ArrowError) -> sluice_core::error::Error {
@@ -160,6 +174,14 @@ impl TableWriter {
         Ok(Self::Arrow(Box::new(FileWriter::try_new(opened, schema).map_err(arrow)?), 0))
     }
 
+    pub(in crate::step) fn examples(draft: &mut Draft, file: &str, schema: &SchemaRef) -> Result<Self> {
+        Self::examples_over(draft.create_file(file)?, file, schema)
+    }
+
+    pub(in crate::step) fn examples_over(opened: DraftFile, file: &str, schema: &SchemaRef) -> Result<Self> {
+        Ok(Self::Examples(Box::new(ExampleWriter::over(opened, file, schema)?)))
+    }
+
     /// Adds the rows of a split; answers the bytes held.
     pub(in crate::step) fn append(&mut self, rows: TableEncoder) -> Result<usize> {
         match (self, rows) {
@@ -172,6 +194,10 @@ impl TableWriter {
                     writer.write(&batch).map_err(arrow)?;
                     *written += batch.num_rows() as u64;
                 }
+                Ok(0)
+            }
+            (Self::Examples(writer), TableEncoder::EncodedExamples(rows)) => {
+                writer.append(&rows)?;
                 Ok(0)
             }
             _ => Err(CommonError::Internal("rows of another format".into()).into()),
@@ -192,6 +218,10 @@ impl TableWriter {
             Self::Arrow(mut writer, rows) => {
                 writer.finish().map_err(arrow)?;
                 Ok((writer.into_inner().map_err(arrow)?, rows))
+            }
+            Self::Examples(writer) => {
+                let (file, written) = writer.close()?;
+                Ok((file, written.rows))
             }
         }
     }

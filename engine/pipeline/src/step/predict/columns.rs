@@ -121,6 +121,7 @@ impl Layout {
         let mut rows = match self.format {
             PredictionFormat::Parquet => TableEncoder::parquet(FILE, &self.schema),
             PredictionFormat::Arrow => TableEncoder::arrow(),
+            PredictionFormat::Tfrecord => TableEncoder::examples(&self.schema),
         };
         let (mut tally, mut first_row) = (Tally::default(), 0);
         source.read(split, &self.request, &mut |delivery| {

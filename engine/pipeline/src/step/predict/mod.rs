@@ -62,6 +62,8 @@ pub enum PredictionFormat {
     Parquet,
     /// Arrow IPC files.
     Arrow,
+    /// TFRecord files of `tf.Example`, packed with gzip.
+    Tfrecord,
 }
 
 impl Default for PredictOptions {

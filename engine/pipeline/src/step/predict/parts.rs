@@ -20,6 +20,7 @@ pub(super) fn parts<'a>(plan: &'a Plan, options: &PredictOptions) -> Vec<Part<'a
     let extension = match options.format {
         PredictionFormat::Parquet => "parquet",
         PredictionFormat::Arrow => "arrow",
+        PredictionFormat::Tfrecord => "tfrecord.gz",
     };
     let (mut parts, mut first, mut rows) = (Vec::new(), 0, 0);
     for (index, split) in plan.splits.iter().enumerate() {
@@ -57,6 +58,7 @@ impl PartWriter {
         let writer = match layout.format {
             PredictionFormat::Parquet => TableWriter::parquet_over(file, &part.file, &layout.schema)?,
             PredictionFormat::Arrow => TableWriter::arrow_over(file, &layout.schema)?,
+            PredictionFormat::Tfrecord => TableWriter::examples_over(file, &part.file, &layout.schema)?,
         };
         Ok(Self { writer, held: 0, tally: Tally::default() })
     }

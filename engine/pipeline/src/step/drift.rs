@@ -1,0 +1,178 @@
+//! Drift: every subset against that of other data.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use sluice_core::artifact::{Artifact, Draft};
+use sluice_core::error::{CommonError, Result};
+use sluice_core::schema::Schema;
+use sluice_core::statistics::DatasetStatistics;
+use sluice_quality::drift::{DriftOptions, DriftReport, DriftSide, Tables, compare, validation_report};
+use sluice_quality::schema::SchemaFile;
+use sluice_quality::validation::{CheckedRule, ValidationReport, write_anomalies};
+use sluice_report::html::validation_page;
+use sluice_report::junit::junit;
+
+use crate::step::made_from;
+use crate::step::statistics::StatisticsRecord;
+use crate::step::validate::ValidationRecord;
+use crate::step::validation_reports::{page, suites};
+
+/// The artifact's kind.
+pub const DRIFT_KIND: &str = "drift";
+/// The version of its format.
+pub const DRIFT_VERSION: u32 = 1;
+const FILE: &str = "drift.json";
+
+/// Statistics of a data set and, where its rows were read, the numbers of each subset in the same order.
+#[derive(Clone, Debug, Default)]
+pub struct DriftInput {
+    /// What is known.
+    pub statistics: StatisticsRecord,
+    /// None where the statistics were saved.
+    pub tables: Option<Vec<Tables>>,
+}
+
+impl DriftInput {
+    /// One subset: of one that is the only one whatever its name.
+    fn subset(&self, name: &str) -> Option<DriftSide<'_>> {
+        let subsets = &self.statistics.subsets;
+        let index = match subsets.as_slice() {
+            [_] => 0,
+            several => several.iter().position(|subset| subset.name == name)?,
+        };
+        let tables = self.tables.as_ref().and_then(|tables| tables.get(index));
+        Some(DriftSide { statistics: &subsets[index], tables })
+    }
+
+    /// Leaves one subset, where that is asked for.
+    ///
+    /// # Errors
+    /// `CommonError::Missing` where there is no such subset.
+    pub fn only(mut self, subset: Option<&str>) -> Result<Self> {
+        let (Some(name), true) = (subset, self.statistics.subsets.len() > 1) else { return Ok(self) };
+        let subsets = &self.statistics.subsets;
+        let Some(index) = subsets.iter().position(|subset| subset.name == name) else {
+            return Err(missing(name, subsets));
+        };
+        self.statistics.subsets.swap(0, index);
+        self.statistics.subsets.truncate(1);
+        if let Some(tables) = &mut self.tables {
+            tables.swap(0, index);
+            tables.truncate(1);
+        }
+        Ok(self)
+    }
+}
+
+fn missing(name: &str, subsets: &[DatasetStatistics]) -> sluice_core::Error {
+    let available = subsets.iter().map(|subset| subset.name.clone()).collect();
+    SubsetError::Missing { subset: name.to_owned(), available }.into()
+}
+
+/// A subset that a side does not have.
+#[derive(Debug, thiserror::Error)]
+pub enum SubsetError {
+    /// No subset of that name.
+    #[error("there is no subset `{subset}` to compare")]
+    Missing {
+        /// The name.
+        subset: String,
+        /// Those that are there.
+        available: Vec<String>,
+    },
+}
+
+impl sluice_core::Diagnostic for SubsetError {
+    fn kind(&self) -> sluice_core::ErrorKind {
+        sluice_core::ErrorKind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        let Self::Missing { subset, available } = self;
+        sluice_core::options::suggest(subset, available.iter().map(String::as_str))
+    }
+}
+
+/// What became of the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriftRecord {
+    /// Whether no column raises an alarm.
+    pub accepted: bool,
+    /// How it was looked for.
+    pub options: DriftOptions,
+    /// One report per subset of the current data.
+    pub subsets: Vec<DriftReport>,
+}
+
+impl DriftRecord {
+    /// Compares every subset with that of the same name, or with the only one there is.
+    ///
+    /// # Errors
+    /// Options that do not fit, a subset that the reference does not have.
+    pub fn new(current: &DriftInput, reference: &DriftInput, options: &DriftOptions) -> Result<Self> {
+        let judge = |subset: &DatasetStatistics| {
+            let side = current.subset(&subset.name);
+            let side = side.ok_or_else(|| CommonError::Internal("a subset is not its own".into()))?;
+            let other = reference.subset(&subset.name);
+            let other = other.ok_or_else(|| missing(&subset.name, &reference.statistics.subsets))?;
+            compare(side, other, options)
+        };
+        let subsets: Vec<DriftReport> =
+            current.statistics.subsets.iter().map(judge).collect::<Result<_>>()?;
+        let accepted = subsets.iter().all(|report| report.alarms().next().is_none());
+        Ok(Self { accepted, options: options.clone(), subsets })
+    }
+
+    /// Alarms, columns with any, and columns in all.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let columns = || self.subsets.iter().flat_map(|report| &report.columns);
+        let alarms = self.subsets.iter().map(|report| report.alarms().count()).sum();
+        (alarms, columns().filter(|column| column.is_alarm()).count(), columns().count())
+    }
+
+    fn validations(&self) -> Vec<(ValidationReport, Vec<CheckedRule>)> {
+        self.subsets.iter().map(validation_report).collect()
+    }
+
+    /// The results in the XML of `JUnit`: per subset one case for each signal of each column.
+    #[must_use]
+    pub fn junit(&self) -> String {
+        let suites: Vec<_> = self.validations().iter().map(|(report, rules)| suites(report, rules)).collect();
+        junit("drift", &suites)
+    }
+
+    /// The artifact of a drift run, opened.
+    ///
+    /// # Errors
+    /// `ArtifactError`.
+    pub fn open(folder: &Path) -> Result<Self> {
+        Artifact::open(folder, DRIFT_KIND, DRIFT_VERSION)?.read_json(FILE)
+    }
+
+    /// Writes the artifact: every signal with the bins behind it as JSON, per subset TFDV's anomalies, `junit.xml` and a
+    /// page.
+    ///
+    /// # Errors
+    /// What writing meets.
+    pub fn publish(&self, junit: &str, digests: [&str; 2], target: &Path) -> Result<Artifact> {
+        let mut draft = Draft::new(target)?;
+        draft.write_json(FILE, self)?;
+        let schema = SchemaFile::from(Schema::default());
+        let reports: Vec<ValidationReport> =
+            self.validations().into_iter().map(|(report, _)| report).collect();
+        for report in &reports {
+            let name = format!("anomalies-{}.pbtxt", report.subset);
+            draft.write_bytes(&name, write_anomalies(report, &schema).as_bytes())?;
+        }
+        draft.write_bytes("junit.xml", junit.as_bytes())?;
+        let record = ValidationRecord { accepted: self.accepted, schema_inferred: false, subsets: reports };
+        let mut page = page(&record);
+        page.schema = "The data were compared with a reference; no schema was asked.".into();
+        draft.write_bytes("drift.html", validation_page("Drift", &page).as_bytes())?;
+        let [current, reference] = digests;
+        draft.publish(DRIFT_KIND, DRIFT_VERSION, made_from([("current", current), ("reference", reference)]))
+    }
+}
