@@ -1,5 +1,7 @@
-//! How far two distributions are apart, as TFDV measures it: from the statistics of two data sets, without
-//! reading either again.
+//! How far two distributions are apart, from the statistics of two data sets or from their rows, and whether that is more
+//! than chance: [`compare`]. `docs/drift.md` has the formulas.
+//!
+//! What TFDV measures:
 //!
 //! | distance | of | definition | range |
 //! |---|---|---|---|
@@ -9,11 +11,41 @@
 //!
 //! Labels that one side does not list count 0 there. See `histograms` for how two histograms are aligned.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is compared here is never NaN: finite values, counts, and shares of totals above 0"
+)]
+
+mod aligned;
+mod cumulative;
+#[cfg(test)]
+mod decision_tests;
+mod distances;
+mod findings;
+#[cfg(test)]
+mod golden_numbers;
 mod histograms;
+mod labels;
+mod measure;
+mod options;
+mod report;
+pub mod shares;
+mod signals;
+pub mod significance;
+mod tables;
 
 use std::collections::BTreeMap;
 
+pub use aligned::{Aligned, Bounded};
+pub use cumulative::Cumulative;
+pub use distances::TRIM;
+pub use findings::validation_report;
 pub use histograms::{Distribution, jensen_shannon_of_histograms};
+pub use labels::{AlignedBin, OTHER};
+pub use measure::{Comparison, Measure};
+pub use options::{DriftError, DriftOptions, parse_threshold};
+pub use report::{ColumnDrift, DriftReport, DriftSide, Signal, compare};
+pub use tables::{TABLE_CAPACITY, Tables, compute_with_tables};
 
 /// Labels with their counts, or weights.
 pub type Labels<'a> = &'a [(&'a str, f64)];

@@ -1,7 +1,8 @@
-//! A report as TFDV's `anomalies.pbtxt`: one entry per column, keyed by its path, with all reasons.
+//! A report as TFDV's `anomalies.pbtxt`, or in binary as TFX's `SchemaDiff.pb`: one entry per column, keyed by its path, with all reasons.
 
 use std::collections::{BTreeMap, HashMap};
 
+use prost_reflect::prost::Message as _;
 use prost_reflect::{DynamicMessage, MapKey, Value};
 
 use super::ValidationReport;
@@ -31,6 +32,30 @@ const SERIALIZED_PATH: i32 = 1;
 /// ```
 #[must_use]
 pub fn write_anomalies(report: &ValidationReport, schema: &SchemaFile) -> String {
+    let (mut anomalies, columns) = messages(report, schema);
+    let entries: HashMap<MapKey, Value> = columns.into_iter().collect();
+    if !entries.is_empty() {
+        anomalies.put("anomaly_info", Value::Map(entries));
+    }
+    print(&anomalies)
+}
+
+/// The same in binary.
+#[must_use]
+pub fn encode_anomalies(report: &ValidationReport, schema: &SchemaFile) -> Vec<u8> {
+    let (anomalies, columns) = messages(report, schema);
+    let mut bytes = anomalies.encode_to_vec();
+    // Message after message joins their fields. A map alone would come in the order of its hashes.
+    for entry in columns {
+        let mut one = message("Anomalies");
+        one.put("anomaly_info", Value::Map(HashMap::from([entry])));
+        bytes.extend(one.encode_to_vec());
+    }
+    bytes
+}
+
+/// All but the entries of columns, and these in the order of their keys.
+fn messages(report: &ValidationReport, schema: &SchemaFile) -> (DynamicMessage, Vec<(MapKey, Value)>) {
     let mut anomalies = message("Anomalies");
     anomalies.put("baseline", Value::Message(schema.message().clone()));
     anomalies.put("anomaly_name_format", Value::EnumNumber(SERIALIZED_PATH));
@@ -46,20 +71,17 @@ pub fn write_anomalies(report: &ValidationReport, schema: &SchemaFile) -> String
     if !dataset.is_empty() {
         anomalies.put("dataset_anomaly_info", Value::Message(entry(&dataset)));
     }
-    let mut entries = HashMap::new();
+    let mut entries = BTreeMap::new();
     for (steps, findings) in columns {
         let mut entry = entry(&findings);
         entry.put("path", Value::Message(path(&steps)));
-        entries.insert(MapKey::String(key(&steps)), Value::Message(entry));
-    }
-    if !entries.is_empty() {
-        anomalies.put("anomaly_info", Value::Map(entries));
+        entries.insert(key(&steps), Value::Message(entry));
     }
     let distances = distances(&report.measurements);
     if !distances.is_empty() {
         anomalies.put_messages("drift_skew_info", distances);
     }
-    print(&anomalies)
+    (anomalies, entries.into_iter().map(|(key, entry)| (MapKey::String(key), entry)).collect())
 }
 
 /// The steps to the column of a finding.

@@ -156,6 +156,8 @@ codes! {
     RuleBroken = "rule-broken", 86, "CUSTOM_VALIDATION", "Rule broken";
     /// Rows that share a key which must be unique.
     KeyRepeated = "key-repeated", 86, "CUSTOM_VALIDATION", "Key repeated";
+    /// A column is no longer what it was in other data.
+    Drift = "drift", 86, "CUSTOM_VALIDATION", "Drift";
     /// The statistics do not say enough to decide a check.
     Undecided = "undecided", 83, "STATS_NOT_AVAILABLE", "Not decided";
 }

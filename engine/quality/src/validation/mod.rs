@@ -38,7 +38,7 @@ use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 use place::Place;
 use subject::Subject;
 
-pub use anomalies::write_anomalies;
+pub use anomalies::{encode_anomalies, write_anomalies};
 pub use code::{FindingCode, TfdvType};
 pub use comparators::{Against, Distance, Measurement};
 pub use finding::{Finding, RowExample, Severity};

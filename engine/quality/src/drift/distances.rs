@@ -1,0 +1,222 @@
+//! The distances of one column, each with its bounds, its noise and the probability that it is nothing but noise.
+//!
+//! One test decides per column, whatever distances are asked for, so that asking for more raises no more alarms. Labels:
+//! chi-square. Numbers known by their values: Kolmogorov-Smirnov and chi-square over the tenths of the reference, twice
+//! the smaller of both. Numbers known by saved quantiles: Kolmogorov-Smirnov with the least distance that these allow,
+//! so that the probability is an upper bound.
+
+use sluice_core::statistics::ColumnStatistics;
+
+use super::aligned::{Aligned, Bounded};
+use super::cumulative::Cumulative;
+use super::histograms::{Distribution, jensen_shannon_of_histograms};
+use super::labels::{AlignedBin, AlignedLabels};
+use super::measure::Measure;
+use super::shares::{
+    chi_square_tail, cramers_v, freedom, greatest_noise, hellinger, population_stability_index,
+    total_variation, total_variation_noise,
+};
+use super::signals::Measured;
+use super::significance::{KOLMOGOROV_MEAN, kolmogorov_smirnov_tail};
+use super::{infinity_norm, jensen_shannon_of_labels, normalized_absolute_difference};
+
+/// The share that the Wasserstein distance leaves out at each end, which is what makes it robust.
+pub const TRIM: f64 = 0.01;
+/// Bins of numbers hold about this share of the reference each.
+const TENTHS: [f64; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+/// The test of a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Test {
+    pub(super) tail: f64,
+    pub(super) is_bound: bool,
+}
+
+/// What was found of a column.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) measured: Vec<Measured>,
+    pub(super) bins: Vec<AlignedBin>,
+}
+
+/// Counts of bins, and by how much their shares may be off together.
+struct Binned<'a> {
+    pairs: Vec<(f64, f64)>,
+    doubt: f64,
+    sampling: f64,
+    /// The divergence of TFDV, which aligns in its own way.
+    divergence: &'a dyn Fn() -> Option<f64>,
+}
+
+impl Binned<'_> {
+    fn measure(&self, measure: Measure) -> Option<(Bounded, f64)> {
+        let (pairs, s) = (self.pairs.as_slice(), self.sampling);
+        let degrees = freedom(pairs);
+        let root = 2.0 * self.doubt.sqrt();
+        let around = |value: f64, doubt: f64| Bounded {
+            low: (value - doubt).max(0.0),
+            value,
+            high: (value + doubt).min(1.0),
+        };
+        Some(match measure {
+            Measure::TotalVariation => {
+                (around(total_variation(pairs)?, self.doubt), total_variation_noise(pairs, s))
+            }
+            Measure::Hellinger => (around(hellinger(pairs)?, root), (degrees * s / 8.0).sqrt().min(1.0)),
+            Measure::CramersV => (around(cramers_v(pairs)?, root), (degrees * s / 4.0).sqrt().min(1.0)),
+            Measure::PopulationStabilityIndex => {
+                (Bounded::exactly(population_stability_index(pairs)?), degrees * s)
+            }
+            Measure::JensenShannon => {
+                let noise = degrees * s / (8.0 * std::f64::consts::LN_2);
+                (Bounded::exactly((self.divergence)()?), noise.min(1.0))
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// The distances of two columns of labels; none where a side has no values.
+pub(super) fn of_labels(
+    measures: &[Measure],
+    labels: &AlignedLabels,
+    sides: [&ColumnStatistics; 2],
+) -> Option<(Found, Test)> {
+    let pairs = labels.pairs();
+    let (n, m) = pairs.iter().fold((0.0, 0.0), |(n, m), (x, y)| (n + x, m + y));
+    if !(n > 0.0 && m > 0.0) {
+        return None;
+    }
+    let sampling = 1.0 / n + 1.0 / m;
+    let tail = chi_square_tail(&pairs, &labels.slack);
+    let test = Test { tail, is_bound: !labels.is_complete };
+    let [x, y] = sides.map(listed);
+    let divergence = || jensen_shannon_of_labels(&x, &y);
+    let doubt = 0.5 * labels.slack.iter().sum::<f64>();
+    let greatest = labels.bins.first().map_or_else(String::new, |bin| format!("{:?} differs most", bin.bin));
+    let binned = Binned { pairs: pairs.clone(), doubt: doubt.min(1.0), sampling, divergence: &divergence };
+    let mut measured = Vec::new();
+    for &measure in measures {
+        let of_tfdv = match measure {
+            Measure::InfinityNorm => Some(infinity_norm(&x, &y)),
+            Measure::NormalizedAbsoluteDifference => Some(normalized_absolute_difference(&x, &y)),
+            _ => None,
+        };
+        let (bounds, noise, detail) = match of_tfdv {
+            Some(found) => {
+                let label = found.label.map_or_else(String::new, |label| format!("{label:?} differs most"));
+                (Bounded::exactly(found.value), greatest_noise(&pairs, sampling), label)
+            }
+            None => match binned.measure(measure) {
+                Some((bounds, noise)) => (bounds, noise, greatest.clone()),
+                None => continue,
+            },
+        };
+        measured.push(with_test(measure, bounds, noise, test, detail));
+    }
+    Some((Found { measured, bins: labels.bins.clone() }, test))
+}
+
+/// The labels of a side as statistics list them.
+fn listed(column: &ColumnStatistics) -> Vec<(&str, f64)> {
+    let top = column.top_values.iter().flat_map(|top| &top.values);
+    top.map(|(label, count)| (label.as_str(), *count as f64)).collect()
+}
+
+/// The distances of two columns of numbers.
+pub(super) fn of_numbers(
+    measures: &[Measure],
+    (current, reference): (&Cumulative, &Cumulative),
+    sides: [&ColumnStatistics; 2],
+) -> (Found, Test) {
+    let aligned = Aligned::new(current, reference);
+    let (n, m) = (current.count(), reference.count());
+    let sampling = 1.0 / n + 1.0 / m;
+    let (bins, doubt) = tenths(current, reference);
+    let pairs: Vec<(f64, f64)> = bins.iter().map(|bin| (bin.current, bin.reference)).collect();
+    let (ks, at) = aligned.kolmogorov_smirnov();
+    let of_order = kolmogorov_smirnov_tail(ks.low, n, m);
+    let test = if current.is_table() && reference.is_table() {
+        let of_bins = chi_square_tail(&pairs, &vec![0.0; pairs.len()]);
+        Test { tail: (2.0 * of_order.min(of_bins)).min(1.0), is_bound: ks.high > ks.low + 1e-9 }
+    } else {
+        Test { tail: of_order, is_bound: true }
+    };
+    let divergence = || {
+        let [x, y] = sides.map(distribution);
+        jensen_shannon_of_histograms(x?, y?)
+    };
+    let binned = Binned { pairs, doubt, sampling, divergence: &divergence };
+    let scale = scale(current, reference);
+    let mut measured = Vec::new();
+    for &measure in measures {
+        let (bounds, noise, detail) = match measure {
+            Measure::KolmogorovSmirnov => {
+                (ks, (KOLMOGOROV_MEAN * sampling.sqrt()).min(1.0), format!("greatest at {at}"))
+            }
+            Measure::Wasserstein => {
+                let over = |distance: f64| (distance / scale).min(f64::MAX);
+                let noise = over(aligned.wasserstein_noise(TRIM, sampling));
+                (aligned.wasserstein(TRIM).map(over), noise, format!("in units of {scale}"))
+            }
+            Measure::Energy => (aligned.normalized_energy(), aligned.energy_noise(sampling), String::new()),
+            _ => match binned.measure(measure) {
+                Some((bounds, noise)) => (bounds, noise, "over tenths of the reference".to_owned()),
+                None => continue,
+            },
+        };
+        measured.push(with_test(measure, bounds, noise, test, detail));
+    }
+    (Found { measured, bins }, test)
+}
+
+fn with_test(measure: Measure, bounds: Bounded, noise: f64, test: Test, detail: String) -> Measured {
+    let Bounded { low, value, high } = bounds;
+    let (tail, tail_is_bound) = (Some(test.tail), test.is_bound);
+    Measured { measure, bounds: (low, value, high), noise, tail, tail_is_bound, detail }
+}
+
+/// The unit of the Wasserstein distance: the deviation of the reference between its quantiles 1 % and 99 %; of a
+/// constant that of the current side; between two constants how far they are apart, so that they are 0 or about 1.
+fn scale(current: &Cumulative, reference: &Cumulative) -> f64 {
+    let deviations = [reference, current].map(|side| side.trimmed_deviation(TRIM));
+    let apart = (current.quantile(0.5) / 2.0 - reference.quantile(0.5) / 2.0).abs() * 2.0;
+    let scales = [deviations[0], deviations[1], apart.min(f64::MAX)];
+    scales.into_iter().find(|scale| *scale > 0.0).unwrap_or(1.0)
+}
+
+fn distribution(column: &ColumnStatistics) -> Option<Distribution<'_>> {
+    let histograms = column.numeric.as_ref()?.histograms.as_ref()?;
+    let presence = &column.presence;
+    Some(Distribution {
+        histogram: &histograms.equal_width,
+        num_infinite: (presence.num_positive_infinity + presence.num_negative_infinity) as f64,
+        num_nan: presence.num_nan as f64,
+    })
+}
+
+/// Both sides over the tenths of the reference, and by how much the shares may be off together.
+fn tenths(current: &Cumulative, reference: &Cumulative) -> (Vec<AlignedBin>, f64) {
+    let last = reference.extremes().1;
+    let mut edges: Vec<f64> = TENTHS.map(|share| reference.quantile(share)).to_vec();
+    edges.retain(|edge| *edge < last);
+    edges.dedup_by(|a, b| a.total_cmp(b).is_eq());
+    let (mut bins, mut doubt) = (Vec::new(), 0.0);
+    let mut before = (0.0, 0.0);
+    for index in 0..=edges.len() {
+        let edge = edges.get(index).copied();
+        let [x, y] = [current, reference].map(|side| edge.map(|edge| side.up_to(edge)));
+        let share = |share: Option<super::cumulative::Share>| share.map_or(1.0, |share| share.value);
+        let up_to = (share(x) * current.count(), share(y) * reference.count());
+        doubt += [x, y].into_iter().flatten().map(|share| share.high - share.low).sum::<f64>();
+        let low = index.checked_sub(1).map_or_else(|| "…".to_owned(), |index| edges[index].to_string());
+        let high = edge.map_or_else(|| "…".to_owned(), |edge| edge.to_string());
+        bins.push(AlignedBin {
+            bin: format!("{low} to {high}"),
+            current: (up_to.0 - before.0).max(0.0),
+            reference: (up_to.1 - before.1).max(0.0),
+        });
+        before = up_to;
+    }
+    (bins, doubt.min(1.0))
+}

@@ -1,0 +1,215 @@
+//! What is compared, by which distances, and from when on it is an alarm.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sluice_core::options::{OptionsError, Range};
+use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
+use sluice_core::{Diagnostic, ErrorKind, Result};
+
+use super::measure::{Comparison, Measure};
+use crate::QualityError;
+
+/// How drift is looked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DriftOptions {
+    /// The share of false alarms among all alarms that is allowed; where nothing changed at all, the probability of any
+    /// alarm.
+    pub level: f64,
+    /// The columns that are compared; all unless some are named.
+    pub columns: Vec<String>,
+    /// Columns that are not.
+    pub exclude: Vec<String>,
+    /// Columns of numbers that are names: codes, areas, classes.
+    pub categorical: Vec<String>,
+    /// The distances of columns of numbers.
+    pub numbers: Vec<Measure>,
+    /// The distances of columns of text, booleans and numbers that are names.
+    pub labels: Vec<Measure>,
+    /// Thresholds in place of the usual ones.
+    pub thresholds: BTreeMap<Measure, f64>,
+    /// The distances and thresholds of single columns: distances named here take the place of those above.
+    pub of_column: BTreeMap<String, BTreeMap<Measure, f64>>,
+}
+
+impl Default for DriftOptions {
+    fn default() -> Self {
+        Self {
+            level: 0.05,
+            columns: Vec::new(),
+            exclude: Vec::new(),
+            categorical: Vec::new(),
+            numbers: vec![Measure::KolmogorovSmirnov, Measure::Wasserstein],
+            labels: vec![Measure::TotalVariation],
+            thresholds: BTreeMap::new(),
+            of_column: BTreeMap::new(),
+        }
+    }
+}
+
+/// Options that do not fit what is compared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriftError {
+    /// A distance of something else.
+    #[error("`{measure}` is no distance of {comparison}{}", of_column(column))]
+    DistanceDoesNotFit {
+        /// The distance.
+        measure: Measure,
+        /// What was to be compared.
+        comparison: &'static str,
+        /// The column; none where all columns of that sort are meant.
+        column: Option<String>,
+        /// The distances that do.
+        available: Vec<&'static str>,
+    },
+    /// Nothing to measure was named.
+    #[error("`{option}` names no distance")]
+    NoDistance {
+        /// The option.
+        option: &'static str,
+    },
+    /// The options leave no column.
+    #[error("no column is left to compare")]
+    NoColumns,
+}
+
+fn of_column(column: &Option<String>) -> String {
+    column.as_ref().map_or_else(String::new, |column| format!(", as column `{column}` is compared"))
+}
+
+impl Diagnostic for DriftError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::DistanceDoesNotFit { available, .. } if available.is_empty() => Some(
+                "dates, times and nested values have no distance; rates and types are compared always".into(),
+            ),
+            Self::DistanceDoesNotFit { available, .. } => {
+                let names: Vec<String> = available.iter().map(|name| format!("`{name}`")).collect();
+                let more = "; name the column in `categorical` to compare numbers as names";
+                Some(format!("choose {}{more}", names.join(", ")))
+            }
+            Self::NoDistance { .. } => Some("leave it out for the usual distances".into()),
+            Self::NoColumns => Some("leave `columns` or `exclude` out".into()),
+        }
+    }
+}
+
+impl DriftOptions {
+    /// Checks what needs no data.
+    ///
+    /// # Errors
+    /// [`OptionsError`], [`DriftError`].
+    pub fn check(&self) -> Result<()> {
+        Range::open(0.0, 1.0).check("level", self.level)?;
+        let of_columns = self.of_column.values().flatten();
+        for (measure, threshold) in self.thresholds.iter().chain(of_columns) {
+            Range::at_least(0.0).check(measure.word(), *threshold)?;
+        }
+        for (option, measures, comparison) in
+            [("numbers", &self.numbers, Comparison::Numbers), ("labels", &self.labels, Comparison::Labels)]
+        {
+            if measures.is_empty() {
+                return Err(DriftError::NoDistance { option }.into());
+            }
+            measures.iter().try_for_each(|measure| fits(*measure, comparison, None))?;
+        }
+        Ok(())
+    }
+
+    /// Checks the options against the columns of both sides.
+    ///
+    /// # Errors
+    /// As [`DriftOptions::check`]; columns that neither side has.
+    pub fn check_columns(&self, sides: [&DatasetStatistics; 2]) -> Result<()> {
+        self.check()?;
+        let all = || sides.into_iter().flat_map(|side| &side.columns);
+        let available: BTreeSet<&str> = all().map(|column| column.name.as_str()).collect();
+        let named = self.columns.iter().chain(&self.exclude).chain(&self.categorical);
+        for column in named.chain(self.of_column.keys()) {
+            if !available.contains(column.as_str()) {
+                let available = available.into_iter().map(str::to_owned).collect();
+                return Err(QualityError::ColumnUnknown { column: column.clone(), available }.into());
+            }
+        }
+        for column in all() {
+            let Some(measures) = self.of_column.get(&column.name) else { continue };
+            for measure in measures.keys().filter(|measure| measure.is_distance()) {
+                if column.num_values() > 0 {
+                    fits(*measure, self.comparison(column), Some(&column.name))?;
+                }
+            }
+        }
+        if available.iter().any(|name| self.compares(name)) {
+            Ok(())
+        } else {
+            Err(DriftError::NoColumns.into())
+        }
+    }
+
+    /// Whether a column is compared.
+    #[must_use]
+    pub fn compares(&self, name: &str) -> bool {
+        (self.columns.is_empty() || self.columns.iter().any(|mine| mine == name))
+            && !self.exclude.iter().any(|mine| mine == name)
+    }
+
+    /// How the values of a column are compared.
+    #[must_use]
+    pub fn comparison(&self, column: &ColumnStatistics) -> Comparison {
+        Comparison::of(&column.kind, self.categorical.contains(&column.name))
+    }
+
+    /// The distances of a column.
+    #[must_use]
+    pub fn distances(&self, name: &str, comparison: Comparison) -> Vec<Measure> {
+        let own = self.of_column.get(name).into_iter().flat_map(BTreeMap::keys);
+        let own: Vec<Measure> = own.copied().filter(|measure| measure.fits(comparison)).collect();
+        match comparison {
+            _ if !own.is_empty() => own,
+            Comparison::Numbers => self.numbers.clone(),
+            Comparison::Labels => self.labels.clone(),
+            Comparison::Nothing => Vec::new(),
+        }
+    }
+
+    /// The threshold of a measure of a column.
+    #[must_use]
+    pub fn threshold(&self, name: &str, measure: Measure) -> f64 {
+        let own = self.of_column.get(name).and_then(|measures| measures.get(&measure));
+        own.or_else(|| self.thresholds.get(&measure)).copied().unwrap_or(measure.threshold())
+    }
+}
+
+/// Whether a distance means anything for what is compared so.
+fn fits(measure: Measure, comparison: Comparison, column: Option<&str>) -> Result<(), DriftError> {
+    if measure.fits(comparison) {
+        return Ok(());
+    }
+    let available = Measure::ALL.iter().filter(|measure| measure.fits(comparison));
+    Err(DriftError::DistanceDoesNotFit {
+        measure,
+        comparison: comparison.words(),
+        column: column.map(str::to_owned),
+        available: available.map(|measure| measure.word()).collect(),
+    })
+}
+
+/// Parses `MEASURE=VALUE`.
+///
+/// # Errors
+/// What there is no measure of, and what is no number.
+pub fn parse_threshold(text: &str) -> Result<(Measure, f64), OptionsError> {
+    let (measure, value) = text.split_once('=').unwrap_or((text, ""));
+    let out_of_range = |_| OptionsError::OutOfRange {
+        name: measure.to_owned(),
+        value: value.to_owned(),
+        range: "a number of at least 0".into(),
+    };
+    Ok((measure.parse()?, value.parse().map_err(out_of_range)?))
+}

@@ -1,0 +1,323 @@
+//! The decision: which columns are no longer what they were.
+//!
+//! An alarm is a value above its threshold, above the noise that sampling alone makes, and with a q of at most the
+//! level. q is Benjamini's and Hochberg's over one test per column and one per signal of its own. What chance has no part
+//! in, a column that is gone or of another type, is an alarm without a test.
+
+use serde::{Deserialize, Serialize};
+use sluice_core::Result;
+use sluice_core::column::ColumnKind;
+use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
+
+use super::cumulative::Cumulative;
+use super::distances::{of_labels, of_numbers};
+use super::labels::{AlignedBin, AlignedLabels};
+use super::measure::{Comparison, Measure};
+use super::options::DriftOptions;
+use super::signals::{self, Measured};
+use super::significance::benjamini_hochberg;
+use super::tables::Tables;
+
+/// One side of a comparison.
+#[derive(Clone, Copy, Debug)]
+pub struct DriftSide<'a> {
+    /// What is known of it.
+    pub statistics: &'a DatasetStatistics,
+    /// Its numbers, where the rows were read.
+    pub tables: Option<&'a Tables>,
+}
+
+/// What was measured of a column, and what it comes to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// What was measured.
+    pub measure: Measure,
+    /// How much.
+    pub value: f64,
+    /// The least that it can be, as far as sketches and bins tell.
+    pub at_least: f64,
+    /// The most.
+    pub at_most: f64,
+    /// The greatest that raises no alarm.
+    pub threshold: f64,
+    /// What it comes to between two samples of this size of the same data, on average.
+    pub noise_floor: f64,
+    /// The value beyond the noise floor.
+    pub effect: f64,
+    /// The probability of so much difference where nothing changed; none where chance has no part in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p: Option<f64>,
+    /// Whether the true probability may be lower.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub p_is_upper_bound: bool,
+    /// The share of false alarms among all alarms if this p raises one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<f64>,
+    /// Whether it is an alarm.
+    pub alarm: bool,
+    /// Where, or what.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+/// One column of both sides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnDrift {
+    /// Its name.
+    pub column: String,
+    /// The steps to a field of a struct, at least two; empty for a column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
+    /// How its values were compared.
+    pub compared_as: Comparison,
+    /// What was measured.
+    pub signals: Vec<Signal>,
+    /// The counts behind the distances of shares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bins: Vec<AlignedBin>,
+    /// What was not measured, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl ColumnDrift {
+    /// Whether it raises an alarm.
+    #[must_use]
+    pub fn is_alarm(&self) -> bool {
+        self.signals.iter().any(|signal| signal.alarm)
+    }
+}
+
+/// What became of the columns of a data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriftReport {
+    /// The subset.
+    pub subset: String,
+    /// Rows of the current side.
+    pub num_rows: u64,
+    /// Rows of the reference.
+    pub num_reference_rows: u64,
+    /// The level of q.
+    pub level: f64,
+    /// In the order of the reference, then those that only the current side has.
+    pub columns: Vec<ColumnDrift>,
+}
+
+impl DriftReport {
+    /// The alarms, with their columns.
+    pub fn alarms(&self) -> impl Iterator<Item = (&ColumnDrift, &Signal)> {
+        let of_column = |column| {
+            ColumnDrift::signals_of(column).filter(|signal| signal.alarm).map(move |one| (column, one))
+        };
+        self.columns.iter().flat_map(of_column)
+    }
+}
+
+impl ColumnDrift {
+    fn signals_of(&self) -> impl Iterator<Item = &Signal> {
+        self.signals.iter()
+    }
+}
+
+/// Compares the columns of two sides.
+///
+/// # Errors
+/// Options that do not fit the columns. Data that differ are findings, not errors.
+pub fn compare(
+    current: DriftSide<'_>,
+    reference: DriftSide<'_>,
+    options: &DriftOptions,
+) -> Result<DriftReport> {
+    options.check_columns([current.statistics, reference.statistics])?;
+    let mut columns = Vec::new();
+    for column in &reference.statistics.columns {
+        if options.compares(&column.name) {
+            columns.push(match current.statistics.at(column.steps()) {
+                Some(now) => Pair { now, before: column }.compare(current, reference, options),
+                None => gone(column, options),
+            });
+        }
+    }
+    for column in &current.statistics.columns {
+        if options.compares(&column.name) && reference.statistics.at(column.steps()).is_none() {
+            let mut new = untested(column, options);
+            new.notes.push("the reference does not have this column".into());
+            columns.push(new);
+        }
+    }
+    decide(&mut columns, options.level);
+    Ok(DriftReport {
+        subset: current.statistics.name.clone(),
+        num_rows: current.statistics.num_rows,
+        num_reference_rows: reference.statistics.num_rows,
+        level: options.level,
+        columns,
+    })
+}
+
+fn untested(column: &ColumnStatistics, options: &DriftOptions) -> ColumnDrift {
+    ColumnDrift {
+        column: column.name.clone(),
+        path: column.path.clone(),
+        compared_as: options.comparison(column),
+        signals: Vec::new(),
+        bins: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn gone(column: &ColumnStatistics, options: &DriftOptions) -> ColumnDrift {
+    let mut drift = untested(column, options);
+    let detail = "the current data do not have this column".to_owned();
+    let measured = Measured::exactly(Measure::Presence, 1.0, 0.0, None, detail);
+    drift.signals.push(signal(&column.name, measured, options));
+    drift
+}
+
+/// A column of both sides.
+struct Pair<'a> {
+    now: &'a ColumnStatistics,
+    before: &'a ColumnStatistics,
+}
+
+impl Pair<'_> {
+    fn compare(
+        &self,
+        current: DriftSide<'_>,
+        reference: DriftSide<'_>,
+        options: &DriftOptions,
+    ) -> ColumnDrift {
+        let Self { now, before } = self;
+        let mut drift = untested(if before.num_values() > 0 { before } else { now }, options);
+        let mut measured = signals::rates(now, before);
+        let is_empty = [now, before].iter().any(|side| side.num_values() == 0);
+        let families = [family(&now.kind), family(&before.kind)];
+        if is_empty {
+            drift.notes.push("a side has no values, so that only the missing rate is compared".into());
+        } else if families[0] != families[1] {
+            let detail = format!("{}, was {}", now.kind, before.kind);
+            measured.push(Measured::exactly(Measure::Type, 1.0, 0.0, None, detail));
+        } else {
+            let tables = [current, reference].map(|side| {
+                let tables = side.tables.filter(|_| before.path.is_empty());
+                tables.and_then(|tables| tables.get(&before.name))
+            });
+            match drift.compared_as {
+                Comparison::Numbers => self.numbers(tables, options, &mut measured, &mut drift),
+                Comparison::Labels => self.labels(options, &mut measured, &mut drift),
+                Comparison::Nothing => {}
+            }
+            measured.extend(signals::length(now, before));
+        }
+        drift.signals = measured.into_iter().map(|one| signal(&before.name, one, options)).collect();
+        drift
+    }
+
+    fn numbers(
+        &self,
+        tables: [Option<&Cumulative>; 2],
+        options: &DriftOptions,
+        measured: &mut Vec<Measured>,
+        drift: &mut ColumnDrift,
+    ) {
+        let Self { now, before } = self;
+        let known = [now, before].map(|side| Cumulative::of_statistics(side));
+        let side = |index: usize| tables[index].or(known[index].as_ref());
+        let (Some(current), Some(reference)) = (side(0), side(1)) else {
+            drift.notes.push("a side has no finite numbers, or no quantiles of them".into());
+            return;
+        };
+        let measures = options.distances(&before.name, Comparison::Numbers);
+        let (found, _) = of_numbers(&measures, (current, reference), [now, before]);
+        unmeasured(&measures, &found.measured, drift);
+        measured.splice(0..0, found.measured);
+        measured.push(signals::out_of_range(current, reference));
+        drift.bins = found.bins;
+    }
+
+    fn labels(&self, options: &DriftOptions, measured: &mut Vec<Measured>, drift: &mut ColumnDrift) {
+        let Self { now, before } = self;
+        let Some(labels) = AlignedLabels::new(now, before) else {
+            drift.notes.push("a side does not list its most frequent values".into());
+            return;
+        };
+        let measures = options.distances(&before.name, Comparison::Labels);
+        if let Some((found, _)) = of_labels(&measures, &labels, [now, before]) {
+            unmeasured(&measures, &found.measured, drift);
+            measured.splice(0..0, found.measured);
+            drift.bins = found.bins;
+        }
+        if !labels.is_complete {
+            drift.notes.push("not all labels are listed: new ones cannot be told, nor their number".into());
+        }
+        let (n, m) = labels.pairs().iter().fold((0.0, 0.0), |(n, m), (x, y)| (n + x, m + y));
+        measured.extend(signals::new_categories(&labels, n, m));
+        measured.extend(signals::cardinality(&labels, n, m));
+    }
+}
+
+/// Says which of the distances could not be measured, so that none is silent.
+fn unmeasured(asked: &[Measure], found: &[Measured], drift: &mut ColumnDrift) {
+    for measure in asked {
+        if !found.iter().any(|one| one.measure == *measure) {
+            drift.notes.push(format!("`{measure}` needs statistics that are not there"));
+        }
+    }
+}
+
+/// Kinds that are the same sort of values: a file that says 1 and one that says 1.5 both hold numbers.
+fn family(kind: &ColumnKind) -> u8 {
+    match kind {
+        ColumnKind::Boolean => 0,
+        kind if kind.is_number() => 1,
+        ColumnKind::Text => 2,
+        ColumnKind::Binary => 3,
+        ColumnKind::Date | ColumnKind::Timestamp { .. } => 4,
+        ColumnKind::List(_) => 5,
+        ColumnKind::Struct(_) => 6,
+        _ => 7,
+    }
+}
+
+fn signal(column: &str, measured: Measured, options: &DriftOptions) -> Signal {
+    let Measured { measure, bounds: (at_least, value, at_most), noise, tail, tail_is_bound, detail } =
+        measured;
+    Signal {
+        measure,
+        value,
+        at_least,
+        at_most,
+        threshold: options.threshold(column, measure),
+        noise_floor: noise,
+        effect: (value - noise).max(0.0),
+        p: tail,
+        p_is_upper_bound: tail_is_bound,
+        q: None,
+        alarm: false,
+        detail,
+    }
+}
+
+/// Gives every p its q, and says what is an alarm. The distances of a column share one test.
+fn decide(columns: &mut [ColumnDrift], level: f64) {
+    let mut tails = Vec::new();
+    for column in columns.iter() {
+        let distance = column.signals.iter().find(|signal| signal.measure.is_distance());
+        tails.extend(distance.and_then(|signal| signal.p));
+        let others = column.signals.iter().filter(|signal| !signal.measure.is_distance());
+        tails.extend(others.filter_map(|signal| signal.p));
+    }
+    let mut next = benjamini_hochberg(&tails).into_iter();
+    for column in columns {
+        let has_distance = column.signals.iter().any(|signal| signal.measure.is_distance());
+        let of_distances = if has_distance { next.next() } else { None };
+        for signal in column.signals.iter_mut() {
+            signal.q = match signal.measure {
+                measure if measure.is_distance() => of_distances,
+                _ => signal.p.and_then(|_| next.next()),
+            };
+            let is_beyond_chance = signal.q.is_none_or(|q| q <= level) && signal.value > signal.noise_floor;
+            signal.alarm = signal.value > signal.threshold && is_beyond_chance;
+        }
+    }
+}
