@@ -59,9 +59,11 @@ pub(crate) struct Common {
 pub(crate) enum Component {
     /// Run a whole pipeline: ingest, statistics, schema, validate, transform, train, evaluate, push.
     Run(crate::run::RunArguments),
+    /// List, show and compare runs, and walk from a model back to its data.
+    Runs(crate::runs::RunsArguments),
     /// Check a pipeline file against the header of its data, without reading the rows.
     Check(crate::check::CheckArguments),
-    /// Read CSV, JSON lines, Parquet or Arrow and share the rows out into subsets, as Parquet.
+    /// Read CSV, JSON lines, Parquet, Arrow or TFRecord and share the rows out into subsets, as Parquet.
     Ingest(crate::ingest::IngestArguments),
     /// Compute the statistics of a data set or of files.
     Statistics(crate::statistics::StatisticsArguments),
@@ -69,6 +71,8 @@ pub(crate) enum Component {
     Schema(crate::schema::SchemaArguments),
     /// Check statistics against a schema.
     Validate(crate::validate::ValidateArguments),
+    /// Tell whether data are still what they were.
+    Drift(Box<crate::drift::DriftArguments>),
     /// Fit the transform on the training rows.
     Transform(crate::transform::TransformArguments),
     /// Fit a model and package it with its transform.
@@ -77,6 +81,8 @@ pub(crate) enum Component {
     Evaluate(Box<crate::evaluate::EvaluateArguments>),
     /// Register an accepted model.
     Push(crate::push::PushArguments),
+    /// List the versions of a registry, move aliases, roll back, promote, collect garbage.
+    Registry(crate::registry::RegistryArguments),
     /// Score rows in bulk with a model package.
     Predict(crate::predict::PredictArguments),
     /// Calibrate the probabilities of a classifier on held-out rows.
@@ -101,14 +107,19 @@ impl Component {
             Self::Ingest(arguments) => &arguments.memory,
             Self::Statistics(arguments) => &arguments.memory,
             Self::Validate(arguments) => &arguments.memory,
+            Self::Drift(arguments) => &arguments.memory,
             Self::Evaluate(arguments) => &arguments.memory,
             Self::Predict(arguments) => &arguments.memory,
             Self::Calibrate(arguments) => &arguments.memory,
             Self::Explain(arguments) => &arguments.memory,
             Self::FindWeakSlices(arguments) => &arguments.memory,
-            Self::Check(_) | Self::Schema(_) | Self::Push(_) | Self::Components(_) | Self::Datasets(_) => {
-                return None;
-            }
+            Self::Runs(_)
+            | Self::Check(_)
+            | Self::Schema(_)
+            | Self::Push(_)
+            | Self::Registry(_)
+            | Self::Components(_)
+            | Self::Datasets(_) => return None,
         };
         argument.limit()
     }
@@ -126,7 +137,7 @@ pub(crate) fn parse_spans(text: &str) -> Result<SpanSelection, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reading files")]
 pub(crate) struct SourceArguments {
-    /// The format, where the file's name does not tell: csv, jsonl, parquet or arrow.
+    /// The format, where the file's name does not tell: csv, jsonl, parquet, arrow or tfrecord.
     #[arg(long, value_parser = parse_format)]
     format: Option<Format>,
     /// What stands between the cells of a CSV file; `\t` for a tab.
@@ -148,7 +159,7 @@ pub(crate) struct SourceArguments {
 }
 
 fn parse_format(text: &str) -> Result<Format, String> {
-    Format::of_extension(text).ok_or_else(|| "choose `csv`, `jsonl`, `parquet` or `arrow`".into())
+    Format::of_extension(text).ok_or_else(|| "choose `csv`, `jsonl`, `parquet`, `arrow` or `tfrecord`".into())
 }
 
 fn parse_delimiter(text: &str) -> Result<char, String> {
@@ -177,6 +188,16 @@ impl SourceArguments {
         }
         let message = format!("`{location}` is a data set, so options for reading files have no meaning");
         Err(ArgumentError::new(message, "leave them out, or give them to `sluice ingest`").into())
+    }
+
+    /// The same for saved statistics.
+    pub(crate) fn refuse_with_statistics(&self, path: &std::path::Path) -> Result<()> {
+        if !self.are_given() {
+            return Ok(());
+        }
+        let message =
+            format!("`{}` is statistics, so options for reading files have no meaning", path.display());
+        Err(ArgumentError::new(message, "leave them out, or name the files themselves").into())
     }
 
     pub(crate) fn options(&self) -> Result<SourceOptions> {

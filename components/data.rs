@@ -1,4 +1,4 @@
-//! What a command reads: a data set that `ingest` wrote, or files as they are.
+//! What a command reads: a data set that `ingest` wrote or TFX left, or files as they are.
 
 use std::path::Path;
 
@@ -6,9 +6,9 @@ use sluice_core::Result;
 use sluice_core::artifact::MANIFEST_FILE;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchSource;
-use sluice_ingest::Dataset;
+use sluice_ingest::{Dataset, has_split_folders};
 use sluice_pipeline::step::EVAL;
-use sluice_source::FileSource;
+use sluice_source::{FileSource, SourceOptions};
 
 use crate::arguments::SourceArguments;
 use crate::failure::ArgumentError;
@@ -31,7 +31,11 @@ impl Data {
             source.refuse_with_dataset(location)?;
             return Ok(Self::Dataset(Box::new(Dataset::open(folder)?)));
         }
-        let files = sluice_source::open(location, Path::new("."), &source.options()?, &session.execution)?;
+        let options = source.options()?;
+        if has_split_folders(folder) {
+            return Ok(Self::Dataset(Box::new(of_split_folders(folder, &options, session)?)));
+        }
+        let files = sluice_source::open(location, Path::new("."), &options, &session.execution)?;
         for note in sluice_pipeline::step::ingest::notes(&files) {
             session.printer.note(&note);
         }
@@ -69,4 +73,23 @@ impl Data {
             }
         }
     }
+}
+
+/// Opens a data set, by a command that reads nothing else: one that `ingest` wrote, or what TFX left in its place.
+pub(crate) fn open_dataset(folder: &Path, session: &Session) -> Result<Dataset> {
+    if !folder.join(MANIFEST_FILE).is_file() && has_split_folders(folder) {
+        return of_split_folders(folder, &SourceOptions::default(), session);
+    }
+    Dataset::open(folder)
+}
+
+/// The data set of a folder with folders `Split-NAME`.
+fn of_split_folders(folder: &Path, options: &SourceOptions, session: &Session) -> Result<Dataset> {
+    let location = folder.display().to_string();
+    let files = sluice_source::open(&location, Path::new("."), options, &session.execution)?;
+    let notes = sluice_pipeline::step::ingest::notes(&files);
+    for note in &notes {
+        session.printer.note(note);
+    }
+    Dataset::of_split_folders(folder, files, notes)
 }

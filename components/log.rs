@@ -11,6 +11,7 @@ use sluice_core::{Error, Result};
 use sluice_report::timestamp;
 
 use crate::failure::ArgumentError;
+use crate::shown;
 
 /// The variable that chooses the format where no option does.
 const VARIABLE: &str = "SLUICE_LOG_FORMAT";
@@ -160,6 +161,7 @@ impl Event<'_> {
         // Plain data of our own can be serialised; a closed stderr is the reader's choice.
         let Ok(mut text) = serde_json::to_string(&line) else { return };
         text.push('\n');
+        let text = shown::json_as_given(&text);
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
 }

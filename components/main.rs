@@ -10,6 +10,7 @@ mod check;
 mod components;
 mod data;
 mod datasets;
+mod drift;
 mod evaluate;
 mod executor;
 mod explain;
@@ -24,9 +25,13 @@ mod predict;
 mod printer;
 mod progress;
 mod push;
+mod registry;
 mod run;
+mod runs;
 mod schema;
 mod session;
+mod shown;
+mod staging;
 mod statistics;
 mod tables;
 mod train;
@@ -53,12 +58,15 @@ fn main() -> ExitCode {
     let given = without_own_path(std::env::args_os().collect());
     if let Some(task) = Task::of(&given) {
         let arguments = task.arguments();
-        let common = arguments.as_ref().map_or(task.common(), |arguments| &arguments.common);
-        let memory = arguments.as_ref().ok().and_then(|arguments| arguments.component.memory());
+        let common = arguments.as_ref().map_or(task.common(), |(_, arguments)| &arguments.common);
+        let memory = arguments.as_ref().ok().and_then(|(_, arguments)| arguments.component.memory());
         return match begin(common, memory, task.command()) {
-            Ok(session) => end(&session, || {
-                task.answer(arguments.and_then(|arguments| component(&arguments.component, &session)))
-            }),
+            Ok(session) => {
+                let session = Session { is_task: true, ..session };
+                end(&session, || {
+                    task.answer(arguments.and_then(|(words, arguments)| staged(&words, &arguments, &session)))
+                })
+            }
             Err(code) => code,
         };
     }
@@ -71,7 +79,7 @@ fn main() -> ExitCode {
         Err(error) => return unparsed(&error, &given),
     };
     match begin(&arguments.common, arguments.component.memory(), &command) {
-        Ok(session) => end(&session, || component(&arguments.component, &session).map(|answer| answer.exit)),
+        Ok(session) => end(&session, || staged(&given, &arguments, &session).map(|answer| answer.exit)),
         Err(code) => code,
     }
 }
@@ -115,18 +123,26 @@ fn unparsed(error: &clap::Error, given: &[OsString]) -> ExitCode {
     ExitCode::from(error.kind().exit_code())
 }
 
+/// Runs a component with copies of what is not on this machine.
+fn staged(words: &[OsString], arguments: &Arguments, session: &Session) -> Result<Answer> {
+    staging::run(words, arguments, session, |arguments| component(&arguments.component, session))
+}
+
 fn component(component: &Component, session: &Session) -> Result<Answer> {
     match component {
         Component::Run(arguments) => run::run(arguments, session),
+        Component::Runs(arguments) => runs::run(arguments, session),
         Component::Check(arguments) => check::run(arguments, session),
         Component::Ingest(arguments) => ingest::run(arguments, session),
         Component::Statistics(arguments) => statistics::run(arguments, session),
         Component::Schema(arguments) => schema::run(arguments, session),
         Component::Validate(arguments) => validate::run(arguments, session),
+        Component::Drift(arguments) => drift::run(arguments, session),
         Component::Transform(arguments) => transform::run(arguments, session),
         Component::Train(arguments) => train::run(arguments, session),
         Component::Evaluate(arguments) => evaluate::run(arguments, session),
         Component::Push(arguments) => push::run(arguments, session),
+        Component::Registry(arguments) => registry::run(arguments, session),
         Component::Predict(arguments) => predict::run(arguments, session),
         Component::Calibrate(arguments) => calibrate::run(arguments, session),
         Component::Explain(arguments) => explain::run(arguments, session),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use sluice_core::Result;
 use sluice_pipeline::PipelineFile;
 
+use crate::staging::{Fetching, fetch_files, read_pipeline};
+
 /// Named in messages, and the folder that its paths are relative to: the current one.
 const OF_TEXT: &str = "the pipeline's text";
 
@@ -32,11 +34,20 @@ impl From<OsString> for PipelineArgument {
 }
 
 impl PipelineArgument {
-    /// Reads and checks it.
+    /// Reads and checks it; of the files that it names, only this text is needed.
     pub(crate) fn read(&self) -> Result<PipelineFile> {
+        self.read_with(Fetching::Nothing)
+    }
+
+    /// Reads and checks it, and fetches what it names and is not on this machine.
+    pub(crate) fn read_with(&self, fetching: Fetching) -> Result<PipelineFile> {
         match self {
-            Self::Path(path) => PipelineFile::read(path),
-            Self::Text(text) => PipelineFile::parse(text, Path::new(OF_TEXT)),
+            Self::Path(path) => read_pipeline(path, fetching),
+            Self::Text(text) => {
+                let mut file = PipelineFile::parse(text, Path::new(OF_TEXT))?;
+                fetch_files(&mut file, None, fetching)?;
+                Ok(file)
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The only place that prints: results to stdout, messages and errors to stderr, as text or as JSON lines.
 
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,6 +9,31 @@ use serde_json::json;
 use sluice_core::Error;
 
 use crate::log::{self, Event, Level, LogFormat};
+use crate::shown;
+
+/// Results that are not printed yet.
+static HELD: Mutex<Option<String>> = Mutex::new(None);
+
+fn held() -> MutexGuard<'static, Option<String>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write_result(output: &str) {
+    // A closed pipe is the reader's choice, not an error.
+    let _ = std::io::stdout().lock().write_all(output.as_bytes());
+}
+
+/// From now on results wait: what they tell of is not yet where they say.
+pub(crate) fn hold_results() {
+    *held() = Some(String::new());
+}
+
+/// Prints the results that have waited, if what they tell of is there.
+pub(crate) fn release_results(are_true: bool) {
+    if let Some(output) = held().take().filter(|_| are_true) {
+        write_result(&output);
+    }
+}
 
 /// What is printed, and how.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +52,11 @@ impl Printer {
         Self { json, quiet, color, format }
     }
 
+    /// The same, with results as JSON.
+    pub(crate) fn as_json(self) -> Self {
+        Self { json: true, ..self }
+    }
+
     /// Whether a bar may be shown.
     pub(crate) fn shows_bar(self) -> bool {
         !self.quiet
@@ -42,15 +73,18 @@ impl Printer {
     /// Prints the result: as JSON when asked for, else as text.
     pub(crate) fn result<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) {
         let mut output = if self.json {
-            serde_json::to_string_pretty(value).unwrap_or_else(|error| error.to_string())
+            let json = serde_json::to_string_pretty(value).unwrap_or_else(|error| error.to_string());
+            shown::json_as_given(&json).into_owned()
         } else {
-            text()
+            shown::as_given(&text()).into_owned()
         };
         if !output.ends_with('\n') {
             output.push('\n');
         }
-        // A closed pipe is the reader's choice, not an error.
-        let _ = std::io::stdout().lock().write_all(output.as_bytes());
+        match &mut *held() {
+            Some(held) => held.push_str(&output),
+            None => write_result(&output),
+        }
     }
 
     /// Prints a message, unless quiet.
@@ -69,7 +103,7 @@ impl Printer {
             _ if self.quiet => {}
             LogFormat::Json => event.write(),
             LogFormat::Text => {
-                let _ = writeln!(std::io::stderr().lock(), "{text}");
+                let _ = writeln!(std::io::stderr().lock(), "{}", shown::as_given(text));
             }
         }
     }
@@ -120,7 +154,8 @@ impl Printer {
         }
         if self.json {
             let value = json!({"error": log::error_value(error)});
-            let _ = writeln!(std::io::stdout().lock(), "{value:#}");
+            let text = format!("{value:#}\n");
+            let _ = std::io::stdout().lock().write_all(shown::json_as_given(&text).as_bytes());
         }
     }
 
@@ -135,6 +170,6 @@ impl Printer {
         if let Some(hint) = error.hint() {
             text.push_str(&format!("{} {hint}\n", self.paint("1", "hint:")));
         }
-        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        let _ = std::io::stderr().lock().write_all(shown::as_given(&text).as_bytes());
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Exit {
 pub(crate) struct Session {
     pub(crate) printer: Printer,
     pub(crate) execution: Execution,
+    /// Whether an orchestrator started it, which keeps its own record.
+    pub(crate) is_task: bool,
 }
 
 impl Session {
@@ -51,7 +53,8 @@ impl Session {
             .threads
             .and_then(|threads| NonZeroUsize::new(usize::from(threads)))
             .unwrap_or(default.threads);
-        Ok(Self { printer, execution: Execution { threads, memory, scratch: None, cancel, progress } })
+        let execution = Execution { threads, memory, scratch: None, cancel, progress };
+        Ok(Self { printer, execution, is_task: false })
     }
 }
 

@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 use sluice_core::Error;
 use sluice_delivery::kubeflow::ParameterType;
 use sluice_evaluation::gate::Outcome as Decision;
-use sluice_evaluation::slice::weak::WeakSlices;
 use sluice_evaluation::{Evaluation, SliceMetrics};
-use sluice_pipeline::step::evaluation_page;
+use sluice_pipeline::step::drift::DriftRecord;
 use sluice_pipeline::step::validate::ValidationRecord;
 use sluice_quality::validation::Severity;
 
@@ -76,8 +75,24 @@ pub(crate) fn of_validation(record: &ValidationRecord) -> Answer {
         .metadata("validation", "warnings", warnings)
 }
 
-/// The answer about a model: its verdict, and the overall metrics as a file and as metadata that pages show.
-pub(crate) fn of_evaluation(evaluation: &Evaluation, weak: Option<&WeakSlices>) -> Answer {
+/// The answer about data compared with others.
+pub(crate) fn of_drift(record: &DriftRecord) -> Answer {
+    let reasons: Vec<String> = record
+        .subsets
+        .iter()
+        .flat_map(|report| report.alarms().map(move |alarm| (report, alarm)))
+        .map(|(report, (column, signal))| {
+            let (measure, value, threshold) = (signal.measure, signal.value, signal.threshold);
+            format!("{}: `{}`: {measure} {value:.4}, {threshold} is allowed", report.subset, column.column)
+        })
+        .collect();
+    of(if record.accepted { Decision::Pass } else { Decision::Fail }, reasons.into_iter())
+        .metadata("drift", BLESSED.name, record.accepted)
+        .metadata("drift", "alarms", record.counts().0)
+}
+
+/// The answer about a model: its verdict, its page, and the overall metrics as a file and as metadata that pages show.
+pub(crate) fn of_evaluation(evaluation: &Evaluation, page: Vec<u8>) -> Answer {
     let verdict = &evaluation.verdict;
     let comparison = serde_json::to_value(verdict.comparison).unwrap_or_default();
     let reasons: Vec<String> = verdict.failures().map(|reason| reason.text.clone()).collect();
@@ -90,16 +105,16 @@ pub(crate) fn of_evaluation(evaluation: &Evaluation, weak: Option<&WeakSlices>) 
         answer = answer.metadata("metrics", name, *value);
     }
     let file = serde_json::to_vec_pretty(&overall.candidate).unwrap_or_default();
-    let page = evaluation_page::page(evaluation, weak).into_bytes();
     answer = answer
         .metadata("metrics", "rows", overall.rows)
         .content("metrics", Content::Bytes(file))
         .content("report", Content::Bytes(page));
-    with_curve(answer, overall)
+    with_classification(answer, overall)
 }
 
-/// The curve of true and false positive rates, as Kubeflow's pages draw it; a regression has none.
-fn with_curve(answer: Answer, overall: &SliceMetrics) -> Answer {
+/// The curve of true and false positive rates and the confusion matrix, as Kubeflow's pages draw them; a regression
+/// has neither.
+fn with_classification(answer: Answer, overall: &SliceMetrics) -> Answer {
     let points: Vec<Value> = overall
         .curves
         .get("candidate")
@@ -111,7 +126,34 @@ fn with_curve(answer: Answer, overall: &SliceMetrics) -> Answer {
             json!({"confidenceThreshold": threshold, "recall": point.y, "falsePositiveRate": point.x})
         })
         .collect();
-    let file = serde_json::to_vec_pretty(&points).unwrap_or_default();
-    let answer = answer.content("classification", Content::Bytes(file));
-    if points.is_empty() { answer } else { answer.metadata("classification", "confidenceMetrics", points) }
+    let matrix = confusion_matrix(overall);
+    let file = json!({"confidenceMetrics": points, "confusionMatrix": matrix});
+    let file = serde_json::to_vec_pretty(&file).unwrap_or_default();
+    let mut answer = answer.content("classification", Content::Bytes(file));
+    if !points.is_empty() {
+        answer = answer.metadata("classification", "confidenceMetrics", points);
+    }
+    match matrix {
+        Some(matrix) => answer.metadata("classification", "confusionMatrix", matrix),
+        None => answer,
+    }
+}
+
+/// The candidate's matrix, label by prediction: of several classes, or at the first threshold that a metric asks for.
+fn confusion_matrix(overall: &SliceMetrics) -> Option<Value> {
+    let tables = overall.tables.get("candidate")?;
+    let (classes, weights) = match (&tables.classes, tables.confusion.first()) {
+        (Some(matrix), _) => (matrix.classes.clone(), matrix.weights.clone()),
+        (None, Some(matrix)) => (
+            vec!["negative".into(), "positive".into()],
+            vec![
+                vec![matrix.true_negatives, matrix.false_positives],
+                vec![matrix.false_negatives, matrix.true_positives],
+            ],
+        ),
+        (None, None) => return None,
+    };
+    let names: Vec<Value> = classes.iter().map(|class| json!({"displayName": class})).collect();
+    let rows: Vec<Value> = weights.iter().map(|row| json!({"row": row})).collect();
+    Some(json!({"annotationSpecs": names, "rows": rows}))
 }

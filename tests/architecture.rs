@@ -11,11 +11,12 @@ use sluice_testkit::datasets::repository;
 const MAX_LINES: usize = 600;
 
 /// What each crate may use, as `docs/architecture.md` draws it. `sluice-testkit` is everybody's in tests.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("sluice-core", &[]),
     ("sluice-expressions", &["core"]),
     ("sluice-summaries", &["core"]),
-    ("sluice-source", &["core"]),
+    ("sluice-storage", &["core"]),
+    ("sluice-source", &["core", "storage"]),
     ("sluice-report", &["core"]),
     ("sluice-onnx", &["core"]),
     ("sluice-testkit", &["core"]),
@@ -24,7 +25,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("sluice-transform", &["core", "expressions", "summaries", "report"]),
     ("sluice-training", &["core", "expressions", "summaries", "report"]),
     ("sluice-evaluation", &["core", "expressions", "summaries", "report"]),
-    ("sluice-delivery", &["core", "summaries", "report", "onnx", "transform", "training"]),
+    ("sluice-delivery", &["core", "summaries", "storage", "report", "onnx", "transform", "training"]),
     ("sluice-datasets", &["core", "ingest"]),
     ("sluice-pipeline", EVERYTHING_BELOW),
     ("sluicegate", EVERYTHING),
@@ -34,6 +35,7 @@ const EVERYTHING_BELOW: &[&str] = &[
     "core",
     "expressions",
     "summaries",
+    "storage",
     "source",
     "report",
     "onnx",
@@ -48,6 +50,7 @@ const EVERYTHING: &[&str] = &[
     "core",
     "expressions",
     "summaries",
+    "storage",
     "source",
     "report",
     "onnx",

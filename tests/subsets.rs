@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sluice_core::execution::Execution;
-use sluice_ingest::{IngestOptions, SubsetOptions, ingest};
+use sluice_ingest::{DatasetFormat, IngestOptions, SubsetOptions, ingest};
 use sluice_testkit::memory::MemorySource;
 
 use crate::support::{Place, assert_same_files};
@@ -51,7 +51,13 @@ fn row_groups_are_whole_and_the_same_for_any_number_of_threads() {
     // Splits of 60,000 rows: of the large subset 42,000 rows each, of the others less than a group.
     let source = MemorySource::new(&table, 60_000).with_batch_rows(9_001);
     let subsets = SubsetOptions { by: "subset".into(), seed: None, shares: BTreeMap::new() };
-    let options = IngestOptions { subsets, key: vec!["id".into()], required: Vec::new(), time: None };
+    let options = IngestOptions {
+        subsets,
+        key: vec!["id".into()],
+        required: Vec::new(),
+        time: None,
+        format: DatasetFormat::default(),
+    };
     for threads in [1, 2, 7] {
         let target = place.path(&format!("dataset{threads}"));
         let execution = Execution::with_threads(threads);

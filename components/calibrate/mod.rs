@@ -30,7 +30,7 @@ pub(crate) struct CalibrateArguments {
     /// A model package.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// A data set made by `ingest`, or a file, a glob or a folder of files, with the label.
+    /// A data set made by `ingest`, or a file, a glob or a folder of files, here or in a bucket, with the label.
     #[arg(value_name = "INPUT")]
     input: String,
     #[command(flatten)]

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use sluice_core::Result;
 use sluice_ingest::SpanSelection;
-use sluice_pipeline::{PipelineFile, check as check_pipeline};
+use sluice_pipeline::check as check_pipeline;
 
 use crate::answer::Answer;
 use crate::arguments::parse_spans;
 use crate::session::{Exit, Session};
+use crate::staging::{Fetching, read_pipeline};
 
 /// Check a pipeline file against the header of its data, without reading the rows.
 ///
@@ -27,7 +28,7 @@ pub(crate) struct CheckArguments {
 }
 
 pub(crate) fn run(arguments: &CheckArguments, session: &Session) -> Result<Answer> {
-    let mut file = PipelineFile::read(&arguments.file)?;
+    let mut file = read_pipeline(&arguments.file, Fetching::Schema)?;
     if arguments.spans.is_some() {
         file.spec.data.spans.clone_from(&arguments.spans);
     }

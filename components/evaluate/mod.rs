@@ -9,7 +9,7 @@ use clap::Args;
 use sluice_core::Result;
 use sluice_core::error::CommonError;
 use sluice_core::options::quoted;
-use sluice_delivery::FileRegistry;
+use sluice_delivery::Registry;
 use sluice_delivery::kubeflow::ArtifactType;
 use sluice_evaluation::comparison::IntervalOptions;
 use sluice_evaluation::gate::{Columns, RequirementOptions};
@@ -69,7 +69,16 @@ pub(crate) const CONTRACT: Contract = Contract {
     // A component without a model would take a missing artifact for one that was not meant.
     demands: &["model"],
     // Predictions in the data are described in the artifact `model`; `report` is the page. Metrics are accepted, states merged and tests listed where a file outlives the task.
-    omits: &["prediction", "against", "report", "update_accepted", "shard", "partial", "junit"],
+    omits: &[
+        "prediction",
+        "against",
+        "report",
+        "update_accepted",
+        "shard",
+        "partial",
+        "junit",
+        "tfx_blessing",
+    ],
     on_error: Some(verdict::of_error),
 };
 
@@ -125,11 +134,12 @@ pub(crate) struct EvaluateArguments {
     baseline: Option<String>,
     #[command(flatten)]
     predictions: PredictionArguments,
-    /// Compare with the model in production instead: the one that this registry has as `latest-blessed`, if any.
+    /// Compare with the model in production instead: the one that this registry (a folder or a URL) has as
+    /// `latest-blessed`, if any.
     #[arg(
-        long, value_name = "FOLDER", requires = "name", conflicts_with_all = ["baseline", "baseline_prediction"]
+        long, value_name = "REGISTRY", requires = "name", conflicts_with_all = ["baseline", "baseline_prediction"]
     )]
-    registry: Option<PathBuf>,
+    registry: Option<String>,
     /// The name of the model in the registry.
     #[arg(long, requires = "registry")]
     name: Option<String>,
@@ -290,7 +300,9 @@ impl EvaluateArguments {
                 (place, None) => place.as_deref().map(Contender::open).transpose(),
             };
         };
-        let Some((version, model)) = FileRegistry::new(registry, name)?.latest_blessed()? else {
+        let Some((version, model)) =
+            Registry::open(registry, name, &session.execution.cancel)?.latest_blessed()?
+        else {
             session.printer.message("no baseline yet: the registry has no version of this model");
             return Ok(None);
         };
@@ -362,7 +374,7 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
         Ok(evaluated) => evaluated,
         Err(error) => {
             let verdict = step::evaluate::verdict_of_error(&candidate, &options, &error);
-            arguments.outputs.write_verdict(&verdict)?;
+            arguments.outputs.write_failure(&verdict, &error, session);
             return Err(error);
         }
     };
@@ -374,7 +386,7 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
 /// Prints an evaluation, and answers with its verdict.
 fn told(evaluated: &Evaluated, session: &Session) -> Result<Answer> {
     let evaluation = &evaluated.evaluation;
-    let weak = evaluated.weak_slices()?;
+    let (weak, page) = (evaluated.weak_slices()?, evaluated.page()?);
     if let Some(note) = evaluation.resampled.as_ref().and_then(clustered) {
         session.printer.note(&note);
     }
@@ -383,5 +395,5 @@ fn told(evaluated: &Evaluated, session: &Session) -> Result<Answer> {
         let verdict = tables::verdict(&evaluation.verdict, session.printer);
         format!("{}{}{weak}\n{verdict}", tables::metrics(evaluation), tables::fairness(evaluation))
     });
-    Ok(verdict::of_evaluation(evaluation, weak.as_ref()))
+    Ok(verdict::of_evaluation(evaluation, page))
 }

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 use sluice_core::Result;
 use sluice_core::artifact::write_whole;
-use sluice_core::error::CommonError;
+use sluice_core::error::{CommonError, Error, ErrorKind};
 use sluice_evaluation::Evaluation;
 use sluice_evaluation::gate::{Outcome, Verdict};
 use sluice_pipeline::step::evaluate::{AcceptedMetrics, Evaluated, METRICS_FILE};
 use sluice_pipeline::step::evaluation_page;
 use sluice_pipeline::step::evaluation_reports::{summary, verdict_junit, verdict_summary};
+use sluice_pipeline::step::tfx::write_blessing;
 
 use crate::session::Session;
 
-/// Files that CI systems read.
+/// Files that CI systems and TFX read.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArguments {
     /// A file for the results in the XML of `JUnit`, a test per requirement and slice; the artifact has one too.
@@ -26,6 +27,10 @@ pub(crate) struct OutputArguments {
     /// A file for the page of the evaluation; the artifact has one too.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// A folder for the marker that Evaluator of TFX leaves for its Pusher: an empty file `BLESSED` if the model passes, else
+    /// `NOT_BLESSED`.
+    #[arg(long, value_name = "FOLDER")]
+    tfx_blessing: Option<PathBuf>,
 }
 
 impl OutputArguments {
@@ -33,14 +38,23 @@ impl OutputArguments {
     pub(super) fn write(&self, evaluated: &Evaluated) -> Result<()> {
         let evaluation = &evaluated.evaluation;
         if let Some(path) = &self.report {
-            let weak = evaluated.weak_slices()?;
-            write_whole(path, evaluation_page::page(evaluation, weak.as_ref()).as_bytes())?;
+            write_whole(path, &evaluated.page()?)?;
         }
         self.write_texts(&evaluation.verdict, || summary(evaluation))
     }
 
-    /// Writes what can be said of an evaluation that failed.
-    pub(super) fn write_verdict(&self, verdict: &Verdict) -> Result<()> {
+    /// Writes what can be said of an evaluation that failed, unless it was stopped; what fails here is no reason to forget
+    /// the first error.
+    pub(super) fn write_failure(&self, verdict: &Verdict, error: &Error, session: &Session) {
+        if matches!(error.kind(), ErrorKind::Interrupted(_)) {
+            return;
+        }
+        if let Err(other) = self.write_verdict(verdict) {
+            session.printer.note(&other.to_string());
+        }
+    }
+
+    fn write_verdict(&self, verdict: &Verdict) -> Result<()> {
         if let Some(path) = &self.report {
             write_whole(path, evaluation_page::page_of_error(verdict).as_bytes())?;
         }
@@ -53,6 +67,9 @@ impl OutputArguments {
         }
         if let Some(path) = &self.markdown {
             write_whole(path, markdown().as_bytes())?;
+        }
+        if let Some(folder) = &self.tfx_blessing {
+            write_blessing(verdict.outcome == Outcome::Pass, &verdict.candidate_digest, folder)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sluice_core::options::{quoted, suggest};
 use sluice_delivery::DeliveryError;
 use sluice_delivery::kubeflow::{ExecutorInput, RuntimeArtifact};
+use sluice_storage::Location;
 
 use super::contract::{Contract, FAIL_ON_REJECT, Input, Shape};
 
@@ -276,17 +277,17 @@ fn integer(value: &Value, path: &str) -> Result<String, DeliveryError> {
     }
 }
 
-/// A path of the container. A URI here would become a folder of that name that is lost with the container.
+/// A path of the container, or a URL of a bucket. Another URI would become a folder of that name that is lost with the
+/// container.
 fn local_path(text: &str, path: &str) -> Result<String, DeliveryError> {
     match text.split_once("://") {
-        Some((scheme, rest)) => {
-            let mounted =
-                if scheme == "gs" { Path::new("/gcs").join(rest) } else { Path::new("/mnt").join(rest) };
+        Some((_, rest)) if Location::parse(text).is_err() => {
+            let mounted = Path::new("/mnt").join(rest);
             let hint = format!("mount the place and give its path, for example `{}`", mounted.display());
             let problem = format!("is the URI `{text}`, but must be a path of the container");
             Err(DeliveryError::executor_value(path, problem, Some(hint)))
         }
-        None => Ok(text.to_owned()),
+        _ => Ok(text.to_owned()),
     }
 }
 

@@ -31,11 +31,12 @@ const HEADING: &str = "As a container component";
 const OPTION: &str = "--executor-input";
 
 /// The components, in the order in which a pipeline uses them.
-pub(crate) const CONTRACTS: [&Contract; 10] = [
+pub(crate) const CONTRACTS: [&Contract; 11] = [
     &crate::ingest::CONTRACT,
     &crate::statistics::CONTRACT,
     &crate::schema::CONTRACT,
     &crate::validate::CONTRACT,
+    &crate::drift::CONTRACT,
     &crate::transform::CONTRACT,
     &crate::train::CONTRACT,
     &crate::evaluate::CONTRACT,
@@ -116,8 +117,8 @@ impl Task {
         &self.common
     }
 
-    /// What the executor input comes to on the command line.
-    pub(crate) fn arguments(&self) -> Result<Arguments> {
+    /// What the executor input comes to on the command line: its words, and what they say.
+    pub(crate) fn arguments(&self) -> Result<(Vec<OsString>, Arguments)> {
         let input = self.input()?;
         let mut command = Arguments::command();
         command.build();
@@ -127,7 +128,10 @@ impl Task {
         let mut words: Vec<OsString> = vec!["sluice".into(), self.contract.command.into()];
         words.extend(self.beside());
         words.extend(arguments::arguments(self.contract, own, &input)?.into_iter().map(OsString::from));
-        Arguments::try_parse_from(words).map_err(|error| of_parser(&error, self.contract).into())
+        match Arguments::try_parse_from(&words) {
+            Ok(arguments) => Ok((words, arguments)),
+            Err(error) => Err(of_parser(&error, self.contract).into()),
+        }
     }
 
     fn input(&self) -> Result<ExecutorInput, DeliveryError> {

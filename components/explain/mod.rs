@@ -34,7 +34,7 @@ pub(crate) struct ExplainArguments {
     /// A model package.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// A data set made by `ingest`, or a file, a glob or a folder of files.
+    /// A data set made by `ingest`, or a file, a glob or a folder of files, here or in a bucket.
     #[arg(value_name = "INPUT")]
     input: String,
     /// The folder of the artifact, with `explanation.json` and a page; without, the figures are only printed.

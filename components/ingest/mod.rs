@@ -1,12 +1,15 @@
 //! `sluice ingest`: files, or a query over several inputs, to subsets.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sluice_core::Result;
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
-use sluice_ingest::{IngestOptions, IntervalOptions, Share, SpanSelection, SubsetOptions};
+use sluice_ingest::{
+    BY_SPLIT_FOLDER, DatasetFormat, DatasetRecord, IngestOptions, IntervalOptions, Share, SpanSelection,
+    SubsetOptions, has_split_folders,
+};
 use sluice_pipeline::step::ingest::{InputOptions, Inputs};
 
 use crate::answer::Answer;
@@ -22,7 +25,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         name: "dataset",
         kind: ArtifactType::Dataset,
         argument: Some("out"),
-        help: "The data set: Parquet per subset",
+        help: "The data set: Parquet or TFRecord per subset",
     }],
     results: &[Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows read" }],
     demands: &[],
@@ -34,21 +37,26 @@ const EXAMPLES: &str = "\
 Examples:
   sluice ingest trips.csv --subset-column subset --out dataset
   sluice ingest 'data/*.parquet' --share train=0.8 --share eval=0.2 --seed 7 --key trip_id --out dataset
+  sluice ingest 's3://lake/trips/*.parquet' --subset-column subset --out dataset
   sluice ingest --input trips='trips/*.parquet' --input zones=zones.csv --key id --share train=0.8 --share eval=0.2 \\
     --out dataset --query 'SELECT t.id, t.fare, z.name FROM trips AS t JOIN zones AS z ON t.zone = z.id WHERE t.fare >= 0'
   sluice ingest 'data/span-{SPAN}/*.parquet' --spans 'last 7' --time-column start \\
-    --interval train=..2014-06-01 --interval eval=2014-06-08.. --out dataset";
+    --interval train=..2014-06-01 --interval eval=2014-06-08.. --out dataset
+  sluice ingest CsvExampleGen/examples/7 --out dataset
+  sluice ingest trips.csv --share train=0.8 --share eval=0.2 --to tfrecord --out examples";
 
-/// Read CSV, JSON lines, Parquet or Arrow and share the rows out into subsets, as Parquet.
+/// Read CSV, JSON lines, Parquet, Arrow or TFRecord and share the rows out into subsets, as Parquet.
 ///
 /// A row belongs to the subset that a column names, to the one that the hash of its key falls into, or to the one in
-/// whose interval its time lies: always the same one, whatever the order of rows, the file or the machine. Without a
-/// key, all columns identify a row. A query in SQL filters, derives, joins and aggregates before.
+/// whose interval its time lies: always the same one, whatever the order of rows, the file or the machine. Of a folder
+/// with folders `Split-NAME`, as TFX has them, these are the subsets unless told otherwise. Without a key, all columns
+/// identify a row. A query in SQL filters, derives, joins and aggregates before.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct IngestArguments {
-    /// A file, a glob or a folder; `{SPAN}`, `{VERSION}` or `{YYYY}`, `{MM}`, `{DD}` in its path number the pieces
-    /// in which data arrive. A query calls it `data`.
+    /// A file, a glob or a folder, here or in a bucket (`s3://`, `gs://`, `az://`), or a file on a web server;
+    /// `{SPAN}`, `{VERSION}` or `{YYYY}`, `{MM}`, `{DD}` in its path number the pieces in which data arrive. A query
+    /// calls it `data`.
     #[arg(value_name = "INPUT", required_unless_present = "inputs", conflicts_with = "inputs")]
     input: Option<String>,
     /// An input under the name that the query calls it by; may be given several times.
@@ -57,7 +65,7 @@ pub(crate) struct IngestArguments {
     #[command(flatten)]
     out: OutArgument,
     /// The column that names each row's subset.
-    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["share", "interval"], required_unless_present_any = ["share", "interval"])]
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["share", "interval"])]
     subset_column: Option<String>,
     /// A subset and its share of the rows; the shares add up to 1.
     #[arg(long, value_name = "NAME=SHARE", conflicts_with = "interval")]
@@ -86,10 +94,43 @@ pub(crate) struct IngestArguments {
     /// cell that does not fit is an error.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
+    /// How the rows are written.
+    #[arg(long = "to", value_name = "FORMAT", default_value = "parquet")]
+    to: FormatArgument,
     #[command(flatten)]
     pub(crate) memory: MemoryArgument,
     #[command(flatten)]
     source: SourceArguments,
+}
+
+/// A format of data sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FormatArgument {
+    /// Parquet: every type and every bit is kept.
+    Parquet,
+    /// TFRecord of `tf.Example`, packed with gzip, in folders `Split-NAME`: what TFX calls Examples. Floats are rounded to
+    /// 32 bits.
+    Tfrecord,
+}
+
+impl IngestArguments {
+    /// What says the subset of a row.
+    fn subsets(&self) -> Result<SubsetOptions> {
+        let (by, shares) = match &self.subset_column {
+            Some(column) => (column.as_str(), BTreeMap::new()),
+            None if !self.interval.is_empty() => ("time", intervals(&self.interval)?),
+            None if !self.share.is_empty() => ("hash", shares(&self.share)?),
+            None if self.input.as_ref().is_some_and(|input| has_split_folders(Path::new(input))) => {
+                (BY_SPLIT_FOLDER, BTreeMap::new())
+            }
+            None => {
+                let hint = "give `--subset-column COLUMN`, `--share NAME=SHARE` or `--interval NAME=FROM..BEFORE`; only \
+                            of a folder with folders `Split-NAME` these are the subsets";
+                return Err(ArgumentError::new("nothing says which rows belong to which subset", hint).into());
+            }
+        };
+        Ok(SubsetOptions { by: by.into(), seed: self.seed, shares })
+    }
 }
 
 /// Pairs `NAME=…` of an option, each name once.
@@ -131,15 +172,14 @@ fn intervals(given: &[String]) -> Result<BTreeMap<String, Share>> {
 }
 
 pub(crate) fn run(arguments: &IngestArguments, session: &Session) -> Result<Answer> {
-    let (by, shares) = match &arguments.subset_column {
-        Some(column) => (column.as_str(), BTreeMap::new()),
-        None if !arguments.interval.is_empty() => ("time", intervals(&arguments.interval)?),
-        None => ("hash", shares(&arguments.share)?),
-    };
-    let subsets = SubsetOptions { by: by.into(), seed: arguments.seed, shares };
+    let subsets = arguments.subsets()?;
     let required = subsets.shares.keys().cloned().collect();
     let (key, time) = (arguments.key.clone(), arguments.time_column.clone());
-    let options = IngestOptions { subsets, key, required, time };
+    let format = match arguments.to {
+        FormatArgument::Parquet => DatasetFormat::Parquet,
+        FormatArgument::Tfrecord => DatasetFormat::Tfrecord,
+    };
+    let options = IngestOptions { subsets, key, required, time, format };
     let inputs = InputOptions {
         inputs: match &arguments.input {
             Some(input) => BTreeMap::from([("data".to_owned(), input.clone())]),
@@ -154,27 +194,30 @@ pub(crate) fn run(arguments: &IngestArguments, session: &Session) -> Result<Answ
     let opened = Inputs::open(&inputs, &options.key, &session.execution)?;
     let dataset = opened.ingest(&options, &arguments.out.out, &session.execution)?;
     let record = dataset.record();
-    session.printer.result(record, || {
-        let mut text = format!("{} read", sluice_report::rows(record.rows_read));
-        if let Some(query) = &record.query {
-            text.push_str(&format!(", {} of the query", sluice_report::rows(query.rows)));
-        }
-        text.push('\n');
-        for (name, rows) in &record.subsets {
-            text.push_str(&format!("  {name}: {}\n", sluice_report::rows(*rows)));
-        }
-        if record.left_out > 0 {
-            text.push_str(&format!("  left out: {}\n", sluice_report::rows(record.left_out)));
-        }
-        for note in &record.notes {
-            text.push_str(&format!("  note: {note}\n"));
-        }
-        text.push_str(&format!("data set in {}\n", arguments.out.out.display()));
-        text
-    });
+    session.printer.result(record, || told(record, &arguments.out.out));
     let answer = Answer::new(Exit::Done).parameter("rows", record.rows_read);
     Ok(record
         .subsets
         .iter()
         .fold(answer, |answer, (name, rows)| answer.metadata("dataset", format!("rows_{name}"), *rows)))
+}
+
+/// What became of the rows, for people.
+fn told(record: &DatasetRecord, out: &Path) -> String {
+    let mut text = format!("{} read", sluice_report::rows(record.rows_read));
+    if let Some(query) = &record.query {
+        text.push_str(&format!(", {} of the query", sluice_report::rows(query.rows)));
+    }
+    text.push('\n');
+    for (name, rows) in &record.subsets {
+        text.push_str(&format!("  {name}: {}\n", sluice_report::rows(*rows)));
+    }
+    if record.left_out > 0 {
+        text.push_str(&format!("  left out: {}\n", sluice_report::rows(record.left_out)));
+    }
+    for note in &record.notes {
+        text.push_str(&format!("  note: {note}\n"));
+    }
+    text.push_str(&format!("data set in {}\n", out.display()));
+    text
 }

@@ -25,7 +25,7 @@ pub(crate) const CONTRACT: Contract = Contract {
         name: "predictions",
         kind: ArtifactType::Dataset,
         argument: Some("out"),
-        help: "The predictions, as Parquet or Arrow",
+        help: "The predictions, as Parquet, Arrow or TFRecord",
     }],
     results: &[
         Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows scored" },
@@ -48,7 +48,7 @@ Examples:
   sluice predict model new.csv --keep-all --explain --out predictions
   sluice predict model 'new/*.parquet' --keep trip_id --resume --out predictions";
 
-/// Score rows in bulk: files of any format in, Parquet out, in the order of the rows.
+/// Score rows in bulk: files of any format in, Parquet, Arrow or TFRecord out, in the order of the rows.
 ///
 /// The package carries its transform, so the rows come as they are. A row in which a feature is missing and not
 /// imputed has a null prediction and is counted; it does not stop the others. A value that the model does not know is no
@@ -59,7 +59,8 @@ pub(crate) struct PredictArguments {
     /// A model package.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// A file, a glob, a folder of files, or a data set made by `ingest`.
+    /// A file, a glob, a folder of files, here or in a bucket (`s3://`, `gs://`, `az://`), or a data set made by
+    /// `ingest`.
     #[arg(value_name = "INPUT")]
     input: String,
     #[command(flatten)]
@@ -105,6 +106,8 @@ enum FormatArgument {
     Parquet,
     /// Arrow IPC files.
     Arrow,
+    /// TFRecord files of `tf.Example`, packed with gzip: numbers are rounded to 32 bits.
+    Tfrecord,
 }
 
 impl PredictArguments {
@@ -121,6 +124,7 @@ impl PredictArguments {
             format: match self.to {
                 FormatArgument::Parquet => PredictionFormat::Parquet,
                 FormatArgument::Arrow => PredictionFormat::Arrow,
+                FormatArgument::Tfrecord => PredictionFormat::Tfrecord,
             },
             part_rows: self.part_rows,
             resume: self.resume,

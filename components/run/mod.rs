@@ -7,7 +7,10 @@ use sluice_core::Result;
 use sluice_delivery::Pushed;
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_ingest::SpanSelection;
-use sluice_pipeline::{RunOptions, RunReport, StepName, StepReport, StepState, run as run_pipeline};
+use sluice_pipeline::step;
+use sluice_pipeline::{
+    Notes, OpenLineageTarget, RunOptions, RunReport, StepName, StepReport, StepState, run as run_pipeline,
+};
 use sluice_report::{duration, rate};
 
 use crate::answer::{Answer, Content};
@@ -16,6 +19,7 @@ use crate::executor::{Contract, Outcome, Output};
 use crate::log::Event;
 use crate::pipeline_argument::PipelineArgument;
 use crate::session::{Exit, Session};
+use crate::staging::Fetching;
 use crate::{evaluate, push, tables, verdict};
 
 pub(crate) const CONTRACT: Contract = Contract {
@@ -45,7 +49,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     ],
     // A folder that ends with the container would lose the baseline, and with it the gate.
     demands: &["out"],
-    omits: &["dry_run"],
+    omits: &["dry_run", "prometheus"],
     on_error: Some(|error| with_push(verdict::of_error(error), None, None)),
 };
 
@@ -88,6 +92,15 @@ pub(crate) struct RunArguments {
     /// Run nothing; say which steps would run and why.
     #[arg(long)]
     dry_run: bool,
+    /// Tell what the run and its steps do as events of OpenLineage: add them to a file, one a line, or post them to the
+    /// server at a URL. The variable `OPENLINEAGE_URL` says it where the option does not. A server that is down does not
+    /// fail the run.
+    #[arg(long, value_name = "FILE|URL")]
+    openlineage: Option<String>,
+    /// Write the figures of the run (result, seconds and rows of the steps, anomalies, metrics) for Prometheus' textfile
+    /// collector.
+    #[arg(long, value_name = "FILE")]
+    prometheus: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) memory: MemoryArgument,
 }
@@ -100,7 +113,7 @@ fn step(text: &str) -> Result<StepName, String> {
 }
 
 pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Answer> {
-    let mut file = arguments.pipeline.read()?;
+    let mut file = arguments.pipeline.read_with(Fetching::Everything)?;
     if arguments.spans.is_some() {
         file.spec.data.spans.clone_from(&arguments.spans);
     }
@@ -115,6 +128,12 @@ pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Answer>
         from: arguments.from,
         force: arguments.force.clone(),
         dry_run: arguments.dry_run,
+        ledger: !session.is_task,
+        openlineage: OpenLineageTarget::choose(arguments.openlineage.as_deref(), |name| {
+            std::env::var(name).ok()
+        })?,
+        prometheus: arguments.prometheus.clone(),
+        notes: Notes::default(),
         execution: session.execution.clone(),
     };
     let report = run_pipeline(&file, &options, &mut |step| {
@@ -122,16 +141,23 @@ pub(crate) fn run(arguments: &RunArguments, session: &Session) -> Result<Answer>
             printer.note(&format!("a state is made again: {problem}"));
         }
         printer.event(&event(step), &line(step));
-    })?;
+    });
+    for note in options.notes.take() {
+        printer.note(&note);
+    }
+    let report = report?;
     printer.result(&report, || text(&report, session));
-    Ok(answer(&report))
+    answer(&report)
 }
 
 /// What an orchestrator is told: the last verdict there is, what was registered, and the artifacts of the run.
-fn answer(report: &RunReport) -> Answer {
-    let Some(folder) = &report.folder else { return Answer::new(Exit::Done) };
+fn answer(report: &RunReport) -> Result<Answer> {
+    let Some(folder) = &report.folder else { return Ok(Answer::new(Exit::Done)) };
     let verdict = match (&report.evaluation, &report.validation) {
-        (Some(evaluation), _) => verdict::of_evaluation(evaluation, None),
+        (Some(evaluation), _) => {
+            let page = step::evaluate::open(&folder.join("evaluation"))?.page()?;
+            verdict::of_evaluation(evaluation, page)
+        }
         (None, Some(validation)) => verdict::of_validation(validation),
         (None, None) => Answer::new(Exit::Done),
     };
@@ -143,7 +169,7 @@ fn answer(report: &RunReport) -> Answer {
             answer = answer.content(output.name, Content::Folder(made));
         }
     }
-    answer
+    Ok(answer)
 }
 
 fn with_push(answer: Answer, rejected_by: Option<StepName>, pushed: Option<&Pushed>) -> Answer {

@@ -12,6 +12,7 @@ use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::schema;
 use sluice_pipeline::step::state::{Shard, StatisticsState};
 use sluice_pipeline::step::statistics::{StatisticsRecord, of_dataset, of_source};
+use sluice_pipeline::step::tfx::write_split_statistics;
 use sluice_pipeline::step::together::{Beside, together_kept};
 use sluice_quality::statistics::{CrossSpec, MAX_SLICES, SliceSpec, StatisticsError, StatisticsOptions};
 use sluice_report::rows;
@@ -38,7 +39,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     results: &[Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows of all subsets" }],
     demands: &[],
     // States are for those who spread the work themselves.
-    omits: &["shard", "partial", "keep_state"],
+    omits: &["shard", "partial", "keep_state", "tfx_statistics"],
     on_error: None,
 };
 
@@ -51,6 +52,7 @@ Examples:
   sluice statistics dataset --subset train --columns fare,tips --slice \"company='Taxi, Inc.'\" --json
   sluice statistics dataset --schema schema.pbtxt --out statistics
   sluice statistics trips.parquet --label tips --cross fare,trip_miles --json
+  sluice statistics CsvExampleGen/examples/7 --tfx-statistics StatisticsGen/statistics/8
   sluice statistics dataset --keep-state states --out statistics
   sluice statistics trips.parquet --shard 2/5 --partial --out part-2
   sluice statistics merge part-1 part-2 part-3 part-4 part-5 --out statistics";
@@ -70,7 +72,8 @@ Examples:
 pub(crate) struct StatisticsArguments {
     #[command(subcommand)]
     action: Option<merge::StatisticsAction>,
-    /// A data set made by `ingest`, or a file, a glob or a folder of files.
+    /// A data set made by `ingest` or by TFX (a folder with folders `Split-NAME`), or a file, a glob or a folder of
+    /// files, here or in a bucket (`s3://`, `gs://`, `az://`), or a file on a web server.
     #[arg(value_name = "INPUT", required = true)]
     input: Option<String>,
     /// The folder of the artifact; without, the statistics are only printed.
@@ -108,6 +111,9 @@ pub(crate) struct StatisticsArguments {
     /// times.
     #[arg(long, value_name = "A,B")]
     cross: Vec<CrossSpec>,
+    /// Also write them as `StatisticsGen` of TFX does, `Split-NAME/FeatureStats.pb` for each subset, to this folder.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "partial")]
+    tfx_statistics: Option<PathBuf>,
     #[command(flatten)]
     state: merge::StateArguments,
     #[command(flatten)]
@@ -199,6 +205,9 @@ pub(crate) fn run(arguments: &StatisticsArguments, session: &Session) -> Result<
         }
         (Data::Files(files), None) => of_source(files.as_ref(), &options, execution)?,
     };
+    if let Some(folder) = &arguments.tfx_statistics {
+        write_split_statistics(&record, &digest, folder)?;
+    }
     answer(&record, &digest, out, session)
 }
 

@@ -8,7 +8,6 @@ use sluice_core::artifact::write_whole;
 use sluice_core::role::Roles;
 use sluice_delivery::ModelPackage;
 use sluice_delivery::onnx::OnnxMode;
-use sluice_ingest::Dataset;
 use sluice_pipeline::spec::{PipelineSpec, from_yaml};
 use sluice_pipeline::step;
 use sluice_pipeline::step::state::Shard;
@@ -21,6 +20,7 @@ use sluice_training::ModelSpec;
 use super::text;
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, parse_shard};
+use crate::data::open_dataset;
 use crate::failure::ArgumentError;
 use crate::kept::KeepStateArgument;
 use crate::pipeline_argument::PipelineArgument;
@@ -143,7 +143,7 @@ pub(super) fn run(arguments: &FitArguments, session: &Session) -> Result<Answer>
         None => (arguments.model()?, arguments.roles(), OnnxMode::default()),
     };
     let onnx = arguments.onnx.unwrap_or(onnx);
-    let dataset = Dataset::open(dataset)?;
+    let dataset = open_dataset(dataset, session)?;
     let (transform, artifact) = step::transform::open(transform)?;
     let states = arguments.kept.folder(Some(out))?;
     let start = arguments.warm_start.as_deref().map(ModelPackage::open).transpose()?;

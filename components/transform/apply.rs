@@ -27,7 +27,7 @@ pub(crate) struct ApplyArguments {
     /// A fitted transform.
     #[arg(value_name = "TRANSFORM")]
     transform: PathBuf,
-    /// A file, a glob, a folder of files, or a data set made by `ingest`.
+    /// A file, a glob, a folder of files, here or in a bucket, or a data set made by `ingest`.
     #[arg(value_name = "INPUT")]
     input: String,
     #[command(flatten)]
@@ -64,6 +64,8 @@ enum FeatureFormat {
     Parquet,
     /// A table, as Arrow IPC.
     Arrow,
+    /// A table, as TFRecord of `tf.Example`, packed with gzip: numbers are rounded to 32 bits.
+    Tfrecord,
     /// A matrix of NumPy.
     Npy,
     /// A matrix, as safetensors.
@@ -95,7 +97,7 @@ impl ApplyArguments {
                 "NumPy's format has no sparse matrices",
                 "write `--csr` as safetensors: scipy.sparse.csr_matrix takes its three tensors",
             ),
-            FeatureFormat::Parquet | FeatureFormat::Arrow if is_matrix => {
+            FeatureFormat::Parquet | FeatureFormat::Arrow | FeatureFormat::Tfrecord if is_matrix => {
                 refused("a matrix is no table", "write it as `npy` or `safetensors`")
             }
             FeatureFormat::Npy | FeatureFormat::Safetensors if self.dense => {
@@ -103,6 +105,7 @@ impl ApplyArguments {
             }
             FeatureFormat::Parquet => Ok(FeatureLayout::Parquet { expanded }),
             FeatureFormat::Arrow => Ok(FeatureLayout::Arrow { expanded }),
+            FeatureFormat::Tfrecord => Ok(FeatureLayout::Tfrecord { expanded }),
             FeatureFormat::Npy => Ok(FeatureLayout::Npy { cells }),
             FeatureFormat::Safetensors => Ok(FeatureLayout::Safetensors { cells }),
         }

@@ -17,6 +17,7 @@ use sluice_transform::{Operation, Transform, TransformSpec};
 
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, parse_shard};
+use crate::data::open_dataset;
 use crate::failure::ArgumentError;
 use crate::kept::KeepStateArgument;
 use crate::pipeline_argument::PipelineArgument;
@@ -107,7 +108,7 @@ pub(super) fn run(arguments: &FitArguments, session: &Session) -> Result<Answer>
         let hint = "fit a transform: `sluice transform fit DATASET --pipeline PIPELINE --out FOLDER`";
         return Err(ArgumentError::new("a data set and a folder are demanded", hint).into());
     };
-    let dataset = Dataset::open(folder)?;
+    let dataset = open_dataset(folder, session)?;
     let execution = session.execution.clone().with_scratch(Scratch::beside(out));
     if arguments.partial {
         return partial(arguments, &dataset, out, (session, &execution));

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluice_core::Result;
-use sluice_ingest::Dataset;
 use sluice_pipeline::step::transform::{TransformPlan, plan_of_dataset, plan_of_file};
 use sluice_report::Table;
 
 use crate::answer::Answer;
+use crate::data::open_dataset;
 use crate::failure::ArgumentError;
 use crate::pipeline_argument::PipelineArgument;
 use crate::session::{Exit, Session};
+use crate::staging::Fetching;
 
 use super::fit::operations;
 
@@ -38,7 +39,8 @@ pub(crate) struct PlanArguments {
 }
 
 pub(super) fn run(arguments: &PlanArguments, session: &Session) -> Result<Answer> {
-    let file = arguments.pipeline.as_ref().map(PipelineArgument::read).transpose()?;
+    let fetching = if arguments.dataset.is_none() { Fetching::Schema } else { Fetching::Nothing };
+    let file = arguments.pipeline.as_ref().map(|pipeline| pipeline.read_with(fetching)).transpose()?;
     let plan = match (&arguments.dataset, &file) {
         (None, Some(file)) => plan_of_file(file)?,
         (Some(folder), file) => {
@@ -47,7 +49,7 @@ pub(super) fn run(arguments: &PlanArguments, session: &Session) -> Result<Answer
                 Some(file) => (&file.spec.transform, file.spec.data.roles.clone()),
                 None => (&given, sluice_core::role::Roles::default()),
             };
-            plan_of_dataset(spec, &Dataset::open(folder)?, &roles, &session.execution)?
+            plan_of_dataset(spec, &open_dataset(folder, session)?, &roles, &session.execution)?
         }
         // The parser demands one of them.
         (None, None) => {

@@ -2,7 +2,7 @@
 
 mod rows;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sluice_core::artifact::hex_digest;
@@ -13,6 +13,7 @@ use sluice_core::{Diagnostic, Result};
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::step::schema;
 use sluice_pipeline::step::statistics::StatisticsRecord;
+use sluice_pipeline::step::tfx::write_split_anomalies;
 use sluice_pipeline::step::validate::{Others, ValidationRecord};
 use sluice_quality::schema::{SchemaFile, write_schema};
 use sluice_quality::validation::{FindingCode, NewColumns, SeverityOverride, ValidateOptions};
@@ -61,7 +62,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     ],
     // Those that an earlier step failed to make must not be computed in silence.
     demands: &["statistics"],
-    omits: &["junit", "keep_statistics"],
+    omits: &["junit", "keep_statistics", "tfx_anomalies"],
     on_error: Some(|error| verdict::of_error(error).parameter("errors", 0).parameter("warnings", 0)),
 };
 
@@ -119,6 +120,9 @@ pub(crate) struct ValidateArguments {
     /// The folder of the artifact; without, the findings are only printed.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Also write the findings as `ExampleValidator` of TFX does, `Split-NAME/SchemaDiff.pb` for each subset, to this folder.
+    #[arg(long, value_name = "FOLDER")]
+    tfx_anomalies: Option<PathBuf>,
     /// Also keep the statistics that are computed from `--data` in this folder, as an artifact: what the next data are
     /// compared with.
     #[arg(long, value_name = "FOLDER", conflicts_with = "statistics", requires = "data")]
@@ -198,17 +202,21 @@ fn note_what_is_not_compared(schema: &Schema, others: &Others<'_>, session: &Ses
     }
 }
 
+/// The schema, its digest, and that of the statistics that it was inferred from, if they are known.
+fn opened(path: &Path) -> Result<(SchemaFile, String, Option<String>)> {
+    if path.is_dir() {
+        let (file, schema) = schema::open(path)?;
+        let origin = schema.manifest().made_from.get("inferred-from").cloned();
+        return Ok((file, schema.digest().to_owned(), origin));
+    }
+    let file = schema::read(path)?;
+    let digest = hex_digest(write_schema(&file).as_bytes());
+    Ok((file, digest, None))
+}
+
 pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<Answer> {
     let given = arguments.statistics.as_deref().map(StatisticsRecord::open).transpose()?;
-    let (file, schema_digest, inferred_from) = if arguments.schema.is_dir() {
-        let (file, schema) = schema::open(&arguments.schema)?;
-        let origin = schema.manifest().made_from.get("inferred-from").cloned();
-        (file, schema.digest().to_owned(), origin)
-    } else {
-        let file = schema::read(&arguments.schema)?;
-        let digest = hex_digest(write_schema(&file).as_bytes());
-        (file, digest, None)
-    };
+    let (file, schema_digest, inferred_from) = opened(&arguments.schema)?;
     for rule in file.unchecked_rules() {
         session.printer.note(&format!("the schema's {rule} is not checked by this version"));
     }
@@ -240,6 +248,9 @@ pub(crate) fn run(arguments: &ValidateArguments, session: &Session) -> Result<An
     let junit = validation.junit(&file, &options, &others);
     if let Some(path) = &arguments.junit {
         fs_err::write(path, &junit).map_err(CommonError::on("write", path))?;
+    }
+    if let Some(folder) = &arguments.tfx_anomalies {
+        write_split_anomalies(&validation, (&file, &schema_digest), folder)?;
     }
     if let Some(out) = &arguments.out {
         let mut made_of = vec![("schema", schema_digest.as_str())];

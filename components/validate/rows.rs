@@ -29,9 +29,9 @@ use crate::session::Session;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Checking rows")]
 pub(super) struct RowArguments {
-    /// The rows behind the statistics: a data set made by `ingest`, or a file, a glob or a folder of files. They are
-    /// read once, and only the columns concerned: for rules, keys, and for rows and exact counts behind findings.
-    /// Without STATISTICS these are computed in the same reading.
+    /// The rows behind the statistics: a data set made by `ingest`, or a file, a glob or a folder of files, here or in
+    /// a bucket. They are read once, and only the columns concerned: for rules, keys, and for rows and exact counts
+    /// behind findings. Without STATISTICS these are computed in the same reading.
     #[arg(long, value_name = "INPUT")]
     data: Option<String>,
     /// A SQL expression that should be true in each row, such as `fare <= trip_total`; may be given several times.

@@ -34,11 +34,8 @@ fn the_image_of_whoever_deploys_stands_in_the_files() {
     ));
     assert!(text.contains("- name: alpha\n  type: Float\n"), "{text}");
     let text = fs_err::read_to_string(place.path("files/push/component.yaml")).unwrap();
-    assert!(
-        text.contains(
-            "- name: registry\n  type: String\n  description: \"The folder of the registry\"\n- name"
-        )
-    );
+    let registry = "description: \"The registry: a folder, or a URL (`s3://`, `gs://`, `az://`)\"\n- name";
+    assert!(text.contains(&format!("- name: registry\n  type: String\n  {registry}")), "{text}");
     let text = fs_err::read_to_string(place.path("files/validate/component.yaml")).unwrap();
     assert!(text.contains("  default: \"warning\"\n  optional: true\n"), "{text}");
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Task, made, of_run, place_with_run};
+use crate::classification;
 use crate::support::{Pipeline, Place, diabetes_changed};
 
 fn evaluate(place: &Place, require: &Value) -> Task {
@@ -161,4 +162,30 @@ fn a_gate_that_fails_still_answers() {
         .artifact("schema", &of_run(&place, "schema"));
     let values = task.answers(&place, &[], 3)["parameterValues"].clone();
     assert_eq!((&values["outcome"], &values["errors"]), (&json!("error"), &json!(0)));
+}
+
+#[test]
+fn a_classifier_has_its_curve_and_its_matrix_in_the_metadata() {
+    let place = classification::ran();
+    let task = Task::new(&place, "evaluate")
+        .artifact("dataset", &place.path(classification::DATASET))
+        .artifact("model", &place.path(classification::MODEL))
+        .parameter("metric", json!(["auc", "recall"]))
+        .parameter("accept_any", true);
+    let answer = task.answers(&place, &[], 0);
+    let metadata = &answer["artifacts"]["classification"]["artifacts"][0]["metadata"];
+    let points = metadata["confidenceMetrics"].as_array().unwrap();
+    assert!(points.len() > 10 && points.iter().all(|point| point["recall"].is_number()), "{metadata:#}");
+    assert_eq!(
+        metadata["confusionMatrix"]["annotationSpecs"],
+        json!([{"displayName": "negative"}, {"displayName": "positive"}])
+    );
+    let evaluation = place.json("task/evaluate/deep/evaluation/metrics.json");
+    let table = &evaluation["slices"][0]["tables"]["candidate"]["confusion"][0];
+    let row = |names: [&str; 2]| json!({"row": names.map(|name| &table[name])});
+    let rows =
+        json!([row(["true_negatives", "false_positives"]), row(["false_negatives", "true_positives"]),]);
+    assert_eq!(metadata["confusionMatrix"]["rows"], rows);
+    let file = place.json("task/evaluate/deep/classification");
+    assert_eq!(file["confusionMatrix"], metadata["confusionMatrix"]);
 }

@@ -76,7 +76,7 @@ fn what_is_missing_is_named() {
         &["input", "is missing", "sluice ingest --help"],
     );
     let task = Task::new(&place, "ingest").parameter("input", diabetes("diabetes.csv"));
-    refused(&place, &task, &["`inputs.parameterValues.subset_column` is missing", "sluice ingest --help"]);
+    refused(&place, &task, &["nothing says which rows belong to which subset", "`--subset-column COLUMN`"]);
     let both = Task::new(&place, "ingest")
         .parameter("input", "rows.csv")
         .artifact("files", &place.write("rows.csv", "a\n1\n"));
@@ -156,11 +156,9 @@ fn artifacts_that_are_not_one_local_place_are_refused() {
     two.input["inputs"]["artifacts"]["model"]["artifacts"].as_array_mut().unwrap().push(json!({"uri": "b"}));
     refused(&place, &two, &["`inputs.artifacts.model.artifacts` holds 2 artifacts"]);
     // A URI for a folder that is no artifact would become a folder of that name, lost with the container.
-    let push = Task::new(&place, "push")
-        .artifact("model", &place.path("m"))
-        .artifact("evaluation", &place.path("e"));
-    let push = push.parameter("name", "m").parameter("registry", "gs://bucket/registry");
-    refused(&place, &push, &["`inputs.parameterValues.registry` is the URI", "`/gcs/bucket/registry`"]);
+    let run =
+        Task::new(&place, "run").parameter("pipeline", "pipeline.yaml").parameter("out", "hdfs://node/runs");
+    refused(&place, &run, &["`inputs.parameterValues.out` is the URI", "`/mnt/node/runs`"]);
 }
 
 #[test]

@@ -13,7 +13,8 @@ use sluice_testkit::datasets::repository;
 use crate::support::{Outcome, Place, diabetes};
 
 /// The commands that have a component file.
-const COMPONENTS: [&str; 10] = [
+const COMPONENTS: [&str; 11] = [
+    "drift",
     "evaluate",
     "ingest",
     "predict",

@@ -35,6 +35,8 @@ pub struct Port {
     pub content: Content,
     /// Numbers or texts of a row; none where the graph leaves that open.
     pub width: Option<usize>,
+    /// Whether it is a list of rows, not a table of one column.
+    pub is_flat: bool,
 }
 
 /// What an input or output of a graph holds.
@@ -192,13 +194,15 @@ impl Port {
             Some(TensorElementType::String) => Content::Text,
             _ => Content::Other,
         };
+        let shape = outlet.dtype().tensor_shape();
+        let is_flat = shape.is_some_and(|shape| shape.len() == 1);
         let width = match outlet.dtype().tensor_shape().map(|shape| shape.to_vec()).as_deref() {
             // One number for each row.
             Some([_]) => Some(1),
             Some([_, width]) => usize::try_from(*width).ok(),
             _ => None,
         };
-        Self { name: outlet.name().into(), content, width }
+        Self { name: outlet.name().into(), content, width, is_flat }
     }
 
     /// The cells as a tensor of this input.
@@ -211,7 +215,7 @@ impl Port {
         if width * rows != count {
             return Err(self.mismatch(format!("{count} cells for {rows} rows")));
         }
-        let shape = [rows, width];
+        let shape = if self.is_flat { vec![rows] } else { vec![rows, width] };
         let built = match (self.content, cells) {
             (Content::Text, Cells::Texts(values)) => {
                 Tensor::from_string_array((shape, values.as_slice())).map(Into::into)

@@ -25,7 +25,6 @@ mod statistics;
 use std::sync::Arc;
 
 use sluice_core::accumulator::Accumulator as _;
-use sluice_core::batch::Batch;
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 use sluice_core::fold::fold;
@@ -282,27 +281,29 @@ impl Fit<'_> {
                 (started, rows)
             }
         };
-        let start = Point { coefficients: started.unwrap_or_else(|| start.coefficients.clone()), ..start };
+        let cold = start.clone();
+        let start = Point { coefficients: started.unwrap_or(start.coefficients), ..start };
         // Where the curvature of the steps is not that of the statistics, a scan of their own follows.
         let is_canonical = label.reader.label.family.is_canonical();
         let problem = Problem {
             needs_matrix: is_canonical,
             ..self.problem(label.reader.clone(), Origin::Scanned, &start, label)
         };
-        let optimum = problem.minimise(start)?;
+        let optimum = minimised(&problem, start, cold)?;
         let at_end = if is_canonical { None } else { Some(self.at_end(&problem, &optimum)?) };
         statistics::fitted(&problem, optimum, at_end, "blocked", started_on_rows)
     }
 
     fn in_memory(&self, label: &Label, null: &Optimum, kept: KeptRows) -> Result<Fitted> {
         let scaling = Arc::new(Scaling::of(kept.columns(), self.options.intercept));
-        let mut start = self.point(label, null, &scaling);
+        let cold = self.point(label, null, &scaling);
+        let mut start = cold.clone();
         if let Some(model) = self.start {
             start.coefficients = self.start_of(model, label, &scaling)?;
         }
         let blocks = kept.into_blocks(start.layout());
         let problem = self.problem(label.reader.clone(), Origin::Kept(&blocks), &start, label);
-        let optimum = problem.minimise(start)?;
+        let optimum = minimised(&problem, start, cold)?;
         // In memory it costs next to nothing to take the sums at the very end.
         let at_end = self.at_end(&problem, &optimum)?;
         statistics::fitted(&problem, optimum, Some(at_end), "whole", None)
@@ -377,9 +378,8 @@ impl Fit<'_> {
             (0..plan.columns.len()).filter(|index| needed.contains_key(&plan.columns[*index].name)).collect();
         let rows = std::cmp::min(WHOLE_ROWS, KEPT_CELLS / std::cmp::max(width as u64, 1));
         let mut kept = KeptRows::new(width);
-        for batch in source.head(&read, usize::try_from(rows).unwrap_or(usize::MAX))? {
-            kept.read(&label.reader, &Batch::new(&batch))?;
-        }
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        source.each_head(&read, rows, &mut |batch| kept.read(&label.reader, batch))?;
         Ok(kept)
     }
 
@@ -436,6 +436,17 @@ impl Fit<'_> {
             is_strict: false,
             seeks_separation: !(alpha > 0.0),
         }
+    }
+}
+
+/// The optimum from a start, or from the model without features where the loss is infinite at that start: the first rows, or
+/// an earlier model, may be of other sizes than the rest.
+fn minimised(problem: &Problem<'_>, start: Point, cold: Point) -> Result<Optimum> {
+    match problem.minimise(start) {
+        Err(error) if matches!(error.downcast_ref(), Some(GlmError::LossInfinite { .. })) => {
+            problem.minimise(cold)
+        }
+        outcome => outcome,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first scan: of each fold what belongs to single columns.
 
 use sluice_core::accumulator::{Accumulator, Input};
-use sluice_core::batch::{Batch, Inputs};
+use sluice_core::batch::Inputs;
 use sluice_core::double_double::DoubleDouble;
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
@@ -181,14 +181,13 @@ fn shift_and_scale_of(data: TrainingData<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
     let width = transform.space().width() + responses.labels.len();
     let count = (SHIFT_CELLS / width).clamp(LEAST_SHIFT_ROWS, SHIFT_ROWS);
     let mut head = Vec::new();
-    for batch in source.head(&read, count)? {
-        let batch = Batch::new(&batch);
-        let features = transform.apply(&batch)?;
-        responses.each_block(&batch, &features, transform.space(), |block, _| {
+    source.each_head(&read, count, &mut |batch| {
+        let features = transform.apply(batch)?;
+        responses.each_block(batch, &features, transform.space(), |block, _| {
             head.extend_from_slice(block.rows);
             Ok(())
-        })?;
-    }
+        })
+    })?;
     Ok(shift_and_scale(&head, width))
 }
 
