@@ -159,6 +159,26 @@ fn signals_of_labels_are_told_apart() {
 }
 
 #[test]
+fn what_labels_that_are_not_listed_may_hide_is_among_the_bounds() {
+    // Half of the rows have labels that neither side lists: the same, or nothing in common.
+    let half = || {
+        let mut column = text(&[("a", 500), ("b", 500)]);
+        let top = column.top_values.as_mut().unwrap();
+        (top.is_complete, top.values) = (false, vec![("a".to_owned(), 500)]);
+        column
+    };
+    let report = compared(half(), half(), &every_distance());
+    for signal in report.columns[0].signals.iter().filter(|signal| signal.measure.is_distance()) {
+        let most = match signal.measure {
+            Measure::TotalVariation => 0.5,
+            Measure::Hellinger | Measure::CramersV => 0.5_f64.sqrt(),
+            _ => continue,
+        };
+        assert!(signal.value.abs() < 1e-12 && (signal.at_most - most).abs() < 1e-12, "{signal:?}");
+    }
+}
+
+#[test]
 fn a_distance_that_does_not_fit_is_an_error_not_a_zero() {
     let options = DriftOptions { numbers: vec![Measure::InfinityNorm], ..DriftOptions::default() };
     let error = options.check().unwrap_err();

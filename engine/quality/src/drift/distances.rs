@@ -8,12 +8,12 @@
 use sluice_core::statistics::ColumnStatistics;
 
 use super::aligned::{Aligned, Bounded};
-use super::cumulative::Cumulative;
+use super::cumulative::{Cumulative, Share};
 use super::histograms::{Distribution, jensen_shannon_of_histograms};
-use super::labels::{AlignedBin, AlignedLabels};
+use super::labels::{AlignedBin, AlignedLabels, OTHER};
 use super::measure::Measure;
 use super::shares::{
-    chi_square_tail, cramers_v, freedom, greatest_noise, hellinger, population_stability_index,
+    chi_square_tail, cramers_v, freedom, greatest_noise, hellinger, population_stability_within,
     total_variation, total_variation_noise,
 };
 use super::signals::Measured;
@@ -39,10 +39,12 @@ pub(super) struct Found {
     pub(super) bins: Vec<AlignedBin>,
 }
 
-/// Counts of bins, and by how much their shares may be off together.
+/// Counts of bins, and by how much the difference of the shares of each may be off.
 struct Binned<'a> {
-    pairs: Vec<(f64, f64)>,
-    doubt: f64,
+    pairs: &'a [(f64, f64)],
+    slack: &'a [f64],
+    /// The shares of what is not told apart on either side, and so may be the same or not.
+    hidden: (f64, f64),
     sampling: f64,
     /// The divergence of TFDV, which aligns in its own way.
     divergence: &'a dyn Fn() -> Option<f64>,
@@ -50,22 +52,34 @@ struct Binned<'a> {
 
 impl Binned<'_> {
     fn measure(&self, measure: Measure) -> Option<(Bounded, f64)> {
-        let (pairs, s) = (self.pairs.as_slice(), self.sampling);
+        let (pairs, s) = (self.pairs, self.sampling);
         let degrees = freedom(pairs);
-        let root = 2.0 * self.doubt.sqrt();
-        let around = |value: f64, doubt: f64| Bounded {
+        let doubt = (0.5 * self.slack.iter().sum::<f64>()).min(1.0);
+        let root = 2.0 * doubt.sqrt();
+        // Told apart, what is hidden might have nothing in common: of the shares, of their roots, of their harmonic mean.
+        let (p, q) = self.hidden;
+        let harmonic = if p + q > 0.0 { 2.0 * p * q / (p + q) } else { 0.0 };
+        let rooted = |value: f64, common: f64| (value * value + common).sqrt() - value;
+        let around = |value: f64, doubt: f64, hidden: f64| Bounded {
             low: (value - doubt).max(0.0),
             value,
-            high: (value + doubt).min(1.0),
+            high: (value + hidden + doubt).min(1.0),
         };
         Some(match measure {
             Measure::TotalVariation => {
-                (around(total_variation(pairs)?, self.doubt), total_variation_noise(pairs, s))
+                (around(total_variation(pairs)?, doubt, p.min(q)), total_variation_noise(pairs, s))
             }
-            Measure::Hellinger => (around(hellinger(pairs)?, root), (degrees * s / 8.0).sqrt().min(1.0)),
-            Measure::CramersV => (around(cramers_v(pairs)?, root), (degrees * s / 4.0).sqrt().min(1.0)),
+            Measure::Hellinger => {
+                let value = hellinger(pairs)?;
+                (around(value, root, rooted(value, (p * q).sqrt())), (degrees * s / 8.0).sqrt().min(1.0))
+            }
+            Measure::CramersV => {
+                let value = cramers_v(pairs)?;
+                (around(value, root, rooted(value, harmonic)), (degrees * s / 4.0).sqrt().min(1.0))
+            }
             Measure::PopulationStabilityIndex => {
-                (Bounded::exactly(population_stability_index(pairs)?), degrees * s)
+                let (low, value, high) = population_stability_within(pairs, self.slack)?;
+                (Bounded { low, value, high }, degrees * s)
             }
             Measure::JensenShannon => {
                 let noise = degrees * s / (8.0 * std::f64::consts::LN_2);
@@ -92,9 +106,10 @@ pub(super) fn of_labels(
     let test = Test { tail, is_bound: !labels.is_complete };
     let [x, y] = sides.map(listed);
     let divergence = || jensen_shannon_of_labels(&x, &y);
-    let doubt = 0.5 * labels.slack.iter().sum::<f64>();
+    let hidden = labels.bins.iter().find(|bin| bin.bin == OTHER && !labels.is_complete);
+    let hidden = hidden.map_or((0.0, 0.0), |bin| (bin.current / n, bin.reference / m));
     let greatest = labels.bins.first().map_or_else(String::new, |bin| format!("{:?} differs most", bin.bin));
-    let binned = Binned { pairs: pairs.clone(), doubt: doubt.min(1.0), sampling, divergence: &divergence };
+    let binned = Binned { pairs: &pairs, slack: &labels.slack, hidden, sampling, divergence: &divergence };
     let mut measured = Vec::new();
     for &measure in measures {
         let of_tfdv = match measure {
@@ -132,12 +147,12 @@ pub(super) fn of_numbers(
     let aligned = Aligned::new(current, reference);
     let (n, m) = (current.count(), reference.count());
     let sampling = 1.0 / n + 1.0 / m;
-    let (bins, doubt) = tenths(current, reference);
+    let (bins, slack) = tenths(current, reference);
     let pairs: Vec<(f64, f64)> = bins.iter().map(|bin| (bin.current, bin.reference)).collect();
     let (ks, at) = aligned.kolmogorov_smirnov();
     let of_order = kolmogorov_smirnov_tail(ks.low, n, m);
     let test = if current.is_table() && reference.is_table() {
-        let of_bins = chi_square_tail(&pairs, &vec![0.0; pairs.len()]);
+        let of_bins = chi_square_tail(&pairs, &slack);
         Test { tail: (2.0 * of_order.min(of_bins)).min(1.0), is_bound: ks.high > ks.low + 1e-9 }
     } else {
         Test { tail: of_order, is_bound: true }
@@ -146,7 +161,8 @@ pub(super) fn of_numbers(
         let [x, y] = sides.map(distribution);
         jensen_shannon_of_histograms(x?, y?)
     };
-    let binned = Binned { pairs, doubt, sampling, divergence: &divergence };
+    let binned =
+        Binned { pairs: &pairs, slack: &slack, hidden: (0.0, 0.0), sampling, divergence: &divergence };
     let scale = scale(current, reference);
     let mut measured = Vec::new();
     for &measure in measures {
@@ -195,20 +211,19 @@ fn distribution(column: &ColumnStatistics) -> Option<Distribution<'_>> {
     })
 }
 
-/// Both sides over the tenths of the reference, and by how much the shares may be off together.
-fn tenths(current: &Cumulative, reference: &Cumulative) -> (Vec<AlignedBin>, f64) {
+/// Both sides over the tenths of the reference, and by how much the difference of the shares of each may be off.
+fn tenths(current: &Cumulative, reference: &Cumulative) -> (Vec<AlignedBin>, Vec<f64>) {
     let last = reference.extremes().1;
     let mut edges: Vec<f64> = TENTHS.map(|share| reference.quantile(share)).to_vec();
     edges.retain(|edge| *edge < last);
     edges.dedup_by(|a, b| a.total_cmp(b).is_eq());
-    let (mut bins, mut doubt) = (Vec::new(), 0.0);
-    let mut before = (0.0, 0.0);
+    let (mut bins, mut slack) = (Vec::new(), Vec::new());
+    let mut before = (0.0, 0.0, 0.0);
     for index in 0..=edges.len() {
         let edge = edges.get(index).copied();
-        let [x, y] = [current, reference].map(|side| edge.map(|edge| side.up_to(edge)));
-        let share = |share: Option<super::cumulative::Share>| share.map_or(1.0, |share| share.value);
-        let up_to = (share(x) * current.count(), share(y) * reference.count());
-        doubt += [x, y].into_iter().flatten().map(|share| share.high - share.low).sum::<f64>();
+        let [x, y] = [current, reference].map(|side| edge.map_or(Share::ALL, |edge| side.up_to(edge)));
+        let doubt = (x.high - x.low) + (y.high - y.low);
+        let up_to = (x.value * current.count(), y.value * reference.count(), doubt);
         let low = index.checked_sub(1).map_or_else(|| "…".to_owned(), |index| edges[index].to_string());
         let high = edge.map_or_else(|| "…".to_owned(), |edge| edge.to_string());
         bins.push(AlignedBin {
@@ -216,7 +231,9 @@ fn tenths(current: &Cumulative, reference: &Cumulative) -> (Vec<AlignedBin>, f64
             current: (up_to.0 - before.0).max(0.0),
             reference: (up_to.1 - before.1).max(0.0),
         });
+        // Either end of the bin may be elsewhere.
+        slack.push(before.2 + doubt);
         before = up_to;
     }
-    (bins, doubt.min(1.0))
+    (bins, slack)
 }

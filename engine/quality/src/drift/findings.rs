@@ -66,7 +66,8 @@ fn finding(column: &ColumnDrift, signal: &Signal) -> Finding {
         expected: format!("at most {threshold}; samples of the same data have {noise_floor:.4}"),
         observed: format!("{value:.4}{chance}{detail}"),
         message: format!("the {measure} of column `{}` is {value:.4}, {threshold} is allowed", column.column),
-        suggestion: format!("raise the threshold: `{measure}={value:.4}`"),
+        // Rounded up: the value is what must not be above the threshold.
+        suggestion: format!("raise the threshold: `{measure}={:.4}`", (value * 1e4).ceil() / 1e4),
         num_violations: None,
         examples: Vec::new(),
     }

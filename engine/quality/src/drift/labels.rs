@@ -39,15 +39,19 @@ struct Side<'a> {
     total: f64,
 }
 
+impl<'a> Side<'a> {
+    /// NaN is none of the labels.
+    fn of(column: &'a ColumnStatistics) -> Option<Self> {
+        let total = column.num_values().saturating_sub(column.presence.num_nan) as f64;
+        Some(Self { top: column.top_values.as_ref()?, total })
+    }
+}
+
 impl AlignedLabels {
     /// None where a side lists no labels.
     pub(super) fn new(current: &ColumnStatistics, reference: &ColumnStatistics) -> Option<Self> {
-        let side = |column: &'_ ColumnStatistics| {
-            let nan_or_none = column.presence.num_nan;
-            Some((column.top_values.clone()?, column.num_values().saturating_sub(nan_or_none) as f64))
-        };
-        let ((x_top, n), (y_top, m)) = (side(current)?, side(reference)?);
-        let sides = [Side { top: &x_top, total: n }, Side { top: &y_top, total: m }];
+        let sides = [Side::of(current)?, Side::of(reference)?];
+        let (n, m) = (sides[0].total, sides[1].total);
         let is_whole = |side: &Side<'_>| side.top.is_complete && side.top.max_error == 0;
         let mut all: BTreeMap<&str, [Option<f64>; 2]> = BTreeMap::new();
         for (index, side) in sides.iter().enumerate() {

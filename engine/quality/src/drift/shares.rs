@@ -37,16 +37,43 @@ fn shares(pairs: Pairs<'_>) -> Option<impl Iterator<Item = (f64, f64)> + '_> {
 /// The population stability index; none where one side is empty.
 #[must_use]
 pub fn population_stability_index(pairs: Pairs<'_>) -> Option<f64> {
+    let (_, value, _) = population_stability_within(pairs, &[])?;
+    Some(value)
+}
+
+/// What the index is at least, is and is at most where a difference of shares may be off by its `slack`.
+///
+/// (p − q) ln(p / q) is convex, so that it is greatest where one share alone is off; and it is at least
+/// 2 (p − q)² / (p + q), the logarithmic mean being no more than the arithmetic one.
+pub(super) fn population_stability_within(pairs: Pairs<'_>, slack: &[f64]) -> Option<(f64, f64, f64)> {
     let (n, m) = totals(pairs);
     if !(n > 0.0 && m > 0.0) {
         return None;
     }
     let added = SMOOTHING * pairs.len() as f64;
-    let term = |(x, y): &(f64, f64)| {
+    let term = |p: f64, q: f64| (p - q) * (p / q).ln();
+    let (mut low, mut value, mut high) = (0.0, 0.0, 0.0);
+    for ((x, y), slack) in pairs.iter().zip(slack.iter().chain(std::iter::repeat(&0.0))) {
         let (p, q) = ((x + SMOOTHING) / (n + added), (y + SMOOTHING) / (m + added));
-        (p - q) * (p / q).ln()
-    };
-    Some(pairs.iter().map(term).sum())
+        let here = term(p, q);
+        value += here;
+        if !(*slack > 0.0) {
+            low += here;
+            high += here;
+            continue;
+        }
+        let apart = ((p - q).abs() - slack).max(0.0);
+        low += 2.0 * apart * apart / (p + q + slack);
+        // No count is below 0, none above all.
+        let moved = |share: f64, total: f64| {
+            let (least, most) = (SMOOTHING / (total + added), (total + SMOOTHING) / (total + added));
+            [(share - slack).max(least), (share + slack).min(most)]
+        };
+        let of_current = moved(p, n).map(|p| term(p, q));
+        let of_reference = moved(q, m).map(|q| term(p, q));
+        high += of_current.into_iter().chain(of_reference).fold(here, f64::max);
+    }
+    Some((low.min(value), value, high))
 }
 
 /// The Hellinger distance; none where one side is empty.
@@ -111,8 +138,11 @@ pub fn chi_square_tail(pairs: Pairs<'_>, slack: &[f64]) -> f64 {
     if (rest.0 + rest.1) * n.min(m) / total >= LEAST_EXPECTED {
         kept.push(rest);
         kept_slack.push(rest_slack);
-    } else if let Some(least) = kept.iter_mut().min_by(|a, b| (a.0 + a.1).total_cmp(&(b.0 + b.1))) {
+    } else if let Some((least, slack)) =
+        kept.iter_mut().zip(&mut kept_slack).min_by(|(a, _), (b, _)| (a.0 + a.1).total_cmp(&(b.0 + b.1)))
+    {
         *least = (least.0 + rest.0, least.1 + rest.1);
+        *slack += rest_slack;
     }
     match chi_square_within(&kept, &kept_slack) {
         Some((statistic, freedom)) if freedom > 0.0 => {
@@ -182,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn what_an_index_can_be_holds_what_it_is_of_counts_that_are_off() {
+        let (counts, slack) = ([(30.0, 50.0), (45.0, 40.0), (25.0, 10.0)], [0.06, 0.02, 0.06]);
+        let (low, value, high) = population_stability_within(&counts, &slack).unwrap();
+        assert!(0.0 < low && low < value && value < high, "{low} {value} {high}");
+        // Within the slack of each: up to 6, 2 and 6 of 100.
+        for moved in [[6.0, -2.0, -4.0], [-6.0, 2.0, 4.0], [-6.0, 0.0, 6.0], [4.0, 2.0, -6.0]] {
+            let other: Vec<_> = counts.iter().zip(moved).map(|((x, y), by)| (x + by, *y)).collect();
+            let found = population_stability_index(&other).unwrap();
+            assert!(low <= found && found <= high, "{low} {found} {high}");
+        }
+        let exactly = population_stability_within(&counts, &[0.0; 3]).unwrap();
+        assert!(close(exactly.0, exactly.1) && close(exactly.1, exactly.2));
+    }
+
+    #[test]
     fn sparse_bins_are_joined_and_slack_only_raises_p() {
         let sparse: Vec<(f64, f64)> = (0..200).map(|i| (f64::from(i % 2), f64::from((i + 1) % 2))).collect();
         assert!(chi_square_tail(&sparse, &[0.0; 200]) > 0.9);
@@ -189,6 +234,9 @@ mod tests {
         let p = chi_square_tail(&pairs, &[0.0; 2]);
         assert!(p < 1e-4 && chi_square_tail(&pairs, &[0.1; 2]) > p);
         assert!(close(chi_square_tail(&pairs, &[0.5; 2]), 1.0));
+        // A bin that is joined to another brings its slack along.
+        let (joined, slack) = ([(50.0, 20.0), (50.0, 80.0), (1.0, 1.0)], [0.0, 0.0, 0.1]);
+        assert!(chi_square_tail(&joined, &slack) > 2.0 * chi_square_tail(&joined, &[0.0; 3]));
         assert!(close(chi_square_tail(&[], &[]), 1.0));
     }
 }

@@ -80,7 +80,8 @@ pub(super) fn out_of_range(current: &Cumulative, reference: &Cumulative) -> Meas
     let low = below.low + 1.0 - above.high;
     let value = below.value + 1.0 - above.value;
     let high = (below.high + 1.0 - above.low).min(1.0);
-    let least = [(below.low * n).round(), ((1.0 - above.high) * n).round()];
+    // Where shares are bounds, a part of a row is none; where they are counts, they are off by rounding only.
+    let least = [below.low * n, (1.0 - above.high) * n].map(|count| (count + 1e-6).floor());
     let tail = least.map(|count| unseen_tail(count, n, m)).into_iter().fold(1.0, f64::min);
     let detail =
         format!("reference {min} to {max}, current {} to {}", current.extremes().0, current.extremes().1);

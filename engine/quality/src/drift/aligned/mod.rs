@@ -197,8 +197,10 @@ impl Aligned {
 
     fn pieces(&self) -> impl Iterator<Item = Piece> + '_ {
         let half_range = self.half_range();
+        // The narrowest range there is has no half.
+        let scale = if half_range > 0.0 { half_range } else { 1.0 };
         self.places.windows(2).map(move |pair| Piece {
-            width: (pair[1].at / 2.0 - pair[0].at / 2.0) / half_range,
+            width: (pair[1].at / 2.0 - pair[0].at / 2.0) / scale,
             from: pair[0].up_to,
             to: pair[1].below,
         })
