@@ -111,6 +111,16 @@ fn statistics_and_anomalies_lie_as_tfx_has_them() {
         let ours = place.path(&format!("statistics/statistics-{subset}.binpb"));
         assert_eq!(fs_err::read(theirs).unwrap(), fs_err::read(ours).unwrap());
     }
+    // Folders `Split-NAME` hold statistics or rows, and so do files of records: what lies in them tells.
+    let (saved, rows) = (data("tfdv/statistics.tfrecord"), format!("tfx/Split-eval/{FILE}"));
+    for (current, reference) in [
+        ("tfx", "split-statistics"),
+        ("split-statistics", "examples"),
+        (rows.as_str(), "split-statistics/Split-eval"),
+        (saved.as_str(), saved.as_str()),
+    ] {
+        let _ = place.sluice(&["drift", current, "--against", reference]).exits(0);
+    }
     let _ = place.sluice(&["schema", "split-statistics", "--out", "schema"]).exits(0);
     let schema = fs_err::read_to_string(place.path("schema/schema.pbtxt")).unwrap();
     place.write(

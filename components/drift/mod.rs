@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sluice_core::artifact::{MANIFEST_FILE, Manifest};
 use sluice_core::column::ColumnKind;
 use sluice_core::error::CommonError;
 use sluice_core::plan::PlanOptions;
@@ -12,7 +11,7 @@ use sluice_core::{Diagnostic, Result};
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step::drift::{DriftInput, DriftRecord};
-use sluice_pipeline::step::statistics::{STATISTICS_KIND, StatisticsRecord};
+use sluice_pipeline::step::statistics::StatisticsRecord;
 use sluice_quality::drift::{
     ColumnDrift, DriftOptions, DriftReport, Measure, Signal, compute_with_tables, parse_threshold,
 };
@@ -23,6 +22,7 @@ use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, SourceArguments};
 use crate::data::Data;
 use crate::executor::{Contract, Input, Outcome, Output};
+use crate::failure::ArgumentError;
 use crate::printer::Printer;
 use crate::session::Session;
 use crate::verdict;
@@ -69,14 +69,15 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DriftArguments {
-    /// What is judged: a statistics artifact or what TFDV wrote, a data set made by `ingest`, or a file, a glob or a
-    /// folder of files.
+    /// What is judged: a statistics artifact or what TFDV or TFX wrote, a data set made by `ingest`, Examples of TFX, or a
+    /// file, a glob or a folder of files.
     #[arg(value_name = "CURRENT")]
     current: PathBuf,
     /// What it is compared with, in any of these forms.
     #[arg(long, value_name = "REFERENCE")]
     against: PathBuf,
-    /// The subset of both sides; without, each subset is compared with the one of its name.
+    /// The subset of both sides; without, each subset is compared with the one of its name. A side that has one only is
+    /// taken whatever its name.
     #[arg(long, value_name = "NAME")]
     subset: Option<String>,
     /// A YAML file with `level`, `columns`, `exclude`, `categorical`, `numbers`, `labels`, `thresholds` and, for single
@@ -132,6 +133,13 @@ fn threshold(text: &str) -> Result<(Measure, f64), String> {
     parse_threshold(text).map_err(|error| told(&error))
 }
 
+/// What is given takes the place of what the settings say.
+fn given<T: Clone>(own: &mut Vec<T>, given: &[T]) {
+    if !given.is_empty() {
+        *own = given.to_vec();
+    }
+}
+
 impl DriftArguments {
     fn options(&self) -> Result<DriftOptions> {
         let mut options = match &self.settings {
@@ -141,28 +149,36 @@ impl DriftArguments {
             }
             None => DriftOptions::default(),
         };
-        let given = |own: &mut Vec<String>, given: &[String]| {
-            if !given.is_empty() {
-                *own = given.to_vec();
-            }
-        };
         given(&mut options.columns, &self.column);
         given(&mut options.exclude, &self.exclude);
         given(&mut options.categorical, &self.categorical);
-        for (own, given) in [(&mut options.numbers, &self.numbers), (&mut options.labels, &self.labels)] {
-            if !given.is_empty() {
-                own.clone_from(given);
-            }
-        }
+        given(&mut options.numbers, &self.numbers);
+        given(&mut options.labels, &self.labels);
         options.level = self.level.unwrap_or(options.level);
         options.thresholds.extend(self.threshold.iter().copied());
         options.check()?;
         Ok(options)
     }
 
+    /// Refuses options that would have no effect on either side.
+    fn must_matter(&self, sides: [&DriftInput; 2]) -> Result<()> {
+        if self.exact && sides.iter().all(|side| side.tables.is_none()) {
+            let message = "`--exact` is of rows, and both sides are statistics";
+            return Err(ArgumentError::new(message, "leave it out, or name the data themselves").into());
+        }
+        let mut subsets = sides.iter().flat_map(|side| &side.statistics.subsets);
+        match &self.subset {
+            Some(name) if subsets.all(|subset| subset.name != *name) => {
+                let message = format!("neither side has a subset `{name}`");
+                Err(ArgumentError::new(message, "leave `--subset` out: either side is a whole").into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// One side, and the digest of what it is.
     fn open(&self, path: &Path, categories: &[String], session: &Session) -> Result<(DriftInput, String)> {
-        if is_statistics(path) {
+        if StatisticsRecord::are_at(path) {
             self.source.refuse_with_statistics(path)?;
             let (statistics, origin) = StatisticsRecord::open(path)?;
             let input = DriftInput { statistics, tables: None }.only(self.subset.as_deref())?;
@@ -204,24 +220,11 @@ impl DriftArguments {
     }
 }
 
-/// Whether a path holds statistics rather than rows.
-fn is_statistics(path: &Path) -> bool {
-    let manifest = fs_err::read(path.join(MANIFEST_FILE)).ok();
-    let manifest: Option<Manifest> = manifest.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if let Some(manifest) = manifest {
-        return manifest.kind == STATISTICS_KIND;
-    }
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let is_split = |entry: fs_err::DirEntry| entry.file_name().to_string_lossy().starts_with("Split-");
-    matches!(extension, "pb" | "binpb" | "pbtxt" | "tfrecord")
-        || path.join("FeatureStats.pb").is_file()
-        || fs_err::read_dir(path).is_ok_and(|entries| entries.flatten().any(is_split))
-}
-
 pub(crate) fn run(arguments: &DriftArguments, session: &Session) -> Result<Answer> {
     let options = arguments.options()?;
     let (current, digest) = arguments.open(&arguments.current, &options.categorical, session)?;
     let (reference, against) = arguments.open(&arguments.against, &options.categorical, session)?;
+    arguments.must_matter([&current, &reference])?;
     let record = DriftRecord::new(&current, &reference, &options)?;
     let junit = record.junit();
     if let Some(path) = &arguments.junit {

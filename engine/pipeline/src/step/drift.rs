@@ -8,6 +8,7 @@ use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::error::{CommonError, Result};
 use sluice_core::schema::Schema;
 use sluice_core::statistics::DatasetStatistics;
+use sluice_ingest::IngestError;
 use sluice_quality::drift::{DriftOptions, DriftReport, DriftSide, Tables, compare, validation_report};
 use sluice_quality::schema::SchemaFile;
 use sluice_quality::validation::{CheckedRule, ValidationReport, write_anomalies};
@@ -46,15 +47,15 @@ impl DriftInput {
         Some(DriftSide { statistics: &subsets[index], tables })
     }
 
-    /// Leaves one subset, where that is asked for.
+    /// Leaves one subset, where that is asked for and there are several.
     ///
     /// # Errors
-    /// `CommonError::Missing` where there is no such subset.
+    /// [`IngestError::NoSuchSubset`].
     pub fn only(mut self, subset: Option<&str>) -> Result<Self> {
         let (Some(name), true) = (subset, self.statistics.subsets.len() > 1) else { return Ok(self) };
         let subsets = &self.statistics.subsets;
         let Some(index) = subsets.iter().position(|subset| subset.name == name) else {
-            return Err(missing(name, subsets));
+            return Err(missing(name, subsets).into());
         };
         self.statistics.subsets.swap(0, index);
         self.statistics.subsets.truncate(1);
@@ -66,33 +67,9 @@ impl DriftInput {
     }
 }
 
-fn missing(name: &str, subsets: &[DatasetStatistics]) -> sluice_core::Error {
-    let available = subsets.iter().map(|subset| subset.name.clone()).collect();
-    SubsetError::Missing { subset: name.to_owned(), available }.into()
-}
-
-/// A subset that a side does not have.
-#[derive(Debug, thiserror::Error)]
-pub enum SubsetError {
-    /// No subset of that name.
-    #[error("there is no subset `{subset}` to compare")]
-    Missing {
-        /// The name.
-        subset: String,
-        /// Those that are there.
-        available: Vec<String>,
-    },
-}
-
-impl sluice_core::Diagnostic for SubsetError {
-    fn kind(&self) -> sluice_core::ErrorKind {
-        sluice_core::ErrorKind::Usage
-    }
-
-    fn hint(&self) -> Option<String> {
-        let Self::Missing { subset, available } = self;
-        sluice_core::options::suggest(subset, available.iter().map(String::as_str))
-    }
+fn missing(name: &str, subsets: &[DatasetStatistics]) -> IngestError {
+    let found = subsets.iter().map(|subset| subset.name.clone()).collect();
+    IngestError::NoSuchSubset { name: name.to_owned(), found }
 }
 
 /// What became of the data.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use sluice_core::artifact::{Artifact, Draft};
+use sluice_core::artifact::{Artifact, Draft, MANIFEST_FILE, Manifest};
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
@@ -133,6 +133,15 @@ impl StatisticsRecord {
         let mut sets: Vec<&DatasetStatistics> = self.subsets.iter().collect();
         sets.sort_by_key(|set| set.name != TRAIN);
         statistics_page("Data set", &sets, &StatisticsPageOptions::default())
+    }
+
+    /// Whether a path, at which there may be rows as well, leads to statistics that [`Self::open`] takes.
+    #[must_use]
+    pub fn are_at(path: &Path) -> bool {
+        let manifest = fs_err::read(path.join(MANIFEST_FILE)).ok();
+        let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
+        manifest.is_some_and(|manifest| manifest.kind == STATISTICS_KIND)
+            || statistics_files::is_statistics(path)
     }
 
     /// Opens the artifact, or what TFDV or TFX left: a file in binary, as TFRecord or as text, shards of it, a

@@ -1,13 +1,14 @@
 //! Statistics that lie beside artifacts: files of TFDV or TFX, in binary, as TFRecord or as text, whole or in
 //! shards, and TFX's folders with one `Split-NAME` per subset.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sluice_core::artifact::hex_digest;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::SPLIT_PREFIX;
-use sluice_quality::tfdv::{StatisticsFileError, read_shards};
+use sluice_quality::tfdv::{StatisticsFileError, begins_statistics_records, read_shards};
 
 use crate::step::tfx::STATISTICS_FILE;
 
@@ -56,6 +57,25 @@ pub(crate) fn is_foreign(path: &Path) -> bool {
         return inside_split(path).is_some() || splits(path).is_ok_and(|splits| !splits.is_empty());
     }
     path.exists() || !numbered(path).is_empty()
+}
+
+/// Bytes by which statistics in TFRecord are told from rows.
+const HEAD_BYTES: u64 = 1 << 12;
+
+/// Whether a path, at which there may be rows as well, leads to statistics that others left: a folder as TFX lays
+/// statistics out, a file with an ending that no rows have, or TFRecord of statistics.
+pub(crate) fn is_statistics(path: &Path) -> bool {
+    if path.is_dir() {
+        return is_foreign(path);
+    }
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    if matches!(extension, "pb" | "binpb" | "pbtxt") {
+        return true;
+    }
+    let first = if path.is_file() { Some(path.to_owned()) } else { numbered(path).into_iter().next() };
+    let Some(file) = first.and_then(|first| fs_err::File::open(first).ok()) else { return false };
+    let mut head = Vec::new();
+    file.take(HEAD_BYTES).read_to_end(&mut head).is_ok() && begins_statistics_records(&head)
 }
 
 /// The files of each subset, with its name.

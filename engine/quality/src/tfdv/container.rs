@@ -18,35 +18,9 @@ use crate::protobuf::{descriptor, read as read_text};
 /// Length, its checksum, and the checksum of the content.
 const RECORD_OVERHEAD: usize = 16;
 const MASK_DELTA: u32 = 0xa282_ead8;
-/// The Castagnoli polynomial, bits reversed.
-const POLYNOMIAL: u32 = 0x82f6_3b78;
-
-static TABLE: [u32; 256] = table();
-
-const fn table() -> [u32; 256] {
-    let mut table = [0_u32; 256];
-    let mut index = 0;
-    while index < 256 {
-        #[expect(clippy::cast_possible_truncation, reason = "at most 255")]
-        let mut value = index as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            value = if value & 1 == 1 { (value >> 1) ^ POLYNOMIAL } else { value >> 1 };
-            bit += 1;
-        }
-        table[index] = value;
-        index += 1;
-    }
-    table
-}
-
 /// The checksum that stands in a TFRecord file.
 pub(crate) fn masked_checksum(bytes: &[u8]) -> u32 {
-    let checksum = !bytes.iter().fold(!0_u32, |value, byte| {
-        let [low, ..] = value.to_le_bytes();
-        TABLE[usize::from(low ^ byte)] ^ (value >> 8)
-    });
-    checksum.rotate_right(15).wrapping_add(MASK_DELTA)
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(MASK_DELTA)
 }
 
 /// The lists that a file holds: one of a bare message or text, one per record of a TFRecord file.
@@ -81,6 +55,35 @@ fn of_bytes(bytes: &[u8], file: &str, record: String) -> Result<StatisticsList, 
         record,
         fault: fault.to_string(),
     })
+}
+
+/// Whether a file that begins so is TFRecord of statistics, rather than of `tf.Example`.
+///
+/// Both messages begin with field 1. In a list of statistics it is a data set, in which a name (field 1) stands once at
+/// most, before the number of rows and the features; in an example it is all features, each a field 1 of its own.
+pub(super) fn begins_records(head: &[u8]) -> bool {
+    let is_sound = |(length, checksum): (u64, u32)| checksum == masked_checksum(&length.to_le_bytes());
+    let content = head.get(12..).filter(|_| record_head(head).is_some_and(is_sound));
+    let Some((length, message)) = content.and_then(in_field_one) else { return false };
+    match in_field_one(message) {
+        None => length > 0 && !message.is_empty(),
+        Some((name, rest)) => {
+            let end = (message.len() - rest.len()).saturating_add(name);
+            end < length && message.get(end).is_some_and(|tag| *tag != TAG_ONE)
+        }
+    }
+}
+
+/// The tag of field 1, of text or a message.
+const TAG_ONE: u8 = 0x0a;
+
+/// The length of a first field 1, and what stands from its content on.
+fn in_field_one(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (_, rest) = bytes.split_first().filter(|(tag, _)| **tag == TAG_ONE)?;
+    let digits = rest.iter().take(5).position(|byte| byte & 0x80 == 0)? + 1;
+    let (digits, rest) = rest.split_at(digits);
+    let length = digits.iter().rev().fold(0_u64, |length, byte| length << 7 | u64::from(byte & 0x7f));
+    Some((usize::try_from(length).ok()?, rest))
 }
 
 /// The length of a record, and its checksum.

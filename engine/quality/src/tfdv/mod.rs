@@ -62,6 +62,13 @@ pub fn read_statistics(bytes: &[u8], file: &str) -> Result<Vec<DatasetStatistics
     read_shards(&[(file, bytes)])
 }
 
+/// Whether a file that begins with these bytes, some hundred if there are as many, is TFRecord of statistics and not of
+/// rows (`tf.Example`), which have the same endings.
+#[must_use]
+pub fn begins_statistics_records(head: &[u8]) -> bool {
+    container::begins_records(head)
+}
+
 /// The statistics in several files of which each holds a part: name and content. Data sets of one name are
 /// one, and features of one path are one.
 ///

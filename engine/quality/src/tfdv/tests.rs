@@ -428,6 +428,29 @@ fn a_damaged_record_is_refused_with_its_number() {
     assert!(message.contains("record 2 (byte 4190): the record is cut short"), "{message}");
 }
 
+#[test]
+fn records_of_statistics_are_told_from_records_of_rows() {
+    let record = |content: &[u8]| {
+        let length = (content.len() as u64).to_le_bytes();
+        [&length[..], &masked_checksum(&length).to_le_bytes(), content, &[0; 4]].concat()
+    };
+    let statistics = of_tfdv("statistics.tfrecord");
+    assert!(begins_statistics_records(&statistics) && begins_statistics_records(&statistics[..200]));
+    assert!(begins_statistics_records(&record(&write_statistics(&[everything()]))));
+    // Without a name, and without anything but rows.
+    assert!(begins_statistics_records(&record(&[0x0a, 2, 0x10, 3])));
+    // `tf.Example` of no feature, of one and of two: {a: [1]}, {b: [2]}.
+    let (one, two) = (
+        [0x0a, 10, 0x0a, 1, b'a', 0x12, 5, 0x1a, 3, 0x0a, 1, 1],
+        [0x0a, 10, 0x0a, 1, b'b', 0x12, 5, 0x1a, 3, 0x0a, 1, 2],
+    );
+    let example = |features: &[u8]| [&[0x0a, u8::try_from(features.len()).unwrap()][..], features].concat();
+    for content in [Vec::new(), example(&[]), example(&one), example(&[one, two].concat())] {
+        assert!(!begins_statistics_records(&record(&content)), "{content:?}");
+    }
+    assert!(!begins_statistics_records(b"a,b\n1,2\n") && !begins_statistics_records(&[]));
+}
+
 proptest! {
     #[test]
     fn cut_and_flipped_files_never_panic(
@@ -461,6 +484,9 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = read_statistics(&bytes, "noise");
+        let length = (bytes.len() as u64).to_le_bytes();
+        let head = [&length[..], &masked_checksum(&length).to_le_bytes(), &bytes].concat();
+        let _ = begins_statistics_records(&head);
     }
 }
 
