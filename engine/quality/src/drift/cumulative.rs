@@ -66,7 +66,8 @@ impl Cumulative {
         Self::of_ranks(&Ranks::exact(entries))
     }
 
-    /// From a table of values by rank, within its bound; none without values.
+    /// From a table of values by rank, of which none were left out by sampling (as `drift::tables` makes it), within its
+    /// bound; none without values.
     #[must_use]
     pub fn of_ranks(ranks: &Ranks) -> Option<Self> {
         let (min, max) = (ranks.min()?, ranks.max()?);
@@ -217,7 +218,8 @@ fn listed(column: &ColumnStatistics) -> Option<Vec<(f64, u64)>> {
     let top = column.top_values.as_ref().filter(|top| top.is_complete && top.max_error == 0)?;
     let number = |text: &str| match column.kind {
         ColumnKind::Boolean => text.parse::<bool>().ok().map(f64::from),
-        _ => text.parse::<f64>().ok().filter(|number| number.is_finite()),
+        // Zeros of either sign are one number.
+        _ => text.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number + 0.0),
     };
     let values = top.values.iter().map(|(text, count)| Some((number(text)?, *count)));
     let mut values = values.collect::<Option<Vec<_>>>()?;

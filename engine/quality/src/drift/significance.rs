@@ -5,7 +5,9 @@
 //! - Two shares: chi-square where at least ten are expected in each cell, else twice the smaller tail of the
 //!   hypergeometric distribution (Fisher's test).
 //! - Many tests: q after Benjamini and Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995). Where nothing
-//!   changed at all, the probability of any q up to a level is at most that level.
+//!   changed at all, the probability of any q up to a level is at most that level: of tests that do not depend on one
+//!   another, or positively (Benjamini & Yekutieli, "The control of the false discovery rate in multiple testing under
+//!   dependency", Annals of Statistics 29 (2001)), as those of columns that rise and fall together do.
 
 use sluice_core::distribution::chi_squared;
 use statrs::function::gamma::ln_gamma;
