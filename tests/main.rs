@@ -9,6 +9,7 @@ mod classification;
 mod concurrent;
 mod conformance;
 mod container;
+mod contenders;
 mod coverage;
 mod drift;
 mod evaluate;

@@ -1,5 +1,6 @@
 //! Predictions that stand in the data, named on the command line.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Args;
@@ -10,6 +11,15 @@ use sluice_pipeline::step::contender::Contender;
 
 use crate::failure::ArgumentError;
 
+/// `NAME=…` of an option, as in its example.
+pub(super) fn named<'a>(option: &str, text: &'a str, example: &str) -> Result<(&'a str, &'a str)> {
+    let parts = text.split_once('=').map(|(name, rest)| (name.trim(), rest.trim()));
+    parts.filter(|(name, rest)| !name.is_empty() && !rest.is_empty()).ok_or_else(|| {
+        let hint = format!("give the model a name, as in `{option} {example}`");
+        ArgumentError::new(format!("`{option} {text}` cannot be read"), hint).into()
+    })
+}
+
 /// Columns of predictions, and what they predict.
 #[derive(Debug, Args)]
 pub(crate) struct PredictionArguments {
@@ -19,6 +29,10 @@ pub(crate) struct PredictionArguments {
     /// Compare with the predictions in this column; given once for each class of more than two.
     #[arg(long, value_name = "COLUMN", requires = "label", conflicts_with = "baseline")]
     baseline_prediction: Vec<String>,
+    /// Measure the predictions in this column too, as `NAME=COLUMN`, beside the model that is judged; given once for each
+    /// class of more than two, with the same name.
+    #[arg(long, value_name = "NAME=COLUMN", requires = "label")]
+    contender_prediction: Vec<String>,
     /// The column with what was predicted.
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
@@ -33,17 +47,32 @@ impl PredictionArguments {
         self.contender(&self.prediction)
     }
 
+    /// Models that stand in the data, by their names.
+    pub(super) fn contenders(&self) -> Result<Vec<(String, Contender)>> {
+        let mut columns: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for text in &self.contender_prediction {
+            let (name, column) = named("--contender-prediction", text, "gbm=gbm_score")?;
+            columns.entry(name).or_default().push(column.to_owned());
+        }
+        let mut contenders = Vec::new();
+        for (name, columns) in columns {
+            contenders.extend(self.contender(&columns)?.map(|contender| (name.to_owned(), contender)));
+        }
+        Ok(contenders)
+    }
+
     pub(super) fn baseline(&self) -> Result<Option<Contender>> {
         self.contender(&self.baseline_prediction)
     }
 
     /// That nothing is said of predictions where there are none.
     pub(super) fn check(&self) -> Result<()> {
-        let is_idle = self.prediction.is_empty() && self.baseline_prediction.is_empty();
+        let columns = [&self.prediction, &self.baseline_prediction, &self.contender_prediction];
+        let is_idle = columns.iter().all(|columns| columns.is_empty());
         if is_idle && self.label.is_some() {
             let hint = "leave `--label` and `--classes` out: a package and a description name their label themselves";
             return Err(ArgumentError::new(
-                "`--label` is of `--prediction` or `--baseline-prediction`",
+                "`--label` is of `--prediction`, `--baseline-prediction` or `--contender-prediction`",
                 hint,
             )
             .into());

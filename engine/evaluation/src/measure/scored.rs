@@ -9,6 +9,7 @@ use sluice_core::column::numbers;
 use sluice_core::error::{Error, Result};
 use sluice_core::features::FeatureColumn;
 
+use super::Role;
 use super::term::{Answers, Term};
 use crate::error::EvaluationError;
 use crate::metric::Side;
@@ -80,10 +81,10 @@ pub(crate) fn place(label: f64) -> usize {
 /// The predictions that a model gives for its label, which come first.
 pub(super) fn predictions<'a>(
     batch: &'a Batch,
-    model: &'static str,
+    model: &Role,
     outputs: usize,
 ) -> Result<Vec<&'a Float64Array>> {
-    let columns = &batch.features(model)?.columns;
+    let columns = &batch.features(&model.transform())?.columns;
     let numbers: Vec<&Float64Array> = columns
         .iter()
         .take(outputs)
@@ -95,7 +96,7 @@ pub(super) fn predictions<'a>(
     if numbers.len() == outputs {
         Ok(numbers)
     } else {
-        Err(EvaluationError::NotOneNumber { model, outputs }.into())
+        Err(EvaluationError::NotOneNumber { model: model.to_string(), outputs }.into())
     }
 }
 
