@@ -18,6 +18,7 @@ mod features;
 mod foreign;
 mod full_disk;
 mod kept_states;
+mod labels;
 mod ledger;
 mod memory;
 mod models;

@@ -117,7 +117,8 @@ relative_change_at_least (candidate - baseline, also as a share of the baseline)
 harm, Holm-corrected over slices), prove_not_worse (passes on proof only), both also in percent of the baseline. Where:
 overall, `every: COLUMN`, `where: {COLUMN: VALUE}`; `minimum_rows: N` with `if_fewer: skip` or `fail`. Metrics, unless
 named: rmse, mse, mae, r2, mean_error of numbers; auc, log_loss, brier_score, accuracy, precision, recall, f1,
-expected_calibration_error of two classes; accuracy, log_loss, macro_f1 of several. docs/metrics.md has all of them.";
+expected_calibration_error of two classes; accuracy, log_loss, macro_f1 of several; micro_f1, macro_f1, samples_f1,
+subset_accuracy, hamming_loss, log_loss, label_ranking_average_precision of sets of labels. docs/metrics.md has all of them.";
 
 /// Evaluate a model, by slices and against a baseline, and decide.
 ///

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use sluice_core::Result;
-use sluice_delivery::foreign::ForeignOptions;
+use sluice_delivery::foreign::{ForeignOptions, TaskName};
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step::contender::Contender;
 
@@ -24,18 +24,26 @@ pub(super) fn named<'a>(option: &str, text: &'a str, example: &str) -> Result<(&
 #[derive(Debug, Args)]
 pub(crate) struct PredictionArguments {
     /// Judge the predictions in this column instead of a model's; given once for each class of more than two.
-    #[arg(long, value_name = "COLUMN", requires = "label", conflicts_with = "model")]
+    #[arg(long, value_name = "COLUMN", requires = "truth", conflicts_with = "model")]
     prediction: Vec<String>,
     /// Compare with the predictions in this column; given once for each class of more than two.
-    #[arg(long, value_name = "COLUMN", requires = "label", conflicts_with = "baseline")]
+    #[arg(long, value_name = "COLUMN", requires = "truth", conflicts_with = "baseline")]
     baseline_prediction: Vec<String>,
     /// Measure the predictions in this column too, as `NAME=COLUMN`, beside the model that is judged; given once for each
     /// class of more than two, with the same name.
-    #[arg(long, value_name = "NAME=COLUMN", requires = "label")]
+    #[arg(long, value_name = "NAME=COLUMN", requires = "truth")]
     contender_prediction: Vec<String>,
     /// The column with what was predicted.
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", group = "truth")]
     label: Option<String>,
+    /// Of rows that may have several labels, the columns of 0 and 1 or of booleans that say which of them a row has, as a
+    /// YAML list in the order of the predictions.
+    #[arg(long, value_name = "LIST", group = "truth")]
+    labels: Option<String>,
+    /// The label is a list: a row may have several of the `--classes`, and predictions are a probability for each, in as
+    /// many columns or in one of lists.
+    #[arg(long, requires = "classes")]
+    multi_label: bool,
     /// The values of a label of classes, as a YAML list in the order of the predictions; of two, the probability is
     /// that of the second. Unless given, predictions are of numbers.
     #[arg(long, value_name = "LIST", requires = "label")]
@@ -69,8 +77,8 @@ impl PredictionArguments {
     pub(super) fn check(&self) -> Result<()> {
         let columns = [&self.prediction, &self.baseline_prediction, &self.contender_prediction];
         let is_idle = columns.iter().all(|columns| columns.is_empty());
-        if is_idle && self.label.is_some() {
-            let hint = "leave `--label` and `--classes` out: a package and a description name their label themselves";
+        if is_idle && (self.label.is_some() || self.labels.is_some()) {
+            let hint = "leave `--label`, `--labels` and `--classes` out: a package and a description name their label themselves";
             return Err(ArgumentError::new(
                 "`--label` is of `--prediction`, `--baseline-prediction` or `--contender-prediction`",
                 hint,
@@ -81,13 +89,21 @@ impl PredictionArguments {
     }
 
     fn contender(&self, columns: &[String]) -> Result<Option<Contender>> {
-        let (Some(label), false) = (&self.label, columns.is_empty()) else { return Ok(None) };
+        if (self.label.is_none() && self.labels.is_none()) || columns.is_empty() {
+            return Ok(None);
+        }
+        let labels = match &self.labels {
+            Some(text) => from_yaml(text, "--labels")?,
+            None => Vec::new(),
+        };
         let classes = match &self.classes {
             Some(text) => from_yaml(text, "--classes")?,
             None => Vec::new(),
         };
         let options = ForeignOptions {
-            label: label.clone(),
+            label: self.label.clone().unwrap_or_default(),
+            labels,
+            task: self.multi_label.then_some(TaskName::MultiLabel),
             classes,
             predictions: columns.to_vec(),
             ..ForeignOptions::default()

@@ -135,6 +135,9 @@ fn meaning(task: &Task) -> String {
         Task::MultiClass { classes } => {
             format!("the probabilities of {}", quoted(classes.iter().map(String::as_str)))
         }
+        Task::MultiLabel { labels } => {
+            format!("the probability of each label of {}", quoted(labels.iter().map(String::as_str)))
+        }
     }
 }
 
@@ -156,7 +159,7 @@ pub(crate) fn told(error: &Error) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use arrow::array::{Array, RecordBatch};
+    use arrow::array::RecordBatch;
     use sluice_core::execution::Execution;
     use sluice_core::seam::Predictor;
     use sluice_testkit::memory::MemorySource;

@@ -124,8 +124,8 @@ impl ExcludedRows {
 /// What a row must have to take part.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needed<'a> {
-    /// The label.
-    pub(crate) label: &'a str,
+    /// The columns of the label.
+    pub(crate) labels: &'a [String],
     /// The weight, if rows have one.
     pub(crate) weight: Option<&'a str>,
     /// Predictions of a model.
@@ -147,8 +147,10 @@ pub(crate) fn kept(needed: Needed<'_>, batch: &Batch) -> Result<Option<(BooleanA
         }
         marked
     };
-    let mut excluded =
-        ExcludedRows { label: mark(&missing(batch.require(needed.label)?)), ..ExcludedRows::default() };
+    let mut excluded = ExcludedRows::default();
+    for label in needed.labels {
+        excluded.label += mark(&missing(batch.require(label)?));
+    }
     if let Some(weight) = needed.weight {
         excluded.weight = mark(&missing(batch.require(weight)?));
     }

@@ -4,6 +4,7 @@ use sluice_core::batch::Batch;
 use sluice_core::error::Result;
 use sluice_core::seam::{Predictor, Task};
 
+use super::scored::LabelRows;
 use super::term::{Answers, Term};
 use super::{Role, scored};
 
@@ -13,8 +14,8 @@ use super::{Role, scored};
 /// A label or a prediction that is null, NaN or infinite, or no probability where it has to be one, with its row.
 pub(crate) fn losses(batch: &Batch, model: &dyn Predictor, role: &Role, term: Term) -> Result<Vec<f64>> {
     let task = model.task();
-    let label = model.label_values(batch.require(model.label())?)?;
-    let label = scored::finite(&label, || format!("label `{}`", model.label()))?;
+    let labels = LabelRows::of(model, batch)?;
+    let label = scored::finite(&labels.values, || format!("label `{}`", model.label()))?;
     let what = || format!("{role}'s prediction");
     let columns = scored::predictions(batch, role, task.outputs())?;
     let columns =
@@ -25,5 +26,5 @@ pub(crate) fn losses(batch: &Batch, model: &dyn Predictor, role: &Role, term: Te
     if matches!(task, Task::Binary { .. }) {
         scored::probabilities(&[label], || format!("label `{}`", model.label()))?;
     }
-    Ok(term.values(Answers { label, predictions: &columns, shift: 0.0 }))
+    Ok(term.values(Answers { label, predictions: &columns, truths: &labels.truths(), shift: 0.0 }))
 }

@@ -21,6 +21,7 @@ mod classes;
 mod custom;
 mod excluded;
 mod grouped;
+mod label_term;
 mod losses;
 mod maxima;
 mod measured;
@@ -38,8 +39,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sluice_core::accumulator::{Accumulator, Heaviest, Input};
 use sluice_core::batch::{Batch, Inputs};
-use sluice_core::column::numbers;
-use sluice_core::error::Result;
+use sluice_core::error::{CommonError, Result};
 use sluice_core::group::{GroupMap, Grouping};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchTransform, Derive, Predictor, Task};
@@ -48,28 +48,25 @@ use sluice_expressions::Expression;
 
 use crate::comparison::Resampling;
 use crate::error::EvaluationError;
-use crate::metric::{ClassFormula, Formula, Metric};
-use crate::slice::{SliceNames, Slicing};
+use crate::metric::{Formula, Metric};
+use crate::slice::Slicing;
 
-use bins::{BinPlan, Bins};
 use blamed::{Blamed, blame};
-use cells::{CellPlan, CellSums};
-use classes::{ClassPlan, ClassSums};
-use custom::CustomPlan;
 use excluded::ExcludedRows;
 use grouped::GroupedSums;
-use maxima::{Maxima, MaximumPlan};
-use moments::{MomentPlan, MomentRows, MomentSums};
+use moments::MomentRows;
 use plan::MeasurePlan;
-use ranked::{RankedPlan, RankedRows, RowShape};
-use replicates::{KeySample, ReplicatePlan, ReplicateSums};
+use ranked::RankedRows;
+use replicates::{KeySample, ReplicatePlan};
 
 pub use excluded::{Excluded, Missing};
 pub(crate) use excluded::{Needed, among_all, kept};
+pub(crate) use label_term::{LabelTerm, Scope};
 pub(crate) use losses::losses;
 pub use measured::{Measured, MeasuredSlice};
 pub(crate) use ordering::Ordering;
 pub(crate) use role::Role;
+use scored::LabelRows;
 pub(crate) use scored::{Pair, place, weights};
 pub(crate) use term::Term;
 
@@ -140,7 +137,7 @@ impl Measures {
         let mut expressions = Vec::new();
         for metric in options.metrics {
             match &metric.formula {
-                Formula::Moments(formula) => plan.moments.add(&formula.terms, true),
+                Formula::Moments(formula) => plan.moments.add(&formula.terms, formula.has_errors()),
                 Formula::Confusion(formula) => plan.cells.add(formula.threshold),
                 Formula::Ranked(statistic) => plan.ranked.add(*statistic),
                 Formula::Maximum(term) => plan.maxima.add(*term),
@@ -226,11 +223,10 @@ impl Measures {
 
     fn add(&mut self, batch: &Batch) -> Result<()> {
         let plan = Arc::clone(&self.plan);
-        let label = batch.require(&plan.label)?;
-        let label = match &self.models {
-            Some(models) => models.candidate.label_values(label)?,
-            None => numbers(&plan.label, label, "the evaluation")?,
+        let Some(models) = &self.models else {
+            return Err(CommonError::Internal("a restored state reads no rows".into()).into());
         };
+        let labels = LabelRows::of(models.candidate.as_ref(), batch)?;
         let weight = plan.weight.as_ref().map(|column| weights(batch, column)).transpose()?;
         let outputs = plan.task.outputs();
         let side = |model: &Role| -> Result<Vec<&[f64]>> {
@@ -243,13 +239,14 @@ impl Measures {
             }
             Ok(columns)
         };
-        let label_values = scored::finite(&label, || format!("label `{}`", plan.label))?;
+        let label_values = scored::finite(&labels.values, || format!("label `{}`", plan.label))?;
         let candidate = side(&plan.role)?;
         let baseline =
             plan.baseline_digest.as_ref().map(|_| side(&Role::Baseline).map_err(blame)).transpose()?;
         let custom = self.custom(batch, label_values, &candidate, baseline.as_deref())?;
         let pair = Pair {
             label: label_values,
+            truths: labels.truths(),
             weight: weight.as_ref().map(|weight| -> &[f64] { weight.values() }),
             candidate,
             baseline,
@@ -357,7 +354,10 @@ impl Accumulator for Measures {
 
     fn inputs(&self) -> Inputs {
         let plan = &self.plan;
-        let mut inputs = Inputs::default().with_column(&plan.label);
+        let mut inputs = Inputs::default();
+        for column in &plan.label_columns {
+            inputs = inputs.with_column(column);
+        }
         if let Some(weight) = &plan.weight {
             inputs = inputs.with_column(weight);
         }

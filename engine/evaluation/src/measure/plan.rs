@@ -21,6 +21,7 @@ use crate::slice::SliceNames;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MeasurePlan {
     pub(super) label: String,
+    pub(super) label_columns: Vec<String>,
     pub(super) label_shift: f64,
     pub(super) weight: Option<String>,
     pub(super) task: Task,
@@ -54,6 +55,7 @@ impl MeasurePlan {
         let is_weighted = options.weight.is_some();
         Self {
             label: candidate.label().into(),
+            label_columns: candidate.label_columns(),
             label_shift: options.label_shift,
             weight: options.weight.clone(),
             task: candidate.task(),
@@ -85,7 +87,7 @@ impl MeasurePlan {
     /// What a row must have.
     pub(super) fn needed(&self) -> Needed<'_> {
         Needed {
-            label: &self.label,
+            labels: &self.label_columns,
             weight: self.weight.as_deref(),
             outputs: self.task.outputs(),
             models: &self.models,

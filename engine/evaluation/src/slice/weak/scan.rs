@@ -137,8 +137,9 @@ impl LossSums {
     fn add_kept(&mut self, batch: &Batch) -> Result<()> {
         let search = &self.plan.search;
         if search.missing == Missing::Exclude {
+            let labels = search.model.label_columns();
             let needed = Needed {
-                label: search.model.label(),
+                labels: &labels,
                 weight: search.weight.as_deref(),
                 outputs: search.model.task().outputs(),
                 models: &[CANDIDATE],
@@ -285,8 +286,10 @@ impl Accumulator for LossSums {
     fn inputs(&self) -> Inputs {
         let search = &self.plan.search;
         let model: Arc<dyn BatchTransform> = Arc::clone(&search.model) as Arc<dyn BatchTransform>;
-        let mut inputs =
-            Inputs::default().with_column(search.model.label()).with_transform(CANDIDATE.transform(), &model);
+        let mut inputs = Inputs::default().with_transform(CANDIDATE.transform(), &model);
+        for label in search.model.label_columns() {
+            inputs = inputs.with_column(label);
+        }
         if let Some(weight) = &search.weight {
             inputs = inputs.with_column(weight);
         }
