@@ -280,6 +280,12 @@ pub(crate) fn metrics(evaluation: &Evaluation) -> String {
     if has_baseline {
         titles.extend([">baseline", ">change", &level]);
     }
+    let contenders: Vec<String> =
+        evaluation.contenders.iter().map(|contender| format!(">{}", contender.name)).collect();
+    for contender in &contenders {
+        titles.push(contender);
+        titles.extend(has_baseline.then_some(">its change"));
+    }
     let mut table = Table::new(&titles);
     let slices = evaluation.slices.len();
     let per_metric = match evaluation.metrics.len() {
@@ -309,6 +315,8 @@ pub(crate) fn fairness(evaluation: &Evaluation) -> String {
         if found.baseline.is_some() {
             titles.push(">baseline");
         }
+        let contenders: Vec<String> = found.contenders.keys().map(|name| format!(">{name}")).collect();
+        titles.extend(contenders.iter().map(String::as_str));
         let mut table = Table::new(&titles);
         for (name, disparity) in &found.candidate.measures {
             let group =
@@ -324,6 +332,8 @@ pub(crate) fn fairness(evaluation: &Evaluation) -> String {
             if let Some(baseline) = &found.baseline {
                 cells.push(optional(baseline.measures.get(name).and_then(|disparity| disparity.value)));
             }
+            let contenders = found.contenders.values();
+            cells.extend(contenders.map(|found| optional(found.measures.get(name).and_then(|it| it.value))));
             table.push(cells);
         }
         text.push_str(&format!("\n{}", table.to_text()));
@@ -405,6 +415,13 @@ fn metric_line(metric: &str, slice: &SliceMetrics, has_baseline: bool) -> Vec<St
         cells.push(slice.baseline.as_ref().map_or_else(|| "-".into(), value));
         cells.push(optional(change.and_then(|change| change.difference)));
         cells.push(interval(change.and_then(|change| change.interval)));
+    }
+    for contender in slice.contenders.values() {
+        cells.push(value(&contender.values));
+        if has_baseline {
+            let change = contender.changes.as_ref().and_then(|changes| changes.get(metric));
+            cells.push(optional(change.and_then(|change| change.difference)));
+        }
     }
     cells
 }

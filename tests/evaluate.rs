@@ -44,7 +44,7 @@ fn evaluate(place: &Place, model: &str, out: &str, rest: &[&str]) -> Outcome {
 }
 
 /// Checks a value by the keywords of JSON Schema that our schemas use; every field must be in the schema.
-fn check(schema: &Value, value: &Value, root: &Value, place: &str) {
+pub(crate) fn check(schema: &Value, value: &Value, root: &Value, place: &str) {
     let keywords = schema.as_object().unwrap();
     let known = [
         "$schema",

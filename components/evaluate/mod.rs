@@ -15,11 +15,13 @@ use sluice_evaluation::comparison::IntervalOptions;
 use sluice_evaluation::gate::{Columns, RequirementOptions};
 use sluice_evaluation::measure::Missing;
 use sluice_evaluation::slice::weak::WeakSliceOptions;
-use sluice_evaluation::{CustomMetric, EvaluateOptions, FairnessOptions, MetricEntry, Resampled};
+use sluice_evaluation::{
+    ContenderName, CustomMetric, EvaluateOptions, FairnessOptions, MetricEntry, Resampled,
+};
 use sluice_pipeline::eval_config::TakenOver;
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step;
-use sluice_pipeline::step::contender::Contender;
+use sluice_pipeline::step::contender::{Contender, Entrants};
 use sluice_pipeline::step::evaluate::{Compared, Evaluated};
 use sluice_pipeline::step::evaluate_state::EvaluationState;
 
@@ -34,7 +36,7 @@ use crate::{tables, verdict};
 
 mod predictions;
 
-use predictions::PredictionArguments;
+use predictions::{PredictionArguments, named};
 
 pub(crate) const CONTRACT: Contract = Contract {
     command: "evaluate",
@@ -71,6 +73,7 @@ pub(crate) const CONTRACT: Contract = Contract {
     // Predictions in the data are described in the artifact `model`; `report` is the page. Metrics are accepted, states merged and tests listed where a file outlives the task.
     omits: &[
         "prediction",
+        "contender_prediction",
         "against",
         "report",
         "update_accepted",
@@ -100,6 +103,8 @@ Examples:
   sluice evaluate dataset --model model --pipeline pipeline.yaml --registry registry --name tips --out evaluation
   sluice evaluate scored.parquet --label tips --prediction new_score --baseline-prediction old_score \\
       --block-regressions --out evaluation
+  sluice evaluate dataset --model model --baseline old-model --out evaluation --block-regressions \\
+      --contender gbm=gbm.yaml --contender wide=models/wide
   sluice evaluate rows.parquet --out evaluation --baseline model --block-regressions \\
       --model '{label: tips, command: {run: [python, predict.py], columns: [miles, fare]}}'
   sluice evaluate dataset --model model --against accepted-metrics.json --slice sex --out evaluation \\
@@ -112,7 +117,8 @@ relative_change_at_least (candidate - baseline, also as a share of the baseline)
 harm, Holm-corrected over slices), prove_not_worse (passes on proof only), both also in percent of the baseline. Where:
 overall, `every: COLUMN`, `where: {COLUMN: VALUE}`; `minimum_rows: N` with `if_fewer: skip` or `fail`. Metrics, unless
 named: rmse, mse, mae, r2, mean_error of numbers; auc, log_loss, brier_score, accuracy, precision, recall, f1,
-expected_calibration_error of two classes; accuracy, log_loss, macro_f1 of several. docs/metrics.md has all of them.";
+expected_calibration_error of two classes; accuracy, log_loss, macro_f1 of several; micro_f1, macro_f1, samples_f1,
+subset_accuracy, hamming_loss, log_loss, label_ranking_average_precision of sets of labels. docs/metrics.md has all of them.";
 
 /// Evaluate a model, by slices and against a baseline, and decide.
 ///
@@ -132,6 +138,11 @@ pub(crate) struct EvaluateArguments {
     /// The model to compare with: a package or a description, as for `--model`.
     #[arg(long, value_name = "MODEL")]
     baseline: Option<String>,
+    /// Measure this model too, on the same rows and in the same scan, as `NAME=MODEL`: a package or a description, as for
+    /// `--model`; may be given several times. It has all metrics, slices and intervals and its change against the baseline;
+    /// the verdict is about the candidate alone.
+    #[arg(long, value_name = "NAME=MODEL")]
+    contender: Vec<String>,
     #[command(flatten)]
     predictions: PredictionArguments,
     /// Compare with the model in production instead: the one that this registry (a folder or a URL) has as
@@ -288,6 +299,20 @@ impl EvaluateArguments {
         }
     }
 
+    /// The models that are measured beside it.
+    fn contenders(&self) -> Result<Vec<(String, Contender)>> {
+        let mut contenders = Vec::new();
+        for text in &self.contender {
+            let (name, place) = named("--contender", text, "gbm=models/gbm")?;
+            let opened =
+                Contender::open(place).map_err(|error| error.in_place(format!("contender `{name}`")))?;
+            contenders.push((name.to_owned(), opened));
+        }
+        contenders.extend(self.predictions.contenders()?);
+        ContenderName::check(contenders.iter().map(|(name, _)| name.as_str()))?;
+        Ok(contenders)
+    }
+
     fn weak_slices(&self) -> Result<Option<WeakSliceOptions>> {
         Ok(self.weak_slices.as_ref().map(|text| from_yaml(text, "--weak-slices")).transpose()?)
     }
@@ -351,6 +376,8 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
     if let Some(taken) = &taken {
         taken.check_label(candidate.label())?;
     }
+    let contenders = arguments.contenders()?;
+    let models = Entrants { candidate: &candidate, contenders: &contenders };
     let baseline = arguments.baseline(session)?;
     let accepted = arguments.accepted.read(session)?;
     let compared = match &accepted {
@@ -365,11 +392,10 @@ pub(crate) fn run(arguments: &EvaluateArguments, session: &Session) -> Result<An
     let execution = &session.execution;
     if arguments.state.partial {
         let what = (arguments.state.shard(), execution);
-        let state = EvaluationState::of_shard(&source, &digest, &candidate, compared, &options, what)?;
+        let state = EvaluationState::of_shard(&source, &digest, models, compared, &options, what)?;
         return merge::published(&state, out, session);
     }
-    let evaluated =
-        step::evaluate::evaluate(&source, &digest, &candidate, compared, &options, out, execution);
+    let evaluated = step::evaluate::evaluate(&source, &digest, models, compared, &options, out, execution);
     let evaluated = match evaluated {
         Ok(evaluated) => evaluated,
         Err(error) => {

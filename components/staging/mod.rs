@@ -84,6 +84,9 @@ impl Staging<'_> {
         let (Some(place), Some(text)) = (places::place(command, id), value.to_str()) else {
             return Ok(value.to_owned());
         };
+        if place == Place::NamedInput {
+            return self.named_input(text);
+        }
         if text.starts_with("file://") && place != Place::NamedData {
             return Ok(Location::parse(text)?.as_local().map_or_else(|| value.to_owned(), OsString::from));
         }
@@ -93,7 +96,7 @@ impl Staging<'_> {
         }
         let location = Location::parse(text)?;
         let path = match place {
-            Place::Input => Some(self.fetched(&location)?.0),
+            Place::NamedInput | Place::Input => Some(self.fetched(&location)?.0),
             Place::Output => {
                 stays_local(command, id, matches, &location)?;
                 Some(self.output(location, BTreeSet::new())?)
@@ -104,6 +107,22 @@ impl Staging<'_> {
             Place::NamedData | Place::Pipeline | Place::Registry => None,
         };
         Ok(path.map_or_else(|| value.to_owned(), PathBuf::into_os_string))
+    }
+
+    /// `NAME=URL` with the path of a copy in place of the URL.
+    fn named_input(&self, text: &str) -> Result<OsString> {
+        let Some((name, place)) = text.split_once('=') else { return Ok(text.into()) };
+        let path = if place.starts_with("file://") {
+            Location::parse(place)?.as_local().map(PathBuf::from)
+        } else if Location::is_remote(place) {
+            Some(self.fetched(&Location::parse(place)?)?.0)
+        } else {
+            None
+        };
+        let Some(path) = path else { return Ok(text.into()) };
+        let mut value = OsString::from(format!("{name}="));
+        value.push(path);
+        Ok(value)
     }
 
     fn fetched(&self, location: &Location) -> Result<(PathBuf, Found)> {

@@ -61,6 +61,9 @@ pub(crate) fn fetch_files(
     if let (Fetching::Everything, BaselineSpec::Path(path)) = (fetching, &file.spec.evaluate.baseline) {
         named.push(path.clone());
     }
+    if fetching == Fetching::Everything {
+        named.extend(file.spec.evaluate.contenders.values().cloned());
+    }
     for text in named {
         let location = match base {
             _ if Location::is_remote(&text) => Location::parse(&text)?,

@@ -18,6 +18,8 @@ pub(super) enum Place {
     Both,
     /// Rows: a data set is fetched, files are read where they are.
     Data,
+    /// A file or a folder that is read, under a name: `NAME=INPUT`; fetched before.
+    NamedInput,
     /// Read where it is, under a name: `NAME=INPUT`.
     NamedData,
     /// A pipeline file, which is read where it is; what it names is fetched when it is read.
@@ -105,6 +107,7 @@ pub(super) const PLACES: &[(&str, &str, Place)] = &[
     ("evaluate", "input", Place::Data),
     ("evaluate", "model", Place::Input),
     ("evaluate", "baseline", Place::Input),
+    ("evaluate", "contender", Place::NamedInput),
     ("evaluate", "registry", Place::Registry),
     ("evaluate", "pipeline", Place::Pipeline),
     ("evaluate", "eval_config", Place::Input),

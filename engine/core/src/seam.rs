@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::affine::BeforeAffine;
 use crate::batch::Batch;
 use crate::column::numbers;
-use crate::error::Result;
+use crate::error::{CommonError, Result};
 use crate::features::{ExactFeatures, FeatureBatch, FeatureSpace};
 use crate::plan::{Plan, Split};
 
@@ -286,6 +286,11 @@ pub enum Task {
         /// The classes as text, in the order of the predictions.
         classes: Vec<String>,
     },
+    /// The probability of each of several labels, of which a row may have any number.
+    MultiLabel {
+        /// The labels as text, in the order of the predictions.
+        labels: Vec<String>,
+    },
 }
 
 impl Task {
@@ -295,6 +300,7 @@ impl Task {
         match self {
             Self::Regression | Self::Binary { .. } => 1,
             Self::MultiClass { classes } => classes.len(),
+            Self::MultiLabel { labels } => labels.len(),
         }
     }
 }
@@ -316,6 +322,21 @@ pub trait Predictor: BatchTransform {
     /// A label that is no number or none of the classes, with its row.
     fn label_values(&self, label: &ArrayRef) -> Result<Float64Array> {
         numbers(self.label(), label, "the evaluation")
+    }
+
+    /// The columns that hold the label: itself, or where a row may have several labels perhaps one for each.
+    fn label_columns(&self) -> Vec<String> {
+        vec![self.label().to_owned()]
+    }
+
+    /// Of [`Task::MultiLabel`] whether each row has each label, from the columns of the label: a column of 1 and 0 per label.
+    /// A row whose labels are not known is null in all of them.
+    ///
+    /// # Errors
+    /// A label that is none of them, with its row; a model of another task.
+    fn label_sets(&self, columns: &[&ArrayRef]) -> Result<Vec<Float64Array>> {
+        let _ = columns;
+        Err(CommonError::Internal(format!("`{}` is not a set of labels", self.label())).into())
     }
 
     /// What its predictions are.

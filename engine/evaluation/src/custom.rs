@@ -93,6 +93,7 @@ impl CustomMetric {
             meaning: format!("mean of {}", self.expression),
             direction: self.direction,
             tasks: vec![TaskKind::Regression, TaskKind::Binary],
+            label: None,
             formula: Formula::Expression(ExpressionFormula {
                 name: self.name.clone(),
                 text: self.expression.clone(),

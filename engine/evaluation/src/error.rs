@@ -19,10 +19,10 @@ pub enum EvaluationError {
         found: &'static str,
     },
     /// A model that does not give one number per row.
-    #[error("the {model} does not give {outputs} {} per row", if *outputs == 1 { "number" } else { "numbers" })]
+    #[error("{model} does not give {outputs} {} per row", if *outputs == 1 { "number" } else { "numbers" })]
     NotOneNumber {
-        /// Which model.
-        model: &'static str,
+        /// Which model, as in `the candidate`.
+        model: String,
         /// How many it should give.
         outputs: usize,
     },
@@ -40,6 +40,23 @@ pub enum EvaluationError {
         /// What it met.
         #[source]
         source: Error,
+    },
+    /// A contender met something that it cannot take.
+    #[error("contender `{name}` cannot predict these rows")]
+    ContenderFailed {
+        /// Its name.
+        name: String,
+        /// What it met.
+        #[source]
+        source: Error,
+    },
+    /// A contender that cannot be measured beside the candidate.
+    #[error("contender `{name}` cannot be measured beside the candidate: {reason}")]
+    ContenderMisfit {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
     },
     /// There is nothing to evaluate on.
     #[error("{source_name} has no rows to evaluate on")]
@@ -107,8 +124,9 @@ impl Diagnostic for EvaluationError {
             | Self::RowsMissing { .. }
             | Self::AllExcluded { .. }
             | Self::SliceColumnEmpty { .. } => ErrorKind::Malformed,
-            Self::BaselineFailed { source } => source.kind(),
-            Self::TooManySlices { .. }
+            Self::BaselineFailed { source } | Self::ContenderFailed { source, .. } => source.kind(),
+            Self::ContenderMisfit { .. }
+            | Self::TooManySlices { .. }
             | Self::ReplicatesTooLarge { .. }
             | Self::ReferenceMissing { .. }
             | Self::OtherEvaluation { .. } => ErrorKind::Usage,
@@ -136,6 +154,12 @@ impl Diagnostic for EvaluationError {
                 Some("give the probability of the positive class, between 0 and 1".into())
             }
             Self::BaselineFailed { source } => source.hint(),
+            Self::ContenderFailed { name, source } => {
+                source.hint().or_else(|| Some(format!("leave contender `{name}` out, or mend it")))
+            }
+            Self::ContenderMisfit { .. } => {
+                Some("all models of an evaluation predict the same label from columns of the same rows".into())
+            }
             Self::AllExcluded { .. } => {
                 Some("check the label and the features of the rows: `missing: refuse` names the first".into())
             }

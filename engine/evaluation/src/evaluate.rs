@@ -3,82 +3,52 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sluice_core::error::{Error, ErrorKind, Result};
+use sluice_core::error::{CommonError, ErrorKind, Result};
 use sluice_core::execution::Execution;
 use sluice_core::fold::{State, fold};
 use sluice_core::group::{GroupTables, Grouping, KeyPart};
-use sluice_core::options::quoted;
-use sluice_core::seam::{BatchSource, Predictor, Task};
+use sluice_core::seam::BatchSource;
 
 use crate::accepted::Accepted;
 use crate::curves::Curves;
+use crate::entrants::{Baseline, Entrants, against, told};
 use crate::error::EvaluationError;
-use crate::evaluation::{Evaluation, LeftOut, MetricName, Resampled, SliceKey, SliceMetrics};
+use crate::evaluation::{
+    ContenderMetrics, Evaluation, LeftOut, MetricName, Resampled, SliceKey, SliceMetrics,
+};
 use crate::fairness;
 use crate::gate::{Comparison, Figures, Gate, Outcome, Reason, RuleName, SliceFigures, Verdict};
 use crate::measure::{MeasureOptions, Measured, MeasuredSlice, Measures};
 use crate::metric::{Metric, Side};
 use crate::options::{CheckedOptions, EvaluateOptions};
 use crate::slice::SliceNames;
-use crate::subject::{Against, Subject};
+use crate::subject::{Against, ContenderName, Subject};
 use crate::tables::Tables;
 
-/// What the candidate is compared with.
-#[derive(Clone, Default)]
-pub enum Baseline {
-    /// Nothing: the first model.
-    #[default]
-    None,
-    /// The model in production.
-    Model(Arc<dyn Predictor>),
-    /// The figures of an earlier evaluation, without its model.
-    Accepted(Arc<Evaluation>),
-    /// There is one, but it cannot be compared; why.
-    NotComparable(String),
-}
-
-impl Baseline {
-    /// One that met an error.
-    #[must_use]
-    pub fn not_comparable(error: &Error) -> Self {
-        Self::NotComparable(told(error))
-    }
-}
-
-impl std::fmt::Debug for Baseline {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::None => formatter.write_str("None"),
-            Self::Model(model) => formatter.debug_tuple("Model").field(&model.digest()).finish(),
-            Self::Accepted(accepted) => {
-                formatter.debug_tuple("Accepted").field(&accepted.verdict.candidate_digest).finish()
-            }
-            Self::NotComparable(reason) => formatter.debug_tuple("NotComparable").field(reason).finish(),
-        }
-    }
-}
-
-/// Evaluates `candidate` on all rows of `source`, and `baseline` on the same rows.
+/// Evaluates the candidate on all rows of `source`, and `baseline` and contenders on the same rows, in the same scan.
 ///
-/// The label is the column that the candidate predicts. A baseline that predicts another label, reads a column
+/// Every model has all metrics in all slices, and its change against the baseline; the verdict is about the candidate
+/// alone. The label is the column that the candidate predicts. A baseline that predicts another label, reads a column
 /// that the data lack, or fails on a row is *not comparable*: the verdict says why, and fails unless forced. (Only
 /// when it fails on a row, the rows are read once more, without it.)
 ///
 /// # Errors
-/// Wrong options; a label or candidate prediction that is null, NaN or infinite, with its row; no rows; a slice
-/// column that is absent or null throughout; what reading meets. For these, [`Verdict::of_error`] makes a verdict.
-pub fn evaluate(
+/// Wrong options; a label or prediction of candidate or contender that is null, NaN or infinite, with its row; a contender
+/// that predicts something else or reads a column that the data lack, or fails on a row; no rows; a slice column
+/// that is absent or null throughout; what reading meets. For these, [`Verdict::of_error`] makes a verdict.
+pub fn evaluate<'a>(
     source: &dyn BatchSource,
-    candidate: &Arc<dyn Predictor>,
+    models: impl Into<Entrants<'a>>,
     baseline: &Baseline,
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<Evaluation> {
-    let (measures, mut subject) = prepare(source, candidate, baseline, options, execution)?;
+    let models = models.into();
+    let (measures, mut subject) = prepare(source, models, baseline, options, execution)?;
     let state = match fold(source, &measures, execution) {
         Err(error) if error.downcast_ref::<EvaluationError>().is_some_and(is_baseline) => {
             let against = Against::NotComparable { digest: subject.baseline_digest(), reason: told(&error) };
-            let (measures, alone) = prepare(source, candidate, &Baseline::None, options, execution)?;
+            let (measures, alone) = prepare(source, models, &Baseline::None, options, execution)?;
             subject = Subject { against, ..alone };
             fold(source, &measures, execution)?
         }
@@ -91,18 +61,22 @@ pub fn evaluate(
 }
 
 /// What is to be gathered of the rows, and about whom: what [`evaluate`] folds and [`conclude`] decides on, for those who
-/// share the rows among machines.
+/// share the rows among machines. An accumulator per model but the baseline, the candidate's first; then those of the
+/// contenders of the subject.
 ///
 /// # Errors
-/// Wrong options, and what reading meets where slices follow from the rows.
-pub fn prepare(
+/// Wrong options, contenders that do not fit, and what reading meets where slices follow from the rows.
+pub fn prepare<'a>(
     source: &dyn BatchSource,
-    candidate: &Arc<dyn Predictor>,
+    models: impl Into<Entrants<'a>>,
     baseline: &Baseline,
     options: &EvaluateOptions,
     execution: &Execution,
-) -> Result<(Measures, Subject)> {
+) -> Result<(Vec<Measures>, Subject)> {
+    let models = models.into();
+    let candidate = models.candidate;
     let checked = options.check()?.for_task(&candidate.task())?.bound(source.plan())?;
+    let contenders = models.contenders_for(source)?;
     let slicing = checked.slices.resolve(source, (checked.weight.as_deref(), checked.missing), execution)?;
     let against = against(source, candidate.as_ref(), baseline);
     let model = match (baseline, &against) {
@@ -121,58 +95,24 @@ pub fn prepare(
         task: candidate.task(),
         candidate_digest: candidate.digest().into(),
         against,
+        contenders: contenders
+            .iter()
+            .map(|(name, model)| ContenderName { name: (*name).into(), digest: model.digest().into() })
+            .collect(),
     };
-    let measures = Measures::new(candidate, model, &options).with_slicing(&slicing);
-    let measures = match checked.resampling {
-        Some(resampling) => measures.with_replicates(resampling, &checked.key),
-        None => measures,
-    };
-    Ok((measures, subject))
-}
-
-/// What the candidate is held against, as far as can be known before reading.
-fn against(source: &dyn BatchSource, candidate: &dyn Predictor, baseline: &Baseline) -> Against {
-    match baseline {
-        Baseline::None => Against::Nothing,
-        Baseline::NotComparable(reason) => Against::NotComparable { digest: None, reason: reason.clone() },
-        Baseline::Model(model) => match obstacle(source, candidate, model.as_ref()) {
-            Some(reason) => Against::NotComparable { digest: Some(model.digest().into()), reason },
-            None => Against::Model { digest: model.digest().into() },
-        },
-        Baseline::Accepted(accepted) if accepted.label != candidate.label() => Against::NotComparable {
-            digest: Some(accepted.verdict.candidate_digest.clone()),
-            reason: other_label(&accepted.label, candidate.label()),
-        },
-        Baseline::Accepted(accepted) => Against::Accepted(Arc::clone(accepted)),
-    }
-}
-
-fn other_label(theirs: &str, own: &str) -> String {
-    format!("it predicts `{theirs}`, the candidate predicts `{own}`")
-}
-
-/// Why the baseline cannot be compared, as far as can be known before reading.
-fn obstacle(source: &dyn BatchSource, candidate: &dyn Predictor, baseline: &dyn Predictor) -> Option<String> {
-    if baseline.label() != candidate.label() {
-        return Some(other_label(baseline.label(), candidate.label()));
-    }
-    let (own, theirs) = (candidate.task(), baseline.task());
-    if own != theirs {
-        return Some(format!("it predicts {}, the candidate {}", meaning(&theirs), meaning(&own)));
-    }
-    let missing = baseline.inputs().into_iter().find(|column| source.plan().column(column).is_none())?;
-    Some(format!("it reads column `{missing}`, which {} does not have", source.name()))
-}
-
-/// What a model predicts, in words.
-fn meaning(task: &Task) -> String {
-    match task {
-        Task::Regression => "a number".into(),
-        Task::Binary { positive } => format!("the probability of `{}`", positive.as_deref().unwrap_or("1")),
-        Task::MultiClass { classes } => {
-            format!("the probabilities of {}", quoted(classes.iter().map(String::as_str)))
+    let names = || contenders.iter().map(|(name, _)| *name);
+    let sliced = |measures: Measures| {
+        let measures = measures.among(names()).with_slicing(&slicing);
+        match checked.resampling {
+            Some(resampling) => measures.with_replicates(resampling, &checked.key),
+            None => measures,
         }
+    };
+    let mut measures = vec![sliced(Measures::new(candidate, model, &options))];
+    for (name, contender) in &contenders {
+        measures.push(sliced(Measures::new(contender, model, &options).of_contender(name)));
     }
+    Ok((measures, subject))
 }
 
 /// Whether the baseline does not fit the rows, as opposed to a bug here.
@@ -185,26 +125,12 @@ fn is_baseline(error: &EvaluationError) -> bool {
     }
 }
 
-/// An error with its causes and places on one line.
-fn told(error: &Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.causes() {
-        text.push_str(": ");
-        text.push_str(&cause);
-    }
-    for place in error.places() {
-        text.push_str(", in ");
-        text.push_str(place);
-    }
-    text
-}
-
 /// From what was gathered of all rows to the figures and the verdict.
 ///
 /// # Errors
 /// Wrong options; a slice column that is null throughout; no row in which nothing is missing.
 pub fn conclude(
-    state: State<Measures>,
+    state: State<Vec<Measures>>,
     subject: &Subject,
     options: &EvaluateOptions,
     execution: &Execution,
@@ -212,14 +138,21 @@ pub fn conclude(
     let checked = options.check()?.for_task(&subject.task)?;
     let State { groups, rows, accumulator } = state;
     let accepted = Accepted::of(&subject.against);
-    let measured: Measured = sluice_core::Accumulator::finish(accumulator);
-    let excluded = *measured.excluded();
+    let mut finished = sluice_core::Accumulator::finish(accumulator).into_iter();
+    let measured = finished.next().ok_or_else(|| CommonError::Internal("nothing was measured".into()))?;
+    let excluded = measured.excluded().clone();
     let rows = rows - excluded.rows();
     if rows == 0 {
         return Err(EvaluationError::AllExcluded { excluded }.into());
     }
     let measured = measured.rank(execution)?;
-    let Sliced { slices, shown, left_out } = Sliced::of(&measured, &groups, &checked, accepted.as_ref())?;
+    let mut others = Vec::new();
+    for (contender, measured) in subject.contenders.iter().zip(finished) {
+        others.push((contender.name.as_str(), measured.rank(execution)?));
+    }
+    let others: Vec<(&str, &Measured)> = others.iter().map(|(name, measured)| (*name, measured)).collect();
+    let Sliced { slices, shown, left_out } =
+        Sliced::of(&measured, &others, &groups, &checked, accepted.as_ref())?;
     let mut verdict = judge(&slices, &left_out, rows, subject, &checked);
     if excluded.rows() > 0 {
         verdict.reasons.insert(0, Reason::about(RuleName::Evaluation, rows, true, excluded.to_string()));
@@ -227,7 +160,8 @@ pub fn conclude(
     let slices = slices
         .iter()
         .zip(shown)
-        .map(|(slice, Shown { curves, tables })| SliceMetrics {
+        .map(|(slice, Shown { contenders, curves, tables })| SliceMetrics {
+            contenders,
             curves,
             tables,
             ..SliceMetrics::new(slice.key.clone(), slice, checked.alpha)
@@ -238,13 +172,14 @@ pub fn conclude(
         .iter()
         .map(|metric| MetricName { name: metric.name.clone(), direction: metric.direction })
         .collect();
-    let fairness = fairness::assess(&measured, &groups, &checked.fairness, checked.alpha)?;
+    let fairness = fairness::assess(&measured, &others, &groups, &checked.fairness, checked.alpha)?;
     let verdict = fairness::judged(verdict, &checked.fairness, &fairness);
     Ok(Evaluation {
         label: subject.label.clone(),
         label_shift: checked.label_shift,
         excluded: (excluded.rows() > 0).then_some(excluded),
         metrics,
+        contenders: subject.contenders.clone(),
         slices,
         left_out: left_out.into_iter().map(|(_, left_out)| left_out).collect(),
         resampled: checked.resampling.map(|_| Resampled {
@@ -268,6 +203,7 @@ struct Sliced {
 impl Sliced {
     fn of(
         measured: &Measured,
+        others: &[(&str, &Measured)],
         groups: &GroupTables,
         checked: &CheckedOptions,
         accepted: Option<&Accepted<'_>>,
@@ -288,16 +224,27 @@ impl Sliced {
                 if small.takes(&key, slice.rows()) {
                     continue;
                 }
-                let of = |metric: &Arc<Metric>| {
-                    let mut figures = figures(metric, &slice, measured.is_paired(), checked.alpha);
-                    if let Some(accepted) = accepted {
-                        accepted.join(&mut figures, &key, slice.rows(), checked.alpha);
-                    }
-                    figures
+                let all = |slice: &MeasuredSlice<'_>| -> Vec<Figures> {
+                    let of = |metric: &Arc<Metric>| {
+                        let mut figures = figures(metric, slice, measured.is_paired(), checked.alpha);
+                        if let Some(accepted) = accepted {
+                            accepted.join(&mut figures, &key, slice.rows(), checked.alpha);
+                        }
+                        figures
+                    };
+                    checked.metrics.iter().map(of).collect()
                 };
-                let figures = checked.metrics.iter().map(of).collect();
+                let figures = all(&slice);
                 let (rows, weight) = (slice.rows(), slice.weight());
-                shown.push(Shown::of(&slice, measured.is_paired(), is_few || grouping.is_overall()));
+                let is_drawn = is_few || grouping.is_overall();
+                let mut of_slice = Shown::of(&slice, measured.is_paired(), is_drawn);
+                for (name, measured) in others {
+                    let Some(slice) = measured.slice(place, number) else { continue };
+                    of_slice.show(name, &slice, Side::Candidate, is_drawn);
+                    let metrics = ContenderMetrics::new(&all(&slice), checked.alpha);
+                    of_slice.contenders.insert((*name).to_owned(), metrics);
+                }
+                shown.push(of_slice);
                 slices.push(SliceFigures { grouping: grouping.clone(), key, rows, weight, figures });
             }
             left_out.extend(small.left_out());
@@ -366,30 +313,38 @@ impl<'a> Small<'a> {
 /// Of more slices than these, calibration curves and matrices of several classes are of all rows only.
 const DRAWN_SLICES: usize = 64;
 
-/// What plots and tables of a slice show, by `candidate` and `baseline`.
+/// What is shown of a slice that the gate does not look at: figures of contenders, and what plots and tables show, by
+/// `candidate`, `baseline` and the names of contenders.
 struct Shown {
+    contenders: BTreeMap<String, ContenderMetrics>,
     curves: BTreeMap<String, Curves>,
     tables: BTreeMap<String, Tables>,
 }
 
 impl Shown {
     fn of(slice: &MeasuredSlice<'_>, is_paired: bool, is_drawn: bool) -> Self {
-        let mut shown = Self { curves: BTreeMap::new(), tables: BTreeMap::new() };
+        let mut shown =
+            Self { contenders: BTreeMap::new(), curves: BTreeMap::new(), tables: BTreeMap::new() };
         let sides = [("candidate", Side::Candidate), ("baseline", Side::Baseline)];
         for (name, side) in sides.into_iter().take(1 + usize::from(is_paired)) {
-            let (mut curves, mut tables) = (slice.curves(side), slice.tables(side));
-            if !is_drawn {
-                curves.calibration.clear();
-                tables.classes = None;
-            }
-            if curves != Curves::default() {
-                shown.curves.insert(name.to_owned(), curves);
-            }
-            if !tables.is_empty() {
-                shown.tables.insert(name.to_owned(), tables);
-            }
+            shown.show(name, slice, side, is_drawn);
         }
         shown
+    }
+
+    /// Adds what plots and tables of a model show.
+    fn show(&mut self, name: &str, slice: &MeasuredSlice<'_>, side: Side, is_drawn: bool) {
+        let (mut curves, mut tables) = (slice.curves(side), slice.tables(side));
+        if !is_drawn {
+            curves.calibration.clear();
+            tables.classes = None;
+        }
+        if curves != Curves::default() {
+            self.curves.insert(name.to_owned(), curves);
+        }
+        if !tables.is_empty() {
+            self.tables.insert(name.to_owned(), tables);
+        }
     }
 }
 

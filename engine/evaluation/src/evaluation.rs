@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use crate::comparison::{Change, Interval, IntervalOptions};
 use crate::curves::Curves;
 use crate::fairness::Fairness;
-use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
+use crate::gate::{FEW_ROWS, Figures, SliceFigures, Verdict};
 use crate::measure::Excluded;
 use crate::metric::Direction;
+use crate::subject::ContenderName;
 use crate::tables::Tables;
 use serde::{Deserialize, Serialize};
 
@@ -81,10 +82,13 @@ pub struct SliceMetrics {
     pub baseline: Option<BTreeMap<String, Option<f64>>>,
     /// Candidate minus baseline, if there is one to compare with.
     pub changes: Option<BTreeMap<String, Change>>,
-    /// What plots show, by `candidate` and `baseline`.
+    /// The figures of contenders, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contenders: BTreeMap<String, ContenderMetrics>,
+    /// What plots show, by `candidate`, `baseline` and the names of contenders.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub curves: BTreeMap<String, Curves>,
-    /// How rows of each class are predicted, by `candidate` and `baseline`.
+    /// How rows of each class are predicted, by `candidate`, `baseline` and the names of contenders.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, Tables>,
     /// Why a value is `null`, by metric.
@@ -104,6 +108,7 @@ impl SliceMetrics {
             baseline_intervals: BTreeMap::new(),
             baseline: None,
             changes: None,
+            contenders: BTreeMap::new(),
             curves: BTreeMap::new(),
             tables: BTreeMap::new(),
             undefined: BTreeMap::new(),
@@ -118,12 +123,41 @@ impl SliceMetrics {
             metrics.intervals.extend(figures.interval.ok().map(|interval| (name.clone(), interval)));
             let baseline_interval = figures.baseline_interval.and_then(Result::ok);
             metrics.baseline_intervals.extend(baseline_interval.map(|interval| (name.clone(), interval)));
-            if let (Some(baseline), Some(change)) = (figures.baseline, figures.change) {
-                let both = figures.candidate.ok().zip(baseline.ok());
-                let difference = both.map(|(candidate, baseline)| candidate - baseline);
-                let change = Change::of(change, difference, figures.metric.direction, alpha);
+            if let (Some(baseline), Some(change)) = (figures.baseline, figures.change_at(alpha)) {
                 metrics.baseline.get_or_insert_default().insert(name.clone(), baseline.ok());
                 metrics.changes.get_or_insert_default().insert(name, change);
+            }
+        }
+        metrics
+    }
+}
+
+/// The metrics of a contender in one slice, by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ContenderMetrics {
+    /// Its values.
+    pub values: BTreeMap<String, Option<f64>>,
+    /// Their intervals at level 1 − alpha.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub intervals: BTreeMap<String, Interval>,
+    /// Contender minus baseline, on the same rows, if there is a baseline to compare with.
+    pub changes: Option<BTreeMap<String, Change>>,
+    /// Why a value is `null`, by metric.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub undefined: BTreeMap<String, String>,
+}
+
+impl ContenderMetrics {
+    /// Of figures in which the contender stands in the candidate's place.
+    pub(crate) fn new(all: &[Figures], alpha: f64) -> Self {
+        let mut metrics = Self::default();
+        for figures in all {
+            let name = || figures.metric.name.clone();
+            metrics.undefined.extend(figures.candidate.err().map(|reason| (name(), reason.to_string())));
+            metrics.values.insert(name(), figures.candidate.ok());
+            metrics.intervals.extend(figures.interval.ok().map(|interval| (name(), interval)));
+            if let Some(change) = figures.change_at(alpha) {
+                metrics.changes.get_or_insert_default().insert(name(), change);
             }
         }
         metrics
@@ -193,6 +227,9 @@ pub struct Evaluation {
     pub excluded: Option<Excluded>,
     /// The metrics, in the order of the options.
     pub metrics: Vec<MetricName>,
+    /// The models that were measured beside the candidate, in the order of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contenders: Vec<ContenderName>,
     /// Overall first, then slice by slice: by definition, then by the text of the key.
     pub slices: Vec<SliceMetrics>,
     /// Slices with fewer rows than their slicing asks for.

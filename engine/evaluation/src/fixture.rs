@@ -60,7 +60,7 @@ impl BatchTransform for Linear {
         let mut predictions = vec![self.intercept; batch.rows()];
         for (name, coefficient) in self.columns.iter().zip(&self.coefficients) {
             let Some(values) = batch.require(name)?.as_primitive_opt::<Float64Type>() else {
-                let error = EvaluationError::NotOneNumber { model: "test", outputs: 1 };
+                let error = EvaluationError::NotOneNumber { model: "the test".into(), outputs: 1 };
                 return Err(Error::from(error).at_row(1));
             };
             for (row, prediction) in predictions.iter_mut().enumerate() {

@@ -9,6 +9,7 @@ mod accepted;
 pub mod comparison;
 mod curves;
 mod custom;
+mod entrants;
 mod error;
 mod evaluate;
 mod evaluation;
@@ -24,13 +25,16 @@ mod tables;
 
 pub use curves::{CalibrationBin, CurvePoint, Curves, ErrorBin};
 pub use custom::{CustomMetric, MetricEntry};
+pub use entrants::{Baseline, Entrants};
 pub use error::EvaluationError;
-pub use evaluate::{Baseline, conclude, evaluate, prepare};
-pub use evaluation::{Evaluation, LeftOut, MetricName, Resampled, SliceKey, SliceMetrics, SlicePart};
+pub use evaluate::{conclude, evaluate, prepare};
+pub use evaluation::{
+    ContenderMetrics, Evaluation, LeftOut, MetricName, Resampled, SliceKey, SliceMetrics, SlicePart,
+};
 pub use fairness::{Disparities, Disparity, Distance, Fairness, FairnessOptions};
 pub use gap::Gap;
 pub use options::{CheckedOptions, EvaluateOptions};
-pub use subject::{Against, Subject};
+pub use subject::{Against, ContenderName, Subject};
 pub use tables::{ClassMatrix, ConfusionMatrix, Tables};
 
 #[cfg(test)]

@@ -267,9 +267,15 @@ impl CheckedOptions {
     /// # Errors
     /// A metric that is for other labels.
     pub(crate) fn for_task(mut self, task: &Task) -> Result<Self, OptionsError> {
-        for metric in &mut self.metrics {
-            *metric = metric.for_task(task)?;
+        let mut metrics: Vec<Arc<Metric>> = Vec::new();
+        for metric in &self.metrics {
+            let metric = metric.for_task(task)?;
+            // Two names may mean one metric of this task.
+            if !metrics.iter().any(|known| known.name == metric.name) {
+                metrics.push(metric);
+            }
         }
+        self.metrics = metrics;
         for requirement in &mut self.requirements {
             requirement.metric = requirement.metric.for_task(task)?;
         }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sluice_core::seam::Task;
 
+use sluice_core::options::OptionsError;
+
 use crate::evaluation::Evaluation;
 use crate::gate::Comparison;
 
@@ -55,6 +57,60 @@ pub struct Subject {
     pub candidate_digest: String,
     /// What it is held against.
     pub against: Against,
+    /// The models that are measured beside it, in the order of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contenders: Vec<ContenderName>,
+}
+
+/// A model that is measured beside the candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContenderName {
+    /// What it is called.
+    pub name: String,
+    /// Of its package.
+    pub digest: String,
+}
+
+impl ContenderName {
+    /// What reports call other things than a contender.
+    const TAKEN: [&'static str; 3] = ["candidate", "baseline", "change"];
+
+    /// The longest name, in characters.
+    const MAX_LENGTH: usize = 64;
+
+    /// That each name can stand in reports, and stands for one model.
+    ///
+    /// # Errors
+    /// A name that is empty, too long, taken, given twice, or has control characters or spaces at its ends.
+    pub fn check<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), OptionsError> {
+        let mut known: Vec<&str> = Vec::new();
+        for name in names {
+            let is_plain = !name.is_empty()
+                && name.trim() == name
+                && name.chars().count() <= Self::MAX_LENGTH
+                && !name.contains(char::is_control);
+            let problem = if !is_plain {
+                format!("name a model {name:?}")
+            } else if Self::TAKEN.contains(&name) || name.starts_with("change of ") {
+                format!("name a model `{name}`, which reports call something else")
+            } else if known.contains(&name) {
+                format!("name two models `{name}`")
+            } else {
+                known.push(name);
+                continue;
+            };
+            return Err(OptionsError::Conflict {
+                name: "contenders".into(),
+                problem,
+                hint: Some(format!(
+                    "give each a name of its own, of 1 to {} characters, other than {}",
+                    Self::MAX_LENGTH,
+                    sluice_core::options::quoted(Self::TAKEN)
+                )),
+            });
+        }
+        Ok(())
+    }
 }
 
 impl Subject {

@@ -17,7 +17,7 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 
 use sluice_core::RESERVED_PREFIX;
-use sluice_core::column::{normalize, numbers};
+use sluice_core::column::{ColumnKind, normalize, numbers};
 use sluice_core::error::{CommonError, Error, Result};
 use sluice_core::execution::Execution;
 use sluice_core::options::quoted;
@@ -25,6 +25,7 @@ use sluice_core::plan::Split;
 use sluice_core::seam::{BatchSource, Delivery, Request};
 
 use super::error::ForeignError;
+use super::label_sets::columns_of;
 use super::options::{CheckedForeign, CommandOptions};
 use super::spool::{Spool, SpoolWriter};
 
@@ -138,7 +139,9 @@ enum Sent {
 impl Table {
     fn of(command: &CommandOptions, description: &CheckedForeign, source: &dyn BatchSource) -> Result<Self> {
         let columns = &source.plan().columns;
-        let is_sent = |name: &str| name != description.label && !name.starts_with(RESERVED_PREFIX);
+        let is_sent = |name: &str| {
+            !description.label_columns.iter().any(|label| label == name) && !name.starts_with(RESERVED_PREFIX)
+        };
         let names: Vec<&str> = if command.columns.is_empty() {
             columns.iter().map(|column| column.name.as_str()).filter(|name| is_sent(name)).collect()
         } else {
@@ -309,12 +312,17 @@ impl AnswerReader<'_> {
         let stream = StreamReader::try_new(begin.as_slice().chain(output), None)?;
         let schema = stream.schema();
         let places = self.places(&schema)?;
+        let is_list = places.len() < self.outputs;
         for batch in stream {
             let batch = batch?;
-            let columns = places
-                .iter()
-                .map(|&place| number_column(schema.field(place).name(), batch.column(place)))
-                .collect::<Result<Vec<_>, _>>()?;
+            let columns = if is_list {
+                list_columns(schema.field(places[0]).name(), batch.column(places[0]), self.outputs)?
+            } else {
+                places
+                    .iter()
+                    .map(|&place| number_column(schema.field(place).name(), batch.column(place)))
+                    .collect::<Result<Vec<_>, _>>()?
+            };
             if spool.rows() + batch.num_rows() as u64 > self.rows {
                 return Err(AnswerProblem::Says(format!("has more rows than the {} of the data", self.rows)));
             }
@@ -330,6 +338,12 @@ impl AnswerReader<'_> {
     fn places(&self, schema: &Schema) -> Result<Vec<usize>, AnswerProblem> {
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         if self.names.is_empty() {
+            // A list per row holds them all.
+            let is_list =
+                |field: &Arc<Field>| matches!(ColumnKind::of(field.data_type()), ColumnKind::List(_));
+            if self.outputs > 1 && schema.fields().first().is_some_and(is_list) {
+                return Ok(vec![0]);
+            }
             if names.len() < self.outputs {
                 let (found, needed) = (names.len(), self.outputs);
                 return Err(AnswerProblem::Says(format!(
@@ -351,6 +365,11 @@ impl AnswerReader<'_> {
 fn number_column(name: &str, column: &ArrayRef) -> Result<Float64Array, AnswerProblem> {
     let values = normalize(column).and_then(|column| numbers(name, &column, "a prediction"));
     values.map_err(|error| AnswerProblem::Says(format!("is not of numbers: {error}")))
+}
+
+fn list_columns(name: &str, column: &ArrayRef, width: usize) -> Result<Vec<Float64Array>, AnswerProblem> {
+    let values = normalize(column).and_then(|column| columns_of(name, &column, width));
+    values.map_err(|error| AnswerProblem::Says(format!("is not of lists of {width} numbers: {error}")))
 }
 
 /// The last lines of what a program writes to its standard error.

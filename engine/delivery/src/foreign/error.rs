@@ -24,6 +24,27 @@ pub enum ForeignError {
         /// The value.
         found: String,
     },
+    /// A column of a label that is neither 0 nor 1.
+    #[error("label `{label}` is {found}, a column of one of several labels needs 0 or 1, or a boolean")]
+    LabelNoFlag {
+        /// The column.
+        label: String,
+        /// The value.
+        found: String,
+    },
+    /// A list of predictions of another length.
+    #[error(
+        "prediction `{column}` has {found} {} where the model has {needed} labels",
+        if *found == 1 { "number" } else { "numbers" }
+    )]
+    ListLength {
+        /// The column.
+        column: String,
+        /// Its numbers.
+        found: usize,
+        /// The labels.
+        needed: usize,
+    },
     /// The program does not start.
     #[error("cannot start `{program}`")]
     NotStarted {
@@ -110,6 +131,8 @@ impl Diagnostic for ForeignError {
             Self::Description { .. } | Self::NotStarted { .. } | Self::NoRuntime { .. } => ErrorKind::Usage,
             Self::Spool { .. } => ErrorKind::Unavailable,
             Self::LabelNotBinary { .. }
+            | Self::LabelNoFlag { .. }
+            | Self::ListLength { .. }
             | Self::Died { .. }
             | Self::Answer { .. }
             | Self::Graph { .. }
@@ -122,6 +145,12 @@ impl Diagnostic for ForeignError {
             Self::Description { hint, .. } => (*hint).into(),
             Self::LabelNotBinary { .. } => {
                 "name the classes, the one whose probability is predicted last: `classes: [no, yes]`".into()
+            }
+            Self::LabelNoFlag { .. } => {
+                "give lists of labels as one column: `label: COLUMN`, with `classes` and `task: multi-label`".into()
+            }
+            Self::ListLength { .. } => {
+                "give a probability for each label, in the order of `classes` or `labels`".into()
             }
             Self::NotStarted { .. } => {
                 "check the path and its permissions; the first word of `command.run` is the program".into()

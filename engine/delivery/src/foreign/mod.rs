@@ -8,6 +8,7 @@
 
 mod command;
 mod error;
+mod label_sets;
 mod onnx;
 mod options;
 mod spool;
@@ -112,6 +113,10 @@ impl BatchTransform for ForeignModel {
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
         let outputs = self.description.task.outputs();
         let columns = match &self.answers {
+            Answers::Columns(columns) if columns.len() < outputs => {
+                let name = &columns[0];
+                label_sets::columns_of(name, batch.require(name)?, outputs)?
+            }
             Answers::Columns(columns) => {
                 let column = |name: &String| numbers(name, batch.require(name)?, "a prediction");
                 columns.iter().map(column).collect::<Result<Vec<_>>>()?
@@ -153,6 +158,14 @@ impl Predictor for ForeignModel {
             }
         }
         Ok(values)
+    }
+
+    fn label_columns(&self) -> Vec<String> {
+        self.description.label_columns.clone()
+    }
+
+    fn label_sets(&self, columns: &[&ArrayRef]) -> Result<Vec<Float64Array>> {
+        label_sets::label_sets(&self.description, columns)
     }
 
     fn task(&self) -> Task {

@@ -157,7 +157,9 @@ fn output_of(outputs: &[Port], options: &OnnxOptions, task: &Task, file: &str) -
         several => {
             let what = match task {
                 Task::Regression => "the prediction",
-                Task::Binary { .. } | Task::MultiClass { .. } => "the probabilities",
+                Task::Binary { .. } | Task::MultiClass { .. } | Task::MultiLabel { .. } => {
+                    "the probabilities"
+                }
             };
             let several: Vec<String> = several.iter().map(|port| port.name.clone()).collect();
             let problem = format!("several outputs may hold {what}; name one as `onnx.output`");

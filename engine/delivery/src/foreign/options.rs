@@ -28,8 +28,13 @@ use super::error::ForeignError;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForeignOptions {
-    /// The column that it predicts.
+    /// The column that it predicts; of several labels per row a list of them.
+    #[serde(default)]
     pub label: String,
+    /// Columns of 0 and 1 or of booleans, in place of `label`: whether a row has each of several labels. They are the names
+    /// of the labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// What it predicts; without it, classes if `classes` are given, else a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskName>,
@@ -57,6 +62,8 @@ pub enum TaskName {
     Binary,
     /// The probabilities of several classes.
     MultiClass,
+    /// The probability of each of several labels, of which a row may have any number.
+    MultiLabel,
 }
 
 /// A program that reads rows as an Arrow IPC stream and writes their predictions as another.
@@ -93,8 +100,10 @@ pub struct OnnxOptions {
 /// A description that says one thing.
 #[derive(Clone, Debug)]
 pub struct CheckedForeign {
-    /// The column that it predicts.
+    /// The column that it predicts; of several columns their names, between commas.
     pub label: String,
+    /// The columns that hold the label.
+    pub label_columns: Vec<String>,
     /// What it predicts.
     pub task: Task,
     /// What identifies it: of the description and of the files that it names.
@@ -129,10 +138,16 @@ impl ForeignOptions {
     /// [`ForeignError::Description`]; files that cannot be read.
     pub fn check(&self, base: &Path) -> Result<CheckedForeign> {
         let problem = |problem: String, hint| ForeignError::Description { problem, hint };
-        if self.label.is_empty() {
-            return Err(
-                problem("has no label".into(), "name the column with the label: `label: COLUMN`").into()
-            );
+        match (self.label.is_empty(), self.labels.is_empty()) {
+            (true, true) => {
+                let hint = "name the column with the label: `label: COLUMN`";
+                return Err(problem("has no label".into(), hint).into());
+            }
+            (false, false) => {
+                let hint = "`label` is one column, `labels` are columns of 0 and 1 of one label each";
+                return Err(problem("has both `label` and `labels`".into(), hint).into());
+            }
+            _ => {}
         }
         let task = self.task()?;
         let kinds = [!self.predictions.is_empty(), self.command.is_some(), self.onnx.is_some()];
@@ -140,10 +155,12 @@ impl ForeignOptions {
             .map_err(|error| CommonError::Internal(format!("a description cannot be written: {error}")))?;
         let answers = match (kinds, &self.command, &self.onnx) {
             ([true, false, false], None, None) => {
-                if self.predictions.len() != task.outputs() {
+                let is_list = matches!(task, Task::MultiLabel { .. }) && self.predictions.len() == 1;
+                if self.predictions.len() != task.outputs() && !is_list {
                     let (found, needed) = (self.predictions.len(), task.outputs());
                     let text = format!("names {found} columns of predictions where its task has {needed}");
-                    let hint = "regression and two classes take one column, several classes one for each";
+                    let hint =
+                        "regression and two classes take one column, several classes or labels one for each";
                     return Err(problem(text, hint).into());
                 }
                 Kind::Columns(self.predictions.clone())
@@ -165,8 +182,11 @@ impl ForeignOptions {
                 .into());
             }
         };
+        let label_columns =
+            if self.labels.is_empty() { vec![self.label.clone()] } else { self.labels.clone() };
         Ok(CheckedForeign {
-            label: self.label.clone(),
+            label: label_columns.join(", "),
+            label_columns,
             classes: self.classes.clone(),
             task,
             digest: hex_digest(&digested),
@@ -178,6 +198,9 @@ impl ForeignOptions {
         let problem = |problem: &str, hint| ForeignError::Description { problem: problem.into(), hint };
         if (0..self.classes.len()).any(|place| self.classes[..place].contains(&self.classes[place])) {
             return Err(problem("names a class twice", "give every class once"));
+        }
+        if !self.labels.is_empty() {
+            return self.label_flags();
         }
         let name = self.task.unwrap_or(match self.classes.len() {
             0 => TaskName::Regression,
@@ -203,7 +226,31 @@ impl ForeignOptions {
             (TaskName::MultiClass, classes) => {
                 Ok(Task::MultiClass { classes: classes.iter().map(Class::to_string).collect() })
             }
+            (TaskName::MultiLabel, [] | [_]) => Err(problem(
+                "has fewer than two labels",
+                "give all of them, in the order of the predictions: `classes: [a, b, c]`",
+            )),
+            (TaskName::MultiLabel, classes) => {
+                Ok(Task::MultiLabel { labels: classes.iter().map(Class::to_string).collect() })
+            }
         }
+    }
+
+    /// The task of a label per column.
+    fn label_flags(&self) -> Result<Task, ForeignError> {
+        let problem = |problem: &str, hint| ForeignError::Description { problem: problem.into(), hint };
+        if self.task.is_some_and(|task| task != TaskName::MultiLabel) || !self.classes.is_empty() {
+            let hint = "the columns of `labels` are the labels: leave `task` and `classes` out";
+            return Err(problem("has `labels` and another task or classes", hint));
+        }
+        if self.labels.len() < 2 || self.labels.iter().any(String::is_empty) {
+            let hint = "name all columns, in the order of the predictions: `labels: [a, b, c]`";
+            return Err(problem("has fewer than two labels", hint));
+        }
+        if (0..self.labels.len()).any(|place| self.labels[..place].contains(&self.labels[place])) {
+            return Err(problem("names a label twice", "give every label once"));
+        }
+        Ok(Task::MultiLabel { labels: self.labels.clone() })
     }
 }
 
@@ -217,11 +264,12 @@ impl CommandOptions {
             }
             .into());
         }
-        if !self.answers.is_empty() && self.answers.len() != task.outputs() {
+        let is_list = matches!(task, Task::MultiLabel { .. }) && self.answers.len() == 1;
+        if !self.answers.is_empty() && self.answers.len() != task.outputs() && !is_list {
             let (found, needed) = (self.answers.len(), task.outputs());
             return Err(ForeignError::Description {
                 problem: format!("names {found} columns of the answer where its task has {needed}"),
-                hint: "regression and two classes take one column, several classes one for each",
+                hint: "regression and two classes take one column, several classes or labels one for each",
             }
             .into());
         }

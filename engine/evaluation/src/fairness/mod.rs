@@ -37,6 +37,9 @@ pub struct Fairness {
     /// The baseline's, if there is one to compare with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Disparities>,
+    /// Those of contenders, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contenders: BTreeMap<String, Disparities>,
 }
 
 /// The disparities of one model.
@@ -85,17 +88,26 @@ struct Group<'a> {
     slice: MeasuredSlice<'a>,
 }
 
-/// How far groups lie apart, for every slicing that is asked for.
+/// How far groups lie apart, for every slicing that is asked for; of contenders with their names.
 ///
 /// # Errors
 /// A reference that is no group.
 pub(crate) fn assess(
     measured: &Measured,
+    contenders: &[(&str, &Measured)],
     tables: &GroupTables,
     asked: &[CheckedFairness],
     alpha: f64,
 ) -> Result<Vec<Fairness>> {
-    asked.iter().map(|fairness| of_slicing(measured, tables, fairness, alpha)).collect()
+    let of_all = |fairness| {
+        let mut found = of_slicing(measured, tables, fairness, alpha)?;
+        for (name, measured) in contenders {
+            let of_contender = of_slicing(measured, tables, fairness, alpha)?;
+            found.contenders.insert((*name).to_owned(), of_contender.candidate);
+        }
+        Ok(found)
+    };
+    asked.iter().map(of_all).collect()
 }
 
 fn of_slicing(
@@ -118,6 +130,7 @@ fn of_slicing(
         reference: groups.get(reference).map(|group| group.name.clone()).unwrap_or_default(),
         candidate: of(Side::Candidate),
         baseline: measured.is_paired().then(|| of(Side::Baseline)),
+        contenders: BTreeMap::new(),
     })
 }
 

@@ -37,7 +37,7 @@ pub(crate) use requirement::{Requirement, finite};
 pub(crate) use text::figure;
 pub use verdict::{Comparison, Outcome, Reason, RuleName, Verdict};
 
-use crate::comparison::{Estimate, Interval};
+use crate::comparison::{Change, Estimate, Interval};
 use crate::evaluation::SliceKey;
 use crate::metric::{Metric, Undefined};
 
@@ -53,6 +53,16 @@ pub(crate) struct Figures {
     pub(crate) baseline: Option<Result<f64, Undefined>>,
     pub(crate) baseline_interval: Option<Result<Interval, Undefined>>,
     pub(crate) change: Option<Result<Estimate, Undefined>>,
+}
+
+impl Figures {
+    /// Candidate minus baseline with its interval at level 1 − alpha, if there is a baseline to compare with.
+    pub(crate) fn change_at(&self, alpha: f64) -> Option<Change> {
+        let (baseline, change) = (self.baseline?, self.change?);
+        let both = self.candidate.ok().zip(baseline.ok());
+        let difference = both.map(|(candidate, baseline)| candidate - baseline);
+        Some(Change::of(change, difference, self.metric.direction, alpha))
+    }
 }
 
 /// All figures of one slice.

@@ -1,4 +1,4 @@
-//! The baseline, with its errors marked as such.
+//! The baseline and contenders, with their errors marked as such.
 
 use std::sync::Arc;
 
@@ -7,29 +7,42 @@ use sluice_core::error::{Error, Result};
 use sluice_core::features::{FeatureBatch, FeatureSpace};
 use sluice_core::seam::{BatchTransform, Predictor};
 
+use super::Role;
 use crate::error::EvaluationError;
 
-/// A model whose errors are those of the baseline.
-pub(super) struct Blamed(pub(super) Arc<dyn Predictor>);
+/// A model whose errors name the part that it plays.
+pub(super) struct Blamed {
+    pub(super) model: Arc<dyn Predictor>,
+    pub(super) role: Role,
+}
 
 impl BatchTransform for Blamed {
     fn inputs(&self) -> Vec<String> {
-        self.0.inputs()
+        self.model.inputs()
     }
 
     fn space(&self) -> &FeatureSpace {
-        self.0.space()
+        self.model.space()
     }
 
     fn apply(&self, batch: &Batch) -> Result<FeatureBatch> {
-        self.0.apply(batch).map_err(blame)
+        self.model.apply(batch).map_err(|error| blame_on(&self.role, error))
     }
 }
 
 /// An error of the baseline.
-pub(super) fn blame(mut source: Error) -> Error {
+pub(super) fn blame(source: Error) -> Error {
+    blame_on(&Role::Baseline, source)
+}
+
+/// An error of a model; the candidate's stays as it is.
+fn blame_on(role: &Role, mut source: Error) -> Error {
     let row = source.take_row();
-    let error = Error::from(EvaluationError::BaselineFailed { source });
+    let error = match role {
+        Role::Candidate => source,
+        Role::Baseline => EvaluationError::BaselineFailed { source }.into(),
+        Role::Contender(name) => EvaluationError::ContenderFailed { name: name.clone(), source }.into(),
+    };
     match row.and_then(|row| usize::try_from(row).ok()) {
         Some(row) => error.at_row(row),
         None => error,

@@ -1,13 +1,15 @@
 //! Rows that take no part because a label, a weight or a prediction is missing: refused unless they may be left out,
 //! and then counted by what they lack.
 
+use std::collections::BTreeMap;
+
 use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array};
 use serde::{Deserialize, Serialize};
 use sluice_core::batch::Batch;
 use sluice_core::column::{Column, numbers};
 use sluice_core::error::{Error, Result};
 
-use super::{BASELINE, CANDIDATE, scored};
+use super::{Role, scored};
 
 /// What is done with a row in which the label, the weight or a prediction is null, NaN or infinite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +35,7 @@ impl Missing {
 }
 
 /// How many rows were left out, each by the first of these that it lacks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excluded {
     /// The label.
     pub label: u64,
@@ -43,20 +45,17 @@ pub struct Excluded {
     pub candidate: u64,
     /// The baseline's prediction.
     pub baseline: u64,
+    /// The prediction of a contender, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contenders: BTreeMap<String, u64>,
 }
 
 impl Excluded {
     /// All of them.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.label + self.weight + self.candidate + self.baseline
-    }
-
-    pub(super) fn add(&mut self, other: &Self) {
-        self.label += other.label;
-        self.weight += other.weight;
-        self.candidate += other.candidate;
-        self.baseline += other.baseline;
+        let contenders = self.contenders.values().sum::<u64>();
+        self.label + self.weight + self.candidate + self.baseline + contenders
     }
 }
 
@@ -65,12 +64,14 @@ impl std::fmt::Display for Excluded {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let rows = self.rows();
         write!(formatter, "{rows} {} left out: ", if rows == 1 { "row is" } else { "rows are" })?;
-        let parts = [
-            (self.label, "a label"),
-            (self.weight, "a weight"),
-            (self.candidate, "a prediction of the candidate"),
-            (self.baseline, "a prediction of the baseline"),
+        let mut parts = vec![
+            (self.label, "a label".to_owned()),
+            (self.weight, "a weight".into()),
+            (self.candidate, "a prediction of the candidate".into()),
+            (self.baseline, "a prediction of the baseline".into()),
         ];
+        let contenders = self.contenders.iter();
+        parts.extend(contenders.map(|(name, rows)| (*rows, format!("a prediction of contender `{name}`"))));
         for (index, (rows, what)) in parts.iter().filter(|(rows, _)| *rows > 0).enumerate() {
             let comma = if index > 0 { ", " } else { "" };
             write!(formatter, "{comma}{rows} without {what}")?;
@@ -79,21 +80,62 @@ impl std::fmt::Display for Excluded {
     }
 }
 
+/// How many rows were left out, as sums hold it: without a label, without a weight, without a prediction of each model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExcludedRows {
+    label: u64,
+    weight: u64,
+    /// In the order of the models; empty where no row was left out.
+    predictions: Vec<u64>,
+}
+
+impl ExcludedRows {
+    pub(super) fn rows(&self) -> u64 {
+        self.label + self.weight + self.predictions.iter().sum::<u64>()
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.label += other.label;
+        self.weight += other.weight;
+        if self.predictions.len() < other.predictions.len() {
+            self.predictions.resize(other.predictions.len(), 0);
+        }
+        for (mine, theirs) in self.predictions.iter_mut().zip(&other.predictions) {
+            *mine += theirs;
+        }
+    }
+
+    /// By the names of the models.
+    pub(super) fn named(&self, models: &[Role]) -> Excluded {
+        let mut named = Excluded { label: self.label, weight: self.weight, ..Excluded::default() };
+        for (model, rows) in models.iter().zip(&self.predictions) {
+            match model {
+                Role::Candidate => named.candidate = *rows,
+                Role::Baseline => named.baseline = *rows,
+                Role::Contender(name) => {
+                    named.contenders.insert(name.clone(), *rows);
+                }
+            }
+        }
+        named
+    }
+}
+
 /// What a row must have to take part.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needed<'a> {
-    /// The label.
-    pub(crate) label: &'a str,
+    /// The columns of the label.
+    pub(crate) labels: &'a [String],
     /// The weight, if rows have one.
     pub(crate) weight: Option<&'a str>,
     /// Predictions of a model.
     pub(crate) outputs: usize,
-    /// Whether the baseline predicts too.
-    pub(crate) is_paired: bool,
+    /// Who predicts.
+    pub(crate) models: &'a [Role],
 }
 
 /// The rows that take part, where some do not.
-pub(crate) fn kept(needed: Needed<'_>, batch: &Batch) -> Result<Option<(BooleanArray, Excluded)>> {
+pub(crate) fn kept(needed: Needed<'_>, batch: &Batch) -> Result<Option<(BooleanArray, ExcludedRows)>> {
     let mut keep = vec![true; batch.rows()];
     let mut mark = |is_missing: &dyn Fn(usize) -> bool| {
         let mut marked = 0;
@@ -105,18 +147,16 @@ pub(crate) fn kept(needed: Needed<'_>, batch: &Batch) -> Result<Option<(BooleanA
         }
         marked
     };
-    let mut excluded =
-        Excluded { label: mark(&missing(batch.require(needed.label)?)), ..Excluded::default() };
+    let mut excluded = ExcludedRows::default();
+    for label in needed.labels {
+        excluded.label += mark(&missing(batch.require(label)?));
+    }
     if let Some(weight) = needed.weight {
         excluded.weight = mark(&missing(batch.require(weight)?));
     }
-    let mut side = |model| -> Result<u64> {
+    for model in needed.models {
         let columns = scored::predictions(batch, model, needed.outputs)?;
-        Ok(mark(&|row| columns.iter().any(|column| is_missing(column, row))))
-    };
-    excluded.candidate = side(CANDIDATE)?;
-    if needed.is_paired {
-        excluded.baseline = side(BASELINE)?;
+        excluded.predictions.push(mark(&|row| columns.iter().any(|column| is_missing(column, row))));
     }
     Ok((excluded.rows() > 0).then(|| (BooleanArray::from(keep), excluded)))
 }

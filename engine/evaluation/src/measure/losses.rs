@@ -4,24 +4,20 @@ use sluice_core::batch::Batch;
 use sluice_core::error::Result;
 use sluice_core::seam::{Predictor, Task};
 
-use super::scored;
+use super::scored::LabelRows;
 use super::term::{Answers, Term};
+use super::{Role, scored};
 
-/// The numbers of the rows of a batch, which has the output of the model under a name.
+/// The numbers of the rows of a batch, which has the output of the model under the name of its role.
 ///
 /// # Errors
 /// A label or a prediction that is null, NaN or infinite, or no probability where it has to be one, with its row.
-pub(crate) fn losses(
-    batch: &Batch,
-    model: &dyn Predictor,
-    name: &'static str,
-    term: Term,
-) -> Result<Vec<f64>> {
+pub(crate) fn losses(batch: &Batch, model: &dyn Predictor, role: &Role, term: Term) -> Result<Vec<f64>> {
     let task = model.task();
-    let label = model.label_values(batch.require(model.label())?)?;
-    let label = scored::finite(&label, || format!("label `{}`", model.label()))?;
-    let what = || format!("the {name}'s prediction");
-    let columns = scored::predictions(batch, name, task.outputs())?;
+    let labels = LabelRows::of(model, batch)?;
+    let label = scored::finite(&labels.values, || format!("label `{}`", model.label()))?;
+    let what = || format!("{role}'s prediction");
+    let columns = scored::predictions(batch, role, task.outputs())?;
     let columns =
         columns.into_iter().map(|column| scored::finite(column, what)).collect::<Result<Vec<_>>>()?;
     if task != Task::Regression {
@@ -30,5 +26,5 @@ pub(crate) fn losses(
     if matches!(task, Task::Binary { .. }) {
         scored::probabilities(&[label], || format!("label `{}`", model.label()))?;
     }
-    Ok(term.values(Answers { label, predictions: &columns, shift: 0.0 }))
+    Ok(term.values(Answers { label, predictions: &columns, truths: &labels.truths(), shift: 0.0 }))
 }

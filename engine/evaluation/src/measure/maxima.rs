@@ -33,7 +33,7 @@ impl MaximumPlan {
     pub(crate) fn columns(&self, pair: &Pair<'_>) -> Vec<(usize, Vec<f64>)> {
         let mut columns = Vec::new();
         for (place, term) in self.terms.iter().enumerate() {
-            let answers = Answers { label: pair.label, predictions: &pair.candidate, shift: pair.shift };
+            let answers = pair.answers();
             columns.push((2 * place, term.values(answers)));
             if let Some(predictions) = pair.baseline.as_deref() {
                 columns.push((2 * place + 1, term.values(Answers { predictions, ..answers })));

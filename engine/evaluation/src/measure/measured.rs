@@ -273,6 +273,9 @@ impl<'a> MeasuredSlice<'a> {
         alpha: f64,
     ) -> Result<Interval, Undefined> {
         let dual = self.moment_value(formula, side)?;
+        if !formula.has_errors() {
+            return Err(Undefined::NoReplicates);
+        }
         let moments = self.moments();
         if formula.is_share() {
             return Ok(Interval::wilson(dual.value.to_f64(), moments.effective_rows(), alpha));
@@ -294,6 +297,9 @@ impl<'a> MeasuredSlice<'a> {
     fn moment_change(&self, formula: &MomentFormula) -> Result<Estimate, Undefined> {
         let moments = self.moments();
         let (candidate, baseline) = self.moment_pair(formula)?;
+        if !formula.has_errors() {
+            return Err(Undefined::NoReplicates);
+        }
         let variance = moments.change_variance(&formula.terms, &candidate.slope, &baseline.slope);
         self.estimate(candidate.value - baseline.value, variance, moments.effective_rows())
     }

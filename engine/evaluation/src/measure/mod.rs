@@ -21,13 +21,16 @@ mod classes;
 mod custom;
 mod excluded;
 mod grouped;
+mod label_term;
 mod losses;
 mod maxima;
 mod measured;
 mod moments;
 mod ordering;
+mod plan;
 mod ranked;
 mod replicates;
+mod role;
 mod scored;
 mod term;
 
@@ -36,8 +39,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sluice_core::accumulator::{Accumulator, Heaviest, Input};
 use sluice_core::batch::{Batch, Inputs};
-use sluice_core::column::numbers;
-use sluice_core::error::Result;
+use sluice_core::error::{CommonError, Result};
 use sluice_core::group::{GroupMap, Grouping};
 use sluice_core::options::quoted;
 use sluice_core::seam::{BatchTransform, Derive, Predictor, Task};
@@ -46,60 +48,35 @@ use sluice_expressions::Expression;
 
 use crate::comparison::Resampling;
 use crate::error::EvaluationError;
-use crate::metric::{ClassFormula, Formula, Metric};
-use crate::slice::{SliceNames, Slicing};
+use crate::metric::{Formula, Metric};
+use crate::slice::Slicing;
 
-use bins::{BinPlan, Bins};
 use blamed::{Blamed, blame};
-use cells::{CellPlan, CellSums};
-use classes::{ClassPlan, ClassSums};
-use custom::CustomPlan;
+use excluded::ExcludedRows;
 use grouped::GroupedSums;
-use maxima::{Maxima, MaximumPlan};
-use moments::{MomentPlan, MomentRows, MomentSums};
-use ranked::{RankedPlan, RankedRows, RowShape};
-use replicates::{KeySample, ReplicatePlan, ReplicateSums};
+use moments::MomentRows;
+use plan::MeasurePlan;
+use ranked::RankedRows;
+use replicates::{KeySample, ReplicatePlan};
 
 pub use excluded::{Excluded, Missing};
 pub(crate) use excluded::{Needed, among_all, kept};
+pub(crate) use label_term::{LabelTerm, Scope};
 pub(crate) use losses::losses;
 pub use measured::{Measured, MeasuredSlice};
 pub(crate) use ordering::Ordering;
+pub(crate) use role::Role;
+use scored::LabelRows;
 pub(crate) use scored::{Pair, place, weights};
 pub(crate) use term::Term;
 
 /// More slices than this in one grouping are refused.
 pub const MAX_SLICES: usize = 16_384;
 
-const CANDIDATE: &str = "candidate";
-const BASELINE: &str = "baseline";
-
-/// What is gathered.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct MeasurePlan {
-    label: String,
-    label_shift: f64,
-    weight: Option<String>,
-    task: Task,
-    missing: Missing,
-    candidate_digest: String,
-    baseline_digest: Option<String>,
-    groupings: Vec<Grouping>,
-    moments: MomentPlan,
-    cells: CellPlan,
-    ranked: RankedPlan,
-    /// None where intervals are analytic.
-    replicates: Option<ReplicatePlan>,
-    maxima: MaximumPlan,
-    bins: BinPlan,
-    classes: ClassPlan,
-    names: SliceNames,
-    custom: CustomPlan,
-}
-
 /// Who predicts.
 #[derive(Clone)]
 struct Models {
+    /// The one that is measured: the candidate, or a contender in its place.
     candidate: Arc<dyn Predictor>,
     baseline: Option<Arc<dyn BatchTransform>>,
     /// What slices are computed from, by name.
@@ -107,8 +84,11 @@ struct Models {
     expressions: Vec<Arc<Expression>>,
 }
 
-/// The accumulator behind every metric. Serialised without the models, so a restored state merges and finishes but
-/// reads no rows.
+/// The accumulator behind every metric, of one model and the baseline that it is compared with: the candidate, or a
+/// contender in its place ([`Measures::of_contender`]). Of several models there is one for each on one scan, which
+/// computes predictions, groups and identities once for all of them; a change needs the rows of its own model and of the
+/// baseline together, and of no third. Serialised without the models, so a restored state merges and finishes but reads no
+/// rows.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Measures {
     #[serde(skip)]
@@ -118,7 +98,7 @@ pub struct Measures {
     /// Empty between batches.
     #[serde(skip)]
     moment_rows: MomentRows,
-    excluded: Excluded,
+    excluded: ExcludedRows,
     /// The rows themselves, where a metric asks for their order.
     rows: Option<RankedRows>,
     keys: KeySample,
@@ -153,30 +133,11 @@ impl Measures {
         baseline: Option<&Arc<dyn Predictor>>,
         options: &MeasureOptions<'_>,
     ) -> Self {
-        let is_weighted = options.weight.is_some();
-        let mut plan = MeasurePlan {
-            label: candidate.label().into(),
-            label_shift: options.label_shift,
-            weight: options.weight.clone(),
-            task: candidate.task(),
-            missing: options.missing,
-            candidate_digest: candidate.digest().into(),
-            baseline_digest: baseline.map(|model| model.digest().into()),
-            groupings: options.groupings.clone(),
-            moments: MomentPlan::new(baseline.is_some(), is_weighted),
-            cells: CellPlan::new(is_weighted),
-            ranked: RankedPlan::default(),
-            replicates: None,
-            maxima: MaximumPlan::default(),
-            bins: BinPlan::new(is_weighted),
-            custom: CustomPlan::default(),
-            classes: ClassPlan::new(candidate.task().outputs(), baseline.is_some(), is_weighted),
-            names: SliceNames::default(),
-        };
+        let mut plan = MeasurePlan::new(candidate.as_ref(), baseline.map(AsRef::as_ref), options);
         let mut expressions = Vec::new();
         for metric in options.metrics {
             match &metric.formula {
-                Formula::Moments(formula) => plan.moments.add(&formula.terms, true),
+                Formula::Moments(formula) => plan.moments.add(&formula.terms, formula.has_errors()),
                 Formula::Confusion(formula) => plan.cells.add(formula.threshold),
                 Formula::Ranked(statistic) => plan.ranked.add(*statistic),
                 Formula::Maximum(term) => plan.maxima.add(*term),
@@ -191,8 +152,7 @@ impl Measures {
         }
         let models = Models {
             candidate: Arc::clone(candidate),
-            baseline: baseline
-                .map(|model| -> Arc<dyn BatchTransform> { Arc::new(Blamed(Arc::clone(model))) }),
+            baseline: baseline.map(|model| blamed(model, Role::Baseline)),
             derived: Vec::new(),
             expressions,
         };
@@ -203,9 +163,30 @@ impl Measures {
             sums,
             rows,
             moment_rows: MomentRows::default(),
-            excluded: Excluded::default(),
+            excluded: ExcludedRows::default(),
             keys: KeySample::default(),
         }
+    }
+
+    /// The same, before any rows, of a contender: a model that stands in the candidate's place, and whose messages bear
+    /// its name.
+    #[must_use]
+    pub fn of_contender(mut self, name: &str) -> Self {
+        let plan = Arc::make_mut(&mut self.plan);
+        plan.role = Role::Contender(name.to_owned());
+        plan.models[0] = plan.role.clone();
+        self
+    }
+
+    /// The same, before any rows, in an evaluation of a candidate and of these contenders, which are all measured on one
+    /// scan.
+    #[must_use]
+    pub fn among<'a>(mut self, contenders: impl IntoIterator<Item = &'a str>) -> Self {
+        let plan = Arc::make_mut(&mut self.plan);
+        let baseline = plan.baseline_digest.as_ref().map(|_| Role::Baseline);
+        let contenders = contenders.into_iter().map(|name| Role::Contender(name.to_owned()));
+        plan.models = [Role::Candidate].into_iter().chain(baseline).chain(contenders).collect();
+        self
     }
 
     /// The rows that take part.
@@ -242,15 +223,14 @@ impl Measures {
 
     fn add(&mut self, batch: &Batch) -> Result<()> {
         let plan = Arc::clone(&self.plan);
-        let label = batch.require(&plan.label)?;
-        let label = match &self.models {
-            Some(models) => models.candidate.label_values(label)?,
-            None => numbers(&plan.label, label, "the evaluation")?,
+        let Some(models) = &self.models else {
+            return Err(CommonError::Internal("a restored state reads no rows".into()).into());
         };
+        let labels = LabelRows::of(models.candidate.as_ref(), batch)?;
         let weight = plan.weight.as_ref().map(|column| weights(batch, column)).transpose()?;
         let outputs = plan.task.outputs();
-        let side = |model: &'static str| -> Result<Vec<&[f64]>> {
-            let what = || format!("the {model}'s prediction");
+        let side = |model: &Role| -> Result<Vec<&[f64]>> {
+            let what = || format!("{model}'s prediction");
             let columns = scored::predictions(batch, model, outputs)?;
             let columns =
                 columns.into_iter().map(|values| scored::finite(values, what)).collect::<Result<Vec<_>>>()?;
@@ -259,12 +239,14 @@ impl Measures {
             }
             Ok(columns)
         };
-        let label_values = scored::finite(&label, || format!("label `{}`", plan.label))?;
-        let candidate = side(CANDIDATE)?;
-        let baseline = plan.baseline_digest.as_ref().map(|_| side(BASELINE).map_err(blame)).transpose()?;
+        let label_values = scored::finite(&labels.values, || format!("label `{}`", plan.label))?;
+        let candidate = side(&plan.role)?;
+        let baseline =
+            plan.baseline_digest.as_ref().map(|_| side(&Role::Baseline).map_err(blame)).transpose()?;
         let custom = self.custom(batch, label_values, &candidate, baseline.as_deref())?;
         let pair = Pair {
             label: label_values,
+            truths: labels.truths(),
             weight: weight.as_ref().map(|weight| -> &[f64] { weight.values() }),
             candidate,
             baseline,
@@ -329,7 +311,7 @@ impl Measures {
             Some("the label shift")
         } else if mine.weight != theirs.weight {
             Some("the weight")
-        } else if mine.candidate_digest != theirs.candidate_digest {
+        } else if mine.candidate_digest != theirs.candidate_digest || mine.role != theirs.role {
             Some("the candidate")
         } else if mine.baseline_digest != theirs.baseline_digest {
             Some("the baseline")
@@ -367,73 +349,15 @@ impl Measures {
     }
 }
 
-impl MeasurePlan {
-    /// The place of the class that a rate is of.
-    fn class_place(&self, formula: &ClassFormula) -> usize {
-        let Task::MultiClass { classes } = &self.task else { return 0 };
-        let is_it = |class: &String| Some(class) == formula.class.as_ref();
-        classes.iter().position(is_it).unwrap_or(0)
-    }
-
-    /// What a row must have.
-    fn needed(&self) -> Needed<'_> {
-        Needed {
-            label: &self.label,
-            weight: self.weight.as_deref(),
-            outputs: self.task.outputs(),
-            is_paired: self.baseline_digest.is_some(),
-        }
-    }
-
-    fn no_sums(&self) -> Vec<GroupedSums> {
-        let empty = |grouping: &Grouping| {
-            let mut sums = GroupedSums {
-                moments: MomentSums::new(&self.moments),
-                cells: CellSums::new(&self.cells),
-                replicates: ReplicateSums::new(self),
-                maxima: Maxima::new(&self.maxima),
-                bins: Bins::new(&self.bins),
-                classes: ClassSums::new(&self.classes),
-                ..GroupedSums::default()
-            };
-            sums.grow(self, usize::from(grouping.is_overall()));
-            sums
-        };
-        self.groupings.iter().map(empty).collect()
-    }
-
-    /// Whether there are groupings of more than one group. Each has all rows, and exact sums do not depend on how
-    /// their terms were grouped, so the moments of all rows are then joined from those of slices, in the end.
-    fn is_sliced(&self) -> bool {
-        self.sliced().next().is_some()
-    }
-
-    /// The groupings of more than one group.
-    fn sliced(&self) -> impl Iterator<Item = &Grouping> {
-        self.groupings.iter().filter(|grouping| !grouping.is_overall())
-    }
-
-    fn row_shape(&self) -> RowShape {
-        RowShape {
-            is_of_classes: self.task != Task::Regression,
-            is_weighted: self.weight.is_some(),
-            models: 1 + usize::from(self.baseline_digest.is_some()),
-            groupings: self.sliced().count(),
-            has_identities: self.replicates.is_some(),
-        }
-    }
-
-    fn no_rows(&self) -> Option<RankedRows> {
-        (!self.ranked.is_empty()).then(|| RankedRows::new(self.row_shape()))
-    }
-}
-
 impl Accumulator for Measures {
     type Output = Measured;
 
     fn inputs(&self) -> Inputs {
         let plan = &self.plan;
-        let mut inputs = Inputs::default().with_column(&plan.label);
+        let mut inputs = Inputs::default();
+        for column in &plan.label_columns {
+            inputs = inputs.with_column(column);
+        }
         if let Some(weight) = &plan.weight {
             inputs = inputs.with_column(weight);
         }
@@ -447,11 +371,11 @@ impl Accumulator for Measures {
             inputs = inputs.with_grouping(grouping);
         }
         if let Some(models) = &self.models {
-            let candidate: Arc<dyn BatchTransform> = Arc::clone(&models.candidate) as Arc<dyn BatchTransform>;
-            inputs = inputs.with_transform(CANDIDATE, &candidate);
+            let role = &plan.role;
+            inputs = inputs.with_transform(role.transform(), &blamed(&models.candidate, role.clone()));
             inputs = custom::with_columns(inputs, &models.expressions);
             if let Some(baseline) = &models.baseline {
-                inputs = inputs.with_transform(BASELINE, baseline);
+                inputs = inputs.with_transform(Role::Baseline.transform(), baseline);
             }
         }
         inputs
@@ -464,7 +388,7 @@ impl Accumulator for Measures {
             sums: self.plan.no_sums(),
             rows: self.plan.no_rows(),
             moment_rows: MomentRows::default(),
-            excluded: Excluded::default(),
+            excluded: ExcludedRows::default(),
             keys: KeySample::default(),
         }
     }
@@ -507,12 +431,12 @@ impl Accumulator for Measures {
             all.for_each(|(sums, _)| sums.moments.clone_from(&joined));
         }
         Measured {
-            plan,
             sums,
             rows: self.rows,
             ranked: None,
-            excluded: self.excluded,
+            excluded: self.excluded.named(&plan.models),
             rows_per_key: self.keys.rows_per_key(),
+            plan,
         }
     }
 
@@ -548,6 +472,14 @@ impl Accumulator for Measures {
             Some(rows) if rows.size_bytes() > share => rows.shed(scratch),
             _ => Ok(()),
         }
+    }
+}
+
+/// A model whose errors name its role, unless it is the candidate.
+fn blamed(model: &Arc<dyn Predictor>, role: Role) -> Arc<dyn BatchTransform> {
+    match role {
+        Role::Candidate => Arc::clone(model) as Arc<dyn BatchTransform>,
+        Role::Baseline | Role::Contender(_) => Arc::new(Blamed { model: Arc::clone(model), role }),
     }
 }
 

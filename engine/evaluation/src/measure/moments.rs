@@ -174,7 +174,7 @@ impl MomentPlan {
     /// The numbers of all terms, of the rows of one pair of models.
     fn numbers(&self, pair: &Pair<'_>) -> Vec<TermNumbers> {
         let of_term = |term: &Term| {
-            let candidate = Answers { label: pair.label, predictions: &pair.candidate, shift: pair.shift };
+            let candidate = pair.answers();
             let own = pair.values(*term, candidate, Side::Candidate);
             let rounded = term.remainders(candidate);
             let Some(predictions) = pair.baseline.as_deref().filter(|_| !term.is_of_label()) else {

@@ -8,7 +8,9 @@ use sluice_core::batch::Batch;
 use sluice_core::column::numbers;
 use sluice_core::error::{Error, Result};
 use sluice_core::features::FeatureColumn;
+use sluice_core::seam::{Predictor, Task};
 
+use super::Role;
 use super::term::{Answers, Term};
 use crate::error::EvaluationError;
 use crate::metric::Side;
@@ -18,6 +20,8 @@ use crate::metric::Side;
 pub(crate) struct Pair<'a> {
     /// Numbers, 1 and 0, or places of classes.
     pub(crate) label: &'a [f64],
+    /// Of sets of labels, of which the label is the number: whether rows have each of them, a column per label.
+    pub(crate) truths: Vec<&'a [f64]>,
     /// 1 without.
     pub(crate) weight: Option<&'a [f64]>,
     /// A column per output of the model.
@@ -31,6 +35,11 @@ pub(crate) struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
+    /// What the candidate answers.
+    pub(super) fn answers(&self) -> Answers<'_> {
+        Answers { label: self.label, predictions: &self.candidate, truths: &self.truths, shift: self.shift }
+    }
+
     /// Some of the rows.
     pub(super) fn part(&self, rows: Range<usize>) -> Self {
         let columns = |columns: &Vec<&'a [f64]>| columns.iter().map(|values| &values[rows.clone()]).collect();
@@ -39,6 +48,7 @@ impl<'a> Pair<'a> {
         };
         Self {
             label: &self.label[rows.clone()],
+            truths: columns(&self.truths),
             weight: self.weight.map(|weight| &weight[rows.clone()]),
             candidate: columns(&self.candidate),
             baseline: self.baseline.as_ref().map(columns),
@@ -67,6 +77,36 @@ impl<'a> Pair<'a> {
     }
 }
 
+/// The labels of some rows.
+pub(super) struct LabelRows {
+    /// Numbers, 1 and 0, places of classes, or how many labels there are.
+    pub(super) values: Float64Array,
+    /// Of sets of labels whether rows have each of them; null where it is not known.
+    sets: Vec<Float64Array>,
+}
+
+impl LabelRows {
+    /// Those that a model predicts.
+    pub(super) fn of(model: &dyn Predictor, batch: &Batch) -> Result<Self> {
+        let names = model.label_columns();
+        let columns = names.iter().map(|name| batch.require(name)).collect::<Result<Vec<_>>>()?;
+        if !matches!(model.task(), Task::MultiLabel { .. }) {
+            let column = columns.first().copied().map_or_else(|| batch.require(model.label()), Ok)?;
+            return Ok(Self { values: model.label_values(column)?, sets: Vec::new() });
+        }
+        let sets = model.label_sets(&columns)?;
+        let labels = |row: usize| -> Option<f64> {
+            sets.iter().map(|set| set.is_valid(row).then(|| set.value(row))).sum()
+        };
+        Ok(Self { values: (0..batch.rows()).map(labels).collect(), sets })
+    }
+
+    /// Whether rows have each label; of rows that are all known.
+    pub(super) fn truths(&self) -> Vec<&[f64]> {
+        self.sets.iter().map(|set| -> &[f64] { set.values() }).collect()
+    }
+}
+
 /// The place of a class, from a label.
 #[expect(
     clippy::cast_possible_truncation,
@@ -80,10 +120,10 @@ pub(crate) fn place(label: f64) -> usize {
 /// The predictions that a model gives for its label, which come first.
 pub(super) fn predictions<'a>(
     batch: &'a Batch,
-    model: &'static str,
+    model: &Role,
     outputs: usize,
 ) -> Result<Vec<&'a Float64Array>> {
-    let columns = &batch.features(model)?.columns;
+    let columns = &batch.features(&model.transform())?.columns;
     let numbers: Vec<&Float64Array> = columns
         .iter()
         .take(outputs)
@@ -95,7 +135,7 @@ pub(super) fn predictions<'a>(
     if numbers.len() == outputs {
         Ok(numbers)
     } else {
-        Err(EvaluationError::NotOneNumber { model, outputs }.into())
+        Err(EvaluationError::NotOneNumber { model: model.to_string(), outputs }.into())
     }
 }
 

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sluice_core::double_double::two_product;
 
+use super::label_term::LabelTerm;
+
 /// Probabilities are kept this far from 0 and 1 before their logarithm is taken, as scikit-learn does for `float64`.
 pub(crate) const LEAST_PROBABILITY: f64 = f64::EPSILON;
 
@@ -53,6 +55,8 @@ pub(crate) enum Term {
     Custom(usize),
     /// y p, of two classes.
     PositivePrediction,
+    /// Of sets of labels.
+    Labels(LabelTerm),
     /// −ln of the probability that was given to the class of the row: of the positive class, or of one of several.
     LogLoss,
 }
@@ -63,6 +67,8 @@ pub(crate) struct Answers<'a> {
     pub(crate) label: &'a [f64],
     /// One column per output of the model.
     pub(crate) predictions: &'a [&'a [f64]],
+    /// Of sets of labels whether rows have each of them.
+    pub(crate) truths: &'a [&'a [f64]],
     pub(crate) shift: f64,
 }
 
@@ -75,7 +81,10 @@ impl Answers<'_> {
 impl Term {
     /// Whether it is the same for every model.
     pub(crate) fn is_of_label(self) -> bool {
-        matches!(self, Self::Label | Self::LabelSquare | Self::Observed | Self::NonZeroLabel)
+        match self {
+            Self::Labels(term) => term.is_of_label(),
+            _ => matches!(self, Self::Label | Self::LabelSquare | Self::Observed | Self::NonZeroLabel),
+        }
     }
 
     /// What labels and predictions it is for; it is NaN of others.
@@ -105,6 +114,7 @@ impl Term {
             | Self::Deviance(_)
             | Self::Brier
             | Self::IsAmong(_)
+            | Self::Labels(_)
             | Self::LogLoss => true,
             Self::Custom(_)
             | Self::Label
@@ -119,12 +129,15 @@ impl Term {
 
     /// Whether it is 0 or 1, so that its mean is a share of rows.
     pub(crate) fn is_of_share(self) -> bool {
-        matches!(self, Self::IsAmong(_) | Self::NonZeroLabel)
+        match self {
+            Self::Labels(term) => term.is_of_share(),
+            _ => matches!(self, Self::IsAmong(_) | Self::NonZeroLabel),
+        }
     }
 
     /// Its numbers.
     pub(crate) fn values(self, answers: Answers<'_>) -> Vec<f64> {
-        let Answers { label, predictions, shift } = answers;
+        let Answers { label, predictions, truths, shift } = answers;
         let prediction = answers.prediction();
         let both = |function: fn(f64, f64) -> f64| combine(prediction, label, function);
         match self {
@@ -161,6 +174,7 @@ impl Term {
             },
             // Computed with the columns of the batch, and given to the sums beside labels and predictions.
             Self::Custom(_) => vec![f64::NAN; label.len()],
+            Self::Labels(term) => term.values(truths, predictions),
             Self::IsAmong(first) => among(label, predictions, first),
             Self::PositivePrediction => both(|p, y| y * p),
             Self::Deviance(power) => combine(prediction, label, |p, y| unit_deviance(p, y, power)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sluice_core::options::{OptionsError, Range};
 use sluice_core::seam::Task;
 
-use super::{Direction, Formula, classes, confusion, probability, ranked, regression};
+use super::{Direction, Formula, classes, confusion, labels, probability, ranked, regression};
 
 /// What kind of label a metric is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum TaskKind {
     Binary,
     /// Several classes.
     MultiClass,
+    /// Several labels, of which a row may have any number.
+    MultiLabel,
 }
 
 impl TaskKind {
@@ -26,6 +28,7 @@ impl TaskKind {
             Task::Regression => Self::Regression,
             Task::Binary { .. } => Self::Binary,
             Task::MultiClass { .. } => Self::MultiClass,
+            Task::MultiLabel { .. } => Self::MultiLabel,
         }
     }
 }
@@ -36,6 +39,7 @@ impl std::fmt::Display for TaskKind {
             Self::Regression => "numbers",
             Self::Binary => "two classes",
             Self::MultiClass => "several classes",
+            Self::MultiLabel => "sets of labels",
         })
     }
 }
@@ -94,6 +98,7 @@ impl Definition {
             confusion::DEFINITIONS,
             ranked::DEFINITIONS,
             classes::DEFINITIONS,
+            labels::DEFINITIONS,
         ];
         families.into_iter().flatten()
     }
@@ -101,7 +106,13 @@ impl Definition {
     /// Other names that options may use for it; reports use [`Definition::name`].
     pub fn aliases(&self) -> impl Iterator<Item = &'static str> {
         let of = self.name;
-        let all = [regression::ALIASES, probability::ALIASES, confusion::ALIASES, classes::ALIASES];
+        let all = [
+            regression::ALIASES,
+            probability::ALIASES,
+            confusion::ALIASES,
+            classes::ALIASES,
+            labels::ALIASES,
+        ];
         let all = all.into_iter().flatten();
         all.filter(move |(_, name)| *name == of).map(|(alias, _)| *alias)
     }
@@ -127,6 +138,15 @@ impl Definition {
                 "expected_calibration_error",
             ],
             TaskKind::MultiClass => &["accuracy", "log_loss", "macro_f1"],
+            TaskKind::MultiLabel => &[
+                "micro_f1",
+                "macro_f1",
+                "samples_f1",
+                "subset_accuracy",
+                "hamming_loss",
+                "log_loss",
+                "label_ranking_average_precision",
+            ],
         }
     }
 }
@@ -143,6 +163,8 @@ pub struct Metric {
     pub direction: Direction,
     /// What it is for.
     pub tasks: Vec<TaskKind>,
+    /// The label that it is of, if it is of one of several.
+    pub(crate) label: Option<String>,
     pub(crate) formula: Formula,
 }
 
@@ -167,7 +189,7 @@ impl Metric {
         let is_for = |known: &Definition| known.tasks.contains(&kind);
         let metric = if self.tasks.contains(&kind) {
             Arc::clone(self)
-        } else if Definition::all().any(|known| known.name == name && is_for(known)) {
+        } else if Definition::all().any(|known| known.is_called(name) && is_for(known)) {
             Self::find_among(&self.name, is_for)?
         } else {
             return Err(self.misplaced(kind));
@@ -199,7 +221,36 @@ impl Metric {
                 Some(_) => {}
             }
         }
-        Ok(metric)
+        match task {
+            Task::MultiLabel { labels } => metric.for_labels(labels),
+            _ => Ok(metric),
+        }
+    }
+
+    /// The metric of sets of these labels.
+    fn for_labels(self: Arc<Self>, labels: &[String]) -> Result<Arc<Self>, OptionsError> {
+        let Formula::Moments(formula) = &self.formula else { return Ok(self) };
+        let named = match &self.label {
+            _ if !formula.is_of_label() => 0,
+            Some(label) => {
+                labels.iter().position(|known| known == label).ok_or_else(|| OptionsError::NoSuchChoice {
+                    name: "label".into(),
+                    value: label.clone(),
+                    choices: labels.to_vec(),
+                })?
+            }
+            None => {
+                let name = self.name.split('(').next().unwrap_or_default();
+                let example = labels.first().map_or("a", String::as_str);
+                return Err(OptionsError::Conflict {
+                    name: "metric".into(),
+                    problem: format!("is `{}`, which is of one label, and the model has several", self.name),
+                    hint: Some(format!("write `{name}(label={example})`, or `macro_{name}` for their mean")),
+                });
+            }
+        };
+        let formula = Formula::Moments(formula.of_labels(labels.len(), named));
+        Ok(Arc::new(Self { formula, ..Self::clone(&self) }))
     }
 
     fn misplaced(&self, task: TaskKind) -> OptionsError {
@@ -221,7 +272,10 @@ impl Metric {
             None => (text.trim(), Some("")),
         };
         let mut first_error = None;
-        for definition in Definition::all().filter(|known| known.is_called(name) && is_wanted(known)) {
+        // What is another name of one metric may be the name of another, for other labels.
+        let by_name = Definition::all().filter(|known| known.name == name);
+        let by_alias = Definition::all().filter(|known| known.name != name && known.is_called(name));
+        for definition in by_name.chain(by_alias).filter(|known| is_wanted(known)) {
             let read = match inside {
                 Some(inside) => definition.read(text, inside),
                 None => Err(definition.misread(text)),
@@ -285,7 +339,7 @@ impl Definition {
         for setting in settings(inside) {
             let (parameter, value) = setting.split_once('=').ok_or_else(|| self.misread(text))?;
             let (parameter, value) = (parameter.trim(), value.trim());
-            if parameter == "class" && self.takes_class() {
+            if self.of_one() == Some(parameter) {
                 class = Some(unquoted_class(value));
                 continue;
             }
@@ -297,10 +351,14 @@ impl Definition {
         Ok(self.metric(&values, class))
     }
 
-    /// Whether it is of one of several classes.
-    pub(super) fn takes_class(&self) -> bool {
+    /// What it is of one of several of, as the parameter that names it: `class` or `label`.
+    pub(super) fn of_one(&self) -> Option<&'static str> {
         let values: Vec<f64> = self.parameters.iter().map(|parameter| parameter.default).collect();
-        matches!((self.formula)(&values), Formula::Classes(formula) if formula.rate.is_of_class())
+        match (self.formula)(&values) {
+            Formula::Classes(formula) if formula.rate.is_of_class() => Some("class"),
+            Formula::Moments(formula) if formula.is_of_label() => Some("label"),
+            _ => None,
+        }
     }
 
     /// The metric with these values of its parameters.
@@ -311,11 +369,14 @@ impl Definition {
             .zip(values)
             .filter(|(parameter, value)| parameter.default.to_bits() != value.to_bits())
             .map(|(parameter, value)| format!("{}={value}", parameter.name));
-        let of_class = class.as_deref().map(|class| format!("class={}", quoted_class(class)));
+        let of_one = self.of_one();
+        let of_class =
+            of_one.zip(class.as_deref()).map(|(one, class)| format!("{one}={}", quoted_class(class)));
         let set: Vec<String> = changed.chain(of_class).collect();
         let name =
             if set.is_empty() { self.name.to_owned() } else { format!("{}({})", self.name, set.join(",")) };
         let mut formula = (self.formula)(values);
+        let label = class.clone().filter(|_| of_one == Some("label"));
         if let Formula::Classes(formula) = &mut formula {
             formula.class = class;
         }
@@ -324,6 +385,7 @@ impl Definition {
             meaning: self.meaning.into(),
             direction: self.direction,
             tasks: self.tasks.to_vec(),
+            label,
             formula,
         }
     }
@@ -331,8 +393,10 @@ impl Definition {
     fn misread(&self, text: &str) -> OptionsError {
         let example = match self.parameters.first() {
             Some(parameter) => format!("{}({}={})", self.name, parameter.name, parameter.default),
-            None if self.takes_class() => format!("{}(class=a)", self.name),
-            None => self.name.to_owned(),
+            None => match self.of_one() {
+                Some(one) => format!("{}({one}=a)", self.name),
+                None => self.name.to_owned(),
+            },
         };
         OptionsError::Conflict {
             name: "metric".into(),
@@ -342,14 +406,8 @@ impl Definition {
     }
 
     fn no_parameter(&self, parameter: &str) -> OptionsError {
-        if self.takes_class() {
-            return OptionsError::NoSuchChoice {
-                name: format!("parameter of `{}`", self.name),
-                value: parameter.into(),
-                choices: vec!["class".into()],
-            };
-        }
-        if self.parameters.is_empty() {
+        let of_one = self.of_one();
+        if self.parameters.is_empty() && of_one.is_none() {
             return OptionsError::Conflict {
                 name: "metric".into(),
                 problem: format!("sets `{parameter}` of `{}`, which has no parameters", self.name),
@@ -359,7 +417,13 @@ impl Definition {
         OptionsError::NoSuchChoice {
             name: format!("parameter of `{}`", self.name),
             value: parameter.into(),
-            choices: self.parameters.iter().map(|known| known.name.into()).collect(),
+            choices: self
+                .parameters
+                .iter()
+                .map(|known| known.name)
+                .chain(of_one)
+                .map(str::to_owned)
+                .collect(),
         }
     }
 }

@@ -8,6 +8,9 @@ use super::dual::Dual;
 use super::{ClassFormula, ConfusionFormula, Statistic, Undefined};
 use crate::measure::Term;
 
+/// Terms of a formula of which products are summed up: hits, labels and predictions of 8 labels.
+const MOST_TERMS: usize = 24;
+
 /// How a metric follows from the rows.
 #[derive(Clone, Debug)]
 pub(crate) enum Formula {
@@ -39,6 +42,27 @@ pub(crate) struct ExpressionFormula {
 }
 
 impl MomentFormula {
+    /// Whether its errors are known from sums: of very many terms their products would be too many.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.terms.len() <= MOST_TERMS
+    }
+
+    /// The same of so many labels, of which the one at `named` is meant.
+    pub(crate) fn of_labels(&self, labels: usize, named: usize) -> Self {
+        let expanded = |term: &Term| -> Vec<Term> {
+            match term {
+                Term::Labels(term) => term.expanded(labels, named).into_iter().map(Term::Labels).collect(),
+                term => vec![*term],
+            }
+        };
+        Self { terms: self.terms.iter().flat_map(expanded).collect(), value: self.value }
+    }
+
+    /// Whether it is of one of several labels.
+    pub(crate) fn is_of_label(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term, Term::Labels(term) if term.is_named()))
+    }
+
     /// Whether it is a share of rows.
     pub(crate) fn is_share(&self) -> bool {
         matches!(self.terms[..], [term] if term.is_of_share())

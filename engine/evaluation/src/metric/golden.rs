@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::Float64Type;
 use sluice_core::batch::Batch;
 use sluice_core::error::Result;
@@ -68,6 +68,17 @@ impl Predictor for Given {
 
     fn label(&self) -> &str {
         "y"
+    }
+
+    fn label_columns(&self) -> Vec<String> {
+        match &self.task {
+            Task::MultiLabel { labels } => labels.clone(),
+            _ => vec![self.label().to_owned()],
+        }
+    }
+
+    fn label_sets(&self, columns: &[&ArrayRef]) -> Result<Vec<Float64Array>> {
+        Ok(columns.iter().map(|column| column.as_primitive::<Float64Type>().clone()).collect())
     }
 
     fn task(&self) -> Task {

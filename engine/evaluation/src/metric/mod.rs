@@ -10,6 +10,7 @@ mod confusion;
 mod definition;
 mod dual;
 mod formula;
+mod labels;
 mod probability;
 mod ranked;
 mod regression;
@@ -123,5 +124,7 @@ impl std::fmt::Display for Undefined {
 pub(crate) mod golden;
 #[cfg(test)]
 mod golden_classes;
+#[cfg(test)]
+mod golden_labels;
 #[cfg(test)]
 mod tests;

@@ -77,10 +77,10 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Whether it is beside the way from the data: what something was compared with.
+    /// Whether it is beside the way from the data: what something was compared with, or measured beside.
     #[must_use]
     pub fn is_aside(&self) -> bool {
-        !self.is_output && self.channel.starts_with("baseline_")
+        !self.is_output && ["baseline_", "contender_"].iter().any(|aside| self.channel.starts_with(aside))
     }
 }
 

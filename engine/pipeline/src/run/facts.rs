@@ -261,6 +261,11 @@ pub(super) fn baseline(artifact: ArtifactEntry) -> Port {
     Port { channel: "baseline_model".into(), artifact }
 }
 
+/// A model that is measured beside the candidate.
+pub(super) fn contender(name: &str, artifact: ArtifactEntry) -> Port {
+    Port { channel: format!("contender_{name}"), artifact }
+}
+
 /// Statistics of earlier data, that data are compared with.
 pub(super) fn previous(digest: &str, place: &Path) -> Port {
     let kind = ArtifactKind::ExampleStatistics;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::error::Result;
 use sluice_core::role::Roles;
 use sluice_delivery::onnx::{self, OnnxMode};
-use sluice_evaluation::EvaluateOptions;
+use sluice_evaluation::{ContenderName, EvaluateOptions};
 use sluice_ingest::{SpanSelection, SubsetOptions};
 use sluice_quality::rules::{RowChecks, Rule, UniqueKey};
 use sluice_quality::statistics::StatisticsOptions;
@@ -173,6 +173,9 @@ impl From<ValidateSections> for ValidateSpec {
 pub struct EvaluateSpec {
     /// What the candidate is compared with.
     pub baseline: BaselineSpec,
+    /// Models that are measured beside the candidate, without a say in the verdict: a package or the description of
+    /// another model, relative to the pipeline file, by the name that reports give it.
+    pub contenders: BTreeMap<String, String>,
     /// Metrics, slices and requirements.
     pub options: EvaluateOptions,
 }
@@ -181,6 +184,7 @@ pub struct EvaluateSpec {
 #[serde(deny_unknown_fields, default)]
 struct EvaluateSections {
     baseline: BaselineSpec,
+    contenders: BTreeMap<String, String>,
     metrics: Vec<sluice_evaluation::MetricEntry>,
     slices: Vec<sluice_evaluation::gate::Columns>,
     require: Vec<sluice_evaluation::gate::RequirementOptions>,
@@ -209,9 +213,11 @@ impl Default for EvaluateSections {
             fairness,
             ..
         } = EvaluateOptions::default();
-        let (baseline, metrics) = (BaselineSpec::default(), Vec::new());
+        let EvaluateSpec { baseline, contenders, .. } = EvaluateSpec::default();
+        let metrics = Vec::new();
         Self {
             baseline,
+            contenders,
             metrics,
             slices,
             require,
@@ -231,6 +237,7 @@ impl From<EvaluateSections> for EvaluateSpec {
     fn from(sections: EvaluateSections) -> Self {
         let EvaluateSections {
             baseline,
+            contenders,
             metrics,
             slices,
             require,
@@ -260,7 +267,7 @@ impl From<EvaluateSections> for EvaluateSpec {
             fairness,
             ..EvaluateOptions::default()
         };
-        Self { baseline, options }
+        Self { baseline, contenders, options }
     }
 }
 
@@ -370,6 +377,8 @@ impl PipelineFile {
         }
         spec.train.check()?;
         spec.evaluate.options.check()?;
+        ContenderName::check(spec.evaluate.contenders.keys().map(String::as_str))
+            .map_err(|error| sluice_core::Error::from(error).in_place("`evaluate`"))?;
         Ok(())
     }
 

@@ -30,6 +30,21 @@ pub enum Contender {
     Foreign(Box<CheckedForeign>),
 }
 
+/// The models of an evaluation, but for what they are compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Entrants<'a> {
+    /// The one that is judged.
+    pub candidate: &'a Contender,
+    /// Models that are measured beside it, by their names; nothing is decided about them.
+    pub contenders: &'a [(String, Contender)],
+}
+
+impl<'a> From<&'a Contender> for Entrants<'a> {
+    fn from(candidate: &'a Contender) -> Self {
+        Self { candidate, contenders: &[] }
+    }
+}
+
 impl From<ModelPackage> for Contender {
     fn from(package: ModelPackage) -> Self {
         Self::Package(Box::new(package))

@@ -14,9 +14,9 @@ use sluice_core::spill::Scratch;
 use sluice_evaluation::gate::Verdict;
 use sluice_evaluation::measure::Missing;
 use sluice_evaluation::slice::weak::{WeakSliceOptions, WeakSlices};
-use sluice_evaluation::{Baseline, EvaluateOptions, Evaluation};
+use sluice_evaluation::{Baseline, ContenderName, EvaluateOptions, Evaluation};
 
-use super::contender::Contender;
+use super::contender::{Contender, Entrants};
 use super::evaluation_reports::{summary, verdict_junit, verdict_summary};
 use super::{evaluation_page, evaluation_table, weak_slices};
 
@@ -102,15 +102,19 @@ impl Compared<'_> {
         }
     }
 
-    /// What an evaluation of `candidate` on `data` is made from.
-    pub(super) fn made_from(self, data: &str, candidate: &Contender) -> BTreeMap<String, String> {
-        let mut parts = vec![("data", data), ("candidate", candidate.digest())];
+    /// What an evaluation of these models on `data` is made from.
+    pub(super) fn made_from(self, data: &str, models: Entrants<'_>) -> BTreeMap<String, String> {
+        let mut parts = vec![("data", data), ("candidate", models.candidate.digest())];
         match self {
             Self::Nothing => {}
             Self::Model(model) => parts.push(("baseline", model.digest())),
             Self::Accepted(accepted) => parts.push(("accepted", &accepted.digest)),
         }
-        parts.into_iter().map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect()
+        let parts = parts.into_iter().map(|(name, digest)| (name.to_owned(), digest.to_owned()));
+        let contenders = models.contenders.iter();
+        let contenders =
+            contenders.map(|(name, model)| (format!("contender {name}"), model.digest().to_owned()));
+        parts.chain(contenders).collect()
     }
 }
 
@@ -137,7 +141,7 @@ impl AcceptedMetrics {
     }
 }
 
-/// Evaluates `candidate` on `source` and writes metrics and verdict to `target`.
+/// Evaluates the candidate on `source`, and contenders beside it, and writes metrics and verdict to `target`.
 ///
 /// When the evaluation itself fails, the verdict `error` is written before the error is answered: a gate is
 /// never left without one.
@@ -147,20 +151,20 @@ impl AcceptedMetrics {
 pub fn evaluate<'a>(
     source: &dyn BatchSource,
     data_digest: &str,
-    candidate: &Contender,
+    models: impl Into<Entrants<'a>>,
     compared: impl Into<Compared<'a>>,
     options: &EvaluateOptions,
     target: &Path,
     execution: &Execution,
 ) -> Result<Evaluated> {
-    let compared = compared.into();
-    let made_from = compared.made_from(data_digest, candidate);
+    let (models, compared) = (models.into(), compared.into());
+    let made_from = compared.made_from(data_digest, models);
     let aside = execution.clone().with_scratch(Scratch::beside(target));
-    match compare(source, candidate, compared, options, &aside) {
+    match compare(source, models, compared, options, &aside) {
         Ok((evaluation, weak)) => publish(evaluation, weak.as_ref(), target, made_from),
         Err(error) => {
             if !matches!(error.kind(), ErrorKind::Interrupted(_)) {
-                let verdict = verdict_of_error(candidate, options, &error);
+                let verdict = verdict_of_error(models.candidate, options, &error);
                 publish_verdict(Draft::new(target)?, &verdict, made_from)?;
             }
             Err(error)
@@ -171,41 +175,57 @@ pub fn evaluate<'a>(
 /// Makes the models ready, evaluates them, and looks for weak slices where it is asked for them.
 fn compare(
     source: &dyn BatchSource,
-    candidate: &Contender,
+    models: Entrants<'_>,
     compared: Compared<'_>,
     options: &EvaluateOptions,
     execution: &Execution,
 ) -> Result<(Evaluation, Option<WeakSlices>)> {
-    let (ready, options) = ready(source, candidate, options, execution)?;
+    let Ready { candidate, contenders, options } = ready(source, models, options, execution)?;
+    let entrants = sluice_evaluation::Entrants { candidate: &candidate, contenders: &contenders };
     let baseline = compared.baseline(source, options.missing, execution)?;
     execution.progress.begin("evaluate", source.plan().extent());
-    let evaluated = sluice_evaluation::evaluate(source, &ready, &baseline, &options, execution);
+    let evaluated = sluice_evaluation::evaluate(source, entrants, &baseline, &options, execution);
     execution.progress.end();
     let evaluation = evaluated?;
     // Predictions say where a model is bad, but not to whom.
-    let mut except = candidate.predictions().to_vec();
+    let mut except = models.candidate.predictions().to_vec();
+    except.extend(models.contenders.iter().flat_map(|(_, model)| model.predictions()).cloned());
     if let Compared::Model(model) = compared {
         except.extend_from_slice(model.predictions());
     }
     let find = |weak: &WeakSliceOptions| {
         let weak = WeakSliceOptions { except: except.clone(), missing: options.missing, ..weak.clone() };
-        weak_slices::find(&ready, source, options.weight.as_deref(), &weak, execution)
+        weak_slices::find(&candidate, source, options.weight.as_deref(), &weak, execution)
     };
     let weak = options.weak_slices.as_ref().map(find).transpose()?;
     Ok((evaluation, weak))
 }
 
-/// The candidate, ready to predict, and the options with a number near the mean of its label: sums about it keep their
-/// digits.
+/// Models that are ready to predict.
+pub(super) struct Ready {
+    pub(super) candidate: Arc<dyn Predictor>,
+    pub(super) contenders: Vec<(String, Arc<dyn Predictor>)>,
+    /// With a number near the mean of the label: sums about it keep their digits.
+    pub(super) options: EvaluateOptions,
+}
+
+/// Makes candidate and contenders ready to predict.
 pub(super) fn ready(
     source: &dyn BatchSource,
-    candidate: &Contender,
+    models: Entrants<'_>,
     options: &EvaluateOptions,
     execution: &Execution,
-) -> Result<(Arc<dyn Predictor>, EvaluateOptions)> {
-    let ready = candidate.ready(source, options.missing, execution)?;
-    let label_shift = candidate.label_shift(source, ready.as_ref())?;
-    Ok((ready, EvaluateOptions { label_shift, ..options.clone() }))
+) -> Result<Ready> {
+    ContenderName::check(models.contenders.iter().map(|(name, _)| name.as_str()))?;
+    let candidate = models.candidate.ready(source, options.missing, execution)?;
+    let label_shift = models.candidate.label_shift(source, candidate.as_ref())?;
+    let mut contenders = Vec::new();
+    for (name, model) in models.contenders {
+        let ready = model.ready(source, options.missing, execution);
+        let ready = ready.map_err(|error| error.in_place(format!("contender `{name}`")))?;
+        contenders.push((name.clone(), ready));
+    }
+    Ok(Ready { candidate, contenders, options: EvaluateOptions { label_shift, ..options.clone() } })
 }
 
 /// Writes an evaluation that came to its end.

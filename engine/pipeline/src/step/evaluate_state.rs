@@ -16,15 +16,15 @@ use sluice_evaluation::gate::Verdict;
 use sluice_evaluation::measure::Measures;
 use sluice_evaluation::{EvaluateOptions, EvaluationError, Subject, conclude, prepare};
 
-use super::contender::Contender;
-use super::evaluate::{Compared, Evaluated, publish, publish_verdict, ready};
+use super::contender::Entrants;
+use super::evaluate::{Compared, Evaluated, Ready, publish, publish_verdict, ready};
 use super::kept_states::states_in;
 use super::state::{Shard, StateError};
 
 /// The artifact's kind.
 pub const EVALUATION_STATE_KIND: &str = "evaluation-state";
 /// The version of its format.
-pub const EVALUATION_STATE_VERSION: u32 = 1;
+pub const EVALUATION_STATE_VERSION: u32 = 2;
 const FILE: &str = "state.json";
 const SUMS_FILE: &str = "sums.state";
 
@@ -89,7 +89,8 @@ struct StateRecord {
 #[derive(Clone, Debug)]
 pub struct EvaluationState {
     record: StateRecord,
-    partial: Partial<Measures>,
+    /// Of the candidate, then of the contenders of the subject.
+    partial: Partial<Vec<Measures>>,
 }
 
 impl EvaluationState {
@@ -100,7 +101,7 @@ impl EvaluationState {
     pub fn of_shard<'a>(
         source: &dyn BatchSource,
         data_digest: &str,
-        candidate: &Contender,
+        models: impl Into<Entrants<'a>>,
         compared: impl Into<Compared<'a>>,
         options: &EvaluateOptions,
         (shard, execution): (Shard, &Execution),
@@ -108,10 +109,11 @@ impl EvaluationState {
         if options.weak_slices.is_some() {
             return Err(EvaluationStateError::WeakSlices.into());
         }
-        let compared = compared.into();
-        let (shared, options) = ready(source, candidate, options, execution)?;
+        let (models, compared) = (models.into(), compared.into());
+        let Ready { candidate, contenders, options } = ready(source, models, options, execution)?;
+        let entrants = sluice_evaluation::Entrants { candidate: &candidate, contenders: &contenders };
         let baseline = compared.baseline(source, options.missing, execution)?;
-        let (measures, subject) = prepare(source, &shared, &baseline, &options, execution)?;
+        let (measures, subject) = prepare(source, entrants, &baseline, &options, execution)?;
         let plan = source.plan();
         execution.progress.begin("evaluate", plan.extent());
         let partial = fold_splits(source, shard.splits(plan), &measures, execution)?;
@@ -120,7 +122,7 @@ impl EvaluationState {
             subject,
             label_shift: options.label_shift,
             options,
-            made_from: compared.made_from(data_digest, candidate),
+            made_from: compared.made_from(data_digest, models),
             num_rows: partial.rows(),
             source: source.name(),
         };
@@ -159,12 +161,17 @@ impl EvaluationState {
             return Err(StateError::OtherEngine { path, found: found.clone(), current }.into());
         }
         let record: StateRecord = artifact.read_json(FILE)?;
-        let partial: Partial<Measures> =
+        let partial: Partial<Vec<Measures>> =
             Partial::from_bytes(&artifact.read(SUMS_FILE)?, EVALUATION_STATE_KIND, EVALUATION_STATE_VERSION)
                 .map_err(|error| error.in_place(format!("`{path}`")))?;
-        let digest = &record.subject.candidate_digest;
-        let is_own = |sums: &Measures| sums.is_sound() && sums.candidate_digest() == digest;
-        if partial.part_of(|sums| Some(sums).filter(|sums| is_own(sums))).is_none() {
+        let contenders = record.subject.contenders.iter().map(|contender| &contender.digest);
+        let digests: Vec<&String> =
+            [&record.subject.candidate_digest].into_iter().chain(contenders).collect();
+        let is_own =
+            |(sums, digest): (&Measures, &&String)| sums.is_sound() && sums.candidate_digest() == *digest;
+        let are_own =
+            |all: &Vec<Measures>| all.len() == digests.len() && all.iter().zip(&digests).all(is_own);
+        if partial.part_of(|sums| Some(sums).filter(|sums| are_own(sums))).is_none() {
             return Err(EvaluationStateError::Contradictory { path }.into());
         }
         Ok(Self { record, partial })
@@ -228,6 +235,8 @@ fn difference(first: &StateRecord, other: &StateRecord) -> Option<&'static str> 
         Some("data set")
     } else if first.subject.candidate_digest != other.subject.candidate_digest {
         Some("model")
+    } else if first.subject.contenders != other.subject.contenders {
+        Some("set of contenders")
     } else if first.subject != other.subject || first.made_from != other.made_from {
         Some("baseline")
     } else if first.options != other.options || first.label_shift.to_bits() != other.label_shift.to_bits() {

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use sluice_evaluation::gate::{Comparison, Outcome, Reason, Verdict};
 use sluice_evaluation::metric::Direction;
 use sluice_evaluation::slice::weak::WeakSlices;
-use sluice_evaluation::{Curves, Disparities, Evaluation, Fairness, MetricName, SliceMetrics};
+use sluice_evaluation::{
+    ContenderMetrics, ContenderName, Curves, Disparities, Evaluation, Fairness, MetricName, SliceMetrics,
+};
 use sluice_report::html::{
-    EvaluationPage, PageBin, PageConfusion, PageCurves, PageDisparity, PageFairness, PageFigures, PageGap,
-    PageMetric, PageOutcome, PageReason, PageSlice, PageWeakSlice, PageWeakSlices, evaluation_page,
+    EvaluationPage, PageBin, PageConfusion, PageContender, PageCurves, PageDisparity, PageFairness,
+    PageFigures, PageGap, PageMetric, PageOutcome, PageReason, PageSlice, PageWeakSlice, PageWeakSlices,
+    evaluation_page,
 };
 use sluice_report::rows;
 
@@ -19,7 +22,7 @@ pub fn page(evaluation: &Evaluation, weak: Option<&WeakSlices>) -> String {
         evaluation.slices.iter().enumerate().map(|(place, slice)| (slice.slice.to_string(), place)).collect();
     let metrics: Vec<PageMetric> =
         evaluation.metrics.iter().map(|metric| page_metric(evaluation, metric)).collect();
-    let slices = evaluation.slices.iter().map(|slice| page_slice(&evaluation.metrics, slice));
+    let slices = evaluation.slices.iter().map(|slice| page_slice(evaluation, slice));
     let shown = EvaluationPage {
         main_metric: main_metric(evaluation),
         metrics,
@@ -27,6 +30,7 @@ pub fn page(evaluation: &Evaluation, weak: Option<&WeakSlices>) -> String {
         weak_slices: weak.map(page_weak),
         fairness: evaluation.fairness.iter().map(page_fairness).collect(),
         is_compared: evaluation.slices.iter().any(|slice| slice.baseline.is_some()),
+        contenders: evaluation.contenders.iter().map(|contender| contender.name.clone()).collect(),
         ..of_verdict(&evaluation.verdict, &names)
     };
     evaluation_page(&format!("Evaluation of {}", evaluation.label), &shown)
@@ -124,7 +128,17 @@ fn direction(direction: Direction) -> &'static str {
     }
 }
 
-fn page_slice(metrics: &[MetricName], slice: &SliceMetrics) -> PageSlice {
+fn page_slice(evaluation: &Evaluation, slice: &SliceMetrics) -> PageSlice {
+    let metrics = &evaluation.metrics;
+    let contender = |called: &ContenderName| {
+        let contender = slice.contenders.get(&called.name);
+        let figures =
+            |metric: &MetricName| contender.map(|it| contender_figures(&metric.name, it)).unwrap_or_default();
+        PageContender {
+            figures: metrics.iter().map(figures).collect(),
+            curves: slice.curves.get(&called.name).map(page_curves).unwrap_or_default(),
+        }
+    };
     let curves = |model: &str| slice.curves.get(model).map(page_curves).unwrap_or_default();
     PageSlice {
         parts: slice.slice.parts.iter().map(|part| (part.column.clone(), part.value.clone())).collect(),
@@ -134,14 +148,16 @@ fn page_slice(metrics: &[MetricName], slice: &SliceMetrics) -> PageSlice {
         figures: metrics.iter().map(|metric| figures(&metric.name, slice)).collect(),
         candidate: curves("candidate"),
         baseline: curves("baseline"),
-        confusions: confusions(slice),
+        contenders: evaluation.contenders.iter().map(contender).collect(),
+        confusions: confusions(evaluation, slice),
     }
 }
 
-/// The candidate's matrices beside the baseline's, threshold by threshold.
-fn confusions(slice: &SliceMetrics) -> Vec<PageConfusion> {
-    let models = ["candidate", "baseline"];
-    let tables = models.iter().filter_map(|model| Some((*model, slice.tables.get(*model)?)));
+/// The candidate's matrices beside the baseline's and those of contenders, threshold by threshold.
+fn confusions(evaluation: &Evaluation, slice: &SliceMetrics) -> Vec<PageConfusion> {
+    let contenders = evaluation.contenders.iter().map(|contender| contender.name.as_str());
+    let models = ["candidate", "baseline"].into_iter().chain(contenders);
+    let tables = models.filter_map(|model| Some((model, slice.tables.get(model)?)));
     let mut shown: Vec<(usize, PageConfusion)> = Vec::new();
     for (model, tables) in tables {
         let binary = tables.confusion.iter().map(|matrix| PageConfusion {
@@ -173,6 +189,7 @@ fn page_fairness(fairness: &Fairness) -> PageFairness {
         candidate: disparity.value,
         interval: disparity.interval.map(|[low, high]| (low, high)),
         baseline: of_baseline(name),
+        contenders: fairness.contenders.values().map(|found| found.measures.get(name)?.value).collect(),
         groups: disparity.highest.clone().zip(disparity.lowest.clone()),
         note: disparity.note.clone(),
     });
@@ -210,6 +227,21 @@ fn page_weak(weak: &WeakSlices) -> PageWeakSlices {
                 q_value: slice.q_value,
             })
             .collect(),
+    }
+}
+
+/// The figures of a contender, as if it were the candidate.
+fn contender_figures(metric: &str, contender: &ContenderMetrics) -> PageFigures {
+    let change = contender.changes.as_ref().and_then(|changes| changes.get(metric));
+    let undefined = contender.undefined.get(metric).or_else(|| change?.note.as_ref());
+    PageFigures {
+        candidate: contender.values.get(metric).copied().flatten(),
+        interval: contender.intervals.get(metric).map(|interval| (interval.low, interval.high)),
+        baseline: None,
+        change: change.and_then(|change| change.difference),
+        change_interval: change.and_then(|change| change.interval).map(|[low, high]| (low, high)),
+        p_worse: change.and_then(|change| change.p_worse),
+        note: undefined.cloned(),
     }
 }
 

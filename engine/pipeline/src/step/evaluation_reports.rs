@@ -2,7 +2,7 @@
 
 use sluice_evaluation::gate::{Comparison, Outcome, Reason, Verdict};
 use sluice_evaluation::metric::Direction;
-use sluice_evaluation::{Evaluation, Fairness, SliceMetrics};
+use sluice_evaluation::{Evaluation, Fairness, MetricName, SliceMetrics};
 use sluice_report::junit::{Case, Failure, Outcome as CaseOutcome, Suite, junit};
 use sluice_report::markdown::inline;
 use sluice_report::{Table, rows, significant};
@@ -93,6 +93,10 @@ pub fn summary(evaluation: &Evaluation) -> String {
         text.push_str("\n### All rows\n\n");
         text.push_str(&overall_table(evaluation, overall).to_markdown());
     }
+    if !evaluation.contenders.is_empty() {
+        text.push_str("\n### Contenders\n\nOn the same rows; the verdict is about the candidate alone.\n\n");
+        text.push_str(&contenders_table(evaluation).to_markdown());
+    }
     for found in &evaluation.fairness {
         text.push_str(&format!("\n### Groups by {}\n\n", inline(&found.by.join(", "))));
         text.push_str(&fairness_table(found).to_markdown());
@@ -167,19 +171,51 @@ fn overall_table(evaluation: &Evaluation, overall: &SliceMetrics) -> Table {
     table
 }
 
+/// The models that were measured beside the candidate, on all rows.
+fn contenders_table(evaluation: &Evaluation) -> Table {
+    let overall = evaluation.slices.first();
+    let has_baseline = overall.is_some_and(|overall| overall.baseline.is_some());
+    let mut titles = vec!["metric", "contender", ">value", ">interval"];
+    if has_baseline {
+        titles.extend([">change", ">interval of the change"]);
+    }
+    let mut table = Table::new(&titles);
+    for MetricName { name, .. } in &evaluation.metrics {
+        for (model, figures) in overall.into_iter().flat_map(|overall| &overall.contenders) {
+            let interval = figures.intervals.get(name).map(|interval| [interval.low, interval.high]);
+            let value = figures.values.get(name).copied().flatten();
+            let mut cells = vec![format!("`{name}`"), inline(model), figure(value), ends(interval)];
+            if has_baseline {
+                let change = figures.changes.as_ref().and_then(|changes| changes.get(name));
+                cells.push(figure(change.and_then(|change| change.difference)));
+                cells.push(ends(change.and_then(|change| change.interval)));
+            }
+            table.push(cells);
+        }
+    }
+    table
+}
+
 /// How far groups lie apart.
 fn fairness_table(found: &Fairness) -> Table {
-    let mut table = Table::new(&["measure", ">candidate", ">interval", ">baseline", "between"]);
+    let titles = ["measure", ">candidate", ">interval", ">baseline", "between"].map(str::to_owned);
+    let contenders = found.contenders.keys().map(|name| format!(">{}", inline(name)));
+    let titles: Vec<String> = titles.into_iter().chain(contenders).collect();
+    let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+    let mut table = Table::new(&titles);
     for (name, disparity) in &found.candidate.measures {
         let baseline = found.baseline.as_ref().and_then(|baseline| baseline.measures.get(name)?.value);
         let between = disparity.highest.as_deref().zip(disparity.lowest.as_deref());
-        table.push([
+        let contenders = found.contenders.values().map(|contender| contender.measures.get(name)?.value);
+        let mut cells = vec![
             format!("`{name}`"),
             figure(disparity.value),
             ends(disparity.interval),
             figure(baseline),
             between.map_or_else(String::new, |(highest, lowest)| inline(&format!("{highest} and {lowest}"))),
-        ]);
+        ];
+        cells.extend(contenders.map(figure));
+        table.push(cells);
     }
     table
 }

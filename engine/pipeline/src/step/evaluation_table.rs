@@ -1,5 +1,6 @@
 //! The figures of an evaluation as a table for SQL: a row per slice, metric and model.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -7,7 +8,7 @@ use arrow::datatypes::{Field, Schema};
 
 use sluice_core::artifact::Draft;
 use sluice_core::error::{CommonError, Result};
-use sluice_evaluation::comparison::Interval;
+use sluice_evaluation::comparison::{Change, Interval};
 use sluice_evaluation::{Evaluation, MetricName, SliceMetrics};
 use sluice_ingest::ParquetWriter;
 
@@ -24,11 +25,12 @@ pub(super) fn write(evaluation: &Evaluation, draft: &mut Draft) -> Result<()> {
     writer.finish(draft).map(drop)
 }
 
-/// One value of one model, or the change between both.
+/// One value of one model, or its change against the baseline.
 struct Line<'a> {
     slice: &'a SliceMetrics,
     metric: &'a MetricName,
-    model: &'static str,
+    /// `candidate`, `baseline`, the name of a contender; of changes `change`, and `change of NAME`.
+    model: String,
     value: Option<f64>,
     ends: Option<[f64; 2]>,
     standard_error: Option<f64>,
@@ -41,7 +43,7 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn of_value(
         (slice, metric): (&'a SliceMetrics, &'a MetricName),
-        model: &'static str,
+        model: impl Into<String>,
         value: Option<f64>,
         interval: Option<&Interval>,
     ) -> Self {
@@ -52,7 +54,7 @@ impl<'a> Line<'a> {
         Self {
             slice,
             metric,
-            model,
+            model: model.into(),
             value,
             ends: interval.map(|interval| [interval.low, interval.high]),
             standard_error: interval.and_then(|interval| interval.standard_error),
@@ -63,8 +65,12 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn of_change((slice, metric): (&'a SliceMetrics, &'a MetricName)) -> Option<Self> {
-        let change = slice.changes.as_ref()?.get(&metric.name)?;
+    fn of_change(
+        place: (&'a SliceMetrics, &'a MetricName),
+        model: impl Into<String>,
+        changes: Option<&'a BTreeMap<String, Change>>,
+    ) -> Option<Self> {
+        let change = changes?.get(&place.1.name)?;
         Some(Self {
             value: change.difference,
             ends: change.interval,
@@ -72,7 +78,7 @@ impl<'a> Line<'a> {
             p_worse: change.p_worse,
             p_not_worse: change.p_not_worse,
             note: change.note.as_deref(),
-            ..Self::of_value((slice, metric), "change", None, None)
+            ..Self::of_value(place, model, None, None)
         })
     }
 }
@@ -88,7 +94,15 @@ fn lines(evaluation: &Evaluation) -> Vec<Line<'_>> {
                 let value = baseline.get(name).copied().flatten();
                 lines.push(Line::of_value(place, "baseline", value, slice.baseline_intervals.get(name)));
             }
-            lines.extend(Line::of_change(place));
+            lines.extend(Line::of_change(place, "change", slice.changes.as_ref()));
+            for (model, figures) in &slice.contenders {
+                let value = figures.values.get(name).copied().flatten();
+                lines.push(Line {
+                    note: figures.undefined.get(name).map(String::as_str),
+                    ..Line::of_value(place, model, value, figures.intervals.get(name))
+                });
+                lines.extend(Line::of_change(place, format!("change of {model}"), figures.changes.as_ref()));
+            }
         }
     }
     lines
@@ -132,7 +146,7 @@ fn table(evaluation: &Evaluation) -> Result<RecordBatch> {
         Ok(serde_json::Value::String(name)) => Some(name),
         _ => None,
     });
-    texts("model", &|line| Some(line.model.to_owned()));
+    texts("model", &|line| Some(line.model.clone()));
     let mut numbers = |name: &str, of: &dyn Fn(&Line<'_>) -> Option<f64>| {
         columns.push((name.into(), Arc::new(lines.iter().map(of).collect::<Float64Array>())));
     };

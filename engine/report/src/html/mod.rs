@@ -16,8 +16,9 @@ mod training;
 mod validation;
 
 pub use evaluation::{
-    EvaluationPage, PageBin, PageConfusion, PageCurves, PageDisparity, PageFairness, PageFigures, PageGap,
-    PageMetric, PageOutcome, PageReason, PageSlice, PageWeakSlice, PageWeakSlices, evaluation_page,
+    EvaluationPage, PageBin, PageConfusion, PageContender, PageCurves, PageDisparity, PageFairness,
+    PageFigures, PageGap, PageMetric, PageOutcome, PageReason, PageSlice, PageWeakSlice, PageWeakSlices,
+    evaluation_page,
 };
 pub use explanation::{DependenceChart, ExplanationPage, ImportanceBar, ImportanceChart, explanation_page};
 pub use lineage::{LineageEdge, LineageNode, LineagePage, lineage_page};

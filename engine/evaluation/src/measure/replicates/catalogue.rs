@@ -36,7 +36,8 @@ fn metrics(task: &Task) -> Vec<Arc<Metric>> {
     let is_for = |known: &&Definition| known.tasks.contains(&TaskKind::of(task));
     let of = |known: &'static Definition| {
         let plain = Metric::find(known.name).unwrap().for_task(task);
-        plain.or_else(|_| Metric::find(&format!("{}(class=b)", known.name))?.for_task(task)).unwrap()
+        let named = |one: &str| Metric::find(&format!("{}({one}=b)", known.name))?.for_task(task);
+        plain.or_else(|_| named("class")).or_else(|_| named("label")).unwrap()
     };
     Definition::all().filter(is_for).map(of).collect()
 }
@@ -155,4 +156,17 @@ fn metrics_of_several_classes() {
         columns.extend(names.iter().enumerate().map(|(place, name)| (*name, column(place, lean))));
     }
     check(&task, (&candidate, &baseline), &columns);
+}
+
+#[test]
+fn metrics_of_sets_of_labels() {
+    let task = Task::MultiLabel { labels: ["a", "b"].map(str::to_owned).to_vec() };
+    let truth = |step: f64| -> Vec<f64> {
+        (0..ROWS).map(|row| f64::from(u8::from(wave(row, step) + 0.3 * wave(row, 9.0) > 0.6))).collect()
+    };
+    let score = |step: f64| (0..ROWS).map(|row| wave(row, step)).collect::<Vec<f64>>();
+    let [candidate, baseline] = [["c", "d"], ["e", "f"]].map(|names| Given::predictor(&names, task.clone()));
+    let truths = [("a", truth(2.3)), ("b", truth(1.7))];
+    let scores = [("c", score(2.31)), ("d", score(1.71)), ("e", score(2.27)), ("f", score(1.67))];
+    check(&task, (&candidate, &baseline), &[truths.to_vec(), scores.to_vec()].concat());
 }

@@ -3,7 +3,7 @@
 //! | option | default | range | meaning |
 //! |---|---|---|---|
 //! | `columns` | all that can be sliced by | columns | where conditions come from |
-//! | `loss` | `mse`, or log loss of classes | a metric that is a mean over rows | what is bad |
+//! | `loss` | `mse`, or log loss of classes and labels | a metric that is a mean over rows | what is bad |
 //! | `conditions` | 3 | 1 to 3 | conditions of a slice, at most |
 //! | `buckets` | 4 | 2 to 100 | buckets of a number of more values than the next |
 //! | `values` | 20 | 1 to 200 | values of a column that are looked at; the rest is `(other)` |
@@ -11,14 +11,11 @@
 //! | `level` | 0.05 | above 0, below 0.5 | the share of false ones among those reported |
 //! | `beam` | 100 | 1 to 10,000 | slices of two conditions that a third is added to |
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use sluice_core::options::{OptionsError, Range};
 use sluice_core::seam::Task;
 
-use crate::measure::Missing;
-use crate::measure::Term;
+use crate::measure::{LabelTerm, Missing, Term};
 use crate::metric::{Direction, Dual, Formula, Metric, MomentFormula, TaskKind};
 
 /// Options of the search, unchecked.
@@ -91,7 +88,7 @@ impl WeakSliceOptions {
                 });
             }
         }
-        self.loss.as_deref().map_or(Ok(()), |name| Loss::of_metric(name).map(drop))
+        self.loss.as_deref().map_or(Ok(()), |name| Loss::of_metric(&*Metric::find(name)?).map(drop))
     }
 
     /// The rows that a slice must have.
@@ -108,11 +105,16 @@ impl WeakSliceOptions {
                 TaskKind::Binary | TaskKind::MultiClass => {
                     Loss { name: "log_loss".into(), term: Term::LogLoss, sign: 1.0 }
                 }
+                TaskKind::MultiLabel => {
+                    Loss { name: "log_loss".into(), term: Term::Labels(LabelTerm::LogLoss), sign: 1.0 }
+                }
             });
         };
-        let (loss, metric) = Loss::of_metric(name)?;
-        if metric.tasks.contains(&kind) {
-            return Ok(loss);
+        let metric = Metric::find(name)?;
+        if let Ok(metric) = metric.for_task(task)
+            && metric.tasks.contains(&kind)
+        {
+            return Loss::of_metric(&metric);
         }
         let tasks: Vec<String> = metric.tasks.iter().map(ToString::to_string).collect();
         let problem = format!(
@@ -133,8 +135,8 @@ pub(super) struct Loss {
 }
 
 impl Loss {
-    fn of_metric(name: &str) -> Result<(Self, Arc<Metric>), OptionsError> {
-        let metric = Metric::find(name)?;
+    fn of_metric(metric: &Metric) -> Result<Self, OptionsError> {
+        let name = &metric.name;
         let term = if let Formula::Moments(formula) = &metric.formula { mean_of(formula) } else { None };
         let Some(term) = term else {
             let problem = format!("is `{name}`, which is not the mean of a number per row");
@@ -148,7 +150,7 @@ impl Loss {
                 return Err(conflict(problem, "use `mse`, `mae` or another mean"));
             }
         };
-        Ok((Self { name: metric.name.clone(), term, sign }, metric))
+        Ok(Self { name: name.clone(), term, sign })
     }
 }
 

@@ -12,9 +12,9 @@ use sluice_core::seam::{BatchTransform, Predictor};
 
 use super::columns::{Coded, NO_CODE};
 use super::figures::{PLAIN_SUMS, Sums, WEIGHTED_SUMS};
-use crate::measure::{Missing, Needed, Term, among_all, kept, losses, weights};
+use crate::measure::{Missing, Needed, Role, Term, among_all, kept, losses, weights};
 
-const CANDIDATE: &str = "candidate";
+const CANDIDATE: Role = Role::Candidate;
 
 /// What no slice of two conditions stands for.
 const NO_PARENT: u32 = u32::MAX;
@@ -137,11 +137,12 @@ impl LossSums {
     fn add_kept(&mut self, batch: &Batch) -> Result<()> {
         let search = &self.plan.search;
         if search.missing == Missing::Exclude {
+            let labels = search.model.label_columns();
             let needed = Needed {
-                label: search.model.label(),
+                labels: &labels,
                 weight: search.weight.as_deref(),
                 outputs: search.model.task().outputs(),
-                is_paired: false,
+                models: &[CANDIDATE],
             };
             if let Some((keep, _)) = kept(needed, batch)? {
                 let rest = batch.filtered(&keep)?;
@@ -154,7 +155,7 @@ impl LossSums {
     fn add(&mut self, batch: &Batch) -> Result<()> {
         let plan = Arc::clone(&self.plan);
         let search = &plan.search;
-        let mut loss = losses(batch, search.model.as_ref(), CANDIDATE, search.term)?;
+        let mut loss = losses(batch, search.model.as_ref(), &CANDIDATE, search.term)?;
         loss.iter_mut().for_each(|loss| *loss *= search.sign);
         let weight = search.weight.as_ref().map(|column| weights(batch, column)).transpose()?;
         let columns = search.columns.iter().zip(&search.codes).map(|(column, codes)| {
@@ -285,8 +286,10 @@ impl Accumulator for LossSums {
     fn inputs(&self) -> Inputs {
         let search = &self.plan.search;
         let model: Arc<dyn BatchTransform> = Arc::clone(&search.model) as Arc<dyn BatchTransform>;
-        let mut inputs =
-            Inputs::default().with_column(search.model.label()).with_transform(CANDIDATE, &model);
+        let mut inputs = Inputs::default().with_transform(CANDIDATE.transform(), &model);
+        for label in search.model.label_columns() {
+            inputs = inputs.with_column(label);
+        }
         if let Some(weight) = &search.weight {
             inputs = inputs.with_column(weight);
         }

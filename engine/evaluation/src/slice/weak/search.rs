@@ -40,7 +40,8 @@ pub fn find_weak_slices(
     options.check()?;
     let loss = options.loss(&candidate.task())?;
     let except = options.except.iter().map(String::as_str);
-    let taken: Vec<&str> = [candidate.label()].into_iter().chain(weight).chain(except).collect();
+    let labels = candidate.label_columns();
+    let taken: Vec<&str> = labels.iter().map(String::as_str).chain(weight).chain(except).collect();
     let columns = coded(source, &taken, options, execution)?;
     let counts: Vec<usize> = columns.iter().map(|column| column.all_conditions.len()).collect();
     let search = Search {

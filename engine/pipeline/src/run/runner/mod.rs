@@ -1,5 +1,6 @@
 //! Walks through the steps: finds what is there, makes what is not, stops at a rejection.
 
+mod evaluation;
 mod judge;
 mod summaries;
 
@@ -13,11 +14,9 @@ use serde_json::{Value, json};
 
 use sluice_core::error::{CommonError, Error, ErrorKind, Result};
 use sluice_core::execution::Execution;
-use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchTransform;
 use sluice_core::spill::Scratch;
 use sluice_delivery::{ModelPackage, Registry};
-use sluice_evaluation::EvaluateOptions;
 use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;
 use sluice_quality::rules::RowCounts;
@@ -30,10 +29,8 @@ use super::facts::{self, Facts};
 use super::step_name::StepName;
 use super::{RunOptions, RunReport, StepReport, StepState};
 use crate::key::KeyParts;
-use crate::ledger::{ArtifactEntry, ArtifactKind, Port, Properties};
-use crate::spec::{BaselineSpec, PipelineFile};
+use crate::spec::PipelineFile;
 use crate::step;
-use crate::step::contender::Contender;
 use crate::step::evaluate::Evaluated;
 use crate::step::kept_states::Reading;
 use crate::step::train::TrainInputs;
@@ -72,21 +69,6 @@ struct Work<O, M, R, S, F> {
     summary: S,
     /// What the records are told of it.
     facts: F,
-}
-
-/// What a candidate is compared with.
-struct Against {
-    model: Option<Contender>,
-    /// As the records know it.
-    port: Option<Port>,
-    /// In words.
-    compared: String,
-}
-
-impl Against {
-    fn nothing(why: &str) -> Self {
-        Self { model: None, port: None, compared: why.into() }
-    }
 }
 
 impl<'a> Runner<'a> {
@@ -438,79 +420,6 @@ impl<'a> Runner<'a> {
             reading: || reading.take(),
             summary: train_summary,
             facts: facts::model,
-        })
-    }
-
-    fn evaluated(&mut self, dataset: &Dataset, model: &ModelPackage) -> Result<Option<Evaluated>> {
-        let file = self.file;
-        let _ = self.begin(StepName::Evaluate);
-        let at_step = |error: Error| error.in_place(format!("step `{}`", StepName::Evaluate));
-        let Against { model: baseline, port, compared } = self.baseline().map_err(at_step)?;
-        let weight = file.spec.data.roles.weight.clone();
-        let key = dataset.record().key.clone();
-        let options = &EvaluateOptions { weight, key, ..file.spec.evaluate.options.clone() };
-        let digest = dataset.artifact().digest();
-        let mut parts = KeyParts::new()
-            .with("dataset", digest)
-            .with("model", model.artifact().digest())
-            .with_options("options", options)?;
-        if let Some(baseline) = &baseline {
-            parts = parts.with("baseline", baseline.digest());
-        }
-        if let (Some(chronicle), Some(port)) = (&mut self.chronicle, &port) {
-            chronicle.know("baseline", port.clone());
-        }
-        let evaluated = self.step(Work {
-            name: StepName::Evaluate,
-            parts,
-            parameters: json!(options),
-            open: step::evaluate::open,
-            make: |target: &Path, execution: &Execution| {
-                let source = dataset.subset(step::EVAL, PlanOptions::default(), execution)?;
-                step::evaluate::evaluate(
-                    &source,
-                    digest,
-                    &Contender::from(model.clone()),
-                    baseline.as_ref(),
-                    options,
-                    target,
-                    execution,
-                )
-            },
-            reading: || Reading::of_rows(dataset.record().subsets.get(step::EVAL).copied().unwrap_or(0)),
-            summary: |evaluated: &Evaluated| match evaluated.evaluation.slices.len() - 1 {
-                0 => compared,
-                slices => format!("{compared}, {slices} slices"),
-            },
-            facts: |evaluated: &Evaluated| facts::evaluation(evaluated, model, port.as_ref()),
-        })?;
-        self.report.evaluation = evaluated.as_ref().map(|evaluated| evaluated.evaluation.clone());
-        Ok(evaluated)
-    }
-
-    fn baseline(&self) -> Result<Against> {
-        Ok(match &self.file.spec.evaluate.baseline {
-            BaselineSpec::None => Against::nothing("without a baseline"),
-            BaselineSpec::Path(path) => {
-                let place = self.file.resolve(path).display().to_string();
-                let model = Contender::open(&place)?;
-                let port = facts::baseline(ArtifactEntry::of_content(
-                    ArtifactKind::Model,
-                    model.digest(),
-                    facts::place(path, self.file.base()),
-                    Properties::new(),
-                ));
-                Against { port: Some(port), model: Some(model), compared: format!("against `{path}`") }
-            }
-            BaselineSpec::LatestBlessed => match self.registry()?.latest_blessed()? {
-                Some((version, model)) => {
-                    let folder = model.artifact().folder().display().to_string();
-                    let port = facts::baseline(facts::version(model.artifact().digest(), version, &folder));
-                    let compared = format!("against version {version}");
-                    Against { model: Some(model.into()), port: Some(port), compared }
-                }
-                None => Against::nothing("no baseline yet"),
-            },
         })
     }
 

@@ -1,7 +1,7 @@
 //! The plots of a slice: ROC, precision over recall, calibration with the rows behind it, and the spread of errors, of
-//! candidate and baseline over one another.
+//! candidate, baseline and contenders over one another.
 
-use crate::html::evaluation::{PageSlice, keys};
+use crate::html::evaluation::{EvaluationPage, PageSlice, contenders, keys};
 use crate::html::figures::{brief, figure};
 use crate::html::put;
 use crate::svg::{Curve, Frame, Mark, Plot, Scale, histogram};
@@ -42,30 +42,52 @@ pub struct PageBin {
 type Points = Vec<(f64, f64)>;
 
 /// All plots that there are points for.
-pub(super) fn section(body: &mut String, slice: &PageSlice, is_compared: bool) {
+pub(super) fn section(body: &mut String, shown: &EvaluationPage, slice: &PageSlice) {
     let mut plots = String::new();
-    let [candidate, baseline] = [&slice.candidate, &slice.baseline];
+    let others = contenders::drawn(slice).map(|(set, curves)| (curves, LINES[set], "", set));
+    let models: Vec<Model<'_>> = others
+        .chain([(&slice.baseline, "path other", "dots other", 1), (&slice.candidate, "path", "dots", 0)])
+        .map(|(curves, line, dots, set)| Model { curves, line, dots, set })
+        .collect();
     let chance = vec![(0.0, 0.0), (1.0, 1.0)];
     curves(
         &mut plots,
         ("ROC", "false positive rate", "true positive rate"),
-        [&candidate.roc, &baseline.roc],
+        &models.iter().map(|model| (&model.curves.roc, model.line)).collect::<Vec<_>>(),
         Some(chance.clone()),
         "The higher, the better; on the dashed line a model knows nothing.",
     );
     curves(
         &mut plots,
         ("Precision and recall", "recall", "precision"),
-        [&candidate.precision_recall, &baseline.precision_recall],
+        &models.iter().map(|model| (&model.curves.precision_recall, model.line)).collect::<Vec<_>>(),
         None,
         "The higher, the better.",
     );
-    calibration(&mut plots, [&candidate.calibration, &baseline.calibration]);
-    errors(&mut plots, [&candidate.errors, &baseline.errors]);
+    calibration(&mut plots, &models);
+    errors(&mut plots, &models);
     if !plots.is_empty() {
-        put!(body, "{}<div class=\"plots\">{plots}</div>", keys(is_compared));
+        put!(body, "{}<div class=\"plots\">{plots}</div>", keys(shown));
+        let left_out = slice.contenders.len().saturating_sub(contenders::MAX_DRAWN);
+        if left_out > 0 {
+            put!(body, "<p class=\"note\">{left_out} more contenders are not drawn.</p>");
+        }
     }
 }
+
+/// A model that is drawn; those that come later lie above the others.
+struct Model<'a> {
+    curves: &'a PageCurves,
+    /// The class of its lines.
+    line: &'static str,
+    /// The class of its dots; none where it has none.
+    dots: &'static str,
+    /// Its colours.
+    set: usize,
+}
+
+/// The class of a line in each set of colours; candidate and baseline have classes of their own.
+const LINES: [&str; contenders::SETS.end] = ["path", "path other", "o2", "o3", "o4", "o5"];
 
 /// Some of the points, the ends among them.
 fn thinned(points: &[(f64, f64)]) -> Points {
@@ -84,16 +106,16 @@ fn figure_of(body: &mut String, (title, x, y): (&str, &str, &str), marks: Vec<Ma
 fn curves(
     body: &mut String,
     axes: (&str, &str, &str),
-    [candidate, baseline]: [&Points; 2],
+    models: &[(&Points, &'static str)],
     rule: Option<Points>,
     words: &str,
 ) {
-    if candidate.is_empty() && baseline.is_empty() {
+    if models.iter().all(|(points, _)| points.is_empty()) {
         return;
     }
     let mut marks = vec![Mark::Extent(vec![(0.0, 0.0), (1.0, 1.0)])];
     marks.extend(rule.map(|rule| Mark::Line(rule, "rule")));
-    for (points, class) in [(baseline, "path other"), (candidate, "path")] {
+    for (points, class) in models {
         if !points.is_empty() {
             marks.push(Mark::Line(thinned(points), class));
         }
@@ -102,22 +124,20 @@ fn curves(
 }
 
 /// Mean label by mean prediction, with bars that say how many rows are behind each of the candidate's points.
-fn calibration(body: &mut String, [candidate, baseline]: [&Vec<PageBin>; 2]) {
-    if candidate.is_empty() && baseline.is_empty() {
-        return;
-    }
+fn calibration(body: &mut String, models: &[Model<'_>]) {
     let points = |bins: &[PageBin]| -> Points {
         let held = bins.iter().filter(|bin| bin.weight > 0.0);
         thinned(&held.map(|bin| (bin.mean_prediction, bin.mean_label)).collect::<Points>())
     };
-    let all: Points = points(candidate).into_iter().chain(points(baseline)).collect();
+    let bins = || models.iter().rev().map(|model| model.curves.calibration.as_slice());
+    let all: Points = bins().flat_map(points).collect();
     let ends = Scale::over(all.iter().flat_map(|(x, y)| [*x, *y]));
     let Some(ends) = ends else { return };
     // Probabilities on the whole unit square, whatever part of it they fill.
     let is_share = ends.low() >= 0.0 && ends.high() <= 1.0;
     let (low, high) = if is_share { (0.0, 1.0) } else { (ends.low(), ends.high()) };
     let mut marks = vec![Mark::Extent(vec![(low, low), (high, high)])];
-    let bars = if candidate.is_empty() { baseline } else { candidate };
+    let bars = bins().find(|bins| !bins.is_empty()).unwrap_or_default();
     let most = bars.iter().map(|bin| bin.weight).fold(0.0, |most, it| if it > most { it } else { most });
     if is_share && most > 0.0 {
         let bar =
@@ -125,10 +145,13 @@ fn calibration(body: &mut String, [candidate, baseline]: [&Vec<PageBin>; 2]) {
         marks.push(Mark::Bars(bars.iter().take(MAX_POINTS).map(bar).collect(), "bars"));
     }
     marks.push(Mark::Line(vec![(low, low), (high, high)], "rule"));
-    for (bins, line, dots) in [(baseline, "path other", "dots other"), (candidate, "path", "dots")] {
-        let points = points(bins);
-        if !points.is_empty() {
-            marks.push(Mark::Line(points.clone(), line));
+    for Model { curves, line, dots, .. } in models {
+        let points = points(&curves.calibration);
+        if points.is_empty() {
+            continue;
+        }
+        marks.push(Mark::Line(points.clone(), line));
+        if !dots.is_empty() {
             marks.push(Mark::Points(points, dots));
         }
     }
@@ -142,12 +165,13 @@ fn calibration(body: &mut String, [candidate, baseline]: [&Vec<PageBin>; 2]) {
 }
 
 /// How errors are spread.
-fn errors(body: &mut String, sets: [&Vec<(f64, f64, f64)>; 2]) {
-    let held: Vec<Curve> = sets
-        .into_iter()
-        .enumerate()
-        .filter(|(_, blocks)| !blocks.is_empty())
-        .map(|(set, blocks)| Curve { set, blocks: blocks.iter().copied().take(MAX_POINTS).collect() })
+fn errors(body: &mut String, models: &[Model<'_>]) {
+    let blocks = |model: &Model<'_>| model.curves.errors.iter().copied().take(MAX_POINTS).collect();
+    let held: Vec<Curve> = models
+        .iter()
+        .rev()
+        .filter(|model| !model.curves.errors.is_empty())
+        .map(|model| Curve { set: model.set, blocks: blocks(model) })
         .collect();
     let ends = held.iter().flat_map(|curve| &curve.blocks).flat_map(|(low, high, _)| [*low, *high]);
     let Some(scale) = Scale::over(ends) else { return };

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::html::escape::{NAME, SENTENCE, escape, name};
 use crate::html::evaluation::{
-    EvaluationPage, FIGURES_FILE, PageFigures, PageMetric, PageSlice, charts, confusion, interval, optional,
-    p_value, signed,
+    EvaluationPage, FIGURES_FILE, PageFigures, PageMetric, PageSlice, charts, confusion, contenders,
+    interval, optional, p_value, signed,
 };
 use crate::html::figures::{counted, counted_rows, figure, percent};
 use crate::html::put;
@@ -98,7 +98,8 @@ fn article(shown: &EvaluationPage, (place, slice): (usize, &PageSlice), is_open:
         words = slice.words(),
     );
     table(&mut body, shown, slice);
-    charts::section(&mut body, slice, shown.is_compared);
+    contenders::table(&mut body, shown, slice);
+    charts::section(&mut body, shown, slice);
     confusion::section(&mut body, slice);
     body.push_str("</div></details></article>");
     body

@@ -6,6 +6,7 @@
 
 mod charts;
 mod confusion;
+mod contenders;
 mod detail;
 mod fairness;
 mod gaps;
@@ -18,6 +19,7 @@ use crate::html::{page, put};
 
 pub use charts::{PageBin, PageCurves};
 pub use confusion::PageConfusion;
+pub use contenders::PageContender;
 pub use fairness::{PageDisparity, PageFairness};
 pub use verdict::{PageOutcome, PageReason};
 pub use weak::{PageWeakSlice, PageWeakSlices};
@@ -44,6 +46,8 @@ pub struct EvaluationPage {
     pub slices: Vec<PageSlice>,
     /// Whether there is a baseline beside the candidate.
     pub is_compared: bool,
+    /// The names of the models that were measured beside the candidate.
+    pub contenders: Vec<String>,
     /// The level of the tests; intervals have 1 − alpha.
     pub alpha: f64,
     /// The slices that are worst, where they were looked for.
@@ -93,6 +97,8 @@ pub struct PageSlice {
     pub candidate: PageCurves,
     /// What the baseline's plots show.
     pub baseline: PageCurves,
+    /// The contenders, in the order of their names on the page.
+    pub contenders: Vec<PageContender>,
     /// Confusion matrices.
     pub confusions: Vec<PageConfusion>,
 }
@@ -124,7 +130,7 @@ pub fn evaluation_page(title: &str, shown: &EvaluationPage) -> String {
     verdict::head(&mut body, title, shown, &drawn);
     gaps::section(&mut body, shown, &drawn);
     weak::section(&mut body, shown.weak_slices.as_ref());
-    fairness::section(&mut body, &shown.fairness, shown.is_compared);
+    fairness::section(&mut body, shown);
     detail::section(&mut body, shown, &drawn);
     about(&mut body, shown);
     page::document(title, "evaluation", &body)
@@ -198,12 +204,19 @@ fn p_value(value: Option<f64>) -> String {
     }
 }
 
-/// Candidate and baseline in their colours.
-fn keys(is_compared: bool) -> String {
+/// Candidate, baseline and the contenders that are drawn, in their colours.
+fn keys(shown: &EvaluationPage) -> String {
     let key = |set: usize, words: &str| format!("<span><i class=\"k f{set}\"></i>{words}</span>");
-    let baseline = if is_compared { key(1, "baseline") } else { String::new() };
-    format!("<p class=\"keys\">{}{baseline}</p>", key(0, "candidate"))
+    let baseline = if shown.is_compared { key(1, "baseline") } else { String::new() };
+    let contenders = shown.contenders.iter().take(contenders::MAX_DRAWN).enumerate();
+    let contenders: String =
+        contenders.map(|(place, called)| key(contenders::SETS.start + place, &name(called))).collect();
+    format!("<p class=\"keys\">{}{baseline}{contenders}</p>", key(0, "candidate"))
 }
+
+/// What is to be known of contenders.
+const CONTENDERS: &str = "Contenders are measured on the same rows, and their change is contender minus baseline; the \
+                          verdict is about the candidate alone. ";
 
 fn about(body: &mut String, shown: &EvaluationPage) {
     if shown.slices.is_empty() {
@@ -212,11 +225,12 @@ fn about(body: &mut String, shown: &EvaluationPage) {
     put!(
         body,
         "<section class=\"about\"><h2>How to read this</h2><p>Change is candidate minus baseline on the same rows. \
-         Intervals hold the true value in {} of such evaluations. p is the chance of at least this much harm if the \
+         {}Intervals hold the true value in {} of such evaluations. p is the chance of at least this much harm if the \
          candidate were in truth no worse; among slices by the same columns it is corrected after Holm, so that all of \
          them together raise a false alarm with a chance of {} at most. Slices marked <small class=\"few\">few</small> \
          have fewer rows than a test leans on. The verdict decides by the margins of the requirements, which stand in \
          the reasons.</p></section>",
+        if shown.contenders.is_empty() { "" } else { CONTENDERS },
         crate::html::figures::percent(1.0 - shown.alpha),
         crate::html::figures::percent(shown.alpha)
     );
