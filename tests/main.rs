@@ -11,6 +11,8 @@ mod conformance;
 mod container;
 mod coverage;
 mod drift;
+mod drift_batches;
+mod drift_parts;
 mod evaluate;
 mod explain;
 mod features;
