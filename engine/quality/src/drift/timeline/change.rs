@@ -1,10 +1,10 @@
 //! The batch from which on a series is on another level.
 //!
-//! Of y(i) = ln(value + noise floor), whose spread does not grow with its level, every split into batches before and from
-//! k on is a two-sample t with the pooled variance on n − 2 degrees of freedom; the greatest |t| names the batch, and its
-//! two tails times the n − 1 splits (Bonferroni's bound of the distribution that Worsley, "On the likelihood ratio test
-//! for a shift in location of normal populations", JASA 74, 1979, gives) are p, at most the true probability where
-//! the y are normal and independent.
+//! Every split into batches before and from k on is a two-sample t with the pooled variance on n − 2 degrees of freedom,
+//! of the values and of y(i) = ln(value + noise floor), whose spread does not grow with its level; the lesser of both
+//! counts, so that neither a long upper nor a long lower tail makes a change. The greatest |t| names the batch, and its two
+//! tails times the n − 1 splits are p: Bonferroni's bound of the distribution that Worsley, "On the likelihood ratio test
+//! for a shift in location of normal populations", JASA 74, 1979, gives.
 
 use serde::{Deserialize, Serialize};
 use sluice_core::distribution::student;
@@ -16,7 +16,7 @@ use super::trend::median;
 const LEAST: usize = 5;
 /// Below it a value is nothing.
 const NOTHING: f64 = 1e-9;
-/// The deviation of the y cannot be told to be less: three in a hundred of the value.
+/// No deviation can be told to be less: three in a hundred of the values.
 const LEAST_DEVIATION: f64 = 0.03;
 
 /// A change of the level of a series.
@@ -53,10 +53,15 @@ pub(super) fn of(known: &[(usize, f64, f64)], threshold: f64, batches: &[Timelin
     if logarithms.iter().all(|y| (y - logarithms[0]).abs() < 1e-12) {
         return None;
     }
+    let values: Vec<f64> = known.iter().map(|(_, value, _)| *value).collect();
+    let scale = known.iter().map(|(_, value, noise)| value + noise.max(NOTHING)).sum::<f64>() / n as f64;
     let (mut t, mut split) = (0.0_f64, 1);
     for place in 1..n {
-        let (early, late) = logarithms.split_at(place);
-        let found = two_sample(early, late);
+        let found = [(&values, scale), (&logarithms, 1.0)].map(|(of, scale)| {
+            let (early, late) = of.split_at(place);
+            two_sample(early, late, LEAST_DEVIATION * scale)
+        });
+        let found = if found[0].abs() < found[1].abs() { found[0] } else { found[1] };
         if found.abs() > t.abs() {
             (t, split) = (found, place);
         }
@@ -73,13 +78,13 @@ pub(super) fn of(known: &[(usize, f64, f64)], threshold: f64, batches: &[Timelin
     Some(Change { index, batch, before, after, t, p, q: 1.0, is_above, is_proven: false })
 }
 
-/// The t of two samples with the pooled variance.
-fn two_sample(early: &[f64], late: &[f64]) -> f64 {
+/// The t of two samples with the pooled variance, whose root is at least `least_deviation`.
+fn two_sample(early: &[f64], late: &[f64], least_deviation: f64) -> f64 {
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
     let (before, after) = (mean(early), mean(late));
     let squares = |part: &[f64], mean: f64| part.iter().map(|y| (y - mean).powi(2)).sum::<f64>();
     let (n, m) = (early.len() as f64, late.len() as f64);
     let variance = (squares(early, before) + squares(late, after)) / (n + m - 2.0);
-    let deviation = variance.sqrt().max(LEAST_DEVIATION);
+    let deviation = variance.sqrt().max(least_deviation);
     (after - before) / (deviation * (1.0 / n + 1.0 / m).sqrt())
 }
