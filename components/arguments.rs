@@ -103,11 +103,11 @@ impl Component {
         let argument = match self {
             Self::Transform(arguments) => return arguments.memory(),
             Self::Train(arguments) => return arguments.memory(),
+            Self::Drift(arguments) => return arguments.memory(),
             Self::Run(arguments) => &arguments.memory,
             Self::Ingest(arguments) => &arguments.memory,
             Self::Statistics(arguments) => &arguments.memory,
             Self::Validate(arguments) => &arguments.memory,
-            Self::Drift(arguments) => &arguments.memory,
             Self::Evaluate(arguments) => &arguments.memory,
             Self::Predict(arguments) => &arguments.memory,
             Self::Calibrate(arguments) => &arguments.memory,

@@ -83,7 +83,7 @@ pub(crate) fn of_drift(record: &DriftRecord) -> Answer {
         .flat_map(|report| report.alarms().map(move |alarm| (report, alarm)))
         .map(|(report, (column, signal))| {
             let (measure, value, threshold) = (signal.measure, signal.value, signal.threshold);
-            format!("{}: `{}`: {measure} {value:.4}, {threshold} is allowed", report.subset, column.column)
+            format!("{}: `{}`: {measure} {value:.4}, {threshold} is allowed", report.part(), column.column)
         })
         .collect();
     of(if record.accepted { Decision::Pass } else { Decision::Fail }, reasons.into_iter())

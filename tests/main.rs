@@ -12,6 +12,8 @@ mod container;
 mod contenders;
 mod coverage;
 mod drift;
+mod drift_batches;
+mod drift_parts;
 mod evaluate;
 mod explain;
 mod features;

@@ -87,3 +87,42 @@ fn a_better_model_that_is_worse_for_some_is_stopped() {
     }
     place.is_tidy();
 }
+
+/// `span-{2..4}` as `span-2 span-3 span-4`, which a shell does.
+fn expanded(line: &str) -> String {
+    let word = |word: &str| {
+        let parts = word.split_once('{').and_then(|(head, rest)| Some((head, rest.split_once('}')?)));
+        let Some((head, (range, tail))) = parts else { return word.to_owned() };
+        let (from, to) = range.split_once("..").unwrap();
+        let numbers = from.parse::<u32>().unwrap()..=to.parse().unwrap();
+        numbers.map(|number| format!("{head}{number}{tail}")).collect::<Vec<_>>().join(" ")
+    };
+    line.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn trips_that_drift_are_told_by_what_good_months_were() {
+    let page = fs_err::read_to_string(repository().join("docs/stories/trips-that-drift.md")).unwrap();
+    let [data, calibrate, drift, timeline] = &blocks(&page, "sh")[..] else { panic!("four commands") };
+    let [settings] = &blocks(&page, "yaml")[..] else { panic!("one text") };
+    let shown = blocks(&page, "text");
+    let place = Place::new();
+    let _ = run(&place, data).exits(0);
+    let _ = place.write("drift.yaml", settings);
+    let is_printed = |outcome: &Outcome, text: &str| {
+        for line in text.lines().filter(|line| !line.starts_with('…') && !line.starts_with("exit")) {
+            assert!(outcome.stdout.lines().any(|printed| printed == line), "{line}\n{}", outcome.stdout);
+        }
+    };
+    is_printed(&run(&place, &expanded(calibrate)).exits(0), &shown[0]);
+    let [calm, moved] = drift.lines().collect::<Vec<_>>()[..] else { panic!("two commands") };
+    let _ = run(&place, calm).exits(0).says(&["ACCEPTED  0 alarms"]);
+    is_printed(&run(&place, moved).exits(1), &shown[1]);
+    let told = run(&place, &expanded(timeline)).exits(1);
+    is_printed(&told, &shown[2]);
+    // Of all columns only the two that were moved are told, and the latest span is when.
+    let record = place.json("timeline/timeline.json");
+    let latest = record["timeline"]["batches"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(latest["reference"]["columns"], serde_json::json!(["payment_type", "fare"]));
+    place.is_tidy();
+}

@@ -1,31 +1,26 @@
 //! `sluice drift`: data against earlier data.
 
-use std::path::{Path, PathBuf};
+mod calibrate;
+mod compared;
+mod timeline;
 
-use clap::Args;
-use sluice_core::column::ColumnKind;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 use sluice_core::error::CommonError;
-use sluice_core::plan::PlanOptions;
-use sluice_core::seam::BatchSource;
-use sluice_core::{Diagnostic, Result};
+use sluice_core::{MemoryLimit, Result};
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
-use sluice_pipeline::spec::from_yaml;
-use sluice_pipeline::step::drift::{DriftInput, DriftRecord};
-use sluice_pipeline::step::statistics::StatisticsRecord;
-use sluice_quality::drift::{
-    ColumnDrift, DriftOptions, DriftReport, Measure, Signal, compute_with_tables, parse_threshold,
-};
-use sluice_quality::statistics::StatisticsOptions;
+use sluice_pipeline::step::drift::DriftRecord;
+use sluice_quality::drift::{ColumnDrift, DriftReport, Signal};
 use sluice_report::{Table, rows, significant};
 
 use crate::answer::Answer;
-use crate::arguments::{MemoryArgument, SourceArguments};
-use crate::data::Data;
+use crate::arguments::MemoryArgument;
 use crate::executor::{Contract, Input, Outcome, Output};
-use crate::failure::ArgumentError;
 use crate::printer::Printer;
 use crate::session::Session;
 use crate::verdict;
+use compared::ComparedArguments;
 
 pub(crate) const CONTRACT: Contract = Contract {
     command: "drift",
@@ -58,7 +53,10 @@ Examples:
   sluice drift 'trips/2026-11/*.parquet' --against 'trips/2026-10/*.parquet' --exclude trip_id
   sluice drift dataset --against earlier/dataset --subset eval --threshold missing_rate=0.1
   sluice drift serving.csv --against train.csv --numbers energy --labels jensen_shannon --categorical area
-  sluice drift now.parquet --against then.parquet --exact --settings drift.yaml --junit junit.xml";
+  sluice drift now.parquet --against then.parquet --exact --settings drift.yaml --junit junit.xml
+  sluice drift now.parquet --against then.parquet --slice payment_type --slice 'fare > 20' --weight trips
+  sluice drift calibrate statistics/2026-1[01]-* --alarm-rate 0.05 --out drift.yaml
+  sluice drift timeline statistics/2026-11-* --against statistics/2026-10-31 --out timeline";
 
 /// Tell whether data are still what they were.
 ///
@@ -67,48 +65,19 @@ Examples:
 /// of false alarms over all columns, is at most the level. Statistics are compared as they are, other data are read
 /// once. Exit code 1 on an alarm.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = EXAMPLES)]
 pub(crate) struct DriftArguments {
+    #[command(subcommand)]
+    task: Option<Task>,
     /// What is judged: a statistics artifact or what TFDV or TFX wrote, a data set made by `ingest`, Examples of TFX, or a
     /// file, a glob or a folder of files.
-    #[arg(value_name = "CURRENT")]
-    current: PathBuf,
+    #[arg(value_name = "CURRENT", required = true)]
+    current: Option<PathBuf>,
     /// What it is compared with, in any of these forms.
-    #[arg(long, value_name = "REFERENCE")]
-    against: PathBuf,
-    /// The subset of both sides; without, each subset is compared with the one of its name. A side that has one only is
-    /// taken whatever its name.
-    #[arg(long, value_name = "NAME")]
-    subset: Option<String>,
-    /// A YAML file with `level`, `columns`, `exclude`, `categorical`, `numbers`, `labels`, `thresholds` and, for single
-    /// columns, `of_column`; options given here take the place of its own.
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
-    /// The share of false alarms that is allowed; 0.05 unless given.
-    #[arg(long, value_name = "SHARE")]
-    level: Option<f64>,
-    /// A column that is compared; all unless given. May be given several times.
-    #[arg(long, value_name = "COLUMN")]
-    column: Vec<String>,
-    /// A column that is not compared; may be given several times.
-    #[arg(long, value_name = "COLUMN")]
-    exclude: Vec<String>,
-    /// A column whose numbers are names, so that it is compared label by label; may be given several times.
-    #[arg(long, value_name = "COLUMN")]
-    categorical: Vec<String>,
-    /// A distance for columns of numbers; `kolmogorov_smirnov` and `wasserstein` unless given. May be given several times.
-    #[arg(long, value_name = "DISTANCE", value_parser = measure)]
-    numbers: Vec<Measure>,
-    /// A distance for columns of text and booleans; `total_variation` unless given. May be given several times.
-    #[arg(long, value_name = "DISTANCE", value_parser = measure)]
-    labels: Vec<Measure>,
-    /// The greatest value of a measure that raises no alarm; may be given several times.
-    #[arg(long, value_name = "MEASURE=VALUE", value_parser = threshold)]
-    threshold: Vec<(Measure, f64)>,
-    /// Keep all different values of the rows, so that distances are exact whatever there are of them; memory grows with
-    /// their number. Without, they are exact up to 65,536 different values of a column.
-    #[arg(long)]
-    exact: bool,
+    #[arg(long, value_name = "REFERENCE", required = true)]
+    against: Option<PathBuf>,
+    #[command(flatten)]
+    compared: ComparedArguments,
     /// A file for the results in the XML of `JUnit`; the artifact has one too.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -116,115 +85,41 @@ pub(crate) struct DriftArguments {
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    source: SourceArguments,
-    #[command(flatten)]
-    pub(crate) memory: MemoryArgument,
+    memory: MemoryArgument,
 }
 
-fn told(error: &impl Diagnostic) -> String {
-    error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
-}
-
-fn measure(text: &str) -> Result<Measure, String> {
-    text.parse().map_err(|error: sluice_core::options::OptionsError| told(&error))
-}
-
-fn threshold(text: &str) -> Result<(Measure, f64), String> {
-    parse_threshold(text).map_err(|error| told(&error))
-}
-
-/// What is given takes the place of what the settings say.
-fn given<T: Clone>(own: &mut Vec<T>, given: &[T]) {
-    if !given.is_empty() {
-        *own = given.to_vec();
-    }
+/// What to do with many batches.
+#[derive(Debug, Subcommand)]
+enum Task {
+    Calibrate(Box<calibrate::CalibrateDriftArguments>),
+    Timeline(Box<timeline::TimelineArguments>),
 }
 
 impl DriftArguments {
-    fn options(&self) -> Result<DriftOptions> {
-        let mut options = match &self.settings {
-            Some(path) => {
-                let text = fs_err::read_to_string(path).map_err(CommonError::on("read", path))?;
-                from_yaml(&text, &path.display().to_string())?
-            }
-            None => DriftOptions::default(),
-        };
-        given(&mut options.columns, &self.column);
-        given(&mut options.exclude, &self.exclude);
-        given(&mut options.categorical, &self.categorical);
-        given(&mut options.numbers, &self.numbers);
-        given(&mut options.labels, &self.labels);
-        options.level = self.level.unwrap_or(options.level);
-        options.thresholds.extend(self.threshold.iter().copied());
-        options.check()?;
-        Ok(options)
-    }
-
-    /// Refuses options that would have no effect on either side.
-    fn must_matter(&self, sides: [&DriftInput; 2]) -> Result<()> {
-        if self.exact && sides.iter().all(|side| side.tables.is_none()) {
-            let message = "`--exact` is of rows, and both sides are statistics";
-            return Err(ArgumentError::new(message, "leave it out, or name the data themselves").into());
+    /// How much memory the task may take.
+    pub(crate) fn memory(&self) -> Option<MemoryLimit> {
+        match &self.task {
+            Some(Task::Calibrate(arguments)) => arguments.memory.limit(),
+            Some(Task::Timeline(arguments)) => arguments.memory.limit(),
+            None => self.memory.limit(),
         }
-        let mut subsets = sides.iter().flat_map(|side| &side.statistics.subsets);
-        match &self.subset {
-            Some(name) if subsets.all(|subset| subset.name != *name) => {
-                let message = format!("neither side has a subset `{name}`");
-                Err(ArgumentError::new(message, "leave `--subset` out: either side is a whole").into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// One side, and the digest of what it is.
-    fn open(&self, path: &Path, categories: &[String], session: &Session) -> Result<(DriftInput, String)> {
-        if StatisticsRecord::are_at(path) {
-            self.source.refuse_with_statistics(path)?;
-            let (statistics, origin) = StatisticsRecord::open(path)?;
-            let input = DriftInput { statistics, tables: None }.only(self.subset.as_deref())?;
-            return Ok((input, origin.digest().to_owned()));
-        }
-        let (mut subsets, mut tables) = (Vec::new(), Vec::new());
-        let mut read = |name: &str, source: &dyn BatchSource| -> Result<()> {
-            let columns = &source.plan().columns;
-            let is_integer = |name: &&String| {
-                let kind = columns.iter().find(|column| column.name == **name).map(|column| &column.kind);
-                matches!(kind, Some(ColumnKind::Integer | ColumnKind::Unsigned))
-            };
-            let categories = categories.iter().filter(is_integer).cloned().collect();
-            let options = StatisticsOptions { categories, ..StatisticsOptions::default() };
-            let found = compute_with_tables(name, source, &options, self.exact, &session.execution)?;
-            subsets.push(found.0);
-            tables.push(found.1);
-            Ok(())
-        };
-        let digest = match Data::open(&path.to_string_lossy(), &self.source, session)? {
-            Data::Dataset(dataset) => {
-                for name in dataset.record().subsets.keys() {
-                    if self.subset.as_ref().is_none_or(|only| only == name) {
-                        read(name, &dataset.subset(name, PlanOptions::default(), &session.execution)?)?;
-                    }
-                }
-                if let (Some(name), true) = (&self.subset, subsets.is_empty()) {
-                    // Tells which subsets there are.
-                    let _ = dataset.subset(name, PlanOptions::default(), &session.execution)?;
-                }
-                dataset.artifact().digest().to_owned()
-            }
-            Data::Files(files) => {
-                read("all", files.as_ref())?;
-                files.plan().digest.clone()
-            }
-        };
-        Ok((DriftInput { statistics: StatisticsRecord { subsets }, tables: Some(tables) }, digest))
     }
 }
 
 pub(crate) fn run(arguments: &DriftArguments, session: &Session) -> Result<Answer> {
-    let options = arguments.options()?;
-    let (current, digest) = arguments.open(&arguments.current, &options.categorical, session)?;
-    let (reference, against) = arguments.open(&arguments.against, &options.categorical, session)?;
-    arguments.must_matter([&current, &reference])?;
+    match &arguments.task {
+        Some(Task::Calibrate(arguments)) => return calibrate::run(arguments, session),
+        Some(Task::Timeline(arguments)) => return timeline::run(arguments, session),
+        None => {}
+    }
+    // Both are required where there is no task.
+    let (Some(current), Some(against)) = (&arguments.current, &arguments.against) else {
+        return Err(CommonError::Internal("a side is not given".into()).into());
+    };
+    let options = arguments.compared.options()?;
+    let open = |path| arguments.compared.open(path, &options, session);
+    let ((current, digest), (reference, against)) = (open(current)?, open(against)?);
+    arguments.compared.must_matter(&[&current, &reference])?;
     let record = DriftRecord::new(&current, &reference, &options)?;
     let junit = record.junit();
     if let Some(path) = &arguments.junit {
@@ -241,12 +136,26 @@ pub(crate) fn run(arguments: &DriftArguments, session: &Session) -> Result<Answe
 fn table(record: &DriftRecord, printer: Printer) -> String {
     let mut text = String::new();
     for report in &record.subsets {
+        if report.slice.is_some() && report.alarms().next().is_none() {
+            continue;
+        }
         let (now, before) = (rows(report.num_rows), rows(report.num_reference_rows));
-        text.push_str(&format!("{}: {now} against {before}\n{}", report.subset, signals(report)));
+        text.push_str(&format!("{}: {now} against {before}", report.part()));
+        if let Some([now, before]) = report.effective_rows {
+            text.push_str(&format!(", by weights as good as {now:.1} and {before:.1}"));
+        }
+        text.push_str(&format!("\n{}", signals(report)));
+        text.extend(report.notes.iter().take(MAX_NOTES).map(|note| format!("  {}\n", note.escape_debug())));
         let notes = report.columns.iter().flat_map(|column| {
             column.notes.iter().map(move |note| format!("  {}: {note}\n", column.column.escape_debug()))
         });
         text.extend(notes.take(MAX_NOTES));
+    }
+    let slices = record.subsets.iter().filter(|report| report.slice.is_some());
+    let (calm, all) = slices
+        .fold((0, 0), |(calm, all), report| (calm + usize::from(report.alarms().next().is_none()), all + 1));
+    if all > 0 {
+        text.push_str(&format!("{calm} of {all} slices raise no alarm\n"));
     }
     let (alarms, drifted, columns) = record.counts();
     let word = printer.verdict(record.accepted, if record.accepted { "ACCEPTED" } else { "REJECTED" });
@@ -264,7 +173,8 @@ fn signals(report: &DriftReport) -> String {
     let mut table = Table::new(&titles);
     let mut lines: Vec<(&ColumnDrift, &Signal)> = report.alarms().collect();
     let alarms = lines.len();
-    for column in report.columns.iter().filter(|column| !column.is_alarm()) {
+    // Of a slice only what is an alarm: slices are many.
+    for column in report.columns.iter().filter(|column| !column.is_alarm() && report.slice.is_none()) {
         // A threshold of 0 is the least there is.
         let part = |signal: &Signal| {
             let threshold = if signal.threshold > 0.0 { signal.threshold } else { f64::MIN_POSITIVE };

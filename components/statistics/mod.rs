@@ -124,7 +124,7 @@ pub(crate) struct StatisticsArguments {
 
 /// A slice, with a message that says what to do.
 #[derive(Clone, Debug)]
-struct SliceArgument(SliceSpec);
+pub(crate) struct SliceArgument(pub(crate) SliceSpec);
 
 impl std::str::FromStr for SliceArgument {
     type Err = String;

@@ -70,6 +70,20 @@ pub struct DatasetWeight {
     pub column: String,
     /// The sum over all rows.
     pub sum: f64,
+    /// The sum of the squares; other programs do not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum_of_squares: Option<f64>,
+}
+
+impl DatasetWeight {
+    /// How many rows of equal weight know as much: (Σ w)² / Σ w² (Kish, "Survey Sampling", 1965). None where the sum of
+    /// the squares is not known; 0 where nothing weighs.
+    #[must_use]
+    pub fn effective_rows(&self) -> Option<f64> {
+        let squares = self.sum_of_squares?;
+        // The quotient first: squares of the heaviest weights fill the range of f64.
+        Some(if squares > 0.0 { self.sum / squares * self.sum } else { 0.0 })
+    }
 }
 
 impl DatasetStatistics {

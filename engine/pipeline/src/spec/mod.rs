@@ -24,7 +24,7 @@ use crate::step;
 use crate::step::ingest::InputOptions;
 
 pub use error::SpecError;
-pub use parse::from_yaml;
+pub use parse::{from_yaml, to_yaml};
 
 /// What a pipeline does.
 #[derive(Clone, Debug, Deserialize)]

@@ -1,8 +1,10 @@
 //! From YAML text to options: every error names the key, and unknown names come with the nearest known one.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use sluice_core::error::CommonError;
 use sluice_core::options::suggest;
 
 use super::error::SpecError;
@@ -26,6 +28,14 @@ pub fn from_yaml<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, SpecE
         let problem = if path == "." { problem } else { format!("{problem} (at `{path}`)") };
         SpecError::Content { file: file.into(), problem, hint }
     })
+}
+
+/// A value as YAML, which [`from_yaml`] reads again.
+///
+/// # Errors
+/// `CommonError::Internal` where it cannot be written.
+pub fn to_yaml(value: &impl Serialize) -> sluice_core::Result<String> {
+    serde_saphyr::to_string(value).map_err(|error| CommonError::Internal(format!("YAML: {error}")).into())
 }
 
 /// The parser's message without the picture of the source that follows it.

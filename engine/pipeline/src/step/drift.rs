@@ -9,7 +9,9 @@ use sluice_core::error::{CommonError, Result};
 use sluice_core::schema::Schema;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::IngestError;
-use sluice_quality::drift::{DriftOptions, DriftReport, DriftSide, Tables, compare, validation_report};
+use sluice_quality::drift::{
+    DriftOptions, DriftReport, DriftSide, Tables, compare_slices, validation_report,
+};
 use sluice_quality::schema::SchemaFile;
 use sluice_quality::validation::{CheckedRule, ValidationReport, write_anomalies};
 use sluice_report::html::validation_page;
@@ -79,7 +81,7 @@ pub struct DriftRecord {
     pub accepted: bool,
     /// How it was looked for.
     pub options: DriftOptions,
-    /// One report per subset of the current data.
+    /// One report per subset of the current data, after each those of its slices.
     pub subsets: Vec<DriftReport>,
 }
 
@@ -94,10 +96,12 @@ impl DriftRecord {
             let side = side.ok_or_else(|| CommonError::Internal("a subset is not its own".into()))?;
             let other = reference.subset(&subset.name);
             let other = other.ok_or_else(|| missing(&subset.name, &reference.statistics.subsets))?;
-            compare(side, other, options)
+            compare_slices(side, other, options)
         };
-        let subsets: Vec<DriftReport> =
-            current.statistics.subsets.iter().map(judge).collect::<Result<_>>()?;
+        let mut subsets: Vec<DriftReport> = Vec::new();
+        for subset in &current.statistics.subsets {
+            subsets.extend(judge(subset)?);
+        }
         let accepted = subsets.iter().all(|report| report.alarms().next().is_none());
         Ok(Self { accepted, options: options.clone(), subsets })
     }
@@ -110,8 +114,20 @@ impl DriftRecord {
         (alarms, columns().filter(|column| column.is_alarm()).count(), columns().count())
     }
 
+    /// One validation per subset: the findings of its slices stand in it, each with its slice.
     fn validations(&self) -> Vec<(ValidationReport, Vec<CheckedRule>)> {
-        self.subsets.iter().map(validation_report).collect()
+        let mut found: Vec<(ValidationReport, Vec<CheckedRule>)> = Vec::new();
+        for report in &self.subsets {
+            let (validation, rules) = validation_report(report);
+            match found.last_mut().filter(|_| report.slice.is_some()) {
+                Some((subset, _)) => {
+                    subset.findings.extend(validation.findings);
+                    subset.measurements.extend(validation.measurements);
+                }
+                None => found.push((validation, rules)),
+            }
+        }
+        found
     }
 
     /// The results in the XML of `JUnit`: per subset one case for each signal of each column.

@@ -5,6 +5,8 @@ pub mod apply;
 pub mod calibrate;
 pub mod contender;
 pub mod drift;
+pub mod drift_batches;
+pub mod drift_timeline;
 pub mod evaluate;
 pub mod evaluate_state;
 pub mod evaluation_page;

@@ -28,7 +28,7 @@ use crate::step::made_from;
 /// The artifact's kind.
 pub const STATE_KIND: &str = "statistics-state";
 /// The version of its format.
-pub const STATE_VERSION: u32 = 2;
+pub const STATE_VERSION: u32 = 3;
 const FILE: &str = "state.json";
 
 /// States that do not fit together.

@@ -10,6 +10,8 @@ use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{ColumnStatistics, Histogram, NumericStatistics};
 use sluice_summaries::Ranks;
 
+use super::view::{Counting, View};
+
 /// A share of the values, with what it is at least and at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Share {
@@ -104,13 +106,24 @@ impl Cumulative {
     /// are no finite numbers.
     #[must_use]
     pub fn of_statistics(column: &ColumnStatistics) -> Option<Self> {
-        let numeric = column.numeric.as_ref().filter(|numeric| numeric.num_finite > 0)?;
-        listed(column).and_then(|values| Self::of_values(values.into_iter())).or_else(|| {
-            let knots = knots(numeric)?;
+        Self::of_view(View::new(column, Counting::ROWS))
+    }
+
+    /// The same of a column whose rows may count by weights.
+    pub(super) fn of_view(side: View<'_>) -> Option<Self> {
+        let numeric = side.column.numeric.as_ref().filter(|numeric| numeric.num_finite > 0)?;
+        let count = side.finite();
+        if !(count > 0.0) {
+            return None;
+        }
+        let listed = if side.is_weighted() { None } else { listed(side.column) };
+        let exact = listed.and_then(|values| Self::of_values(values.into_iter()));
+        exact.map(|exact| Self { count, ..exact }).or_else(|| {
+            let knots = knots(numeric, side)?;
             let between = knots.windows(2).map(|pair| pair[1].below.high - pair[0].up_to.low);
             let within = knots.iter().map(|knot| knot.up_to.high - knot.up_to.low);
             let uncertainty = between.chain(within).fold(0.0, f64::max);
-            Some(Self { knots, count: numeric.num_finite as f64, uncertainty, is_table: false })
+            Some(Self { knots, count, uncertainty, is_table: false })
         })
     }
 
@@ -240,13 +253,13 @@ struct Reached {
 }
 
 /// What quantiles and histograms say, in ascending order of values.
-fn knots(numeric: &NumericStatistics) -> Option<Vec<Knot>> {
+fn knots(numeric: &NumericStatistics, side: View<'_>) -> Option<Vec<Knot>> {
     let mut reached = Vec::new();
-    if let Some(quantiles) = &numeric.quantiles {
+    if let Some(quantiles) = side.quantiles() {
         let error = quantiles.rank_error_fraction;
         reached.extend(quantiles.values.iter().map(|&(share, at)| Reached { at, share, error }));
     }
-    if let Some(histograms) = &numeric.histograms {
+    if let Some(histograms) = side.histograms() {
         reached.extend(of_histogram(&histograms.equal_width));
         reached.extend(of_histogram(&histograms.equal_depth));
     }
@@ -273,7 +286,10 @@ fn knots(numeric: &NumericStatistics) -> Option<Vec<Knot>> {
             }),
         }
     }
-    with_zeros(&mut knots, numeric);
+    // How much zeros weigh is not known.
+    if !side.is_weighted() {
+        with_zeros(&mut knots, numeric);
+    }
     tighten(&mut knots);
     Some(knots)
 }

@@ -5,8 +5,6 @@
 //! the smaller of both. Numbers known by saved quantiles: Kolmogorov-Smirnov with the least distance that these allow,
 //! so that the probability is an upper bound.
 
-use sluice_core::statistics::ColumnStatistics;
-
 use super::aligned::{Aligned, Bounded};
 use super::cumulative::{Cumulative, Share};
 use super::histograms::{Distribution, jensen_shannon_of_histograms};
@@ -18,6 +16,7 @@ use super::shares::{
 };
 use super::signals::Measured;
 use super::significance::{KOLMOGOROV_MEAN, kolmogorov_smirnov_tail};
+use super::view::View;
 use super::{infinity_norm, jensen_shannon_of_labels, normalized_absolute_difference};
 
 /// The share that the Wasserstein distance leaves out at each end, which is what makes it robust.
@@ -94,7 +93,7 @@ impl Binned<'_> {
 pub(super) fn of_labels(
     measures: &[Measure],
     labels: &AlignedLabels,
-    sides: [&ColumnStatistics; 2],
+    sides: [View<'_>; 2],
 ) -> Option<(Found, Test)> {
     let pairs = labels.pairs();
     let (n, m) = pairs.iter().fold((0.0, 0.0), |(n, m), (x, y)| (n + x, m + y));
@@ -133,16 +132,15 @@ pub(super) fn of_labels(
 }
 
 /// The labels of a side as statistics list them.
-fn listed(column: &ColumnStatistics) -> Vec<(&str, f64)> {
-    let top = column.top_values.iter().flat_map(|top| &top.values);
-    top.map(|(label, count)| (label.as_str(), *count as f64)).collect()
+fn listed(side: View<'_>) -> Vec<(&str, f64)> {
+    side.labels().map_or_else(Vec::new, |labels| labels.values)
 }
 
 /// The distances of two columns of numbers.
 pub(super) fn of_numbers(
     measures: &[Measure],
     (current, reference): (&Cumulative, &Cumulative),
-    sides: [&ColumnStatistics; 2],
+    sides: [View<'_>; 2],
 ) -> (Found, Test) {
     let aligned = Aligned::new(current, reference);
     let (n, m) = (current.count(), reference.count());
@@ -201,14 +199,9 @@ fn scale(current: &Cumulative, reference: &Cumulative) -> f64 {
     scales.into_iter().find(|scale| *scale > 0.0).unwrap_or(1.0)
 }
 
-fn distribution(column: &ColumnStatistics) -> Option<Distribution<'_>> {
-    let histograms = column.numeric.as_ref()?.histograms.as_ref()?;
-    let presence = &column.presence;
-    Some(Distribution {
-        histogram: &histograms.equal_width,
-        num_infinite: (presence.num_positive_infinity + presence.num_negative_infinity) as f64,
-        num_nan: presence.num_nan as f64,
-    })
+fn distribution(side: View<'_>) -> Option<Distribution<'_>> {
+    let (histogram, num_infinite, num_nan) = side.equal_width()?;
+    Some(Distribution { histogram, num_infinite, num_nan })
 }
 
 /// Both sides over the tenths of the reference, and by how much the difference of the shares of each may be off.

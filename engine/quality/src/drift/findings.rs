@@ -10,7 +10,8 @@ use crate::validation::{
 /// checked.
 #[must_use]
 pub fn validation_report(report: &DriftReport) -> (ValidationReport, Vec<CheckedRule>) {
-    let (mut findings, mut measurements, mut rules) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut findings, mut rules) = (Vec::new(), Vec::new());
+    let mut measurements: Vec<Measurement> = Vec::new();
     for column in &report.columns {
         for signal in &column.signals {
             let column_name = Some(column.column.clone());
@@ -20,6 +21,12 @@ pub fn validation_report(report: &DriftReport) -> (ValidationReport, Vec<Checked
                 findings.push(finding(column, signal));
             }
         }
+    }
+    for finding in &mut findings {
+        finding.slice.clone_from(&report.slice);
+    }
+    for measurement in &mut measurements {
+        measurement.slice.clone_from(&report.slice);
     }
     let (subset, num_rows) = (report.subset.clone(), report.num_rows);
     (ValidationReport { subset, num_rows, findings, measurements, ..Default::default() }, rules)

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sluice_core::statistics::{ColumnStatistics, TopValues};
+
+use super::view::{ListedLabels, View};
 
 /// What labels are called that are not told apart.
 pub const OTHER: &str = "(other)";
@@ -34,36 +35,23 @@ pub(super) struct AlignedLabels {
     pub(super) is_complete: bool,
 }
 
-struct Side<'a> {
-    top: &'a TopValues,
-    total: f64,
-}
-
-impl<'a> Side<'a> {
-    /// NaN is none of the labels.
-    fn of(column: &'a ColumnStatistics) -> Option<Self> {
-        let total = column.num_values().saturating_sub(column.presence.num_nan) as f64;
-        Some(Self { top: column.top_values.as_ref()?, total })
-    }
-}
-
 impl AlignedLabels {
     /// None where a side lists no labels.
-    pub(super) fn new(current: &ColumnStatistics, reference: &ColumnStatistics) -> Option<Self> {
-        let sides = [Side::of(current)?, Side::of(reference)?];
-        let (n, m) = (sides[0].total, sides[1].total);
-        let is_whole = |side: &Side<'_>| side.top.is_complete && side.top.max_error == 0;
+    pub(super) fn new(current: View<'_>, reference: View<'_>) -> Option<Self> {
+        let sides: [ListedLabels<'_>; 2] = [current.labels()?, reference.labels()?];
+        let [n, m] = [sides[0].total, sides[1].total];
         let mut all: BTreeMap<&str, [Option<f64>; 2]> = BTreeMap::new();
         for (index, side) in sides.iter().enumerate() {
-            for (label, count) in &side.top.values {
-                all.entry(label).or_default()[index] = Some(*count as f64);
+            for (label, count) in &side.values {
+                all.entry(label).or_default()[index] = Some(*count);
             }
         }
-        let mut aligned = Self { is_complete: sides.iter().all(is_whole), ..Self::default() };
-        let mut other = [0, 1].map(|index| sides[index].total);
-        let slack = sides.iter().map(|side| side.top.max_error as f64 / side.total.max(1.0)).sum::<f64>();
+        let is_complete = sides.iter().all(|side| side.is_complete);
+        let mut aligned = Self { is_complete, ..Self::default() };
+        let mut other = [n, m];
+        let slack = sides.iter().map(|side| side.max_error / side.total.max(1.0)).sum::<f64>();
         for (label, counts) in all {
-            let is_known = |index: usize| counts[index].is_some() || is_whole(&sides[index]);
+            let is_known = |index: usize| counts[index].is_some() || sides[index].is_complete;
             if !(is_known(0) && is_known(1)) {
                 continue;
             }

@@ -126,6 +126,12 @@ impl Measure {
         self.row().2 || self.row().3
     }
 
+    /// Whether TFDV has it, and a schema a threshold for it.
+    #[must_use]
+    pub fn is_of_tfdv(self) -> bool {
+        matches!(self, Self::InfinityNorm | Self::JensenShannon | Self::NormalizedAbsoluteDifference)
+    }
+
     /// Whether a distance means anything for values compared so.
     #[must_use]
     pub fn fits(self, comparison: Comparison) -> bool {

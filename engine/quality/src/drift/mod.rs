@@ -17,6 +17,7 @@
 )]
 
 mod aligned;
+mod calibration;
 mod cumulative;
 #[cfg(test)]
 mod decision_tests;
@@ -29,14 +30,21 @@ mod labels;
 mod measure;
 mod options;
 mod report;
+mod season;
 pub mod shares;
 mod signals;
 pub mod significance;
 mod tables;
+mod timeline;
+mod view;
 
 use std::collections::BTreeMap;
 
 pub use aligned::{Aligned, Bounded};
+pub use calibration::{
+    Calibration, CalibrationMethod, Comparators, Compared, LEAST_COMPARISONS, Score, Threshold, calibrate,
+    write_comparators,
+};
 pub use cumulative::Cumulative;
 pub use distances::TRIM;
 pub use findings::validation_report;
@@ -44,8 +52,10 @@ pub use histograms::{Distribution, jensen_shannon_of_histograms};
 pub use labels::{AlignedBin, OTHER};
 pub use measure::{Comparison, Measure};
 pub use options::{DriftError, DriftOptions, parse_threshold};
-pub use report::{ColumnDrift, DriftReport, DriftSide, Signal, compare};
+pub use report::{ColumnDrift, DriftReport, DriftSide, Signal, compare, compare_slices};
+pub use season::Season;
 pub use tables::{TABLE_CAPACITY, Tables, compute_with_tables};
+pub use timeline::{Alarms, Change, Moment, Series, Timeline, TimelineBatch, Trend, timeline};
 
 /// Labels with their counts, or weights.
 pub type Labels<'a> = &'a [(&'a str, f64)];

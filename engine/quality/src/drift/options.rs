@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sluice_core::options::{OptionsError, Range};
+use sluice_core::options::{OptionsError, Range, quoted};
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 use sluice_core::{Diagnostic, ErrorKind, Result};
 
 use super::measure::{Comparison, Measure};
 use crate::QualityError;
+use crate::statistics::SliceSpec;
 
 /// How drift is looked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,10 @@ pub struct DriftOptions {
     pub labels: Vec<Measure>,
     /// Thresholds in place of the usual ones.
     pub thresholds: BTreeMap<Measure, f64>,
+    /// The column by which rows count; statistics must have been made with it.
+    pub weight: Option<String>,
+    /// Parts of the rows that are compared as well, each with the same part of the other side.
+    pub slices: Vec<SliceSpec>,
     /// The distances and thresholds of single columns: distances named here take the place of those above.
     pub of_column: BTreeMap<String, BTreeMap<Measure, f64>>,
 }
@@ -43,6 +48,8 @@ impl Default for DriftOptions {
             numbers: vec![Measure::KolmogorovSmirnov, Measure::Wasserstein],
             labels: vec![Measure::TotalVariation],
             thresholds: BTreeMap::new(),
+            weight: None,
+            slices: Vec::new(),
             of_column: BTreeMap::new(),
         }
     }
@@ -73,6 +80,43 @@ pub enum DriftError {
     /// The options leave no column.
     #[error("no column is left to compare")]
     NoColumns,
+    /// Statistics that were made without the weight, or with another one.
+    #[error("rows should count by `{weight}`, but statistics have {}", found.as_ref().map_or_else(|| "no weight".to_owned(), |it| format!("the weight `{it}`")))]
+    NotWeighted {
+        /// The weight that is asked for.
+        weight: String,
+        /// The one of the statistics.
+        found: Option<String>,
+    },
+    /// Statistics without the slices.
+    #[error("{side} statistics have no slice `{slice}`")]
+    NoSlices {
+        /// Which side.
+        side: &'static str,
+        /// What was asked for.
+        slice: String,
+        /// What there is, as it was asked for.
+        available: Vec<String>,
+    },
+    /// Too few good batches to learn from.
+    #[error("{found} comparisons of good batches are too few to learn from, {needed} are the least")]
+    TooFewComparisons {
+        /// Comparisons there are.
+        found: usize,
+        /// The least.
+        needed: usize,
+    },
+    /// None of the wanted measures was measured.
+    #[error("nothing was measured that has a threshold")]
+    NothingToCalibrate,
+    /// A batch whose time is needed and not known.
+    #[error("the time of batch `{batch}` is not known{}", reason.as_ref().map_or_else(String::new, |it| format!(": {it}")))]
+    TimeUnknown {
+        /// The batch.
+        batch: String,
+        /// Why, where a column should say it.
+        reason: Option<String>,
+    },
 }
 
 fn of_column(column: &Option<String>) -> String {
@@ -96,6 +140,26 @@ impl Diagnostic for DriftError {
             }
             Self::NoDistance { .. } => Some("leave it out for the usual distances".into()),
             Self::NoColumns => Some("leave `columns` or `exclude` out".into()),
+            Self::NotWeighted { weight, .. } => Some(format!(
+                "make them again with `sluice statistics --weight {weight}`, or compare the rows themselves"
+            )),
+            Self::NoSlices { slice, available, .. } if available.is_empty() => Some(format!(
+                "make them again with `sluice statistics --slice '{slice}'`, or compare the rows themselves"
+            )),
+            Self::NoSlices { available, .. } => {
+                Some(format!("there is {}", quoted(available.iter().map(String::as_str))))
+            }
+            Self::TooFewComparisons { .. } => Some(
+                "give more batches: without a reference the first is compared with none, with a season the first of \
+                 each season"
+                    .into(),
+            ),
+            Self::NothingToCalibrate => Some("name columns that have values".into()),
+            Self::TimeUnknown { .. } => Some(
+                "name the column of times with `--time`, or write the date into the batch's name: `2026-01-31`, \
+                 `2026-01-31T05` for an hour"
+                    .into(),
+            ),
         }
     }
 }
@@ -152,6 +216,24 @@ impl DriftOptions {
         }
     }
 
+    /// Checks that the statistics of a side have the slices that are asked for.
+    ///
+    /// # Errors
+    /// [`DriftError::NoSlices`].
+    pub fn check_slices(&self, side: &DatasetStatistics, name: &'static str) -> Result<(), DriftError> {
+        for spec in &self.slices {
+            let text = spec.to_string();
+            let is_there = side.slices.iter().any(|slice| spec.covers(&slice.conditions))
+                // Asked for, but no row is in it.
+                || side.slicings.iter().any(|slicing| slicing.slice == text);
+            if !is_there {
+                let available = side.slicings.iter().map(|slicing| slicing.slice.clone()).collect();
+                return Err(DriftError::NoSlices { side: name, slice: text, available });
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a column is compared.
     #[must_use]
     pub fn compares(&self, name: &str) -> bool {
@@ -176,6 +258,28 @@ impl DriftOptions {
             Comparison::Labels => self.labels.clone(),
             Comparison::Nothing => Vec::new(),
         }
+    }
+
+    /// The same with a distance of TFDV for every column: Jensen-Shannon of numbers, the infinity norm of labels. One test
+    /// decides per column whatever is measured, so that this raises no more alarms.
+    #[must_use]
+    pub fn with_distances_of_tfdv(&self) -> Self {
+        let mut options = self.clone();
+        for (own, more) in
+            [(&mut options.numbers, Measure::JensenShannon), (&mut options.labels, Measure::InfinityNorm)]
+        {
+            if !own.contains(&more) {
+                own.push(more);
+            }
+        }
+        for own in
+            options.of_column.values_mut().filter(|own| own.keys().any(|measure| measure.is_distance()))
+        {
+            // The one that fits numbers and labels alike.
+            let threshold = Measure::JensenShannon.threshold();
+            let _ = own.entry(Measure::JensenShannon).or_insert(threshold);
+        }
+        options
     }
 
     /// The threshold of a measure of a column.

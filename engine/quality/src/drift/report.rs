@@ -17,6 +17,7 @@ use super::options::DriftOptions;
 use super::signals::{self, Measured};
 use super::significance::benjamini_hochberg;
 use super::tables::Tables;
+use super::view::{Counting, View};
 
 /// One side of a comparison.
 #[derive(Clone, Copy, Debug)]
@@ -93,17 +94,35 @@ impl ColumnDrift {
 pub struct DriftReport {
     /// The subset.
     pub subset: String,
+    /// The slice of it, as statistics name it (`payment_type_Cash`); none for all rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
     /// Rows of the current side.
     pub num_rows: u64,
     /// Rows of the reference.
     pub num_reference_rows: u64,
+    /// Where rows count by weights, the rows of equal weight that know as much, current and reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_rows: Option<[f64; 2]>,
     /// The level of q.
     pub level: f64,
     /// In the order of the reference, then those that only the current side has.
     pub columns: Vec<ColumnDrift>,
+    /// What is to be known of all columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl DriftReport {
+    /// The part of the data that it is about, in words.
+    #[must_use]
+    pub fn part(&self) -> String {
+        match &self.slice {
+            Some(slice) => format!("{}, slice {slice}", self.subset),
+            None => self.subset.clone(),
+        }
+    }
+
     /// The alarms, with their columns.
     pub fn alarms(&self) -> impl Iterator<Item = (&ColumnDrift, &Signal)> {
         let of_column = |column| {
@@ -128,12 +147,71 @@ pub fn compare(
     reference: DriftSide<'_>,
     options: &DriftOptions,
 ) -> Result<DriftReport> {
-    options.check_columns([current.statistics, reference.statistics])?;
+    let mut report = measure(current, reference, options)?;
+    decide(&mut report.columns.iter_mut().collect::<Vec<_>>(), options.level);
+    Ok(report)
+}
+
+/// Compares two sides, and each slice that is asked for with the same of the other side: all rows first, then the slices
+/// in the order of the reference. One decision is for all of them, so that more slices raise no more false alarms.
+///
+/// # Errors
+/// As [`compare`]; [`DriftError::NoSlices`].
+pub fn compare_slices(
+    current: DriftSide<'_>,
+    reference: DriftSide<'_>,
+    options: &DriftOptions,
+) -> Result<Vec<DriftReport>> {
+    let sides = [current.statistics, reference.statistics];
+    let mut reports = vec![measure(current, reference, options)?];
+    for (side, name) in sides.into_iter().zip(["current", "reference"]) {
+        options.check_slices(side, name)?;
+    }
+    let is_wanted =
+        |slice: &&DatasetStatistics| options.slices.iter().any(|spec| spec.covers(&slice.conditions));
+    let of = |side: usize| sides[side].slices.iter().filter(is_wanted);
+    let same = |slice: &DatasetStatistics, side: usize| of(side).find(|it| it.conditions == slice.conditions);
+    for before in of(1) {
+        let Some(now) = same(before, 0) else {
+            reports[0].notes.push(format!("slice `{}` has no rows any more", before.name));
+            continue;
+        };
+        let [now, before] = [now, before].map(|statistics| DriftSide { statistics, tables: None });
+        let report = measure(now, before, options)?;
+        let (subset, slice) = (sides[0].name.clone(), Some(report.subset));
+        reports.push(DriftReport { subset, slice, ..report });
+    }
+    for now in of(0).filter(|now| same(now, 1).is_none()) {
+        reports[0].notes.push(format!("slice `{}` is new: {} rows", now.name, now.num_rows));
+    }
+    decide(&mut reports.iter_mut().flat_map(|report| &mut report.columns).collect::<Vec<_>>(), options.level);
+    Ok(reports)
+}
+
+/// Measures every column; nothing is decided yet.
+fn measure(current: DriftSide<'_>, reference: DriftSide<'_>, options: &DriftOptions) -> Result<DriftReport> {
+    let sides = [current.statistics, reference.statistics];
+    options.check_columns(sides)?;
+    let (mut countings, mut notes) = ([Counting::ROWS; 2], Vec::new());
+    if let Some(weight) = &options.weight {
+        for ((counting, side), name) in countings.iter_mut().zip(sides).zip(["current", "reference"]) {
+            let (found, is_known) = Counting::by(weight, side)?;
+            *counting = found;
+            if !is_known {
+                notes.push(format!(
+                    "the {name} statistics do not say how unequal weights are; noise and p take them for equal"
+                ));
+            }
+        }
+    }
     let mut columns = Vec::new();
     for column in &reference.statistics.columns {
         if options.compares(&column.name) {
             columns.push(match current.statistics.at(column.steps()) {
-                Some(now) => Pair { now, before: column }.compare(current, reference, options),
+                Some(now) => {
+                    let [now, before] = [View::new(now, countings[0]), View::new(column, countings[1])];
+                    Pair { now, before }.compare(current, reference, options)
+                }
                 None => gone(column, options),
             });
         }
@@ -145,13 +223,16 @@ pub fn compare(
             columns.push(new);
         }
     }
-    decide(&mut columns, options.level);
+    let effective_rows = [0, 1].map(|side| countings[side].rows(sides[side]));
     Ok(DriftReport {
         subset: current.statistics.name.clone(),
+        slice: None,
         num_rows: current.statistics.num_rows,
         num_reference_rows: reference.statistics.num_rows,
+        effective_rows: options.weight.as_ref().map(|_| effective_rows),
         level: options.level,
         columns,
+        notes,
     })
 }
 
@@ -176,8 +257,8 @@ fn gone(column: &ColumnStatistics, options: &DriftOptions) -> ColumnDrift {
 
 /// A column of both sides.
 struct Pair<'a> {
-    now: &'a ColumnStatistics,
-    before: &'a ColumnStatistics,
+    now: View<'a>,
+    before: View<'a>,
 }
 
 impl Pair<'_> {
@@ -187,20 +268,22 @@ impl Pair<'_> {
         reference: DriftSide<'_>,
         options: &DriftOptions,
     ) -> ColumnDrift {
-        let Self { now, before } = self;
-        let mut drift = untested(if before.num_values() > 0 { before } else { now }, options);
+        let Self { now, before } = *self;
+        let is_there = before.column.num_values() > 0;
+        let mut drift = untested(if is_there { before } else { now }.column, options);
         let mut measured = signals::rates(now, before);
-        let is_empty = [now, before].iter().any(|side| side.num_values() == 0);
-        let families = [family(&now.kind), family(&before.kind)];
+        let is_empty = [now, before].iter().any(|side| !(side.values() > 0.0));
+        let kinds = [&now.column.kind, &before.column.kind];
         if is_empty {
             drift.notes.push("a side has no values, so that only the missing rate is compared".into());
-        } else if families[0] != families[1] {
-            let detail = format!("{}, was {}", now.kind, before.kind);
+        } else if family(kinds[0]) != family(kinds[1]) {
+            let detail = format!("{}, was {}", kinds[0], kinds[1]);
             measured.push(Measured::exactly(Measure::Type, 1.0, 0.0, None, detail));
         } else {
             let tables = [current, reference].map(|side| {
-                let tables = side.tables.filter(|_| before.path.is_empty());
-                tables.and_then(|tables| tables.get(&before.name))
+                let tables =
+                    side.tables.filter(|_| before.column.path.is_empty() && options.weight.is_none());
+                tables.and_then(|tables| tables.get(&before.column.name))
             });
             match drift.compared_as {
                 Comparison::Numbers => self.numbers(tables, options, &mut measured, &mut drift),
@@ -209,7 +292,8 @@ impl Pair<'_> {
             }
             measured.extend(signals::length(now, before));
         }
-        drift.signals = measured.into_iter().map(|one| signal(&before.name, one, options)).collect();
+        let name = &before.column.name;
+        drift.signals = measured.into_iter().map(|one| signal(name, one, options)).collect();
         drift
     }
 
@@ -220,14 +304,17 @@ impl Pair<'_> {
         measured: &mut Vec<Measured>,
         drift: &mut ColumnDrift,
     ) {
-        let Self { now, before } = self;
-        let known = [now, before].map(|side| Cumulative::of_statistics(side));
+        let Self { now, before } = *self;
+        let known = [0, 1].map(|side| match tables[side] {
+            Some(_) => None,
+            None => Cumulative::of_view([now, before][side]),
+        });
         let side = |index: usize| tables[index].or(known[index].as_ref());
         let (Some(current), Some(reference)) = (side(0), side(1)) else {
             drift.notes.push("a side has no finite numbers, or no quantiles of them".into());
             return;
         };
-        let measures = options.distances(&before.name, Comparison::Numbers);
+        let measures = options.distances(&before.column.name, Comparison::Numbers);
         let (found, _) = of_numbers(&measures, (current, reference), [now, before]);
         unmeasured(&measures, &found.measured, drift);
         measured.splice(0..0, found.measured);
@@ -236,12 +323,12 @@ impl Pair<'_> {
     }
 
     fn labels(&self, options: &DriftOptions, measured: &mut Vec<Measured>, drift: &mut ColumnDrift) {
-        let Self { now, before } = self;
+        let Self { now, before } = *self;
         let Some(labels) = AlignedLabels::new(now, before) else {
             drift.notes.push("a side does not list its most frequent values".into());
             return;
         };
-        let measures = options.distances(&before.name, Comparison::Labels);
+        let measures = options.distances(&before.column.name, Comparison::Labels);
         if let Some((found, _)) = of_labels(&measures, &labels, [now, before]) {
             unmeasured(&measures, &found.measured, drift);
             measured.splice(0..0, found.measured);
@@ -299,7 +386,7 @@ fn signal(column: &str, measured: Measured, options: &DriftOptions) -> Signal {
 }
 
 /// Gives every p its q, and says what is an alarm. The distances of a column share one test.
-fn decide(columns: &mut [ColumnDrift], level: f64) {
+fn decide(columns: &mut [&mut ColumnDrift], level: f64) {
     let mut tails = Vec::new();
     for column in columns.iter() {
         let distance = column.signals.iter().find(|signal| signal.measure.is_distance());
@@ -308,7 +395,7 @@ fn decide(columns: &mut [ColumnDrift], level: f64) {
         tails.extend(others.filter_map(|signal| signal.p));
     }
     let mut next = benjamini_hochberg(&tails).into_iter();
-    for column in columns {
+    for column in columns.iter_mut() {
         let has_distance = column.signals.iter().any(|signal| signal.measure.is_distance());
         let of_distances = if has_distance { next.next() } else { None };
         for signal in column.signals.iter_mut() {

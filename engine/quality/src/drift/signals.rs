@@ -15,6 +15,7 @@ use super::cumulative::Cumulative;
 use super::labels::{AlignedBin, AlignedLabels, OTHER};
 use super::measure::Measure;
 use super::significance::{shares_tail, unseen_tail};
+use super::view::View;
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,29 +43,28 @@ impl Measured {
 }
 
 /// The rates of nothing, and what is no number.
-pub(super) fn rates(current: &ColumnStatistics, reference: &ColumnStatistics) -> Vec<Measured> {
-    let rows = |column: &ColumnStatistics| column.presence.num_rows as f64;
-    let missing = |column: &ColumnStatistics| rows(column) - column.presence.num_present() as f64;
-    let values = |column: &ColumnStatistics| column.num_values() as f64;
-    let infinite = |column: &ColumnStatistics| {
-        (column.presence.num_positive_infinity + column.presence.num_negative_infinity) as f64
-    };
-    let nan = |column: &ColumnStatistics| column.presence.num_nan as f64;
+pub(super) fn rates(current: View<'_>, reference: View<'_>) -> Vec<Measured> {
     let mut found = Vec::new();
     let mut rate = |measure, x: f64, n: f64, y: f64, m: f64| {
         // Where nothing of the sort is on either side there is nothing to test.
         if n > 0.0 && m > 0.0 && (x > 0.0 || y > 0.0) {
             let share = (x + y) / (n + m);
             let noise = (2.0 / std::f64::consts::PI * share * (1.0 - share) * (1.0 / n + 1.0 / m)).sqrt();
-            let detail = format!("{x} of {n}, was {y} of {m}");
+            let detail = format!("{} of {}, was {} of {}", shown(x), shown(n), shown(y), shown(m));
             let value = (x / n - y / m).abs();
             found.push(Measured::exactly(measure, value, noise, Some(shares_tail((x, n), (y, m))), detail));
         }
     };
-    rate(Measure::MissingRate, missing(current), rows(current), missing(reference), rows(reference));
-    rate(Measure::NanRate, nan(current), values(current), nan(reference), values(reference));
-    rate(Measure::InfiniteRate, infinite(current), values(current), infinite(reference), values(reference));
+    rate(Measure::MissingRate, current.missing(), current.rows(), reference.missing(), reference.rows());
+    let [n, m] = [current, reference].map(|side| side.values_by_rows());
+    rate(Measure::NanRate, current.nan(), n, reference.nan(), m);
+    rate(Measure::InfiniteRate, current.infinite(), n, reference.infinite(), m);
     found
+}
+
+/// A number of rows; an effective one with a digit behind the point.
+fn shown(rows: f64) -> String {
+    if rows.fract().abs() > 0.0 { format!("{rows:.1}") } else { rows.to_string() }
 }
 
 /// Values beyond the extremes of the reference.
@@ -173,7 +173,7 @@ fn chernoff(off: f64, expected: f64, count: f64) -> f64 {
 }
 
 /// The mean length of texts, or of lists.
-pub(super) fn length(current: &ColumnStatistics, reference: &ColumnStatistics) -> Option<Measured> {
+pub(super) fn length(current: View<'_>, reference: View<'_>) -> Option<Measured> {
     let ((n, mean, low, high), (m, before, least, most)) = (lengths(current)?, lengths(reference)?);
     if !(n > 0.0 && m > 0.0) {
         return None;
@@ -195,13 +195,14 @@ pub(super) fn length(current: &ColumnStatistics, reference: &ColumnStatistics) -
 }
 
 /// How many lengths there are, their mean, least and greatest.
-fn lengths(column: &ColumnStatistics) -> Option<(f64, f64, f64, f64)> {
+fn lengths(side: View<'_>) -> Option<(f64, f64, f64, f64)> {
+    let column: &ColumnStatistics = side.column;
     if let Some(level) = column.valency.as_ref().and_then(|valency| valency.levels.first()) {
-        let lists = level.num_present as f64;
-        let mean = level.num_elements as f64 / lists.max(1.0);
+        let mean = level.num_elements as f64 / (level.num_present as f64).max(1.0);
+        let lists = side.rows() - side.missing();
         return Some((lists, mean, level.min_length as f64, level.max_length as f64));
     }
     let text = column.text?;
     let (low, high) = (text.min_length_bytes as f64, text.max_length_bytes as f64);
-    Some((column.num_values() as f64, text.mean_length_bytes, low, high))
+    Some((side.values_by_rows(), text.mean_length_bytes, low, high))
 }

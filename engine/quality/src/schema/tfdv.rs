@@ -24,7 +24,7 @@ fn statistics(text: &str) -> DatasetStatistics {
     DatasetStatistics {
         name: "train".into(),
         num_rows: whole(&dataset, "num_examples"),
-        weight: weight.map(|sum| DatasetWeight { column: "weight".into(), sum }),
+        weight: weight.map(|sum| DatasetWeight { column: "weight".into(), sum, sum_of_squares: None }),
         columns: dataset.messages("features").iter().map(column).collect(),
         ..DatasetStatistics::default()
     }

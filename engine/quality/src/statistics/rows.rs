@@ -24,11 +24,25 @@ use super::{finished, show_categories};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct RowStatistics {
     columns: Vec<RowColumn>,
-    weight: Option<(String, ExactSum)>,
+    weight: Option<Weights>,
     relations: Relations,
     /// Where what comes next apart from the other columns probably belongs.
     #[serde(skip)]
     next_apart: usize,
+}
+
+/// How much the rows count.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Weights {
+    column: String,
+    sum: ExactSum,
+    squares: ExactSum,
+}
+
+impl Weights {
+    fn new(column: &str) -> Self {
+        Self { column: column.to_owned(), sum: ExactSum::new(), squares: ExactSum::new() }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,7 +110,7 @@ impl RowStatistics {
                 weighted: is_weighted.then(|| WeightedColumn::new(&column.name, &column.kind, is_category)),
             }
         };
-        let weight = options.weight.clone().map(|weight| (weight, ExactSum::new()));
+        let weight = options.weight.as_deref().map(Weights::new);
         Ok(Self { columns: described.map(column).collect(), weight, relations, next_apart: 0 })
     }
 
@@ -112,7 +126,7 @@ impl RowStatistics {
     pub(super) fn empty(&self) -> Self {
         Self {
             columns: self.columns.iter().map(RowColumn::empty).collect(),
-            weight: self.weight.as_ref().map(|(weight, _)| (weight.clone(), ExactSum::new())),
+            weight: self.weight.as_ref().map(|weight| Weights::new(&weight.column)),
             relations: self.relations.empty(),
             next_apart: 0,
         }
@@ -140,14 +154,15 @@ impl RowStatistics {
 
     /// Adds the weights of rows; once, beside the columns.
     pub(super) fn weights(&mut self, weights: Option<&[f64]>) {
-        if let (Some((_, sum)), Some(weights)) = (&mut self.weight, weights) {
+        if let (Some(Weights { sum, squares, .. }), Some(weights)) = (&mut self.weight, weights) {
             sum.add_slice(weights);
+            squares.add_slice(&weights.iter().map(|weight| weight * weight).collect::<Vec<_>>());
         }
     }
 
     /// The column of the weights.
     pub(super) fn weight_column(&self) -> Option<&str> {
-        self.weight.as_ref().map(|(column, _)| column.as_str())
+        self.weight.as_ref().map(|weight| weight.column.as_str())
     }
 
     /// Adds the rows of a batch. Columns that come as counted views are met by [`RowStatistics::view`].
@@ -251,7 +266,7 @@ impl RowStatistics {
     pub(super) fn merge(&mut self, later: Self, rows: (u64, u64)) -> Result<()> {
         // Nothing here has groups.
         self.relations.merge(later.relations, &GroupMap::default())?;
-        let weight_of = |state: &Option<(String, ExactSum)>| state.as_ref().map(|(_, sum)| *sum);
+        let weight_of = |state: &Option<Weights>| state.as_ref().map(|weight| weight.sum);
         let (weight, later_weight) = (weight_of(&self.weight), weight_of(&later.weight));
         let mut theirs: Vec<Option<RowColumn>> = later.columns.into_iter().map(Some).collect();
         for (index, mine) in self.columns.iter_mut().enumerate() {
@@ -270,8 +285,9 @@ impl RowStatistics {
             joined.merge(column);
             self.columns.push(joined);
         }
-        if let (Some((_, mine)), Some((_, theirs))) = (&mut self.weight, later.weight) {
-            mine.merge(theirs);
+        if let (Some(mine), Some(theirs)) = (&mut self.weight, later.weight) {
+            mine.sum.merge(theirs.sum);
+            mine.squares.merge(theirs.squares);
         }
         Ok(())
     }
@@ -289,7 +305,11 @@ impl RowStatistics {
                 weighted.show(&mut columns[first..]);
             }
         }
-        let weight = self.weight.map(|(column, sum)| DatasetWeight { column, sum: sum.to_f64() });
+        let weight = self.weight.map(|Weights { column, sum, squares }| DatasetWeight {
+            column,
+            sum: sum.to_f64(),
+            sum_of_squares: Some(squares.to_f64()),
+        });
         let mut statistics = DatasetStatistics { columns, weight, ..DatasetStatistics::default() };
         self.relations.finish().show(&mut statistics);
         statistics

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sluice_core::column::ColumnKind;
 use sluice_core::error::Result;
 use sluice_core::plan::PlannedColumn;
+use sluice_core::statistics::SliceCondition;
 
 use super::options::{StatisticsError, kind_of};
 use super::row_filter::RowFilter;
@@ -164,6 +165,22 @@ impl SliceSpec {
         match &self.form {
             Form::Parts(_) => None,
             Form::Expression(text) => Some(text),
+        }
+    }
+
+    /// Whether rows with these in common are a slice of it.
+    #[must_use]
+    pub fn covers(&self, conditions: &[SliceCondition]) -> bool {
+        match &self.form {
+            Form::Expression(text) => matches!(conditions, [only] if only.column == *text),
+            Form::Parts(parts) => {
+                let mut pairs = parts.iter().zip(conditions);
+                let is_covered =
+                    |((column, value), condition): (&(String, Option<String>), &SliceCondition)| {
+                        *column == condition.column && (value.is_none() || *value == condition.value)
+                    };
+                parts.len() == conditions.len() && pairs.all(is_covered)
+            }
         }
     }
 

@@ -216,7 +216,7 @@ fn everything() -> DatasetStatistics {
         correlation,
     });
     DatasetStatistics {
-        weight: Some(DatasetWeight { column: "fare".into(), sum: 6.0 }),
+        weight: Some(DatasetWeight { column: "fare".into(), sum: 6.0, sum_of_squares: None }),
         crosses: crosses.into(),
         composed: vec![terms()],
         ..dataset(columns)

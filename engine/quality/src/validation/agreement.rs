@@ -157,7 +157,7 @@ fn statistics(given: &Value) -> DatasetStatistics {
     let weight = given["weighted_rows"].as_f64();
     DatasetStatistics {
         num_rows: count(given, "rows", 10),
-        weight: weight.map(|sum| DatasetWeight { column: "w".into(), sum }),
+        weight: weight.map(|sum| DatasetWeight { column: "w".into(), sum, sum_of_squares: None }),
         columns: given["features"].as_array().into_iter().flatten().map(column).collect(),
         ..DatasetStatistics::default()
     }

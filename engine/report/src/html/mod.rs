@@ -12,6 +12,7 @@ mod figures;
 mod lineage;
 mod page;
 mod statistics;
+mod timeline;
 mod training;
 mod validation;
 
@@ -23,6 +24,7 @@ pub use evaluation::{
 pub use explanation::{DependenceChart, ExplanationPage, ImportanceBar, ImportanceChart, explanation_page};
 pub use lineage::{LineageEdge, LineageNode, LineagePage, lineage_page};
 pub use statistics::{StatisticsPageOptions, statistics_page};
+pub use timeline::{PageBatch, PageSeries, PageStrip, TimelinePage, timeline_page};
 pub use training::{
     PageModel, PagePenalty, PageResiduals, PageRow, PageTerm, PageTest, TrainingPage, training_page,
 };

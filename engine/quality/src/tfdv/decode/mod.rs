@@ -71,8 +71,11 @@ pub(crate) fn subsets(datasets: Vec<Dataset>) -> Vec<DatasetStatistics> {
 }
 
 fn dataset(message: Dataset) -> DatasetStatistics {
-    let mut weight = (message.weighted_num_examples > 0.0)
-        .then(|| DatasetWeight { column: String::new(), sum: message.weighted_num_examples });
+    let mut weight = (message.weighted_num_examples > 0.0).then(|| DatasetWeight {
+        column: String::new(),
+        sum: message.weighted_num_examples,
+        sum_of_squares: None,
+    });
     let mut columns = Vec::with_capacity(message.features.len());
     let mut composed = Vec::new();
     for feature in message.features {

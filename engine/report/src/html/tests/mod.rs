@@ -7,5 +7,6 @@ mod explanations;
 mod lineages;
 mod pages;
 mod samples;
+mod timelines;
 mod trainings;
 mod validations;

@@ -109,7 +109,7 @@ fn everything() -> DatasetStatistics {
     let mut unknown = data_set("payment_null", vec![numbers("fare", 12, 0.0, 20.0)]);
     unknown.conditions = vec![SliceCondition { column: "payment".into(), value: None }];
     DatasetStatistics {
-        weight: Some(DatasetWeight { column: "passengers".into(), sum: 1234.5 }),
+        weight: Some(DatasetWeight { column: "passengers".into(), sum: 1234.5, sum_of_squares: None }),
         crosses: vec![CrossStatistics {
             x: "fare".into(),
             y: "miles".into(),
@@ -259,7 +259,7 @@ fn what_data_say_is_shown_and_never_followed() {
     sliced.conditions = vec![SliceCondition { column: hostile[1].into(), value: Some(hostile[2].into()) }];
     let mut data = data_set(hostile[0], columns);
     data.slices = vec![sliced];
-    data.weight = Some(DatasetWeight { column: hostile[2].into(), sum: 1.0 });
+    data.weight = Some(DatasetWeight { column: hostile[2].into(), sum: 1.0, sum_of_squares: None });
     let other = data_set(hostile[1], vec![numbers(hostile[0], 10, 0.0, 1.0)]);
     let html = statistics_page(hostile[0], &[&data, &other], &StatisticsPageOptions::default());
     let found = check(&html);

@@ -1,0 +1,186 @@
+//! What is compared and by which measures: options that every task of `sluice drift` has.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use sluice_core::column::ColumnKind;
+use sluice_core::error::CommonError;
+use sluice_core::plan::PlanOptions;
+use sluice_core::seam::BatchSource;
+use sluice_core::{Diagnostic, Result};
+use sluice_pipeline::spec::from_yaml;
+use sluice_pipeline::step::drift::DriftInput;
+use sluice_pipeline::step::statistics::StatisticsRecord;
+use sluice_quality::drift::{DriftOptions, Measure, Tables, compute_with_tables, parse_threshold};
+use sluice_quality::statistics::{StatisticsOptions, compute_with};
+
+use crate::arguments::SourceArguments;
+use crate::data::Data;
+use crate::failure::ArgumentError;
+use crate::session::Session;
+use crate::statistics::SliceArgument;
+
+/// What is compared, and how.
+#[derive(Debug, Args)]
+pub(crate) struct ComparedArguments {
+    /// The subset of both sides; without, each subset is compared with the one of its name. A side that has one only is
+    /// taken whatever its name.
+    #[arg(long, value_name = "NAME")]
+    subset: Option<String>,
+    /// A YAML file with `level`, `columns`, `exclude`, `categorical`, `numbers`, `labels`, `thresholds` and, for single
+    /// columns, `of_column`; options given here take the place of its own.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// The share of false alarms that is allowed; 0.05 unless given.
+    #[arg(long, value_name = "SHARE")]
+    level: Option<f64>,
+    /// A column that is compared; all unless given. May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    column: Vec<String>,
+    /// A column that is not compared; may be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    exclude: Vec<String>,
+    /// A column whose numbers are names, so that it is compared label by label; may be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    categorical: Vec<String>,
+    /// A distance for columns of numbers; `kolmogorov_smirnov` and `wasserstein` unless given. May be given several times.
+    #[arg(long, value_name = "DISTANCE", value_parser = measure)]
+    numbers: Vec<Measure>,
+    /// A distance for columns of text and booleans; `total_variation` unless given. May be given several times.
+    #[arg(long, value_name = "DISTANCE", value_parser = measure)]
+    labels: Vec<Measure>,
+    /// The greatest value of a measure that raises no alarm; may be given several times.
+    #[arg(long, value_name = "MEASURE=VALUE", value_parser = threshold)]
+    threshold: Vec<(Measure, f64)>,
+    /// The column by which rows count: a number of 0 or more in every row. Saved statistics must have been made with it.
+    /// Noise and tests go by the effective number of rows; numbers are known at their weighted quantiles.
+    #[arg(long, value_name = "COLUMN")]
+    weight: Option<String>,
+    /// Compare parts of the rows as well, each with the same part of the other side: `COLUMN` for each of its values,
+    /// `COLUMN=VALUE`, `A,B`, or an expression (`fare > 20`). Saved statistics must have them. One decision is for all of
+    /// them together. May be given several times.
+    #[arg(long, value_name = "SLICE")]
+    slice: Vec<SliceArgument>,
+    /// Keep all different values of the rows, so that distances are exact whatever there are of them; memory grows with
+    /// their number. Without, they are exact up to 65,536 different values of a column.
+    #[arg(long, conflicts_with = "weight")]
+    exact: bool,
+    #[command(flatten)]
+    source: SourceArguments,
+}
+
+pub(super) fn told(error: &impl Diagnostic) -> String {
+    error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
+}
+
+fn measure(text: &str) -> Result<Measure, String> {
+    text.parse().map_err(|error: sluice_core::options::OptionsError| told(&error))
+}
+
+fn threshold(text: &str) -> Result<(Measure, f64), String> {
+    parse_threshold(text).map_err(|error| told(&error))
+}
+
+/// What is given takes the place of what the settings say.
+fn given<T: Clone>(own: &mut Vec<T>, given: &[T]) {
+    if !given.is_empty() {
+        *own = given.to_vec();
+    }
+}
+
+impl ComparedArguments {
+    pub(super) fn options(&self) -> Result<DriftOptions> {
+        let mut options = match &self.settings {
+            Some(path) => {
+                let text = fs_err::read_to_string(path).map_err(CommonError::on("read", path))?;
+                from_yaml(&text, &path.display().to_string())?
+            }
+            None => DriftOptions::default(),
+        };
+        given(&mut options.columns, &self.column);
+        given(&mut options.exclude, &self.exclude);
+        given(&mut options.categorical, &self.categorical);
+        given(&mut options.numbers, &self.numbers);
+        given(&mut options.labels, &self.labels);
+        if let Some(weight) = &self.weight {
+            options.weight = Some(weight.clone());
+        }
+        if !self.slice.is_empty() {
+            options.slices = self.slice.iter().map(|slice| slice.0.clone()).collect();
+        }
+        options.level = self.level.unwrap_or(options.level);
+        options.thresholds.extend(self.threshold.iter().copied());
+        options.check()?;
+        Ok(options)
+    }
+
+    /// Refuses options that would have no effect on any side.
+    pub(super) fn must_matter(&self, sides: &[&DriftInput]) -> Result<()> {
+        if self.exact && sides.iter().all(|side| side.tables.is_none()) {
+            let message = "`--exact` is of rows, and all sides are statistics";
+            return Err(ArgumentError::new(message, "leave it out, or name the data themselves").into());
+        }
+        let mut subsets = sides.iter().flat_map(|side| &side.statistics.subsets);
+        match &self.subset {
+            Some(name) if subsets.all(|subset| subset.name != *name) => {
+                let message = format!("no side has a subset `{name}`");
+                Err(ArgumentError::new(message, "leave `--subset` out: every side is a whole").into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One side, and the digest of what it is.
+    pub(super) fn open(
+        &self,
+        path: &Path,
+        asked: &DriftOptions,
+        session: &Session,
+    ) -> Result<(DriftInput, String)> {
+        if StatisticsRecord::are_at(path) {
+            self.source.refuse_with_statistics(path)?;
+            let (statistics, origin) = StatisticsRecord::open(path)?;
+            let input = DriftInput { statistics, tables: None }.only(self.subset.as_deref())?;
+            return Ok((input, origin.digest().to_owned()));
+        }
+        let (mut subsets, mut tables) = (Vec::new(), Vec::new());
+        let mut read = |name: &str, source: &dyn BatchSource| -> Result<()> {
+            let columns = &source.plan().columns;
+            let is_integer = |name: &&String| {
+                let kind = columns.iter().find(|column| column.name == **name).map(|column| &column.kind);
+                matches!(kind, Some(ColumnKind::Integer | ColumnKind::Unsigned))
+            };
+            let categories = asked.categorical.iter().filter(is_integer).cloned().collect();
+            let (weight, slices) = (asked.weight.clone(), asked.slices.clone());
+            let options = StatisticsOptions { categories, weight, slices, ..StatisticsOptions::default() };
+            // By weights numbers are known at quantiles only.
+            let (statistics, table) = if asked.weight.is_some() {
+                (compute_with(&options, name, source, &session.execution)?, Tables::new())
+            } else {
+                compute_with_tables(name, source, &options, self.exact, &session.execution)?
+            };
+            subsets.push(statistics);
+            tables.push(table);
+            Ok(())
+        };
+        let digest = match Data::open(&path.to_string_lossy(), &self.source, session)? {
+            Data::Dataset(dataset) => {
+                for name in dataset.record().subsets.keys() {
+                    if self.subset.as_ref().is_none_or(|only| only == name) {
+                        read(name, &dataset.subset(name, PlanOptions::default(), &session.execution)?)?;
+                    }
+                }
+                if let (Some(name), true) = (&self.subset, subsets.is_empty()) {
+                    // Tells which subsets there are.
+                    let _ = dataset.subset(name, PlanOptions::default(), &session.execution)?;
+                }
+                dataset.artifact().digest().to_owned()
+            }
+            Data::Files(files) => {
+                read("all", files.as_ref())?;
+                files.plan().digest.clone()
+            }
+        };
+        Ok((DriftInput { statistics: StatisticsRecord { subsets }, tables: Some(tables) }, digest))
+    }
+}
