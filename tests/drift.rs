@@ -112,7 +112,7 @@ fn settings_that_do_not_fit_are_errors() {
     let told = drift(&["--exact"]).exits(2).stderr;
     assert!(told.contains("both sides are statistics"), "{told}");
     let told = drift(&["--subset", "eval"]).exits(2).stderr;
-    assert!(told.contains("neither side has a subset `eval`"), "{told}");
+    assert!(told.contains("no side has a subset `eval`"), "{told}");
     place.write("drift.yaml", "of_column: { kind: { wasserstein: 0.1 } }\n");
     let told = drift(&["--settings", "drift.yaml"]).exits(2).stderr;
     assert!(told.contains("as column `kind` is compared"), "{told}");
