@@ -110,7 +110,7 @@ fn settings_that_do_not_fit_are_errors() {
     let _ = drift(&["--exclude", "fair"]).exits(2);
     let _ = drift(&["--format", "csv"]).exits(2);
     let told = drift(&["--exact"]).exits(2).stderr;
-    assert!(told.contains("both sides are statistics"), "{told}");
+    assert!(told.contains("all sides are statistics"), "{told}");
     let told = drift(&["--subset", "eval"]).exits(2).stderr;
     assert!(told.contains("no side has a subset `eval`"), "{told}");
     place.write("drift.yaml", "of_column: { kind: { wasserstein: 0.1 } }\n");
