@@ -158,7 +158,17 @@ fn what_does_not_fit_is_named() {
             &["`war`"],
         ),
         (
-            vec!["--label", "source", "--classes", "[s0, s1]", "--multi-label", "--prediction", "new"],
+            vec![
+                "--label",
+                "source",
+                "--classes",
+                "[s0, s1]",
+                "--multi-label",
+                "--prediction",
+                "p0",
+                "--prediction",
+                "p1",
+            ],
             2,
             &["lists of labels"],
         ),
@@ -172,7 +182,12 @@ fn what_does_not_fit_is_named() {
             assert!(outcome.stderr.contains(part), "stderr lacks {part:?}: {outcome:#?}");
         }
     }
-    // A row without labels is none of them; one whose labels are not known is left out, or an error.
+}
+
+#[test]
+fn a_row_whose_labels_are_not_known_is_left_out_or_an_error() {
+    let place = Place::new();
+    // A row without labels has none of them.
     let text = "{\"topics\":[\"art\"],\"p\":[0.9,0.2]}\n{\"topics\":null,\"p\":[0.9,0.2]}\n\
                 {\"topics\":[],\"p\":[0.1,0.2]}\n{\"topics\":[\"law\"],\"p\":null}\n";
     place.write("gaps.jsonl", text);
