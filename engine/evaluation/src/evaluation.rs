@@ -9,6 +9,7 @@ use crate::fairness::Fairness;
 use crate::gate::{FEW_ROWS, SliceFigures, Verdict};
 use crate::measure::Excluded;
 use crate::metric::Direction;
+use crate::order_statistics::OrderStatistics;
 use crate::tables::Tables;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,12 @@ pub struct SliceMetrics {
     /// Intervals of the baseline's values, if there is one to compare with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub baseline_intervals: BTreeMap<String, Interval>,
+    /// Between what the candidate's values lie, where they come from a histogram of scores.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bounds: BTreeMap<String, [f64; 2]>,
+    /// The same of the baseline's values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub baseline_bounds: BTreeMap<String, [f64; 2]>,
     /// The baseline's values, if there is one to compare with.
     pub baseline: Option<BTreeMap<String, Option<f64>>>,
     /// Candidate minus baseline, if there is one to compare with.
@@ -102,6 +109,8 @@ impl SliceMetrics {
             candidate: BTreeMap::new(),
             intervals: BTreeMap::new(),
             baseline_intervals: BTreeMap::new(),
+            bounds: BTreeMap::new(),
+            baseline_bounds: BTreeMap::new(),
             baseline: None,
             changes: None,
             curves: BTreeMap::new(),
@@ -118,6 +127,8 @@ impl SliceMetrics {
             metrics.intervals.extend(figures.interval.ok().map(|interval| (name.clone(), interval)));
             let baseline_interval = figures.baseline_interval.and_then(Result::ok);
             metrics.baseline_intervals.extend(baseline_interval.map(|interval| (name.clone(), interval)));
+            metrics.bounds.extend(figures.bounds.map(|ends| (name.clone(), ends)));
+            metrics.baseline_bounds.extend(figures.baseline_bounds.map(|ends| (name.clone(), ends)));
             if let (Some(baseline), Some(change)) = (figures.baseline, figures.change) {
                 let both = figures.candidate.ok().zip(baseline.ok());
                 let difference = both.map(|(candidate, baseline)| candidate - baseline);
@@ -201,6 +212,9 @@ pub struct Evaluation {
     /// How rows were drawn again for the intervals, if they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resampled: Option<Resampled>,
+    /// Where metrics that follow from the order of rows came from.
+    #[serde(default, skip_serializing_if = "OrderStatistics::is_exact")]
+    pub order_statistics: OrderStatistics,
     /// The decision.
     pub verdict: Verdict,
     /// How far groups lie apart, where it was asked for.

@@ -18,6 +18,7 @@ pub mod gate;
 pub mod measure;
 pub mod metric;
 mod options;
+mod order_statistics;
 pub mod slice;
 mod subject;
 mod tables;
@@ -30,6 +31,7 @@ pub use evaluation::{Evaluation, LeftOut, MetricName, Resampled, SliceKey, Slice
 pub use fairness::{Disparities, Disparity, Distance, Fairness, FairnessOptions};
 pub use gap::Gap;
 pub use options::{CheckedOptions, EvaluateOptions};
+pub use order_statistics::{HistogramOptions, OrderStatistics};
 pub use subject::{Against, Subject};
 pub use tables::{ClassMatrix, ConfusionMatrix, Tables};
 

@@ -192,6 +192,7 @@ struct EvaluateSections {
     weak_slices: Option<sluice_evaluation::slice::weak::WeakSliceOptions>,
     fairness: Vec<sluice_evaluation::FairnessOptions>,
     intervals: sluice_evaluation::comparison::IntervalOptions,
+    order_statistics: sluice_evaluation::OrderStatistics,
 }
 
 impl Default for EvaluateSections {
@@ -204,6 +205,7 @@ impl Default for EvaluateSections {
             alpha,
             force,
             intervals,
+            order_statistics,
             missing,
             weak_slices,
             fairness,
@@ -220,6 +222,7 @@ impl Default for EvaluateSections {
             alpha,
             force,
             intervals,
+            order_statistics,
             missing,
             weak_slices,
             fairness,
@@ -239,6 +242,7 @@ impl From<EvaluateSections> for EvaluateSpec {
             alpha,
             force,
             intervals,
+            order_statistics,
             missing,
             weak_slices,
             fairness,
@@ -255,6 +259,7 @@ impl From<EvaluateSections> for EvaluateSpec {
             alpha,
             force,
             intervals,
+            order_statistics,
             missing,
             weak_slices,
             fairness,

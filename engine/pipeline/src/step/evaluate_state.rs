@@ -24,7 +24,7 @@ use super::state::{Shard, StateError};
 /// The artifact's kind.
 pub const EVALUATION_STATE_KIND: &str = "evaluation-state";
 /// The version of its format.
-pub const EVALUATION_STATE_VERSION: u32 = 1;
+pub const EVALUATION_STATE_VERSION: u32 = 2;
 const FILE: &str = "state.json";
 const SUMS_FILE: &str = "sums.state";
 
@@ -230,6 +230,8 @@ fn difference(first: &StateRecord, other: &StateRecord) -> Option<&'static str> 
         Some("model")
     } else if first.subject != other.subject || first.made_from != other.made_from {
         Some("baseline")
+    } else if first.options.order_statistics != other.options.order_statistics {
+        Some("way to find metrics of order (`order_statistics`)")
     } else if first.options != other.options || first.label_shift.to_bits() != other.label_shift.to_bits() {
         Some("set of options")
     } else {
