@@ -256,3 +256,90 @@ fn groups_and_metrics_of_ones_own_are_judged() {
     let outcome = place.sluice(&[&["evaluate", DATASET, "--model", MODEL], &missing[..]].concat()).exits(2);
     assert!(outcome.stderr.contains("`price`"), "{outcome:#?}");
 }
+
+/// Scores of `rows` rows with labels that they tell something of, and a second score that tells less.
+fn scored(rows: u32) -> String {
+    let mut text = "label,score,other,group\n".to_owned();
+    for row in 0..rows {
+        let draw = |salt: u32| {
+            f64::from(row.wrapping_add(salt).wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24)
+        };
+        let (score, label) = (draw(1), u8::from(draw(77_777) < draw(1)));
+        text.push_str(&format!(
+            "{label},{score:.6},{:.6},{}\n",
+            0.5 * (score + draw(999)),
+            ["a", "b"][(row % 2) as usize]
+        ));
+    }
+    text
+}
+
+#[test]
+fn histograms_of_scores_bound_the_figures_and_merge_to_the_bytes_of_one_run() {
+    let place = Place::new();
+    place.write("scored.csv", &scored(150_000));
+    let evaluate = |out: &str, rest: &[&str]| {
+        let models = [
+            "--label",
+            "label",
+            "--classes",
+            "[0, 1]",
+            "--prediction",
+            "score",
+            "--baseline-prediction",
+            "other",
+        ];
+        let metrics = ["--metric", "auc", "--metric", "ks", "--metric", "auc_pr", "--slice", "group"];
+        let what = ["--require", "{metric: auc, at_least: 0.7}", "--out", out];
+        place.sluice(&[&["evaluate", "scored.csv"][..], &models, &metrics, &what, rest].concat())
+    };
+    let histogram = ["--order-statistics", "{histogram: {bins: 200}}"];
+    let _ = evaluate("exact", &[]).exits(0);
+    let told = evaluate("whole", &histogram).exits(0);
+    let told = told.says(&[
+        "metrics of order come from a histogram of scores in 200 ranges; of all rows `auc` lies between",
+    ]);
+    drop(told);
+    let (exact, whole) = (place.json("exact/metrics.json"), place.json("whole/metrics.json"));
+    assert_eq!(whole["order_statistics"], serde_json::json!({"histogram": {"bins": 200}}));
+    assert_eq!(exact.get("order_statistics"), None);
+    for (exact, whole) in exact["slices"].as_array().unwrap().iter().zip(whole["slices"].as_array().unwrap())
+    {
+        for metric in ["auc", "ks", "auc_pr"] {
+            for (values, bounds) in [("candidate", "bounds"), ("baseline", "baseline_bounds")] {
+                let [low, high] = [0, 1].map(|end| number(&whole[bounds][metric][end]));
+                let [truth, value] = [exact, whole].map(|slice| number(&slice[values][metric]));
+                assert!(
+                    low <= truth && truth <= high && low <= value && value <= high,
+                    "{metric} {low} {truth} {high}"
+                );
+                assert!(high - low > 0.0 && high - low < 0.02, "{metric} {low} {high}");
+            }
+        }
+        assert!(exact.get("bounds").is_none());
+    }
+    // States do not grow with the rows, and merge to the bytes of one run.
+    let part = |out: &str, shard: &str, rest: &[&str]| {
+        let partial = ["--shard", shard, "--partial", "--json"];
+        let told = evaluate(out, &[&partial[..], rest].concat()).exits(0).json();
+        number(&told["bytes"])
+    };
+    let small = [part("part-1", "1/2", &histogram), part("part-2", "2/2", &histogram)];
+    let large = part("exact-2", "2/2", &[]);
+    assert!(small.iter().all(|bytes| bytes * 10.0 < large), "{small:?} {large}");
+    let _ = place.sluice(&["evaluate", "merge", "part-2", "part-1", "--out", "merged"]).exits(0);
+    crate::support::assert_same_files(&place.path("whole"), &place.path("merged"));
+    let mixed = place.sluice(&["evaluate", "merge", "part-1", "exact-2", "--out", "mixed"]);
+    place.assert_failure(&mixed, 2, &["another way to find metrics of order (`order_statistics`)"]);
+    // Its bound is met by the worse of its bounds or not at all.
+    let low = number(&whole["slices"][0]["bounds"]["auc"][0]);
+    let high = number(&whole["slices"][0]["bounds"]["auc"][1]);
+    let between = format!("{{metric: auc, at_least: {}}}", f64::midpoint(low, high));
+    let judged = evaluate("judged", &[&histogram[..], &["--require", &between]].concat()).exits(1);
+    drop(judged.says(&["its histogram says between", "of which the worse counts"]));
+    for (metric, told) in
+        [("spearman", "`spearman` cannot be had"), ("threshold_at_recall(recall=2)", "recall")]
+    {
+        place.assert_failure(&evaluate("no", &[&histogram[..], &["--metric", metric]].concat()), 2, &[told]);
+    }
+}

@@ -241,6 +241,20 @@ fn the_first_format_of_evaluations_is_refused_by_name() {
     assert!(outcome.stderr.contains("version 1"), "{outcome:#?}");
 }
 
+#[test]
+fn the_first_format_of_states_is_refused_by_name() {
+    let place = place_with_models();
+    let _ = evaluate(&place, "model", "state", &["--accept-any", "--partial"]).exits(0);
+    let mut older = place.json("state/manifest.json");
+    assert_eq!(older["format_version"], json!(2));
+    older["format_version"] = json!(1);
+    place.write("state/manifest.json", &older.to_string());
+    let outcome = place.sluice(&["evaluate", "merge", "state", "--out", "new"]);
+    assert_ne!(outcome.code, Some(0));
+    assert!(outcome.stderr.contains("version 1"), "{outcome:#?}");
+    assert!(!place.path("new").exists());
+}
+
 /// The commands of a snippet, with what the CI system puts into them.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let mut text = text.replace("\\\n", " ");
@@ -312,4 +326,29 @@ fn configurations_of_tensorflow_model_analysis_are_taken_over_or_refused_by_name
     let outcome = evaluate(&place, "model", "new", &rest);
     place.assert_failure(&outcome, 2, &["the `label_key` is `fare`, the model predicts `tips`"]);
     assert!(!place.path("new").exists());
+}
+
+#[test]
+fn a_check_warns_where_nothing_is_required() {
+    let place = Place::new();
+    place.write("rows.csv", "id,x,y\n1,2,3\n2,4,5\n3,6,8\n4,7,9\n");
+    let pipeline = |evaluate: &str| {
+        place.write(
+            "pipeline.yaml",
+            &format!(
+                "pipeline: p\ndata: {{ inputs: {{ rows: rows.csv }}, roles: {{ label: y, key: [id] }}, subsets: {{ by: hash, \
+                 train: 0.5, eval: 0.5 }} }}\ntransform: [{{ standardize: [x] }}]\ntrain: {{ ridge: {{ alpha: 1 }} }}\n\
+                 evaluate: {evaluate}\n"
+            ),
+        );
+        place.sluice(&["check", "pipeline.yaml"]).exits(0)
+    };
+    let told = pipeline("{ slices: [x] }");
+    assert!(told.stderr.contains("nothing is required under `evaluate`, so no model will pass"), "{told:#?}");
+    for sound in
+        ["{ accept_any: true }", "{ block_regressions: true }", "{ require: [{ metric: mse, at_most: 1 }] }"]
+    {
+        let told = pipeline(sound);
+        assert!(!told.stderr.contains("nothing is required"), "{told:#?}");
+    }
 }

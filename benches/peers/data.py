@@ -131,6 +131,8 @@ def main(folder):
         ("trips.parquet", trips, write_parquet),
         ("ridge.parquet", ridge, write_parquet),
         ("scores.parquet", scores, write_parquet),
+        ("scores-500k.parquet", lambda: scores().slice(0, 500_000), write_parquet),
+        ("scores-50k.parquet", lambda: scores().slice(0, 50_000), write_parquet),
     ]:
         path, draft = folder / name, folder / f"draft-{name}"
         if not path.exists():

@@ -375,11 +375,72 @@ def duckdb_evaluate(path):
     return job
 
 
+def fairlearn_evaluate(path):
+    """The same figures of one model by Fairlearn's MetricFrame and scikit-learn, overall and by each column."""
+    import pandas as pd
+    from fairlearn.metrics import MetricFrame
+    from sklearn import metrics
+
+    figures = {
+        "auc": metrics.roc_auc_score,
+        "log_loss": lambda label, score: metrics.log_loss(label, score, labels=[0, 1]),
+        "mse": metrics.mean_squared_error,
+        "precision": lambda label, score: metrics.precision_score(label, score > 0.5),
+        "recall": lambda label, score: metrics.recall_score(label, score > 0.5),
+    }
+
+    def job():
+        rows = pd.read_parquet(path)
+        for name in SLICINGS:
+            found = MetricFrame(
+                metrics=figures, y_true=rows["label"], y_pred=rows["score"], sensitive_features=rows[name]
+            )
+            overall, _ = found.overall, found.by_group
+        return tuple(overall[name] for name in ("auc", "log_loss"))
+
+    return job
+
+
+TFMA_CONFIG = """
+model_specs { label_key: "label" prediction_key: "score" }
+slicing_specs {}
+%s
+metrics_specs {
+  metrics { class_name: "AUC" }
+  metrics { class_name: "BinaryCrossentropy" }
+  metrics { class_name: "MeanSquaredError" }
+  metrics { class_name: "Precision" }
+  metrics { class_name: "Recall" }
+}
+"""
+
+
+def tfma_evaluate(path):
+    """The same figures of one model by TensorFlow Model Analysis; answers the log loss, as its AUC is an approximation."""
+    import apache_beam as beam
+    import pandas as pd
+    import tensorflow_model_analysis as tfma
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from google.protobuf import text_format
+
+    pipeline = beam.Pipeline
+    # The default runner looks for a server of its own on the network first.
+    beam.Pipeline = lambda *arguments, **options: pipeline(*arguments, **{"runner": FnApiRunner(), **options})
+    slices = " ".join(f'slicing_specs {{ feature_keys: ["{name}"] }}' for name in SLICINGS)
+    config = text_format.Parse(TFMA_CONFIG % slices, tfma.EvalConfig())
+
+    def job():
+        found = tfma.analyze_raw_data(pd.read_parquet(path), config).get_metrics_for_slice(())
+        return float(found["binary_crossentropy"]["doubleValue"])
+
+    return job
+
+
 JOBS = [
     duckdb_summarize, pandas_describe, tfdv_dataframe, sklearn_trips, sklearn_ridge, sklearn_diabetes,
     sklearn_train_ridge, sklearn_train_ridge_in_memory, sklearn_train_ridge_grid, sklearn_train_logistic,
     sklearn_train_logistic_in_memory, sklearn_predict, polars_transform, sklearn_transform, tft_transform, tft_transform_few,
-    polars_evaluate, duckdb_evaluate,
+    polars_evaluate, duckdb_evaluate, fairlearn_evaluate, tfma_evaluate,
 ]
 
 

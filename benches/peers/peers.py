@@ -295,6 +295,18 @@ def evaluations(file):
     ]
 
 
+def slow_evaluations(files, tfma):
+    """Peers that would need half an hour for 5 M rows, on the first of them; the figures of one model, ours of two."""
+    rows = [
+        (500_000, peer("Fairlearn MetricFrame, 1 model", "fairlearn_evaluate", files[0])),
+        *([(50_000, peer("TFMA, 1 model", "tfma_evaluate", files[1], tfma))] if tfma else []),
+    ]
+    return [
+        (f"evaluate: {count:,} rows, 5 slicings", 1, [SluiceEvaluate(file, 1), contender])
+        for file, (count, contender) in zip(files, rows)
+    ]
+
+
 def cases(options):
     """Name, rounds (None: as asked for), contenders or a function that makes what they read and answers with them."""
     data = options.work / "data"
@@ -362,6 +374,7 @@ def cases(options):
         ("transform: taxi.parquet, 13 features of 2 M", None, transforms),
         *training_cases(options),
         ("evaluate: scores.parquet, 5 M rows, 5 slicings, 2 models", None, lambda: evaluations(data / "scores.parquet")),
+        *slow_evaluations([data / "scores-500k.parquet", data / "scores-50k.parquet"], options.tfma),
         ("start: help", 20, [Sluice("sluice --help", "--help")]),
         (
             "start: diabetes, first run",
@@ -435,6 +448,7 @@ def main():
     parser.add_argument("--decode", default="", help="the example `decode`; without, its floor is left out")
     parser.add_argument("--ridge", default="", help="the example `ridge`; without, fits in memory are left out")
     parser.add_argument("--tfdv", default="", help="an interpreter that has TFDV; without, it is left out")
+    parser.add_argument("--tfma", default="", help="an interpreter that has TFMA; without, it is left out")
     parser.add_argument("--runs", type=int, default=5, help="rounds of the long cases")
     parser.add_argument("--only", default="", help="cases whose name contains this")
     options = parser.parse_args()

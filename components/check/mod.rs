@@ -16,7 +16,7 @@ use crate::staging::{Fetching, read_pipeline};
 ///
 /// Finds unknown keys, options out of range, columns that are not in the data, columns with two roles, rules and
 /// slices that do not fit the types of their columns where the header tells these, and schemas that cannot be
-/// read. Run it in CI before anything expensive.
+/// read. Warns where nothing is required of a model. Run it in CI before anything expensive.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// The pipeline file (YAML).
@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: &CheckArguments, session: &Session) -> Result<Answe
         file.spec.data.spans.clone_from(&arguments.spans);
     }
     let report = check_pipeline(&file)?;
+    report.warnings.iter().for_each(|warning| session.printer.note(warning));
     session.printer.result(&report, || {
         format!(
             "`{}` is sound: {} columns, {} of them features",

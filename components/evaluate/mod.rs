@@ -16,7 +16,7 @@ use sluice_evaluation::gate::{Columns, RequirementOptions};
 use sluice_evaluation::measure::Missing;
 use sluice_evaluation::slice::weak::WeakSliceOptions;
 use sluice_evaluation::{
-    ContenderName, CustomMetric, EvaluateOptions, FairnessOptions, MetricEntry, Resampled,
+    ContenderName, CustomMetric, EvaluateOptions, FairnessOptions, MetricEntry, OrderStatistics, Resampled,
 };
 use sluice_pipeline::eval_config::TakenOver;
 use sluice_pipeline::spec::from_yaml;
@@ -99,7 +99,8 @@ Examples:
   sluice evaluate dataset --model model --baseline old-model --out evaluation \\
       --slice sex --require '{metric: rmse, block_if_worse: 0.0, every: sex}'
   sluice evaluate dataset --model model --out evaluation --accept-any --slice '{column: fare, quantiles: 4}' \\
-      --slice '{name: night, expression: \"hour < 6\"}' --slice '[night, {column: company, top: 10}]'
+      --slice '{name: night, expression: \"hour < 6\"}' --slice '[night, {column: company, top: 10}]' \\
+      --slice '{column: trip_start_timestamp, by: month}'
   sluice evaluate dataset --model model --pipeline pipeline.yaml --registry registry --name tips --out evaluation
   sluice evaluate scored.parquet --label tips --prediction new_score --baseline-prediction old_score \\
       --block-regressions --out evaluation
@@ -163,7 +164,7 @@ pub(crate) struct EvaluateArguments {
     #[arg(long)]
     subset: Option<String>,
     /// Take metrics, slices and requirements of this pipeline file: its path, or its text.
-    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "block_regressions", "accept_any", "fairness", "alpha", "intervals"])]
+    #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["metric", "slice", "require", "block_regressions", "accept_any", "fairness", "alpha", "intervals", "order_statistics"])]
     pipeline: Option<PipelineArgument>,
     /// Take metrics, slices and thresholds of a configuration of TensorFlow Model Analysis (an `EvalConfig`, as text or
     /// JSON). What has no counterpart is refused by name.
@@ -210,6 +211,10 @@ pub(crate) struct EvaluateArguments {
     /// `{bootstrap: {replicates: 500, seed: 1}}`.
     #[arg(long, value_name = "YAML")]
     intervals: Option<String>,
+    /// Where metrics that follow from the order of scores, such as `auc`, come from: `exact` (unless given: rows are kept and
+    /// put in order), or `histogram` or `{histogram: {bins: 1000}}` (ranges of scores are, with bounds beside each value).
+    #[arg(long, value_name = "YAML")]
+    order_statistics: Option<String>,
     /// A column whose values rows of one draw of the bootstrap or jackknife share; several make one key. The key of
     /// the data set unless given; without any, each row is drawn by itself.
     #[arg(long, value_name = "COLUMN")]
@@ -255,6 +260,9 @@ impl EvaluateArguments {
         }
         if let Some(text) = &self.intervals {
             options.intervals = from_yaml::<IntervalOptions>(text, "--intervals")?;
+        }
+        if let Some(text) = &self.order_statistics {
+            options.order_statistics = from_yaml::<OrderStatistics>(text, "--order-statistics")?;
         }
         options.block_regressions |=
             self.accepted.is_given() && options.require.is_empty() && !options.accept_any;

@@ -18,6 +18,9 @@ pub struct DoubleDouble {
     pub low: f64,
 }
 
+/// Below this share of Σx² a sum of squares that was centred in this arithmetic is rounding: 2⁻⁹⁸.
+pub const CENTRED_NOISE: f64 = 3.155_443_620_884_047e-30;
+
 /// The exact sum of two `f64`, as rounded sum and error.
 #[inline]
 #[must_use]

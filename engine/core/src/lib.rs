@@ -31,6 +31,7 @@ pub mod role;
 pub mod schema;
 pub mod seam;
 pub mod spill;
+pub mod splitmix;
 pub mod statistics;
 
 pub use accumulator::{Accumulator, Input};

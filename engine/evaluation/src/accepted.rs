@@ -58,6 +58,7 @@ impl<'a> Accepted<'a> {
             .and_then(|candidate| independent(candidate - value, (own?, rows), (accepted?, slice.rows)));
         figures.baseline = Some(Ok(value));
         figures.baseline_interval = Some(interval);
+        figures.baseline_bounds = slice.bounds.get(name).copied();
         figures.change = Some(change);
     }
 }

@@ -84,6 +84,14 @@ pub enum EvaluationError {
         /// How many are allowed.
         limit: usize,
     },
+    /// More rows than can be put in order.
+    #[error("metrics of order are asked for over {rows} rows, and at most {limit} can be put in order")]
+    TooManyRows {
+        /// How many rows.
+        rows: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
     /// Figures of order that are asked for in more replicates and slices than the memory holds.
     #[error(
         "metrics of order in {replicates} replicates of {slices} slices take {}, but the memory limit is {limit}",
@@ -127,6 +135,7 @@ impl Diagnostic for EvaluationError {
             Self::BaselineFailed { source } | Self::ContenderFailed { source, .. } => source.kind(),
             Self::ContenderMisfit { .. }
             | Self::TooManySlices { .. }
+            | Self::TooManyRows { .. }
             | Self::ReplicatesTooLarge { .. }
             | Self::ReferenceMissing { .. }
             | Self::OtherEvaluation { .. } => ErrorKind::Usage,
@@ -170,6 +179,10 @@ impl Diagnostic for EvaluationError {
             Self::TooManySlices { .. } => {
                 Some("slice by columns of fewer values, or bucketize them first".into())
             }
+            Self::TooManyRows { .. } => Some(
+                "take `order_statistics: histogram`, which has no such limit, evaluate on a sample, or leave metrics such as `auc` and `spearman` out"
+                    .into(),
+            ),
             Self::ReplicatesTooLarge { .. } => {
                 Some("ask for fewer replicates, fewer slices, or raise `--memory`".into())
             }

@@ -103,6 +103,10 @@ pub fn prepare<'a>(
     let names = || contenders.iter().map(|(name, _)| *name);
     let sliced = |measures: Measures| {
         let measures = measures.among(names()).with_slicing(&slicing);
+        let measures = match checked.score_bins {
+            Some(bins) => measures.with_score_bins(bins),
+            None => measures,
+        };
         match checked.resampling {
             Some(resampling) => measures.with_replicates(resampling, &checked.key),
             None => measures,
@@ -154,6 +158,10 @@ pub fn conclude(
     let Sliced { slices, shown, left_out } =
         Sliced::of(&measured, &others, &groups, &checked, accepted.as_ref())?;
     let mut verdict = judge(&slices, &left_out, rows, subject, &checked);
+    let overall = slices.iter().find(|slice| slice.key.is_overall());
+    if let Some(text) = checked.order_statistics.told(overall) {
+        verdict.reasons.insert(0, Reason::about(RuleName::Evaluation, rows, true, text));
+    }
     if excluded.rows() > 0 {
         verdict.reasons.insert(0, Reason::about(RuleName::Evaluation, rows, true, excluded.to_string()));
     }
@@ -187,6 +195,7 @@ pub fn conclude(
             key: checked.key.clone(),
             rows_per_key: measured.rows_per_key(),
         }),
+        order_statistics: checked.order_statistics,
         verdict,
         fairness,
     })
@@ -353,8 +362,10 @@ fn figures(metric: &Arc<Metric>, slice: &MeasuredSlice<'_>, is_paired: bool, alp
         metric: Arc::clone(metric),
         candidate: slice.value(metric, Side::Candidate),
         interval: slice.interval(metric, Side::Candidate, alpha),
+        bounds: slice.bounds(metric, Side::Candidate),
         baseline: is_paired.then(|| slice.value(metric, Side::Baseline)),
         baseline_interval: is_paired.then(|| slice.interval(metric, Side::Baseline, alpha)),
+        baseline_bounds: slice.bounds(metric, Side::Baseline),
         change: is_paired.then(|| slice.change(metric)),
     }
 }

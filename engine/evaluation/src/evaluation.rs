@@ -9,6 +9,7 @@ use crate::fairness::Fairness;
 use crate::gate::{FEW_ROWS, Figures, SliceFigures, Verdict};
 use crate::measure::Excluded;
 use crate::metric::Direction;
+use crate::order_statistics::OrderStatistics;
 use crate::subject::ContenderName;
 use crate::tables::Tables;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,12 @@ pub struct SliceMetrics {
     /// Intervals of the baseline's values, if there is one to compare with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub baseline_intervals: BTreeMap<String, Interval>,
+    /// Between what the candidate's values lie, where they come from a histogram of scores.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bounds: BTreeMap<String, [f64; 2]>,
+    /// The same of the baseline's values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub baseline_bounds: BTreeMap<String, [f64; 2]>,
     /// The baseline's values, if there is one to compare with.
     pub baseline: Option<BTreeMap<String, Option<f64>>>,
     /// Candidate minus baseline, if there is one to compare with.
@@ -106,6 +113,8 @@ impl SliceMetrics {
             candidate: BTreeMap::new(),
             intervals: BTreeMap::new(),
             baseline_intervals: BTreeMap::new(),
+            bounds: BTreeMap::new(),
+            baseline_bounds: BTreeMap::new(),
             baseline: None,
             changes: None,
             contenders: BTreeMap::new(),
@@ -123,6 +132,8 @@ impl SliceMetrics {
             metrics.intervals.extend(figures.interval.ok().map(|interval| (name.clone(), interval)));
             let baseline_interval = figures.baseline_interval.and_then(Result::ok);
             metrics.baseline_intervals.extend(baseline_interval.map(|interval| (name.clone(), interval)));
+            metrics.bounds.extend(figures.bounds.map(|ends| (name.clone(), ends)));
+            metrics.baseline_bounds.extend(figures.baseline_bounds.map(|ends| (name.clone(), ends)));
             if let (Some(baseline), Some(change)) = (figures.baseline, figures.change_at(alpha)) {
                 metrics.baseline.get_or_insert_default().insert(name.clone(), baseline.ok());
                 metrics.changes.get_or_insert_default().insert(name, change);
@@ -140,6 +151,9 @@ pub struct ContenderMetrics {
     /// Their intervals at level 1 − alpha.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub intervals: BTreeMap<String, Interval>,
+    /// Between what they lie, where they come from a histogram of scores.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bounds: BTreeMap<String, [f64; 2]>,
     /// Contender minus baseline, on the same rows, if there is a baseline to compare with.
     pub changes: Option<BTreeMap<String, Change>>,
     /// Why a value is `null`, by metric.
@@ -156,6 +170,7 @@ impl ContenderMetrics {
             metrics.undefined.extend(figures.candidate.err().map(|reason| (name(), reason.to_string())));
             metrics.values.insert(name(), figures.candidate.ok());
             metrics.intervals.extend(figures.interval.ok().map(|interval| (name(), interval)));
+            metrics.bounds.extend(figures.bounds.map(|ends| (name(), ends)));
             if let Some(change) = figures.change_at(alpha) {
                 metrics.changes.get_or_insert_default().insert(name(), change);
             }
@@ -238,6 +253,9 @@ pub struct Evaluation {
     /// How rows were drawn again for the intervals, if they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resampled: Option<Resampled>,
+    /// Where metrics that follow from the order of rows came from.
+    #[serde(default, skip_serializing_if = "OrderStatistics::is_exact")]
+    pub order_statistics: OrderStatistics,
     /// The decision.
     pub verdict: Verdict,
     /// How far groups lie apart, where it was asked for.

@@ -19,6 +19,7 @@ pub mod gate;
 pub mod measure;
 pub mod metric;
 mod options;
+mod order_statistics;
 pub mod slice;
 mod subject;
 mod tables;
@@ -34,6 +35,7 @@ pub use evaluation::{
 pub use fairness::{Disparities, Disparity, Distance, Fairness, FairnessOptions};
 pub use gap::Gap;
 pub use options::{CheckedOptions, EvaluateOptions};
+pub use order_statistics::{HistogramOptions, OrderStatistics};
 pub use subject::{Against, ContenderName, Subject};
 pub use tables::{ClassMatrix, ConfusionMatrix, Tables};
 

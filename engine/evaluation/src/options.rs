@@ -13,6 +13,7 @@
 //! | `block_regressions` | no | | requires that no reported metric is proven worse, overall and in every slice |
 //! | `accept_any` | no | with an empty `require` only | lets any model pass: without it, no check is no pass |
 //! | `intervals` | `analytic` | [`IntervalOptions`] | where standard errors come from |
+//! | `order_statistics` | `exact` | [`OrderStatistics`] | where metrics such as `auc` come from: all rows, or a histogram of scores |
 //! | `force` | none | a reason | lets a baseline that cannot be compared not block |
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::fairness::{CheckedFairness, FairnessOptions};
 use crate::gate::{Columns, Requirement, RequirementOptions, finite};
 use crate::measure::Missing;
 use crate::metric::{Definition, Metric, TaskKind};
+use crate::order_statistics::OrderStatistics;
 use crate::slice::SlicePlan;
 use crate::slice::weak::WeakSliceOptions;
 
@@ -82,6 +84,9 @@ pub struct EvaluateOptions {
     pub weak_slices: Option<WeakSliceOptions>,
     /// Where standard errors and intervals come from.
     pub intervals: IntervalOptions,
+    /// Where metrics that follow from the order of rows, such as `auc`, come from.
+    #[serde(skip_serializing_if = "OrderStatistics::is_exact")]
+    pub order_statistics: OrderStatistics,
     /// The columns whose values rows of one draw share, where rows are drawn again; none: each row is drawn by itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub key: Vec<String>,
@@ -106,6 +111,7 @@ impl Default for EvaluateOptions {
             missing: Missing::default(),
             weak_slices: None,
             intervals: IntervalOptions::default(),
+            order_statistics: OrderStatistics::default(),
             key: Vec::new(),
             label_shift: 0.0,
         }
@@ -128,6 +134,9 @@ pub struct CheckedOptions {
     pub(crate) missing: Missing,
     pub(crate) intervals: IntervalOptions,
     pub(crate) resampling: Option<Resampling>,
+    pub(crate) order_statistics: OrderStatistics,
+    /// Ranges of scores, where order statistics are not exact.
+    pub(crate) score_bins: Option<usize>,
     pub(crate) key: Vec<String>,
     pub(crate) label_shift: f64,
     /// Whether metrics were named; else those of the task are added.
@@ -151,6 +160,12 @@ impl EvaluateOptions {
         let weak = self.weak_slices.iter().flat_map(|weak| &weak.columns);
         let weak = weak.map(|column| ("evaluate.weak_slices.columns", column.as_str()));
         columns.filter(|(_, column)| !names.contains(column)).chain(weak).collect()
+    }
+
+    /// Whether nothing is required and not any model is accepted: then no model passes.
+    #[must_use]
+    pub fn lets_nothing_pass(&self) -> bool {
+        self.require.is_empty() && !self.block_regressions && !self.accept_any
     }
 
     /// Checks everything that can be checked without data.
@@ -190,6 +205,7 @@ impl EvaluateOptions {
             checked.grouping = slices.add(&asked.by, &format!("{place}.by"))?;
             fairness.push(checked);
         }
+        self.order_statistics.check_metrics(metrics.iter().map(Arc::as_ref))?;
         let groupings = [Grouping::overall()].into_iter().chain(slices.groupings().iter().cloned()).collect();
         let label_shift = finite("label_shift", self.label_shift)?;
         Ok(CheckedOptions {
@@ -206,6 +222,8 @@ impl EvaluateOptions {
             missing: self.missing,
             intervals: self.intervals,
             resampling: self.intervals.check()?,
+            order_statistics: self.order_statistics,
+            score_bins: self.order_statistics.check()?,
             key: self.key.clone(),
             label_shift,
             is_named: !(self.metrics.is_empty() && self.custom.is_empty()),
@@ -290,6 +308,7 @@ impl CheckedOptions {
                 }
             }
         }
+        self.order_statistics.check_use(self.metrics.iter().map(Arc::as_ref))?;
         if self.block_regressions {
             self.require_no_regressions();
         }

@@ -22,6 +22,9 @@ pub struct CheckReport {
     pub columns: Vec<String>,
     /// Columns that become features.
     pub features: Vec<String>,
+    /// What is sound, and yet will not do what a run is for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Checks that every column that the file names is in the data, that rules and slices fit the kinds of their columns
@@ -84,7 +87,15 @@ pub fn check(file: &PipelineFile) -> Result<CheckReport> {
         outlives_ingest(column, place)?;
     }
     check_files(file)?;
-    Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features })
+    let mut warnings = Vec::new();
+    if spec.evaluate.options.lets_nothing_pass() {
+        warnings.push(
+            "nothing is required under `evaluate`, so no model will pass: set `require`, `block_regressions`, or \
+             `accept_any: true` to let any model pass"
+                .into(),
+        );
+    }
+    Ok(CheckReport { pipeline: spec.pipeline.clone(), columns, features, warnings })
 }
 
 /// The columns that outlive `ingest`, as the header of the data tells them; `None` where only the rows do. A column

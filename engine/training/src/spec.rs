@@ -88,11 +88,13 @@ impl ModelSpec {
     }
 
     /// # Errors
-    /// [`OptionsError`] for an option out of its range.
+    /// [`OptionsError`] for an option out of its range, or that does not go with another.
     pub fn check(&self) -> Result<(), OptionsError> {
-        match self.solver() {
-            Solver::Sums(options) => options.check(),
-            Solver::Iterations(distribution, options) => options.check(distribution),
+        match (self, self.solver()) {
+            (Self::LeastSquares(options), _) => options.check(),
+            (Self::Ridge(options), _) => options.check(),
+            (_, Solver::Sums(options)) => options.check(),
+            (_, Solver::Iterations(distribution, options)) => options.check(distribution),
         }
     }
 
@@ -166,6 +168,7 @@ pub fn fit_with(
     options: FitOptions<'_>,
     execution: &Execution,
 ) -> Result<LinearModel> {
+    spec.check()?;
     if options.start.is_some() && !spec.is_iterated() {
         return Err(TrainingError::NoStart { family: spec.family() }.into());
     }

@@ -9,8 +9,17 @@ pub(super) fn of_value(slice: &SliceFigures, figures: &Figures, rule: Rule) -> R
     reason.checked = true;
     match figures.candidate {
         Ok(value) => {
-            reason.passed = is_within(rule.name, value, reason.bound);
+            let worse = figures.bounds.map(|[low, high]| if is_upper(rule.name) { high } else { low });
+            reason.passed = is_within(rule.name, worse.unwrap_or(value), reason.bound);
             reason.text = text::of_bound(&reason);
+            if let Some([low, high]) = figures.bounds {
+                let ends = (text::figure(low), text::figure(high));
+                let told = format!(
+                    "; its histogram says between {} and {}, of which the worse counts",
+                    ends.0, ends.1
+                );
+                reason.text.push_str(&told);
+            }
         }
         Err(undefined) => {
             let place = text::place(reason.slice.as_deref());
@@ -66,6 +75,10 @@ pub(super) fn of_change(slice: &SliceFigures, figures: &Figures, rule: Rule) -> 
 
 /// Whether a value keeps to a bound, which is included.
 fn is_within(rule: RuleName, value: f64, bound: Option<f64>) -> bool {
-    let is_upper = matches!(rule, RuleName::AtMost | RuleName::ChangeAtMost | RuleName::RelativeChangeAtMost);
-    bound.is_some_and(|bound| if is_upper { value <= bound } else { value >= bound })
+    bound.is_some_and(|bound| if is_upper(rule) { value <= bound } else { value >= bound })
+}
+
+/// Whether the bound is from above.
+fn is_upper(rule: RuleName) -> bool {
+    matches!(rule, RuleName::AtMost | RuleName::ChangeAtMost | RuleName::RelativeChangeAtMost)
 }

@@ -1,7 +1,8 @@
 //! The gate: every requirement against the figures of every slice it covers.
 //!
 //! - Bounds are included: a tie meets them.
-//! - Value bounds look at the point value; a value that does not exist does not meet them.
+//! - Value bounds look at the point value; of one that is known between two bounds only, at the worse of these. A value that
+//!   does not exist does not meet them.
 //! - Bounds of a change look at the point values, candidate − baseline or (candidate − baseline) / |baseline|; noise may
 //!   break them. A change that does not exist does not meet them.
 //! - `block_if_worse: δ` tests "worse by at most δ" against "worse by more than δ", one-sided; it blocks where the
@@ -50,8 +51,11 @@ pub(crate) struct Figures {
     pub(crate) metric: Arc<Metric>,
     pub(crate) candidate: Result<f64, Undefined>,
     pub(crate) interval: Result<Interval, Undefined>,
+    /// Between what the value lies, where it is not exact.
+    pub(crate) bounds: Option<[f64; 2]>,
     pub(crate) baseline: Option<Result<f64, Undefined>>,
     pub(crate) baseline_interval: Option<Result<Interval, Undefined>>,
+    pub(crate) baseline_bounds: Option<[f64; 2]>,
     pub(crate) change: Option<Result<Estimate, Undefined>>,
 }
 

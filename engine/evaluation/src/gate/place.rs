@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sluice_core::group::Grouping;
-use sluice_core::options::OptionsError;
+use sluice_core::options::{OptionsError, quoted};
 
 use super::requirement::Columns;
 use crate::evaluation::{SliceKey, SlicePart};
@@ -89,6 +89,24 @@ impl Place {
                 slices.add(&Columns(dimensions.collect()), &format!("{place}.where"))?
             }
         };
+        let shown = slices.shown(&grouping);
+        if let Some(other) = fixed.keys().find(|column| !shown.contains(column)) {
+            let named = |columns: &[String]| quoted(columns.iter().map(String::as_str));
+            let all =
+                slices.groupings().iter().map(|grouping| format!("by {}", named(&slices.shown(grouping))));
+            return Err(OptionsError::Conflict {
+                name: place.into(),
+                problem: format!(
+                    "has `{other}` under `where`, but slices of that name are told by {}, so none would match",
+                    named(&shown)
+                ),
+                hint: Some(format!(
+                    "fix the values of {} instead; there are slices {}",
+                    named(&shown),
+                    all.collect::<Vec<_>>().join("; ")
+                )),
+            });
+        }
         let fixed = fixed.iter().map(|(column, value)| (column.clone(), value.clone())).collect();
         Ok(Self { grouping, fixed })
     }

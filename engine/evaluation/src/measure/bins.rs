@@ -86,7 +86,7 @@ pub(crate) struct Bins {
 
 /// The place of the range of equal width that a probability lies in: above its lower end, up to its upper end.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a probability times a count")]
-fn range_of(probability: f64, bins: usize) -> usize {
+pub(super) fn range_of(probability: f64, bins: usize) -> usize {
     let upper = |range: usize| (range + 1) as f64 / bins as f64;
     let guess = std::cmp::min((probability * bins as f64) as usize, bins - 1);
     // The product is rounded: the ends decide.

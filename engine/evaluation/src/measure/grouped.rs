@@ -12,6 +12,7 @@ use super::classes::ClassSums;
 use super::maxima::Maxima;
 use super::moments::MomentSums;
 use super::replicates::ReplicateSums;
+use super::score_bins::ScoreBins;
 
 /// The sums of one grouping.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,7 @@ pub(super) struct GroupedSums {
     pub(super) maxima: Maxima,
     pub(super) bins: Bins,
     pub(super) classes: ClassSums,
+    pub(super) score_bins: ScoreBins,
 }
 
 impl GroupedSums {
@@ -40,6 +42,7 @@ impl GroupedSums {
             self.maxima.grow(groups);
             self.bins.grow(groups);
             self.classes.grow(&plan.classes, groups);
+            self.score_bins.grow(plan.score_bins, groups);
         }
     }
 
@@ -69,6 +72,7 @@ impl GroupedSums {
         self.maxima.merge(&later.maxima, groups, numbers);
         self.bins.merge(&later.bins, groups, numbers);
         self.classes.merge(&plan.classes, &later.classes, groups, numbers);
+        self.score_bins.merge(plan.score_bins, &later.score_bins, groups, numbers);
     }
 
     pub(super) fn is_sound(&self, plan: &MeasurePlan) -> bool {
@@ -80,6 +84,7 @@ impl GroupedSums {
             && self.maxima.is_sound(&plan.maxima, groups)
             && self.bins.is_sound(&plan.bins, groups)
             && self.classes.is_sound(&plan.classes, groups)
+            && self.score_bins.is_sound(plan.score_bins, groups)
     }
 
     pub(super) fn size_bytes(&self) -> usize {
@@ -91,6 +96,7 @@ impl GroupedSums {
             + self.maxima.size_bytes()
             + self.bins.size_bytes()
             + self.classes.size_bytes()
+            + self.score_bins.size_bytes()
     }
 
     pub(super) fn weight(&self, group: usize) -> DoubleDouble {

@@ -20,7 +20,7 @@ use crate::tables::{ClassMatrix, Tables};
 use super::cells::Cells;
 use super::classes::ClassCells;
 use super::moments::Moments;
-use super::ranked::{RankedFigures, RankedRows};
+use super::ranked::{RankedFigures, RankedRows, binned_figures};
 use super::{Excluded, GroupedSums, MeasurePlan, Term};
 
 /// The sums of all slices.
@@ -45,6 +45,8 @@ impl Measured {
             let replicates = self.plan.replicates.as_ref();
             let overall: Vec<bool> = self.plan.groupings.iter().map(Grouping::is_overall).collect();
             self.ranked = Some(RankedFigures::new(&self.plan.ranked, replicates, rows, &overall, execution)?);
+        } else if !self.plan.score_bins.is_empty() {
+            self.ranked = Some(binned_figures(&self.plan, &self.sums, &execution.cancel)?);
         }
         Ok(self)
     }
@@ -140,6 +142,13 @@ impl<'a> MeasuredSlice<'a> {
             Formula::Expression(formula) => self.moment_value(&self.mean_of(formula), side)?.value,
         };
         finite(value)
+    }
+
+    /// Between what the value of a metric lies whose rows are known by ranges of their scores only; none where it is exact.
+    #[must_use]
+    pub fn bounds(&self, metric: &Metric, side: Side) -> Option<[f64; 2]> {
+        let Formula::Ranked(statistic) = &metric.formula else { return None };
+        self.ranked().ok()?.bounds(self.grouping, self.group, *statistic, side)
     }
 
     /// The interval of a value at level 1 − alpha.

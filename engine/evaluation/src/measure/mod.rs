@@ -9,6 +9,7 @@
 //! - `classes`: matrices of several classes;
 //! - `maxima`: the largest of numbers per row;
 //! - `ranked`: the rows in the order of their scores;
+//! - `score_bins`: ranges of scores, where rows are not kept;
 //! - [`Measured`]: value, interval and change of a metric in a slice, from what was gathered.
 //!
 //! Rows are read once; what goes into sums is computed once per batch. A label or prediction that is null, NaN or
@@ -25,12 +26,14 @@ mod label_term;
 mod losses;
 mod maxima;
 mod measured;
+mod memory;
 mod moments;
 mod ordering;
 mod plan;
 mod ranked;
 mod replicates;
 mod role;
+mod score_bins;
 mod scored;
 mod term;
 
@@ -58,6 +61,7 @@ use moments::MomentRows;
 use plan::MeasurePlan;
 use ranked::RankedRows;
 use replicates::{KeySample, ReplicatePlan};
+use score_bins::ScoreBinPlan;
 
 pub use excluded::{Excluded, Missing};
 pub(crate) use excluded::{Needed, among_all, kept};
@@ -221,6 +225,19 @@ impl Measures {
         self
     }
 
+    /// The same, before any rows, with figures of order from so many ranges of scores, instead of the rows.
+    #[must_use]
+    pub fn with_score_bins(mut self, bins: usize) -> Self {
+        let plan = Arc::make_mut(&mut self.plan);
+        if !plan.ranked.is_empty() {
+            let models = 1 + usize::from(plan.baseline_digest.is_some());
+            plan.score_bins = ScoreBinPlan::new(bins, models, plan.weight.is_some());
+        }
+        self.sums = self.plan.no_sums();
+        self.rows = self.plan.no_rows();
+        self
+    }
+
     fn add(&mut self, batch: &Batch) -> Result<()> {
         let plan = Arc::clone(&self.plan);
         let Some(models) = &self.models else {
@@ -271,6 +288,7 @@ impl Measures {
     fn add_sums(&mut self, batch: &Batch, pair: &Pair<'_>) -> Result<()> {
         let plan = Arc::clone(&self.plan);
         let (extremes, cells) = (plan.maxima.columns(pair), plan.cells.places(pair));
+        let scores = plan.score_bins.places(pair);
         let mut moments = Vec::new();
         for (grouping, sums) in plan.groupings.iter().zip(&mut self.sums) {
             let numbers = batch.groups(grouping)?;
@@ -281,6 +299,7 @@ impl Measures {
             sums.maxima.add(&extremes, pair.weight, |row| numbers.of(row));
             sums.bins.add(&plan.bins, pair, |row| numbers.of(row));
             sums.classes.add(&plan.classes, pair, |row| numbers.of(row));
+            sums.score_bins.add(plan.score_bins, &scores, pair, |row| numbers.of(row));
             if !grouping.is_overall() || !plan.is_sliced() {
                 moments.push((numbers, &mut sums.moments));
             }
@@ -319,6 +338,8 @@ impl Measures {
             Some("the slicing")
         } else if mine.names != theirs.names {
             Some("where slices are cut")
+        } else if mine.score_bins != theirs.score_bins {
+            Some("where figures of order come from")
         } else if mine != theirs {
             Some("what is measured")
         } else if !self.is_sound() || !other.is_sound() {
@@ -344,7 +365,7 @@ impl Measures {
         let plan = &self.plan;
         self.sums.len() == plan.groupings.len()
             && self.sums.iter().all(|sums| sums.is_sound(plan))
-            && self.rows.is_some() != plan.ranked.is_empty()
+            && self.rows.is_some() == plan.keeps_rows()
             && self.rows.as_ref().is_none_or(|rows| rows.is_sound(plan.row_shape()))
     }
 }
@@ -449,22 +470,7 @@ impl Accumulator for Measures {
     }
 
     fn heaviest(&self) -> Option<Heaviest> {
-        let rows = self.rows.as_ref().map(|rows| Heaviest {
-            what: "the rows that metrics of order keep".into(),
-            bytes: rows.size_bytes(),
-            advice: Some("leave metrics of order such as `auc` out".into()),
-        });
-        let replicates = self.plan.replicates.as_ref().map(|plan| Heaviest {
-            what: format!(
-                "what {} replicates hold of {} slices",
-                plan.resampling.replicates(),
-                self.slices()
-            ),
-            bytes: self.sums.iter().map(|sums| sums.replicates.size_bytes()).sum(),
-            advice: Some("ask for fewer replicates, fewer slices or `--intervals analytic`".into()),
-        });
-        let heaviest = rows.into_iter().chain(replicates).max_by_key(|part| part.bytes);
-        heaviest.filter(|part| part.bytes > 0)
+        memory::heaviest(self)
     }
 
     fn shed(&mut self, share: usize, scratch: &Scratch) -> Result<()> {

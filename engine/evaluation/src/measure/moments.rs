@@ -16,16 +16,13 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use sluice_core::double_double::DoubleDouble;
+use sluice_core::double_double::{CENTRED_NOISE, DoubleDouble};
 use sluice_core::group::GroupNumbers;
 use sluice_summaries::{ExactGroups, ExactRows, ExactSum, Terms};
 
 use super::Pair;
 use super::term::{Answers, Term};
 use crate::metric::Side;
-
-/// Below this share of Σx² a centred sum of squares is rounding: 2⁻⁹⁸.
-const NOISE: f64 = 3.155_443_620_884_047e-30;
 
 /// Below this share of n x̄³ a centred sum of cubes, which are rounded once per row, is rounding.
 const CUBE_NOISE: f64 = 1e-12;
@@ -515,7 +512,7 @@ impl Moments<'_> {
         } else {
             product - self.sum(Slot::Sum(first)) * y
         };
-        let is_noise = first == second && centred.high.abs() <= NOISE * product.high;
+        let is_noise = first == second && centred.high.abs() <= CENTRED_NOISE * product.high;
         if is_noise { DoubleDouble::ZERO } else { centred }
     }
 }

@@ -13,6 +13,7 @@ use super::maxima::{Maxima, MaximumPlan};
 use super::moments::{MomentPlan, MomentSums};
 use super::ranked::{RankedPlan, RankedRows, RowShape};
 use super::replicates::{ReplicatePlan, ReplicateSums};
+use super::score_bins::{ScoreBinPlan, ScoreBins};
 use super::{MeasureOptions, Missing, Needed, Role};
 use crate::metric::ClassFormula;
 use crate::slice::SliceNames;
@@ -43,6 +44,8 @@ pub(crate) struct MeasurePlan {
     pub(super) classes: ClassPlan,
     pub(super) names: SliceNames,
     pub(super) custom: CustomPlan,
+    /// Empty where figures of order are exact.
+    pub(super) score_bins: ScoreBinPlan,
 }
 
 impl MeasurePlan {
@@ -74,6 +77,7 @@ impl MeasurePlan {
             custom: CustomPlan::default(),
             classes: ClassPlan::new(candidate.task().outputs(), baseline.is_some(), is_weighted),
             names: SliceNames::default(),
+            score_bins: ScoreBinPlan::default(),
         }
     }
 
@@ -103,6 +107,7 @@ impl MeasurePlan {
                 maxima: Maxima::new(&self.maxima),
                 bins: Bins::new(&self.bins),
                 classes: ClassSums::new(&self.classes),
+                score_bins: ScoreBins::new(self.score_bins),
                 ..GroupedSums::default()
             };
             sums.grow(self, usize::from(grouping.is_overall()));
@@ -132,7 +137,12 @@ impl MeasurePlan {
         }
     }
 
+    /// Whether a metric asks for the rows themselves.
+    pub(super) fn keeps_rows(&self) -> bool {
+        !self.ranked.is_empty() && self.score_bins.is_empty()
+    }
+
     pub(super) fn no_rows(&self) -> Option<RankedRows> {
-        (!self.ranked.is_empty()).then(|| RankedRows::new(self.row_shape()))
+        self.keeps_rows().then(|| RankedRows::new(self.row_shape()))
     }
 }

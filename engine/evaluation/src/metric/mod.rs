@@ -5,6 +5,7 @@
 //! of a few kinds (`Formula`), which say what is gathered of the rows (`measure`) and give value, interval and the
 //! error of a change.
 
+mod bounds;
 mod classes;
 mod confusion;
 mod definition;
@@ -18,6 +19,7 @@ mod steps;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use bounds::{BoundWalk, ScoreRange};
 pub(crate) use classes::{ClassCounts, ClassFormula, ClassRate};
 pub(crate) use confusion::{ConfusionFormula, Counts, Rate};
 pub use definition::{Definition, Metric, Parameter, TaskKind};

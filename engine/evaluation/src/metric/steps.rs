@@ -57,7 +57,12 @@ impl Walk {
 
     /// Takes a step of some weight.
     pub(crate) fn step(&mut self, step: &Step) {
-        match self.statistic.effect(step, self.positive, self.negative) {
+        self.take(self.statistic.effect(step, self.positive, self.negative));
+    }
+
+    /// Takes what a step does.
+    pub(super) fn take(&mut self, effect: Effect) {
+        match effect {
             Effect::None => {}
             Effect::Add(value) => self.sum = self.sum + value,
             Effect::Rise(value) => {

@@ -2,9 +2,10 @@
 //!
 //! | key | range | meaning |
 //! |---|---|---|
-//! | `column` | a column | all its values; or its buckets, with `bounds` or `quantiles` |
+//! | `column` | a column | all its values; or its buckets, with `bounds`, `quantiles` or `by` |
 //! | `bounds` | ascending finite numbers | buckets of the column: below the first, from each to the next, from the last |
 //! | `quantiles` | 2 to 1,000 | so many buckets of about as many rows each |
+//! | `by` | a [`DateBucket`] | buckets of a column of dates or timestamps |
 //! | `expression` | SQL | all its answers: true, false, null, or any scalar |
 //! | `columns` | a list | the cross of what it holds |
 //! | `top` | 1 to 16,000 | only so many, by weight; the rest is one slice, `(other)` |
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use sluice_core::group::Grouping;
 use sluice_core::options::OptionsError;
 
+use super::dates::DateBucket;
 use super::plan::SlicePlan;
 
 /// A slicing: what makes the key of a slice, taken together. In YAML one dimension or a list of them.
@@ -49,6 +51,9 @@ pub struct SliceDefinition {
     /// How many buckets of about as many rows each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantiles: Option<u32>,
+    /// Which periods of the calendar, or what of it comes back, of a column of dates or timestamps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<DateBucket>,
     /// SQL over the columns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,

@@ -13,6 +13,26 @@ pub enum SliceError {
         /// What it holds.
         kind: String,
     },
+    /// Buckets of dates of something that is no date.
+    #[error("slices column `{column}` by {by}, but it holds {kind}")]
+    NotADate {
+        /// The column.
+        column: String,
+        /// The buckets.
+        by: &'static str,
+        /// What it holds.
+        kind: String,
+    },
+    /// Buckets of times in a zone whose offset changes.
+    #[error("slices column `{column}` by {by}, but its times are in the zone `{zone}`, whose offset changes")]
+    RegionalZone {
+        /// The column.
+        column: String,
+        /// The buckets.
+        by: &'static str,
+        /// The zone.
+        zone: String,
+    },
     /// A column that has no values of which conditions could be made.
     #[error("cannot look for weak slices by column `{column}`, which holds {kind}")]
     NotSliceable {
@@ -46,6 +66,14 @@ impl Diagnostic for SliceError {
         Some(match self {
             Self::NotANumber { column, .. } => {
                 format!("slice by the values of `{column}`, or by an `expression` of it")
+            }
+            Self::NotADate { column, .. } => format!(
+                "slice by the values of `{column}`, or cast it in an `expression` such as `date_trunc('month', CAST({column} AS DATE))`"
+            ),
+            Self::RegionalZone { column, .. } => {
+                format!(
+                    "slice by an `expression` in UTC, such as `date_trunc('day', CAST({column} AS TIMESTAMP))`"
+                )
             }
             Self::NotSliceable { .. } => "name columns of numbers, texts, dates, true and false".into(),
             Self::NotAKey { .. } => {

@@ -90,6 +90,11 @@ impl SliceNames {
             });
         }
         values.push("NaN".into());
+        Self::of_places(name, values)
+    }
+
+    /// These names, place by place.
+    pub(crate) fn of_places(name: &str, values: Vec<String>) -> Shown {
         let part = |value| vec![SlicePart { column: name.into(), value: Some(value) }];
         Shown::Places(values.into_iter().map(part).collect())
     }

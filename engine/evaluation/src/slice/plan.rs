@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sluice_core::group::Grouping;
 use sluice_core::options::{OptionsError, Range, quoted};
 
+use super::dates::DateBucket;
 use super::definition::{Columns, Dimension, SliceDefinition};
 
 /// Largest number under `top`: leaves room for `(other)` and null among the slices that an evaluation may have.
@@ -23,6 +24,11 @@ pub(crate) enum Rule {
     Quantiles {
         column: String,
         buckets: u32,
+    },
+    /// Buckets of dates.
+    Dates {
+        column: String,
+        by: DateBucket,
     },
     Expression {
         text: String,
@@ -58,6 +64,17 @@ impl SlicePlan {
     /// The slicings, as they were added.
     pub(crate) fn groupings(&self) -> &[Grouping] {
         &self.groupings
+    }
+
+    /// The columns that tell the slices of a grouping in reports.
+    pub(crate) fn shown(&self, grouping: &Grouping) -> Vec<String> {
+        let of = |column: &String| match self.computed.iter().find(|computed| computed.name == *column) {
+            None => vec![column.clone()],
+            Some(Computed { shown: Some(shown), .. }) => vec![shown.clone()],
+            Some(Computed { rule: Rule::Top { grouping, .. }, .. }) => self.shown(grouping),
+            Some(Computed { name, .. }) => vec![name.clone()],
+        };
+        grouping.columns.iter().flat_map(of).collect()
     }
 
     pub(crate) fn computed(&self) -> &[Computed] {
@@ -170,28 +187,40 @@ impl SlicePlan {
         option: &str,
         depth: usize,
     ) -> Result<Vec<String>, OptionsError> {
-        let SliceDefinition { name, column, bounds, quantiles, expression, columns, .. } = definition;
-        if bounds.is_some() && quantiles.is_some() {
-            let problem = "has both `bounds` and `quantiles`".into();
-            return conflict(option, problem, "buckets are cut by one of them");
-        }
-        if column.is_none() && (bounds.is_some() || quantiles.is_some()) {
-            let problem = "has buckets of no column".into();
-            return conflict(option, problem, "write `column` beside `bounds` or `quantiles`");
+        let SliceDefinition { name, column, bounds, quantiles, by, expression, columns, .. } = definition;
+        let cuts = [
+            bounds.as_ref().map(|_| "`bounds`"),
+            quantiles.as_ref().map(|_| "`quantiles`"),
+            by.as_ref().map(|_| "`by`"),
+        ];
+        match cuts.into_iter().flatten().collect::<Vec<_>>()[..] {
+            [first, second, ..] => {
+                let problem = format!("has both {first} and {second}");
+                return conflict(option, problem, "buckets are cut by one of them");
+            }
+            [_] if column.is_none() => {
+                let problem = "has buckets of no column".into();
+                return conflict(option, problem, "write `column` beside `bounds`, `quantiles` or `by`");
+            }
+            _ => {}
         }
         match (column, expression, columns) {
             (Some(column), None, None) => {
-                let rule = match (bounds, quantiles) {
-                    (Some(bounds), _) => bounded(column, bounds, option)?,
-                    (None, Some(buckets)) => {
+                let rule = match (bounds, quantiles, by) {
+                    (Some(bounds), ..) => bounded(column, bounds, option)?,
+                    (None, None, Some(by)) => Rule::Dates { column: column.clone(), by: *by },
+                    (None, Some(buckets), _) => {
                         let range = Range::closed(2.0, f64::from(MAX_QUANTILES));
                         range.check(&format!("{option}.quantiles"), f64::from(*buckets))?;
                         Rule::Quantiles { column: column.clone(), buckets: *buckets }
                     }
-                    (None, None) => return self.dimension(&Dimension::Column(column.clone()), option, depth),
+                    (None, None, None) => {
+                        return self.dimension(&Dimension::Column(column.clone()), option, depth);
+                    }
                 };
                 let what = match &rule {
                     Rule::Bounds { bounds, .. } => format!("{column} at {bounds:?}"),
+                    Rule::Dates { by, .. } => format!("{column} by {}", by.name()),
                     _ => format!("{column} in {} quantiles", quantiles.unwrap_or_default()),
                 };
                 Ok(vec![self.compute(

@@ -12,6 +12,7 @@ use sluice_core::group::GroupTables;
 use sluice_core::seam::{BatchSource, Derive};
 use sluice_expressions::Expression;
 
+use super::dates::DateBuckets;
 use super::derive::{Answers, Buckets, Largest};
 use super::error::SliceError;
 use super::names::{Shown, SliceNames};
@@ -77,6 +78,13 @@ impl Slicing {
         for computed in waiting {
             match &computed.rule {
                 Rule::Bounds { column, bounds } => self.add_buckets(computed, column, bounds.clone()),
+                Rule::Dates { column, by } => {
+                    let kind = &source.plan().require(column, &source.name())?.kind;
+                    let buckets = DateBuckets::new(column, *by, kind)?;
+                    self.derived.push((computed.name.clone(), Arc::new(buckets)));
+                    let name = computed.shown.as_deref().unwrap_or(column);
+                    self.names.add(&computed.name, by.shown(name));
+                }
                 Rule::Expression { text } => {
                     let expression = bind(text, source)?;
                     self.derived.push((computed.name.clone(), Arc::new(Answers(expression))));
@@ -110,7 +118,7 @@ impl Slicing {
             match &computed.rule {
                 Rule::Quantiles { column, .. } => survey.with_quantiles(column),
                 Rule::Top { grouping, .. } => survey.with_groups(grouping),
-                Rule::Bounds { .. } | Rule::Expression { .. } => {}
+                Rule::Bounds { .. } | Rule::Dates { .. } | Rule::Expression { .. } => {}
             }
         }
         if survey.is_empty() {
@@ -137,7 +145,7 @@ impl Slicing {
                 self.names.add(&computed.name, shown);
                 self.derived.push((computed.name.clone(), Arc::new(Largest::new(kept))));
             }
-            Rule::Bounds { .. } | Rule::Expression { .. } => {}
+            Rule::Bounds { .. } | Rule::Dates { .. } | Rule::Expression { .. } => {}
         }
         Ok(())
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
 use proptest::prelude::*;
 use serde_json::json;
 use sluice_core::error::ErrorKind;
@@ -387,4 +390,130 @@ fn the_same_buckets_under_two_names_are_two_slicings() {
     let own = names(&evaluation).iter().filter(|name| name.starts_with("y=")).count();
     let named = names(&evaluation).iter().filter(|name| name.starts_with("y in=")).count();
     assert_eq!((own, named), (2, 2), "{:?}", names(&evaluation));
+}
+
+/// Rows at six moments and one that is not known.
+fn moments() -> RecordBatch {
+    // 2026-11-21T23:30Z (Saturday), 2026-11-22T00:15Z, 13:59, 2026-11-23T00:00Z, 2027-01-03T05:00Z (Sunday), 1969-12-31T23:00Z.
+    let seconds = [1_795_303_800, 1_795_306_500, 1_795_355_940, 1_795_392_000, 1_798_952_400, -3_600_i64];
+    let at = |zone: Option<&str>| -> ArrayRef {
+        let values = seconds.iter().map(|second| Some(second * 1_000_000)).chain([None]);
+        Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone_opt(zone.map(str::to_owned)))
+    };
+    let days = seconds.iter().map(|second| i32::try_from(second.div_euclid(86_400)).ok()).chain([None]);
+    let of = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+    RecordBatch::try_from_iter_with_nullable([
+        ("at", at(Some("UTC")), true),
+        ("east", at(Some("+01:00")), true),
+        ("berlin", at(Some("Europe/Berlin")), true),
+        ("day", Arc::new(days.collect::<Date32Array>()) as ArrayRef, true),
+        ("y", numbers(&of), true),
+        ("c", numbers(&of), true),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn dates_are_sliced_by_periods_and_by_what_comes_back() {
+    let found = |slice: serde_json::Value| {
+        let evaluation = run(&moments(), &options(json!({ "slices": [slice] }))).unwrap();
+        let rows = evaluation.slices[1..].iter().map(|slice| format!("{} {}", slice.slice, slice.rows));
+        rows.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found(json!({"column": "at", "by": "day"})),
+        [
+            "at=(null) 1",
+            "at=1969-12-31 1",
+            "at=2026-11-21 1",
+            "at=2026-11-22 2",
+            "at=2026-11-23 1",
+            "at=2027-01-03 1"
+        ]
+    );
+    assert_eq!(
+        found(json!({"column": "east", "by": "day", "name": "local day"})),
+        [
+            "local day=(null) 1",
+            "local day=1970-01-01 1",
+            "local day=2026-11-22 3",
+            "local day=2026-11-23 1",
+            "local day=2027-01-03 1"
+        ]
+    );
+    assert_eq!(
+        found(json!({"column": "day", "by": "week"})),
+        ["day=(null) 1", "day=1970-W01 1", "day=2026-W47 3", "day=2026-W48 1", "day=2026-W53 1"]
+    );
+    // In the order of the week, and what is not known last.
+    assert_eq!(
+        found(json!({"column": "at", "by": "weekday"})),
+        ["at=Monday 1", "at=Wednesday 1", "at=Saturday 1", "at=Sunday 3", "at=(null) 1"]
+    );
+    assert_eq!(
+        found(json!({"column": "at", "by": "hour_of_day"})),
+        ["at=0 2", "at=5 1", "at=13 1", "at=23 2", "at=(null) 1"]
+    );
+    assert_eq!(
+        found(json!([{"column": "at", "by": "year"}, {"column": "day", "by": "month_of_year"}]))[1..3],
+        ["at=1969, day=December 1", "at=2026, day=November 4"]
+    );
+    assert_eq!(
+        found(json!({"columns": [{"column": "at", "by": "quarter"}], "top": 1})),
+        ["at=2026-Q4 4", "at=(null) 1", "at=(other) 2"]
+    );
+}
+
+#[test]
+fn dates_that_have_no_calendar_are_refused() {
+    let refused = |slice: serde_json::Value| {
+        let error = run(&moments(), &options(json!({ "slices": [slice] }))).unwrap_err();
+        (error.to_string(), error.hint().unwrap_or_default())
+    };
+    let (error, hint) = refused(json!({"column": "berlin", "by": "hour"}));
+    assert_eq!(
+        error,
+        "slices column `berlin` by hour, but its times are in the zone `Europe/Berlin`, whose offset changes"
+    );
+    assert!(hint.contains("CAST(berlin AS TIMESTAMP)"), "{hint}");
+    // What the hint says can be done.
+    let slice = json!({"expression": "date_trunc('day', CAST(berlin AS TIMESTAMP))"});
+    assert!(run(&moments(), &options(json!({ "slices": [slice] }))).is_ok());
+    let (error, _) = refused(json!({"column": "y", "by": "day"}));
+    assert_eq!(error, "slices column `y` by day, but it holds floats");
+    let both = json!({"column": "at", "by": "day", "quantiles": 4});
+    let error = options(json!({ "slices": [both] })).check().unwrap_err().to_string();
+    assert_eq!(error, "`slices[0]` has both `quantiles` and `by`");
+    let error = options(json!({"slices": [{"by": "day"}]})).check().unwrap_err().to_string();
+    assert_eq!(error, "`slices[0]` has buckets of no column");
+}
+
+#[test]
+fn a_value_of_what_has_several_columns_is_refused_with_the_slices_there_are() {
+    let asked = |place: serde_json::Value| {
+        let slices = json!([
+            {"name": "both", "columns": ["g", "day"]},
+            {"name": "most", "columns": ["g", "day"], "top": 1},
+            {"name": "band", "column": "y", "quantiles": 2}
+        ]);
+        options(json!({"slices": slices, "require": [{"metric": "mae", "at_most": 9, "where": place}]}))
+            .check()
+    };
+    for (name, told) in [("both", "`both`"), ("most", "`most`")] {
+        let error = asked(json!({name: "a"})).unwrap_err();
+        let text = error.to_string();
+        assert_eq!(
+            text,
+            format!(
+                "`require[0]` has {told} under `where`, but slices of that name are told by `g`, `day`, so none would match"
+            )
+        );
+        let hint = sluice_core::error::Diagnostic::hint(&error).unwrap();
+        assert_eq!(
+            hint,
+            "fix the values of `g`, `day` instead; there are slices by `g`, `day`; by `g`, `day`; by `band`"
+        );
+    }
+    assert!(asked(json!({"g": "a", "day": "1970-01-01"})).is_ok());
+    assert!(asked(json!({"band": "[-inf, 3)"})).is_ok());
 }

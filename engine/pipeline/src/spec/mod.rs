@@ -196,6 +196,7 @@ struct EvaluateSections {
     weak_slices: Option<sluice_evaluation::slice::weak::WeakSliceOptions>,
     fairness: Vec<sluice_evaluation::FairnessOptions>,
     intervals: sluice_evaluation::comparison::IntervalOptions,
+    order_statistics: sluice_evaluation::OrderStatistics,
 }
 
 impl Default for EvaluateSections {
@@ -208,6 +209,7 @@ impl Default for EvaluateSections {
             alpha,
             force,
             intervals,
+            order_statistics,
             missing,
             weak_slices,
             fairness,
@@ -226,6 +228,7 @@ impl Default for EvaluateSections {
             alpha,
             force,
             intervals,
+            order_statistics,
             missing,
             weak_slices,
             fairness,
@@ -246,6 +249,7 @@ impl From<EvaluateSections> for EvaluateSpec {
             alpha,
             force,
             intervals,
+            order_statistics,
             missing,
             weak_slices,
             fairness,
@@ -262,6 +266,7 @@ impl From<EvaluateSections> for EvaluateSpec {
             alpha,
             force,
             intervals,
+            order_statistics,
             missing,
             weak_slices,
             fairness,

@@ -239,6 +239,8 @@ fn difference(first: &StateRecord, other: &StateRecord) -> Option<&'static str> 
         Some("set of contenders")
     } else if first.subject != other.subject || first.made_from != other.made_from {
         Some("baseline")
+    } else if first.options.order_statistics != other.options.order_statistics {
+        Some("way to find metrics of order (`order_statistics`)")
     } else if first.options != other.options || first.label_shift.to_bits() != other.label_shift.to_bits() {
         Some("set of options")
     } else {

@@ -33,6 +33,7 @@ struct Line<'a> {
     model: String,
     value: Option<f64>,
     ends: Option<[f64; 2]>,
+    bounds: Option<[f64; 2]>,
     standard_error: Option<f64>,
     method: Option<String>,
     p_worse: Option<f64>,
@@ -57,6 +58,7 @@ impl<'a> Line<'a> {
             model: model.into(),
             value,
             ends: interval.map(|interval| [interval.low, interval.high]),
+            bounds: None,
             standard_error: interval.and_then(|interval| interval.standard_error),
             method: interval.and_then(method),
             p_worse: None,
@@ -89,10 +91,14 @@ fn lines(evaluation: &Evaluation) -> Vec<Line<'_>> {
         for metric in &evaluation.metrics {
             let (place, name) = ((slice, metric), &metric.name);
             let value = slice.candidate.get(name).copied().flatten();
-            lines.push(Line::of_value(place, "candidate", value, slice.intervals.get(name)));
+            let bounds = slice.bounds.get(name).copied();
+            let line = Line::of_value(place, "candidate", value, slice.intervals.get(name));
+            lines.push(Line { bounds, ..line });
             if let Some(baseline) = &slice.baseline {
                 let value = baseline.get(name).copied().flatten();
-                lines.push(Line::of_value(place, "baseline", value, slice.baseline_intervals.get(name)));
+                let bounds = slice.baseline_bounds.get(name).copied();
+                let line = Line::of_value(place, "baseline", value, slice.baseline_intervals.get(name));
+                lines.push(Line { bounds, ..line });
             }
             lines.extend(Line::of_change(place, "change", slice.changes.as_ref()));
             for (model, figures) in &slice.contenders {
@@ -153,6 +159,10 @@ fn table(evaluation: &Evaluation) -> Result<RecordBatch> {
     numbers("value", &|line| line.value);
     numbers("low", &|line| line.ends.map(|[low, _]| low));
     numbers("high", &|line| line.ends.map(|[_, high]| high));
+    if !evaluation.order_statistics.is_exact() {
+        numbers("bound_low", &|line| line.bounds.map(|[low, _]| low));
+        numbers("bound_high", &|line| line.bounds.map(|[_, high]| high));
+    }
     numbers("standard_error", &|line| line.standard_error);
     numbers("p_worse", &|line| line.p_worse);
     numbers("p_not_worse", &|line| line.p_not_worse);

@@ -1,5 +1,7 @@
 //! One value of each `stride` consecutive ones, picked by a keyed generator, in the place of all of them.
 
+use sluice_core::splitmix;
+
 /// A sample of consecutive values, which may come in blocks.
 #[derive(Clone, Debug)]
 pub struct Strata {
@@ -46,14 +48,10 @@ impl Strata {
     }
 }
 
-/// A number below `bound`, of `SplitMix64` (Steele, Lea & Flood 2014).
+/// A number below `bound`.
 #[inline]
 fn below(state: &mut u64, bound: usize) -> usize {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     #[expect(clippy::cast_possible_truncation, reason = "below the bound")]
-    let picked = ((u128::from(mixed) * bound as u128) >> 64) as usize;
+    let picked = ((u128::from(splitmix::next(state)) * bound as u128) >> 64) as usize;
     picked
 }

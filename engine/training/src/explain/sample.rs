@@ -19,6 +19,7 @@ use sluice_core::fold::in_order_weighed;
 use sluice_core::options::{OptionsError, Range};
 use sluice_core::plan::Split;
 use sluice_core::seam::{BatchSource, Delivery, Request};
+use sluice_core::splitmix::{GAMMA, mix};
 
 use super::arrow;
 
@@ -59,10 +60,7 @@ pub struct Sample {
 
 /// The number that orders a key.
 pub(super) fn splitmix(key: u64) -> u64 {
-    let mut mixed = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    mix(key.wrapping_add(GAMMA))
 }
 
 /// The number of a row with this hash.

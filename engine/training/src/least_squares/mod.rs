@@ -20,6 +20,7 @@ mod penalty;
 
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
+use sluice_core::options::OptionsError;
 
 use crate::data::TrainingData;
 use crate::design::affine::ColumnMaps;
@@ -56,6 +57,7 @@ pub fn fit_ridge(
     options: &RidgeOptions,
     execution: &Execution,
 ) -> Result<LinearModel> {
+    options.check()?;
     fit_linear(data, &options.into(), execution)
 }
 
@@ -86,6 +88,13 @@ pub fn fit_linear_from(
     let folds = options.alpha.folds();
     let columns = data.transform.space().width() + data.columns.labels().count();
     if options.gram_limit.is_some_and(|limit| is_wide(columns, folds, limit)) {
+        if options.inference.is_some_and(|inference| !inference.is_default()) {
+            let problem = format!(
+                "is set, but a design of {columns} columns is solved by iterations, which tell no standard errors"
+            );
+            let hint = Some("raise `gram_limit`, or leave `inference` out".into());
+            return Err(OptionsError::Conflict { name: "ridge.inference".into(), problem, hint }.into());
+        }
         let fitted = solve_wide(data, options, execution)?;
         execution.progress.end();
         return model(fitted, options, data, execution);

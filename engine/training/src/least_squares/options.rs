@@ -136,6 +136,50 @@ impl From<Penalty> for LassoOptions {
     }
 }
 
+/// That nothing is said of a fit that cannot be had with its signs: estimates that may not be below 0 are not spread normally.
+fn check_inference(
+    family: Family,
+    inference: &InferenceOptions,
+    non_negative: bool,
+) -> Result<(), OptionsError> {
+    if !non_negative || inference.is_default() {
+        return Ok(());
+    }
+    Err(OptionsError::Conflict {
+        name: format!("{}.inference", family.name()),
+        problem: "is set beside `non_negative`, with which coefficients have no standard errors".into(),
+        hint: Some("leave one of them out".into()),
+    })
+}
+
+impl LeastSquaresOptions {
+    /// # Errors
+    /// [`OptionsError`] for options that do not go together or are out of their range.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        check_inference(Family::LeastSquares, &self.inference, self.non_negative)?;
+        LinearOptions::from(self).check()
+    }
+}
+
+impl RidgeOptions {
+    /// # Errors
+    /// [`OptionsError`] for options that do not go together or are out of their range.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        check_inference(Family::Ridge, &self.inference, self.non_negative)?;
+        if self.gram_limit.is_some() && (self.non_negative || !self.intercept) {
+            let other = if self.non_negative { "non_negative: true" } else { "intercept: false" };
+            return Err(OptionsError::Conflict {
+                name: "ridge.gram_limit".into(),
+                problem: format!(
+                    "is set beside `{other}`, with which the matrix of products is always needed"
+                ),
+                hint: Some("leave one of them out".into()),
+            });
+        }
+        LinearOptions::from(self).check()
+    }
+}
+
 /// The families that one scan determines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {

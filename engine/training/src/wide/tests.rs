@@ -161,6 +161,26 @@ fn what_cannot_be_solved_is_told() {
 }
 
 #[test]
+fn what_iterations_cannot_tell_of_a_fit_is_refused() {
+    let rows = RecordBatch::try_from_iter([
+        ("x", Arc::new(Float64Array::from_iter_values((0..50).map(f64::from))) as ArrayRef),
+        ("y", Arc::new(Float64Array::from_iter_values((0..50).map(|row| f64::from(row % 7))))),
+    ])
+    .unwrap();
+    let source = MemorySource::new(&rows, 10);
+    let transform = Plain::shared(&["x"]);
+    let columns = TrainingColumns::from("y");
+    let data = TrainingData { source: &source, transform: &transform, columns: &columns };
+    let mut asked = options("1", 1);
+    asked.inference.diagnostics = true;
+    let error = fit_ridge(data, &asked, &Execution::with_threads(1)).unwrap_err().to_string();
+    assert!(
+        error.starts_with("`ridge.inference` is set, but a design of 2 columns is solved by iterations"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_limit_counts_the_folds() {
     assert!(!is_wide(4_000, 1, super::GRAM_LIMIT) && is_wide(4_200, 1, super::GRAM_LIMIT));
     assert!(!is_wide(1_800, 5, super::GRAM_LIMIT) && is_wide(1_900, 5, super::GRAM_LIMIT));

@@ -1,7 +1,7 @@
 //! The figures of order of every slice: values, intervals, changes and curves.
 
 use serde::{Deserialize, Serialize};
-use sluice_core::error::{CommonError, Result};
+use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 
 use super::external::Aside;
@@ -13,6 +13,7 @@ use super::totals::Layout;
 use super::{errors, ranks, replicated, scores};
 use crate::comparison::{Estimate, Interval};
 use crate::curves::Curves;
+use crate::error::EvaluationError;
 use crate::measure::replicates::ReplicatePlan;
 use crate::metric::{Side, Statistic, Undefined};
 
@@ -64,6 +65,8 @@ pub(super) struct Figure {
     pub(super) change: Result<Estimate, Undefined>,
     /// By model, the values in all replicates, NaN where there is none; nothing where rows are not drawn again.
     pub(super) replicates: Vec<Vec<f64>>,
+    /// By model, between what its value lies; nothing where it is exact, or does not exist.
+    pub(super) bounds: Vec<[f64; 2]>,
 }
 
 impl Figure {
@@ -71,7 +74,7 @@ impl Figure {
     pub(super) fn alone(values: impl Iterator<Item = Result<f64, Undefined>>) -> Self {
         let models: Vec<Value> = values.map(Value::alone).collect();
         let reason = models.iter().find_map(|model| model.value.err()).unwrap_or(Undefined::NoErrorOfOrder);
-        Self { models, change: Err(reason), replicates: Vec::new() }
+        Self { models, change: Err(reason), replicates: Vec::new(), bounds: Vec::new() }
     }
 
     /// Adds that of the next model, whose error is not known by itself.
@@ -121,9 +124,22 @@ pub(super) fn has_curves(groupings: impl Iterator<Item = (usize, bool)>, groupin
 
 /// Nothing yet, of groupings of so many slices.
 pub(super) fn no_figures(plan: &RankedPlan, slices: impl Iterator<Item = usize>) -> Vec<Vec<SliceFigures>> {
-    let none = Figure { models: Vec::new(), change: Err(Undefined::NotRanked), replicates: Vec::new() };
+    let none = Figure {
+        models: Vec::new(),
+        change: Err(Undefined::NotRanked),
+        replicates: Vec::new(),
+        bounds: Vec::new(),
+    };
     let empty = SliceFigures { figures: vec![none; plan.statistics.len()], curves: Vec::new() };
     slices.map(|slices| vec![empty.clone(); slices]).collect()
+}
+
+/// Rows have numbers of 31 bits, and sums of their placements 63.
+fn check_rows(rows: usize) -> Result<(), EvaluationError> {
+    if rows > MAX_ROWS {
+        return Err(EvaluationError::TooManyRows { rows, limit: MAX_ROWS });
+    }
+    Ok(())
 }
 
 /// At least so many rows are sorted at a time.
@@ -159,6 +175,7 @@ impl RankedFigures {
         execution: &Execution,
     ) -> Result<Self> {
         let shape = rows.shape();
+        check_rows(rows.rows())?;
         if let (Some(limit), Some(scratch)) = (execution.memory, &execution.scratch) {
             let limit = usize::try_from(limit.in_bytes()).unwrap_or(usize::MAX);
             if rows.rows().saturating_mul(bytes_in_order(shape)) > limit / 2 {
@@ -171,9 +188,6 @@ impl RankedFigures {
             }
         }
         let columns = rows.into_columns()?;
-        if columns.rows() > MAX_ROWS {
-            return Err(CommonError::Internal("more rows than can be put in order".into()).into());
-        }
         let mut groups = columns.groups.iter();
         let mut layouts = Vec::new();
         for is_overall in overall {
@@ -195,6 +209,11 @@ impl RankedFigures {
             false => aside.figures::<Counted>(),
         };
         Ok(Self { plan: aside.plan.clone(), figures: figures? })
+    }
+
+    /// These figures, by grouping and slice.
+    pub(super) fn of(plan: &RankedPlan, figures: Vec<Vec<SliceFigures>>) -> Self {
+        Self { plan: plan.clone(), figures }
     }
 
     fn slice(&self, grouping: usize, group: usize) -> Option<&SliceFigures> {
@@ -227,6 +246,17 @@ impl RankedFigures {
         side: Side,
     ) -> Result<f64, Undefined> {
         self.model(grouping, group, statistic, side)?.value
+    }
+
+    /// Between what it lies, where its value is not exact.
+    pub(crate) fn bounds(
+        &self,
+        grouping: usize,
+        group: usize,
+        statistic: Statistic,
+        side: Side,
+    ) -> Option<[f64; 2]> {
+        self.figure(grouping, group, statistic).ok()?.bounds.get(number(side)).copied()
     }
 
     /// The interval of its value.
@@ -301,4 +331,22 @@ fn of_families<W: Weighing>(ranking: &Ranking<'_>, weighing: W) -> Result<Vec<Ve
     errors::fill(ranking, &mut figures)?;
     ranks::fill(ranking, weighing, &mut figures)?;
     Ok(figures)
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_core::error::Diagnostic;
+
+    use super::*;
+
+    #[test]
+    fn more_rows_than_have_numbers_are_refused_with_a_way_out() {
+        assert!(check_rows(MAX_ROWS).is_ok());
+        let error = check_rows(MAX_ROWS + 1).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "metrics of order are asked for over 2147483648 rows, and at most 2147483647 can be put in order"
+        );
+        assert!(error.hint().unwrap().contains("order_statistics: histogram"));
+    }
 }

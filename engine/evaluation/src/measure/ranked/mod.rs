@@ -6,8 +6,10 @@
 //! - `sweep`: one walk along an order for several groupings; `scored_slice`: what it keeps of a slice;
 //! - `scores`, `errors`, `ranks`: statistics by what rows are sorted by;
 //! - `replicated`: the same once more for each replicate, along the same order;
+//! - `binned`: statistics by score from ranges of scores, without the rows;
 //! - [`RankedFigures`]: the figures of every slice.
 
+mod binned;
 mod curve;
 mod errors;
 mod external;
@@ -22,6 +24,7 @@ mod scores;
 mod sweep;
 mod totals;
 
+pub(crate) use binned::figures as binned_figures;
 pub(crate) use figures::{RankedFigures, RankedPlan};
 pub(crate) use rows::{RankedRows, RowShape};
 

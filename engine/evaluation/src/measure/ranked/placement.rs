@@ -17,15 +17,12 @@
 
 use std::ops::Sub;
 
-use sluice_core::double_double::DoubleDouble;
+use sluice_core::double_double::{CENTRED_NOISE, DoubleDouble};
 
 use super::order::Place;
 use super::totals::{POSITIVE, Totals};
 use crate::comparison::Estimate;
 use crate::metric::{Step, Undefined};
-
-/// Below this share of Σx² a centred sum of squares is rounding: 2⁻⁹⁸.
-const NOISE: f64 = 3.155_443_620_884_047e-30;
 
 /// What a row counts.
 pub(crate) trait Weighing: Copy + Send + Sync {
@@ -84,11 +81,11 @@ pub(crate) trait Weighing: Copy + Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ClassSums {
     /// Σwx.
-    weighted: DoubleDouble,
+    pub(super) weighted: DoubleDouble,
     /// Σw²x.
-    squared: DoubleDouble,
+    pub(super) squared: DoubleDouble,
     /// Σw²x².
-    squares: DoubleDouble,
+    pub(super) squares: DoubleDouble,
 }
 
 /// Every row counts once; all numbers are whole.
@@ -186,7 +183,7 @@ impl Weighing for Counted {
 
 /// A whole number, to 106 bits.
 #[expect(clippy::cast_possible_truncation, reason = "a rounded whole number of less than 2^100 is one")]
-fn whole(number: i128) -> DoubleDouble {
+pub(super) fn whole(number: i128) -> DoubleDouble {
     let high = number as f64;
     DoubleDouble::sum(high, (number - high as i128) as f64)
 }
@@ -295,7 +292,12 @@ pub(crate) struct Area {
 impl Area {
     /// That of a model, from the sums of what misplaces its rows.
     pub(crate) fn of<W: Weighing>(totals: &Totals, sums: &[W::Sums; 2]) -> Self {
-        Self::new(totals, sums.each_ref().map(W::class_sums), |share| -share + 1.0)
+        Self::of_sums(totals, sums.each_ref().map(W::class_sums))
+    }
+
+    /// The same from sums by class.
+    pub(super) fn of_sums(totals: &Totals, sums: [ClassSums; 2]) -> Self {
+        Self::new(totals, sums, |share| -share + 1.0)
     }
 
     /// How much more it is than that of another model, from the sums of how much more misplaces the other's rows.
@@ -311,7 +313,7 @@ impl Area {
             let (sums, weight) = (sums[class], totals.weight[class]);
             let mean = sums.weighted / weight;
             let centred = sums.squares - mean * sums.squared * 2.0 + mean * mean * totals.square[class];
-            if centred.high <= NOISE * sums.squares.high {
+            if centred.high <= CENTRED_NOISE * sums.squares.high {
                 return DoubleDouble::ZERO;
             }
             centred / (pairs * pairs * 4.0)

@@ -164,7 +164,7 @@ pub(super) fn put_steps(plan: &RankedPlan, slice: &mut SliceFigures, models: Vec
 }
 
 /// The area itself, or what it is beyond chance: twice the area less one.
-fn of_areas(areas: &[Area], models: usize, is_gini: bool) -> Figure {
+pub(super) fn of_areas(areas: &[Area], models: usize, is_gini: bool) -> Figure {
     let of = |area: &Area| {
         let value = if is_gini { area.value * 2.0 + -1.0 } else { area.value };
         let estimate = area.estimate().map(|estimate| (estimate, area.least_rows()));
@@ -174,5 +174,10 @@ fn of_areas(areas: &[Area], models: usize, is_gini: bool) -> Figure {
         [_, _, change] => change.estimate().map(|change| if is_gini { change.scaled(2.0) } else { change }),
         _ => Err(Undefined::NotRanked),
     };
-    Figure { models: areas.iter().take(models).map(of).collect(), change, replicates: Vec::new() }
+    Figure {
+        models: areas.iter().take(models).map(of).collect(),
+        change,
+        replicates: Vec::new(),
+        bounds: Vec::new(),
+    }
 }

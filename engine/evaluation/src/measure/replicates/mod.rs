@@ -112,7 +112,7 @@ impl ReplicatePlan {
 }
 
 /// The sums of every slice of one grouping: by slice, quantity and replicate. Quantities are the weight, the
-/// terms, cells of matrices, classes and ranges, in this order.
+/// terms, cells of matrices, classes, ranges of probabilities and ranges of scores, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ReplicateSums {
     /// Of one slice.
@@ -126,6 +126,7 @@ struct Layout {
     cells: usize,
     classes: usize,
     bins: usize,
+    score_bins: usize,
     len: usize,
 }
 
@@ -135,7 +136,9 @@ impl Layout {
         let classes = cells + plan.cells.len();
         let bins = classes + plan.classes.replicated() * plan.classes.classes();
         let ranges = plan.bins.replicated(plan.baseline_digest.is_some());
-        Self { cells, classes, bins, len: bins + ranges.iter().sum::<usize>() }
+        let score_bins = bins + ranges.iter().sum::<usize>();
+        let len = score_bins + plan.score_bins.models() * plan.score_bins.replicated();
+        Self { cells, classes, bins, score_bins, len }
     }
 }
 
@@ -211,7 +214,8 @@ impl Scattered {
         let classes = Self::counted(plan.classes.classes(), plan.classes.places(pair));
         let ranges = plan.bins.replicated(pair.baseline.is_some()).into_iter().zip(plan.bins.gaps(pair));
         let ranges = ranges.map(|(count, (places, gaps))| Self { count, places, values: Some(gaps) });
-        cells.chain(classes).chain(ranges).collect()
+        let scores = Self::counted(plan.score_bins.replicated(), plan.score_bins.places(pair));
+        cells.chain(classes).chain(ranges).chain(scores).collect()
     }
 
     /// Where a row is added, and how much.

@@ -67,6 +67,14 @@ impl<'a> SliceReplicates<'a> {
         (0..self.resampling().replicates()).map(number).collect()
     }
 
+    /// The weight of the negative and the positive rows whose scores lie in a range, in a replicate.
+    pub(crate) fn score_bin(&self, side: Side, range: usize, replicate: usize) -> [f64; 2] {
+        let plan = self.plan.score_bins;
+        let model = if side == Side::Baseline { plan.replicated() } else { 0 };
+        let first = self.layout.score_bins + model + range;
+        [self.sum(first, replicate), self.sum(first + plan.bins(), replicate)]
+    }
+
     /// The mean of a term in each replicate.
     pub(crate) fn means(&self, term: Term, side: Side) -> Vec<Option<f64>> {
         let mean = |replicate: usize| self.mean(term, side, replicate).ok().map(DoubleDouble::to_f64);

@@ -8,21 +8,14 @@
 //! and 1: each within 4 of Poisson's share, and such that mean and variance are exactly 1. (Shares that were merely
 //! rounded would scale all standard errors.)
 
+use sluice_core::splitmix::{GAMMA, mix};
+
 /// Values of a 16-bit part from which on a weight is at least 1, 2, … 8.
 const THRESHOLDS: [u16; 8] = [24_107, 48_220, 60_275, 64_292, 65_296, 65_497, 65_530, 65_535];
 /// Parts of one number.
 const PARTS: usize = 4;
 /// Parts that are turned into weights together.
 const LANES: usize = 64;
-const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// The bijection of splitmix64.
-#[inline]
-fn mix(key: u64) -> u64 {
-    let mut mixed = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
 
 /// The weights that replicates give to rows.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Confusion matrices as heat maps: a table each, a cell the darker the greater its share of the label's rows.
 
 use crate::html::escape::{NAME, VALUE, escape, value};
-use crate::html::evaluation::PageSlice;
+use crate::html::evaluation::{FIGURES_FILE, PageSlice};
 use crate::html::figures::{brief, percent};
 use crate::html::put;
 
@@ -31,6 +31,10 @@ pub(super) fn section(body: &mut String, slice: &PageSlice) {
         matrix(body, &joined(confusion));
     }
     body.push_str("</div>");
+    let left_out = slice.confusions.len().saturating_sub(MAX_MATRICES);
+    if left_out > 0 {
+        put!(body, "<p class=\"note\">{left_out} more matrices stand in <code>{FIGURES_FILE}</code>.</p>");
+    }
 }
 
 /// The matrix with at most so many classes: the heaviest, and the others as one.

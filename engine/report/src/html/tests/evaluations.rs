@@ -336,3 +336,14 @@ fn nothing_of_the_data_breaks_the_page() {
     assert_eq!(check(&html).count("script"), 1);
     assert!(html.len() < 5_000_000, "{} bytes", html.len());
 }
+
+#[test]
+fn matrices_that_are_left_out_are_told() {
+    let mut shown = page();
+    assert!(!evaluation_page("p", &shown).contains("more matrices"));
+    let matrix = shown.slices[0].confusions[0].clone();
+    shown.slices[0].confusions = vec![matrix; 7];
+    let html = evaluation_page("p", &shown);
+    assert_eq!(check(&html).count("script"), 1);
+    assert!(html.contains("3 more matrices stand in <code>"), "{html}");
+}

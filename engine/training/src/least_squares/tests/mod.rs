@@ -361,3 +361,38 @@ fn bad_weights_are_told() {
     let all_zero = message(vec![0.0; 3]);
     assert!(all_zero.starts_with("weight `w` is 0 in all training rows"), "{all_zero}");
 }
+
+#[test]
+fn options_that_one_another_would_ignore_are_refused() {
+    let checked = |text: &str| {
+        serde_json::from_str::<crate::ModelSpec>(text).unwrap().check().map_err(|e| e.to_string())
+    };
+    let inference = r#""inference": {"standard_errors": "hc3"}"#;
+    for (text, told) in [
+        (
+            r#"{"ridge": {"alpha": 1, "gram_limit": "2MB", "intercept": false}}"#.to_owned(),
+            "`ridge.gram_limit` is set beside `intercept: false`, with which the matrix of products is always needed",
+        ),
+        (
+            r#"{"ridge": {"alpha": 1, "gram_limit": "2MB", "non_negative": true}}"#.to_owned(),
+            "`ridge.gram_limit` is set beside `non_negative: true`, with which the matrix of products is always needed",
+        ),
+        (
+            format!(r#"{{"ridge": {{"alpha": 1, "non_negative": true, {inference}}}}}"#),
+            "`ridge.inference` is set beside `non_negative`, with which coefficients have no standard errors",
+        ),
+        (
+            format!(r#"{{"least_squares": {{"non_negative": true, {inference}}}}}"#),
+            "`least_squares.inference` is set beside `non_negative`, with which coefficients have no standard errors",
+        ),
+    ] {
+        assert_eq!(checked(&text), Err(told.to_owned()));
+    }
+    for text in [
+        r#"{"ridge": {"alpha": 1, "gram_limit": "2MB"}}"#.to_owned(),
+        r#"{"ridge": {"alpha": 1, "intercept": false, "non_negative": true}}"#.to_owned(),
+        format!(r#"{{"least_squares": {{"intercept": false, {inference}}}}}"#),
+    ] {
+        assert_eq!(checked(&text), Ok(()));
+    }
+}

@@ -1,5 +1,6 @@
 //! Order statistics against their definitions, laws and reference values.
 
+mod binned;
 mod golden;
 mod replicated;
 

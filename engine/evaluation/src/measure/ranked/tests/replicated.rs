@@ -9,7 +9,7 @@ use crate::measure::MeasuredSlice;
 const OF_NUMBERS: [&str; 3] = ["median_absolute_error", "absolute_error_quantile", "spearman"];
 const BOOTSTRAP: Resampling = Resampling::Bootstrap { replicates: 100, seed: 5 };
 
-fn repeated(rows: &Rows, times: usize) -> Rows {
+pub(super) fn repeated(rows: &Rows, times: usize) -> Rows {
     let repeat = |values: &[f64]| (0..times).flat_map(|_| values.iter().copied()).collect::<Vec<f64>>();
     Rows {
         y: repeat(&rows.y),
