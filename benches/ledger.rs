@@ -1,7 +1,11 @@
-//! How long a ledger of many runs takes to answer: `cargo run --release --example ledger -- OUT [RUNS]`.
+//! How long a ledger of many runs takes to answer, and what it costs a run: `cargo run --release --example ledger -- OUT
+//! [RUNS]`, `… --example ledger -- --cost PIPELINE [ROUNDS]`.
 //!
 //! `OUT` is a folder with the ledger of one run, which is copied as often as it takes (10,000 runs unless given), each copy
 //! with artifacts of its own. Prints the best of five of each question, opening included.
+//!
+//! `--cost` runs a pipeline with and without the ledger by turns, each time in a fresh folder and once more in that, where
+//! nothing is to be done; prints the medians of all rounds (10 unless given).
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -9,6 +13,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 use sluicegate::core::Result;
 use sluicegate::pipeline::ledger::{LEDGER_FILE, Ledger, RunFilter};
+use sluicegate::pipeline::{PipelineFile, RunOptions};
 
 /// Rows of the copies of run 1: `n.k` counts them, ids of the first run are below 1000.
 const COPIES: [&str; 9] = [
@@ -66,6 +71,39 @@ fn best(what: &str, mut ask: impl FnMut() -> Result<usize>) -> Result<()> {
     Ok(())
 }
 
+/// What the ledger costs a run: milliseconds of a first run and of one that has nothing to do, without and with it.
+fn cost(pipeline: &Path, rounds: usize) -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let file = PipelineFile::read(pipeline)?;
+    let mut taken = [[const { Vec::<f64>::new() }; 2]; 2];
+    for _ in 0..rounds {
+        for (with, of_kind) in taken.iter_mut().enumerate() {
+            let out = tempfile::tempdir()?;
+            for of_run in of_kind {
+                let mut options = RunOptions::new(out.path());
+                options.ledger = with == 1;
+                let started = Instant::now();
+                let _ = sluicegate::pipeline::run(&file, &options, &mut |_| {})?;
+                of_run.push(1e3 * started.elapsed().as_secs_f64());
+            }
+        }
+    }
+    let median = |times: &mut Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+    };
+    let [without, with] = &mut taken;
+    for (what, (without, with)) in
+        ["first run", "nothing to do"].iter().zip(without.iter_mut().zip(with.iter_mut()))
+    {
+        let (without, with) = (median(without), median(with));
+        report(&format!(
+            "{what:<16} {without:>8.1} ms without, {with:>8.1} ms with the ledger: {:+.1} ms",
+            with - without
+        ));
+    }
+    Ok(())
+}
+
 #[expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 fn report(line: &str) {
     println!("{line}");
@@ -73,7 +111,12 @@ fn report(line: &str) {
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let out = PathBuf::from(arguments.next().ok_or("which folder?")?);
+    let first = arguments.next().ok_or("which folder?")?;
+    if first == "--cost" {
+        let pipeline = PathBuf::from(arguments.next().ok_or("which pipeline?")?);
+        return cost(&pipeline, arguments.next().map_or(Ok(10), |rounds| rounds.parse())?);
+    }
+    let out = PathBuf::from(first);
     let runs = arguments.next().map_or(Ok(10_000), |runs| runs.parse())?;
     let there = multiply(&out.join(LEDGER_FILE), runs)?;
     let size = fs_err::metadata(out.join(LEDGER_FILE))?.len();

@@ -6,9 +6,10 @@ use sluice_core::Result;
 use sluice_core::artifact::MANIFEST_FILE;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchSource;
-use sluice_ingest::{Dataset, has_split_folders};
+use sluice_ingest::{Dataset, are_split_folders, has_split_folders};
 use sluice_pipeline::step::EVAL;
 use sluice_source::{FileSource, SourceOptions};
+use sluice_storage::{Location, Service};
 
 use crate::arguments::SourceArguments;
 use crate::failure::ArgumentError;
@@ -31,13 +32,10 @@ impl Data {
             source.refuse_with_dataset(location)?;
             return Ok(Self::Dataset(Box::new(Dataset::open(folder)?)));
         }
-        let options = source.options()?;
-        if has_split_folders(folder) {
-            return Ok(Self::Dataset(Box::new(of_split_folders(folder, &options, session)?)));
-        }
-        let files = sluice_source::open(location, Path::new("."), &options, &session.execution)?;
-        for note in sluice_pipeline::step::ingest::notes(&files) {
-            session.printer.note(&note);
+        let (files, notes) = open_files(location, &source.options()?, session)?;
+        let paths = files.plan().files.iter().map(|file| file.path.as_str());
+        if !is_pattern(location) && are_split_folders(paths) {
+            return Ok(Self::Dataset(Box::new(Dataset::of_split_folders(folder, files, notes)?)));
         }
         Ok(Self::Files(Box::new(files)))
     }
@@ -75,21 +73,46 @@ impl Data {
     }
 }
 
-/// Opens a data set, by a command that reads nothing else: one that `ingest` wrote, or what TFX left in its place.
-pub(crate) fn open_dataset(folder: &Path, session: &Session) -> Result<Dataset> {
-    if !folder.join(MANIFEST_FILE).is_file() && has_split_folders(folder) {
-        return of_split_folders(folder, &SourceOptions::default(), session);
+/// Whether a location is a folder with folders `Split-NAME` in it, here or in a bucket.
+///
+/// # Errors
+/// When the bucket cannot be listed.
+pub(crate) fn holds_split_folders(location: &str) -> Result<bool> {
+    match Location::parse(location)? {
+        Location::Local(folder) => Ok(has_split_folders(&folder)),
+        // Web servers tell of single files only.
+        Location::Remote(remote) if remote.service() == Service::Web || is_pattern(location) => Ok(false),
+        Location::Remote(_) => {
+            let names = sluice_source::names_below(location, Path::new("."))?.unwrap_or_default();
+            Ok(are_split_folders(names.iter().map(String::as_str)))
+        }
     }
-    Dataset::open(folder)
 }
 
-/// The data set of a folder with folders `Split-NAME`.
-fn of_split_folders(folder: &Path, options: &SourceOptions, session: &Session) -> Result<Dataset> {
+fn is_pattern(location: &str) -> bool {
+    location.contains(['*', '?', '[', '{'])
+}
+
+/// Opens a data set, by a command that reads nothing else: one that `ingest` wrote, or what TFX left in its place.
+pub(crate) fn open_dataset(folder: &Path, session: &Session) -> Result<Dataset> {
+    if folder.join(MANIFEST_FILE).is_file() || !has_split_folders(folder) {
+        return Dataset::open(folder);
+    }
     let location = folder.display().to_string();
-    let files = sluice_source::open(&location, Path::new("."), options, &session.execution)?;
+    let (files, notes) = open_files(&location, &SourceOptions::default(), session)?;
+    Dataset::of_split_folders(folder, files, notes)
+}
+
+/// Opens files, and tells what may surprise in them.
+fn open_files(
+    location: &str,
+    options: &SourceOptions,
+    session: &Session,
+) -> Result<(FileSource, Vec<String>)> {
+    let files = sluice_source::open(location, Path::new("."), options, &session.execution)?;
     let notes = sluice_pipeline::step::ingest::notes(&files);
     for note in &notes {
         session.printer.note(note);
     }
-    Dataset::of_split_folders(folder, files, notes)
+    Ok((files, notes))
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Pipeline, Place, diabetes, diabetes_changed};
+use crate::support::{Pipeline, Place, diabetes, diabetes_changed, files, outcome};
 
 fn run(place: &Place, pipeline: &str, code: i32) {
     let _ = place.sluice(&["run", pipeline, "--out", "out", "--quiet"]).exits(code);
@@ -339,4 +339,35 @@ fn a_server_that_is_down_and_a_file_that_cannot_be_written_are_notes() {
     assert!(done.stderr.contains("`file/out.prom` could not be written"), "{done:#?}");
     assert!(!done.stderr.contains("secret"), "{done:#?}");
     let _ = place.sluice(&["run", &diabetes("pipeline.yaml"), "--openlineage", "kafka://broker"]).exits(2);
+}
+
+#[test]
+fn events_go_where_the_file_of_the_clients_says() {
+    let place = Place::new();
+    let run = |words: &[&str]| {
+        let pipeline = diabetes("pipeline.yaml");
+        let mut command = place.command(&[&["run", &pipeline, "--out", "out"], words].concat());
+        let config = place.path("openlineage.yml");
+        outcome(
+            &command.env("OPENLINEAGE_CONFIG", config).env("OPENLINEAGE_NAMESPACE", "prod").output().unwrap(),
+        )
+    };
+    let missing = run(&[]).exits(3);
+    assert!(missing.stderr.contains("openlineage.yml") && missing.stderr.contains("`OPENLINEAGE_CONFIG`"));
+    place.write("openlineage.yml", "transport:\n  type: http\n  url: http://lineage\n  auth: {type: api_key, apiKey: hunter2, realm: x}\n");
+    let wrong = run(&[]).exits(2);
+    assert!(wrong.stderr.contains("`transport.auth.realm` is not known here"), "{wrong:#?}");
+    assert!(!wrong.stderr.contains("hunter2") && !place.path("out").exists(), "{wrong:#?}");
+    place.write("openlineage.yml", "transport: {type: console}\n");
+    let told = run(&["--quiet"]).exits(0);
+    let events: Vec<Value> = told.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    events.iter().for_each(check_event);
+    assert_eq!((events.len(), &events[0]["job"]["namespace"]), (18, &"prod".into()));
+    place.write("openlineage.yml", "transport: {type: file, log_file_path: events/run}\n");
+    let _ = run(&[]).exits(0);
+    let written = files(&place.path("events"));
+    let kinds =
+        written.values().map(|bytes| serde_json::from_slice::<Value>(bytes).unwrap()["eventType"].clone());
+    // By name they are in the order of time.
+    assert_eq!((written.len(), kinds.last()), (18, Some("COMPLETE".into())));
 }

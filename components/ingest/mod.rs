@@ -8,12 +8,13 @@ use sluice_core::Result;
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
 use sluice_ingest::{
     BY_SPLIT_FOLDER, DatasetFormat, DatasetRecord, IngestOptions, IntervalOptions, Share, SpanSelection,
-    SubsetOptions, has_split_folders,
+    SubsetOptions,
 };
 use sluice_pipeline::step::ingest::{InputOptions, Inputs};
 
 use crate::answer::Answer;
 use crate::arguments::{MemoryArgument, OutArgument, SourceArguments, parse_spans};
+use crate::data::holds_split_folders;
 use crate::executor::{Contract, Input, Outcome, Output};
 use crate::failure::ArgumentError;
 use crate::session::{Exit, Session};
@@ -120,7 +121,7 @@ impl IngestArguments {
             Some(column) => (column.as_str(), BTreeMap::new()),
             None if !self.interval.is_empty() => ("time", intervals(&self.interval)?),
             None if !self.share.is_empty() => ("hash", shares(&self.share)?),
-            None if self.input.as_ref().is_some_and(|input| has_split_folders(Path::new(input))) => {
+            None if self.input.as_deref().map_or(Ok(false), holds_split_folders)? => {
                 (BY_SPLIT_FOLDER, BTreeMap::new())
             }
             None => {

@@ -93,8 +93,8 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     dry_run: bool,
     /// Tell what the run and its steps do as events of OpenLineage: add them to a file, one a line, or post them to the
-    /// server at a URL. The variable `OPENLINEAGE_URL` says it where the option does not. A server that is down does not
-    /// fail the run.
+    /// server at a URL. Where the option does not say it, the file that `OPENLINEAGE_CONFIG` names does, or the variable
+    /// `OPENLINEAGE_URL`. A server that is down does not fail the run.
     #[arg(long, value_name = "FILE|URL")]
     openlineage: Option<String>,
     /// Write the figures of the run (result, seconds and rows of the steps, anomalies, metrics) for Prometheus' textfile

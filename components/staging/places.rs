@@ -34,7 +34,7 @@ pub(super) enum Place {
 pub(super) const PLACES: &[(&str, &str, Place)] = &[
     ("run", "pipeline", Place::Pipeline),
     ("run", "out", Place::Local),
-    ("run", "prometheus", Place::Output),
+    ("run", "prometheus", Place::Both),
     ("runs list", "out", Place::Local),
     ("runs show", "out", Place::Local),
     ("runs compare", "out", Place::Local),

@@ -8,6 +8,7 @@ pub mod kubeflow;
 pub mod onnx;
 mod package;
 pub mod registry;
+pub mod who;
 
 pub use error::DeliveryError;
 pub use examples::Examples;

@@ -22,7 +22,7 @@ pub use parquet_writer::ParquetWriter;
 pub use query::{Answer, InputRecord, NamedSource, Position, Query, QueryError, QueryRecord};
 pub use row_groups::{EncodedRows, RowGroupEncoder};
 pub use spans::{FoundSpan, SpanError, SpanSelection, has_spans, select_spans};
-pub use split_folders::{SPLIT_PREFIX, has_split_folders};
+pub use split_folders::{SPLIT_PREFIX, are_split_folders, has_split_folders};
 pub use subset_files::DatasetFormat;
 pub use subsets::{BY_SPLIT_FOLDER, Share, SubsetOptions};
 pub use write::{IngestOptions, ingest, ingest_query};

@@ -15,6 +15,11 @@ pub fn has_split_folders(location: &Path) -> bool {
     })
 }
 
+/// Whether there are such folders among those of files, which are named relative to the location.
+pub fn are_split_folders<'a>(mut files: impl Iterator<Item = &'a str>) -> bool {
+    files.any(|file| file.starts_with(SPLIT_PREFIX) && file.contains('/'))
+}
+
 /// The subset that the folder of a file names.
 pub(crate) fn subset_of_file(path: &str) -> Option<&str> {
     let (folders, _) = path.rsplit_once('/')?;
@@ -43,5 +48,7 @@ mod tests {
         fs_err::create_dir(folder.path().join("Split-train")).unwrap();
         assert!(has_split_folders(folder.path()));
         assert!(!has_split_folders(&folder.path().join("absent")));
+        assert!(are_split_folders(["a.csv", "Split-train/a.csv"].into_iter()));
+        assert!(!are_split_folders(["Split-a", "a/Split-b/a.csv"].into_iter()));
     }
 }

@@ -49,6 +49,13 @@ fn may_be_several(error: &sluice_core::Error, is_glob: bool) -> bool {
     StorageError::is(error, &Failure::NotFound) || is_glob && StorageError::is(error, &Failure::Permission)
 }
 
+/// Whether a folder has nothing below it, as far as one may know.
+fn is_not_told(error: &sluice_core::Error) -> bool {
+    matches!(error.downcast_ref(), Some(SourceError::NothingFound { .. }))
+        || StorageError::is(error, &Failure::NotFound)
+        || StorageError::is(error, &Failure::Permission)
+}
+
 /// A location, and the store that it is in.
 pub(crate) struct Bucket<'a> {
     pub(crate) location: &'a Location,
@@ -61,14 +68,27 @@ impl Bucket<'_> {
         // A web server tells of single files only, and a `?` begins its query.
         let is_web = !self.store.is_bucket();
         let is_glob = is_wild(key) && !is_web;
-        if is_web || !key.is_empty() && !text.ends_with('/') {
-            match self.store.head(key) {
-                Ok(meta) => return Ok(vec![self.listed(meta, self.location.name().to_owned())]),
-                Err(error) if is_web || !may_be_several(&error, is_glob) => return Err(error),
-                Err(_) => {}
+        let is_folder = key.is_empty() || text.ends_with('/');
+        // Names without an ending are more often folders, of which some stores, asked for an object, answer with an error
+        // that looks as if it would pass.
+        let is_likely_folder = !is_web && !is_glob && !self.location.name().contains('.');
+        if is_folder && !is_web {
+            return if is_glob { self.matching(key, text) } else { self.in_folder(key, format) };
+        }
+        let mut no_folder = None;
+        if is_likely_folder {
+            match self.in_folder(key, format) {
+                Err(error) if is_not_told(&error) => no_folder = Some(error),
+                listed => return listed,
             }
         }
-        if is_glob { self.matching(key, text) } else { self.in_folder(key, format) }
+        match (self.store.head(key), no_folder) {
+            (Ok(meta), _) => Ok(vec![self.listed(meta, self.location.name().to_owned())]),
+            (Err(error), _) if is_web || !may_be_several(&error, is_glob) => Err(error),
+            (Err(_), Some(error)) => Err(error),
+            (Err(_), None) if is_glob => self.matching(key, text),
+            (Err(_), None) => self.in_folder(key, format),
+        }
     }
 
     fn listed(&self, meta: ObjectMeta, relative: String) -> ListedFile {

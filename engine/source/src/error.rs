@@ -7,7 +7,7 @@ use sluice_core::error::CommonError;
 use sluice_core::options::quoted;
 use sluice_core::{Diagnostic, Error, ErrorKind};
 
-use crate::options::{CsvType, Format};
+use crate::options::{CsvType, Format, format_of_name};
 
 /// Where in a text file; rows count from 1 without the header, lines from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -402,7 +402,10 @@ impl Diagnostic for SourceError {
             Self::SeveralFormats { .. } => {
                 "give a glob such as `folder/**/*.parquet`, or set the format".into()
             }
-            Self::EmptyFile { .. } => "write at least a header line, or leave the file out".into(),
+            Self::EmptyFile { file } => match format_of_name(file) {
+                None | Some(Format::Csv) => "write at least a header line, or leave the file out".into(),
+                Some(_) => "write at least one row, or leave the file out".into(),
+            },
             Self::NoColumns { .. } => "write a file with at least one column".into(),
             Self::DuplicateColumn { .. } | Self::ReservedColumn { .. } | Self::ForeignRowHash { .. } => {
                 "rename the column".into()

@@ -198,6 +198,7 @@ fn objects_are_listed_by_the_rules_of_files() {
         "[x]/a[1].csv",
         "a!.csv",
         "é/ü.csv",
+        "bare",
     ] {
         let file = folder.path().join("t").join(path);
         fs_err::create_dir_all(file.parent().unwrap()).unwrap();
@@ -220,6 +221,7 @@ fn objects_are_listed_by_the_rules_of_files() {
         "t/é/*",
         "t/a!.csv",
         "*/a/2.csv",
+        "t/bare",
     ] {
         let here = list(pattern, folder.path(), None, &Cancel::default()).map(|(files, _)| files);
         let url = format!("s3://b/{pattern}");

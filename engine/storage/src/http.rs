@@ -1,5 +1,6 @@
 //! Messages to web servers.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,46 +13,67 @@ use crate::explain::redacted;
 use crate::retry::{Patience, Tries};
 use crate::runtime;
 
-/// Sends `body` to `url` and waits until it is taken: tried again, for `timeout` in all, where the server is busy or
-/// fails and where the connection breaks. Whoever receives it may therefore receive it twice.
-///
-/// # Errors
-/// Fails where the URL or a header cannot be one, and where the server says no or nothing.
-pub fn post(
-    url: &str,
-    headers: &[(&str, &str)],
-    body: impl Into<Bytes>,
+/// Where messages are sent: connections are kept from one to the next.
+pub struct Endpoint {
+    client: reqwest::Client,
+    url: reqwest::Url,
+    shown: String,
+    headers: HeaderMap,
     timeout: Duration,
-    cancel: &Cancel,
-) -> Result<()> {
-    let target = reqwest::Url::parse(url).map_err(|error| bad(url, error.to_string()))?;
-    if !matches!(target.scheme(), "http" | "https") {
-        return Err(bad(url, "it must begin with `http://` or `https://`".into()).into());
+}
+
+impl fmt::Debug for Endpoint {
+    /// Without what may be secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Endpoint").field(&self.shown).finish()
     }
-    let headers = header_map(url, headers)?;
-    let shown = redacted(url);
-    let body = body.into();
-    let patience = Patience { total: timeout, request: timeout };
-    runtime::run(cancel, async move {
+}
+
+impl Endpoint {
+    /// Of messages to `url`, each with these headers, each tried for `timeout` in all.
+    ///
+    /// # Errors
+    /// Fails where the URL or a header cannot be one.
+    pub fn new(url: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<Self> {
+        let target = reqwest::Url::parse(url).map_err(|error| bad(url, error.to_string()))?;
+        if !matches!(target.scheme(), "http" | "https") {
+            return Err(bad(url, "it must begin with `http://` or `https://`".into()).into());
+        }
+        let headers = header_map(url, headers)?;
+        let shown = redacted(url);
         let client = reqwest::Client::builder()
             .connect_timeout(std::cmp::min(timeout, Duration::from_secs(5)))
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| failed(&shown, Failure::Other, &error.without_url().to_string()))?;
-        let mut tries = Tries::new(patience);
-        loop {
-            let request = client.post(target.clone()).headers(headers.clone()).body(body.clone());
-            let (failure, cause) = match request.timeout(tries.left()).send().await {
-                Ok(answer) if answer.status().is_success() => return Ok(()),
-                Ok(answer) => refusal(answer.status().as_u16()),
-                Err(error) => broken(error),
-            };
-            if !tries.again(&failure).await {
-                return Err(failed(&shown, failure, &cause));
+        Ok(Self { client, url: target, shown, headers, timeout })
+    }
+
+    /// Sends `body` and waits until it is taken: tried again where the server is busy or fails and where the connection
+    /// breaks. Whoever receives it may therefore receive it twice.
+    ///
+    /// # Errors
+    /// Fails where the server says no or nothing.
+    pub fn post(&self, body: impl Into<Bytes>, cancel: &Cancel) -> Result<()> {
+        let patience = Patience { total: self.timeout, request: self.timeout };
+        let (client, shown, body) = (self.client.clone(), self.shown.clone(), body.into());
+        let (url, headers) = (self.url.clone(), self.headers.clone());
+        runtime::run(cancel, async move {
+            let mut tries = Tries::new(patience);
+            loop {
+                let request = client.post(url.clone()).headers(headers.clone()).body(body.clone());
+                let (failure, cause) = match request.timeout(tries.left()).send().await {
+                    Ok(answer) if answer.status().is_success() => return Ok(()),
+                    Ok(answer) => refusal(answer.status().as_u16()),
+                    Err(error) => broken(error),
+                };
+                if !tries.again(&failure).await {
+                    return Err(failed(&shown, failure, &cause));
+                }
             }
-        }
-    })??;
-    Ok(())
+        })??;
+        Ok(())
+    }
 }
 
 fn header_map(url: &str, headers: &[(&str, &str)]) -> Result<HeaderMap, StorageError> {

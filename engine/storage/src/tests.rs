@@ -10,6 +10,7 @@ use bytes::Bytes;
 use sluice_core::error::{Error, ErrorKind};
 use sluice_core::execution::Cancel;
 
+use crate::http::Endpoint;
 use crate::{Creation, Failure, Location, Replacement, StorageError, Store};
 
 /// What is known of a request.
@@ -290,11 +291,13 @@ fn a_message_is_sent_again_until_it_is_taken() {
     });
     let headers = [("Authorization", "Bearer t")];
     let (url, cancel) = (format!("{root}/api?key=hunter2"), Cancel::default());
-    crate::http::post(&url, &headers, "{}", Duration::from_secs(10), &cancel).unwrap();
+    Endpoint::new(&url, &headers, Duration::from_secs(10)).unwrap().post("{}", &cancel).unwrap();
     assert_eq!(count.load(Ordering::SeqCst), 3);
     let (root, _) = server(|_, _, stream| status(stream, "400 Bad Request", ""));
     let url = format!("{root}/api?key=hunter2");
-    let error = crate::http::post(&url, &[], "{}", Duration::from_secs(2), &cancel).unwrap_err();
+    let endpoint = Endpoint::new(&url, &[], Duration::from_secs(2)).unwrap();
+    assert!(!format!("{endpoint:?}").contains("hunter2"));
+    let error = endpoint.post("{}", &cancel).unwrap_err();
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }

@@ -12,7 +12,7 @@ import subprocess
 import threading
 
 import attr
-from openlineage.client import event_v2, generated
+from openlineage.client import OpenLineageClient, event_v2, generated
 from openlineage.client.generated import base
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -67,12 +67,13 @@ def check_events(events, known):
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    events, tokens = [], []
+    events, tokens, teams = [], [], []
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         Receiver.events.append((self.path, json.loads(body)))
         Receiver.tokens.append(self.headers["Authorization"])
+        Receiver.teams.append(self.headers["X-Team"])
         self.send_response(201)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -104,6 +105,20 @@ def main():
     expected = {"parent", "schema", "dataQualityMetrics", "dataQualityAssertions", "test", "columnLineage", "jobType"}
     assert expected <= met, expected - met
 
+    def theirs():
+        """The client of OpenLineage, by the same file."""
+        os.environ["OPENLINEAGE_CONFIG"] = str(config)
+        client = OpenLineageClient()
+        client.emit(
+            event_v2.RunEvent(
+                eventType=event_v2.RunState.START,
+                eventTime=events[0]["eventTime"],
+                run=event_v2.Run(runId=events[0]["run"]["runId"]),
+                job=event_v2.Job(namespace="theirs", name="job"),
+            )
+        )
+        del os.environ["OPENLINEAGE_CONFIG"]
+
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
@@ -111,6 +126,17 @@ def main():
     assert len(Receiver.events) == 18, len(Receiver.events)
     assert {path for path, _ in Receiver.events} == {"/api/v1/lineage"} and set(Receiver.tokens) == {"Bearer key"}
     check_events([event for _, event in Receiver.events], known)
+
+    # The file that configures the client configures us: it goes the same way, with the same key.
+    config = arguments.work / "openlineage.yml"
+    config.write_text(f"transport:\n  type: http\n  url: {url}\n  endpoint: lineage\n  custom_headers: {{X-Team: tips}}\n"
+                      "  auth:\n    type: api_key\n    apiKey: of-the-file\n")
+    for emit in (theirs, lambda: sluice("run", pipeline, "--out", "out", OPENLINEAGE_CONFIG=str(config))):
+        Receiver.events.clear(), Receiver.tokens.clear(), Receiver.teams.clear()
+        emit()
+        assert {path for path, _ in Receiver.events} == {"/lineage"}, Receiver.events
+        assert set(Receiver.tokens) == {"Bearer of-the-file"} and set(Receiver.teams) == {"tips"}, Receiver.tokens
+    assert len(Receiver.events) == 18, len(Receiver.events)
 
     families = {it.name: it for it in text_string_to_metric_families((arguments.work / "out.prom").read_text())}
     assert families["sluice_run_accepted"].samples[0].value == 1

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import registry
 import servers
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
@@ -277,6 +278,30 @@ def a_run_with_its_data_and_its_registry_in_the_bucket(port):
     sluice(*words, env=environment(port), says=["already registered as `diabetes` version 1"])
 
 
+@check
+def subsets_in_folders_of_tfx(port):
+    env = environment(port)
+    sluice("ingest", DATA, "--subset-column", "subset", "--to", "tfrecord", "--out", "examples", env=env)
+    shutil.copytree(work / "local" / "examples", root / "lake" / "tfx", ignore=lambda *_: ["manifest.json", "dataset.json"])
+    shutil.copytree(root / "lake" / "tfx", work / "local" / "tfx")
+    for words in (["statistics", "tfx"], ["evaluate", "tfx", "--model", "model", "--accept-any"]):
+        remote = [f"s3://lake/{word}" if word == "tfx" else word for word in words]
+        told = sluice("--json", *remote, "--out", "of-bucket", env=env)
+        assert told.replace("of-bucket", "of-disk") == sluice("--json", *words, "--out", "of-disk", env=env), words
+    one = sluice("statistics", "s3://lake/tfx", "--subset", "eval", "--json", env=env)
+    assert '"num_rows": 89' in one, one
+    sluice("ingest", "s3://lake/tfx", "--out", "of-tfx", env=env, says=["eval: 89", "train: 353"])
+    # Folders that have no ending are asked for as such, and a file without one is still a file.
+    shutil.copy(DATA, root / "lake" / "path" / "bare")
+    told = sluice("--json", "statistics", "s3://lake/path/bare", env=env)
+    assert told == sluice("--json", "statistics", DATA, env=env)
+
+
+@check
+def the_registry_in_the_bucket(port):
+    registry.life(sluice, "s3://lake/registries", environment(port))
+
+
 def of_azure(program):
     with servers.blobs(program, work / "azurite", work / "azurite.log") as port:
         servers.make_container(port, "lake")
@@ -301,6 +326,8 @@ def of_azure(program):
         sluice(*ask, env=wrong, code=3, says=["hint:"])
         missing = ("schema", "check", "az://nothere/schema")
         sluice(*missing, env=env, code=3, says=["az://nothere"])
+        made = registry.life(sluice, "az://lake/registries", env)
+        registry.race(sluice, arguments.sluice, work / "local", "az://lake/registries", env, made)
 
 
 def main():

@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use sluice_core::error::{CommonError, Result};
 
-/// Who moves aliases and pushes, where the login name says nothing: in a container, say.
-const USER_VARIABLE: &str = "SLUICE_USER";
+use crate::who;
 
 /// Where a version came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,9 +93,5 @@ pub(super) fn now_seconds() -> u64 {
 
 /// Who is at work: `USER@HOST`.
 pub(super) fn actor() -> String {
-    let named = |variable: &str| std::env::var(variable).ok().filter(|name| !name.trim().is_empty());
-    let user = [USER_VARIABLE, "USER", "LOGNAME"].into_iter().find_map(named);
-    let user = user.unwrap_or_else(|| format!("user-{}", rustix::process::getuid().as_raw()));
-    let host = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}@{}", user.trim(), host.trim())
+    format!("{}@{}", who::user(), who::host())
 }

@@ -131,7 +131,7 @@ impl Diagnostic for LedgerError {
             }
             Self::Locked { .. } => "wait until the other program is done with it, then try again".into(),
             Self::OtherVersion { found, expected, .. } if found > expected => {
-                "use a newer sluice; the client of ML Metadata can also take its tables back to an older version".into()
+                "use a newer sluice, or move it away: the next run begins a new one".into()
             }
             Self::OtherVersion { .. } => {
                 "let the client of ML Metadata bring it up to date (`enable_upgrade_migration`), or move it away".into()

@@ -3,6 +3,10 @@
 //! While a run writes there is a write-ahead log: a step then costs no flush to disk, readers never wait, and a power
 //! failure takes back the last steps at most. At the end of the run the file goes back to a rollback journal, and nothing
 //! stands beside it: so it can be copied, mounted read-only, and opened by any client.
+//!
+//! A flush takes milliseconds, so only those are made that keep the file whole when the power fails: the head of the new
+//! log, and at the end the log and then the file. Changing between the two kinds of journal rewrites two bytes of the
+//! file's first sector, whose old and new content are both sound with what lies beside it, and is left unflushed.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -30,6 +34,9 @@ const TABLES: &str = include_str!("schema.sql");
 /// How long one waits for another process.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Statements that are prepared once: all those of a run.
+const STATEMENTS: usize = 64;
+
 /// An open ledger.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -53,8 +60,7 @@ impl Store {
         }
         let mut store = Self::connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         store.check()?;
-        // Where somebody reads at this very moment the journal stays as it is, which is slower.
-        let _ = store.connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+        store.unsettle()?;
         let types = store.transaction(|transaction| {
             let found: i64 = transaction.query_row(
                 "SELECT COUNT(*) FROM sqlite_master WHERE name = 'MLMDEnv'",
@@ -93,6 +99,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
         let connected = Connection::open_with_flags(path, flags).and_then(|connection| {
             connection.busy_timeout(PATIENCE)?;
+            connection.set_prepared_statement_cache_capacity(STATEMENTS);
             Ok(connection)
         });
         Ok(Self { connection: connected.map_err(|source| LedgerError::of(&shown, source))?, path: shown })
@@ -134,10 +141,25 @@ impl Store {
         if layout > LAYOUT_VERSION { other("the layout", layout, LAYOUT_VERSION) } else { Ok(true) }
     }
 
+    /// Begins to write through a log. Where somebody reads at this very moment the journal stays as it is, which is slower.
+    fn unsettle(&self) -> Result<()> {
+        self.read(|connection| {
+            connection.pragma_update(None, "synchronous", "OFF")?;
+            let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+            let is_log = mode.is_ok_and(|mode: String| mode == "wal");
+            connection.pragma_update(None, "synchronous", if is_log { "NORMAL" } else { "FULL" })
+        })
+    }
+
     /// Leaves one file behind, unless others are at work; the last of them will.
     pub(super) fn settle(&self) {
         let _ = self.connection.busy_timeout(Duration::ZERO);
-        let _ = self.connection.execute_batch("PRAGMA journal_mode = DELETE");
+        // From the first transaction on nobody else comes in, so that all that is in the log is flushed by the checkpoint.
+        // What fails ends the batch.
+        let _ = self.connection.execute_batch(
+            "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT; PRAGMA wal_checkpoint(TRUNCATE); \
+             PRAGMA synchronous = OFF; PRAGMA journal_mode = DELETE",
+        );
     }
 
     /// The path as messages show it.

@@ -5,6 +5,7 @@
 //! quality metrics and assertions; columns say what they are made from. What cannot be delivered is told at the end of the
 //! run, which does not fail for it.
 
+mod config;
 pub(crate) mod facets;
 mod sink;
 mod target;

@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use sluice_core::artifact::EngineRecord;
 use sluice_core::error::{Error, ErrorKind, Result};
+use sluice_delivery::who;
 
 use super::alive::Alive;
 use super::facts::{Facts, kind_of};
-use super::who::Who;
 use super::{RunOptions, RunReport, StepName, StepReport, StepState};
 use crate::key::KeyParts;
 use crate::ledger::{
@@ -241,13 +241,13 @@ impl Current {
 
 /// Who runs what, where, with what.
 fn of_run(file: &PipelineFile, options: &RunOptions, folder: &Path) -> Properties {
-    let (who, engine) = (Who::is_running(), EngineRecord::current());
+    let engine = EngineRecord::current();
     let pairs = [
         ("pipeline_file", file.path.display().to_string().into()),
         ("pipeline_digest", file.digest.clone().into()),
         ("folder", crate::ledger::uri_of(folder).into()),
-        ("user", who.user.into()),
-        ("host", who.host.into()),
+        ("user", who::user().into()),
+        ("host", who::host().into()),
         ("engine_version", engine.version.into()),
         ("cpu_level", engine.cpu_level.into()),
         ("threads", options.execution.threads.get().into()),

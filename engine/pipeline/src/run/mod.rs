@@ -14,7 +14,6 @@ mod facts;
 mod notes;
 mod runner;
 mod step_name;
-mod who;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -25,7 +24,7 @@ use serde::Serialize;
 use sluice_core::artifact::{EngineRecord, sweep_drafts, write_whole};
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
-use sluice_delivery::Pushed;
+use sluice_delivery::{Pushed, who};
 use sluice_evaluation::Evaluation;
 
 use crate::openlineage::OpenLineageTarget;

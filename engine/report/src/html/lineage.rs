@@ -1,6 +1,8 @@
 //! The page of a lineage: what was made from what, as a drawing from the data on the left to what came of them on the
 //! right, and as tables with all that is known.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::html::escape::{NAME, SENTENCE, escape};
 use crate::html::{page, put};
 
@@ -46,6 +48,8 @@ const HEIGHT: usize = 46;
 const GAP_X: usize = 60;
 const GAP_Y: usize = 22;
 const MARGIN: usize = 12;
+/// How high a way past the boxes of a column is.
+const LANE: usize = 16;
 /// Characters that a box has room for.
 const CHARACTERS: usize = 27;
 
@@ -110,39 +114,118 @@ fn columns(shown: &LineagePage) -> Vec<usize> {
     columns
 }
 
+/// Where nodes are drawn, and the ways past them.
+struct Layout {
+    /// The column of each node.
+    columns: Vec<usize>,
+    /// The upper end of each node.
+    tops: Vec<usize>,
+    /// In the columns between the ends of an edge, by where it begins and the column: how high it passes.
+    lanes: BTreeMap<(usize, usize), usize>,
+    height: usize,
+}
+
+impl Layout {
+    /// Column by column from the left, each in the order of what it comes from, so that few edges cross. An edge to a
+    /// column further on has a lane of its own in those between, so that it does not run through their boxes.
+    fn of(shown: &LineagePage) -> Self {
+        let columns = columns(shown);
+        let count = columns.iter().max().map_or(0, |last| last + 1);
+        let tops = vec![MARGIN; columns.len()];
+        let mut layout = Self { columns, tops, lanes: BTreeMap::new(), height: MARGIN };
+        for column in 0..count {
+            let nodes = (0..layout.columns.len()).filter(|node| layout.columns[*node] == column);
+            let mut boxes: Vec<(Option<usize>, usize, bool)> =
+                nodes.map(|node| (layout.origin(shown, node), node, false)).collect();
+            let passing: BTreeSet<usize> = shown
+                .edges
+                .iter()
+                .filter(|edge| layout.between(edge).contains(&column))
+                .map(|edge| edge.from)
+                .collect();
+            boxes.extend(passing.into_iter().map(|from| (Some(layout.exit(from, column)), from, true)));
+            boxes.sort();
+            let mut y = MARGIN;
+            for (_, node, is_lane) in boxes {
+                if is_lane {
+                    layout.lanes.insert((node, column), y + LANE / 2);
+                    y += LANE;
+                } else {
+                    layout.tops[node] = y;
+                    y += HEIGHT + GAP_Y;
+                }
+            }
+            layout.height = std::cmp::max(layout.height, y + MARGIN);
+        }
+        layout
+    }
+
+    /// The columns that an edge passes.
+    fn between(&self, edge: &LineageEdge) -> std::ops::Range<usize> {
+        self.columns[edge.from] + 1..self.columns[edge.to]
+    }
+
+    fn middle(&self, node: usize) -> usize {
+        self.tops[node] + HEIGHT / 2
+    }
+
+    /// How high an edge of a node comes into a column.
+    fn exit(&self, from: usize, column: usize) -> usize {
+        let lane = column.checked_sub(1).and_then(|before| self.lanes.get(&(from, before)));
+        lane.copied().unwrap_or_else(|| self.middle(from))
+    }
+
+    /// How high the edges to a node come from, on average; nothing where there are none.
+    fn origin(&self, shown: &LineagePage, node: usize) -> Option<usize> {
+        let column = self.columns[node];
+        let edges = shown.edges.iter().filter(|edge| edge.to == node && self.columns[edge.from] < column);
+        let heights: Vec<usize> = edges.map(|edge| self.exit(edge.from, column)).collect();
+        (!heights.is_empty()).then(|| heights.iter().sum::<usize>() / heights.len())
+    }
+
+    fn left(column: usize) -> usize {
+        MARGIN + column * (WIDTH + GAP_X)
+    }
+
+    /// The way of an edge, as a path of SVG.
+    fn path(&self, edge: &LineageEdge) -> String {
+        let (mut x, mut y) = (Self::left(self.columns[edge.from]) + WIDTH, self.middle(edge.from));
+        let mut path = format!("M{x} {y}");
+        for column in self.between(edge) {
+            let lane = self.lanes.get(&(edge.from, column)).copied().unwrap_or(y);
+            let left = Self::left(column);
+            put!(path, "{}H{}", bend((x, y), (left, lane)), left + WIDTH);
+            (x, y) = (left + WIDTH, lane);
+        }
+        path + &bend((x, y), (Self::left(self.columns[edge.to]), self.middle(edge.to)))
+    }
+}
+
+/// The way from one column into another.
+fn bend((x, y): (usize, usize), (to_x, to_y): (usize, usize)) -> String {
+    format!("C{} {y} {} {to_y} {to_x} {to_y}", x + GAP_X / 2, to_x.saturating_sub(GAP_X / 2))
+}
+
 fn drawing(body: &mut String, shown: &LineagePage) {
-    let columns = columns(shown);
-    let mut filled = vec![0_usize; shown.nodes.len() + 1];
-    let places: Vec<(usize, usize)> = columns
-        .iter()
-        .map(|column| {
-            let row = filled[*column];
-            filled[*column] += 1;
-            (MARGIN + column * (WIDTH + GAP_X), MARGIN + row * (HEIGHT + GAP_Y))
-        })
-        .collect();
-    let width = places.iter().map(|(x, _)| x + WIDTH).max().unwrap_or(0) + MARGIN;
-    let height = places.iter().map(|(_, y)| y + HEIGHT).max().unwrap_or(0) + MARGIN;
+    let layout = Layout::of(shown);
+    let width = layout.columns.iter().map(|column| Layout::left(*column) + WIDTH).max().unwrap_or(0) + MARGIN;
+    let height = layout.height;
     put!(
         body,
         "<div class=\"scroll\"><svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          fill=\"none\" font-size=\"12\" role=\"img\"><title>What was made from what</title>"
     );
     for edge in &shown.edges {
-        let ((from_x, from_y), (to_x, to_y)) = (places[edge.from], places[edge.to]);
-        let (start, end) = (from_x + WIDTH, to_x);
-        let (from_y, to_y) = (from_y + HEIGHT / 2, to_y + HEIGHT / 2);
         let dashes = if edge.is_aside { " stroke-dasharray=\"5 4\"" } else { "" };
         put!(
             body,
-            "<path d=\"M{start} {from_y}C{} {from_y} {} {to_y} {end} {to_y}\" stroke=\"var(--soft)\"{dashes}>\
-             <title>{}</title></path>",
-            start + GAP_X / 2,
-            end.saturating_sub(GAP_X / 2),
+            "<path d=\"{}\" stroke=\"var(--soft)\"{dashes}><title>{}</title></path>",
+            layout.path(edge),
             escape(&edge.label, NAME)
         );
     }
-    for (index, (node, (x, y))) in shown.nodes.iter().zip(&places).enumerate() {
+    for (index, node) in shown.nodes.iter().enumerate() {
+        let (x, y) = (Layout::left(layout.columns[index]), layout.tops[index]);
         let (radius, fill) = if node.is_step { (3, "var(--wash)") } else { (HEIGHT / 2, "var(--paper)") };
         put!(
             body,
