@@ -480,7 +480,7 @@ fn dates_that_have_no_calendar_are_refused() {
     let slice = json!({"expression": "date_trunc('day', CAST(berlin AS TIMESTAMP))"});
     assert!(run(&moments(), &options(json!({ "slices": [slice] }))).is_ok());
     let (error, _) = refused(json!({"column": "y", "by": "day"}));
-    assert_eq!(error, "slices column `y` by day, but it holds floats");
+    assert_eq!(error, "slices column `y` by day, but it holds float");
     let both = json!({"column": "at", "by": "day", "quantiles": 4});
     let error = options(json!({ "slices": [both] })).check().unwrap_err().to_string();
     assert_eq!(error, "`slices[0]` has both `quantiles` and `by`");
