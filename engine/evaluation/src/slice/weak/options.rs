@@ -88,7 +88,10 @@ impl WeakSliceOptions {
                 });
             }
         }
-        self.loss.as_deref().map_or(Ok(()), |name| Loss::of_metric(&Metric::find(name)?).map(drop))
+        self.loss.as_deref().map_or(Ok(()), |name| {
+            let metric = Metric::find(name)?;
+            Loss::of_metric(&metric).map(drop)
+        })
     }
 
     /// The rows that a slice must have.

@@ -2,8 +2,9 @@
 
 use crate::html::tests::checker::{Found, check};
 use crate::html::{
-    EvaluationPage, PageBin, PageConfusion, PageCurves, PageDisparity, PageFairness, PageFigures, PageGap,
-    PageMetric, PageOutcome, PageReason, PageSlice, PageWeakSlice, PageWeakSlices, evaluation_page,
+    EvaluationPage, PageBin, PageConfusion, PageContender, PageCurves, PageDisparity, PageFairness,
+    PageFigures, PageGap, PageMetric, PageOutcome, PageReason, PageSlice, PageWeakSlice, PageWeakSlices,
+    evaluation_page,
 };
 
 /// Figures of a change by so much.
@@ -86,6 +87,7 @@ fn page() -> EvaluationPage {
         main_metric: 0,
         slices,
         is_compared: true,
+        contenders: Vec::new(),
         alpha: 0.05,
         weak_slices: Some(PageWeakSlices {
             loss: "squared error".into(),
@@ -109,6 +111,7 @@ fn page() -> EvaluationPage {
                     candidate: Some(0.125),
                     interval: Some((0.0625, 0.1875)),
                     baseline: Some(0.25),
+                    contenders: Vec::new(),
                     groups: Some(("sex=<b>".into(), "sex=f".into())),
                     note: None,
                 },
@@ -140,6 +143,37 @@ fn fairness_names_the_groups_that_lie_furthest_apart() {
     );
     let alone = EvaluationPage { is_compared: false, fairness: page().fairness, ..EvaluationPage::default() };
     assert!(!checked(&alone).0.contains("Baseline</th>"));
+}
+
+#[test]
+fn contenders_have_a_table_and_curves_in_colours_of_their_own() {
+    let mut shown = page();
+    shown.contenders = ["gbm", "a<b", "c", "d", "e"].map(str::to_owned).to_vec();
+    for slice in &mut shown.slices {
+        slice.contenders = vec![
+            PageContender {
+                figures: vec![figures(1.5, 0.5), figures(1.5, 0.25)],
+                curves: curves(0.0625)
+            };
+            5
+        ];
+    }
+    shown.fairness[0].disparities[0].contenders = vec![Some(0.375); 5];
+    let (html, _) = checked(&shown);
+    assert_order(
+        &html,
+        &[
+            "<th scope=\"col\" class=\"n\"><bdi>a&lt;b</bdi></th>",
+            "<td class=\"n\">0.375</td>",
+            "<h3>Contenders</h3>",
+            "<td><bdi>gbm</bdi></td><td class=\"n\">2</td>",
+            "<i class=\"k f2\"></i><bdi>gbm</bdi>",
+            "class=\"o5\"",
+            "1 more contenders are not drawn.",
+        ],
+    );
+    let (alone, _) = checked(&page());
+    assert!(!alone.contains("ontender"));
 }
 
 #[track_caller]
