@@ -74,7 +74,7 @@ fn best(what: &str, mut ask: impl FnMut() -> Result<usize>) -> Result<()> {
 /// What the ledger costs a run: milliseconds of a first run and of one that has nothing to do, without and with it.
 fn cost(pipeline: &Path, rounds: usize) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let file = PipelineFile::read(pipeline)?;
-    let mut taken = [[const { Vec::<f64>::new() }; 2]; 2];
+    let mut taken: [[Vec<f64>; 2]; 2] = Default::default();
     for _ in 0..rounds {
         for (with, of_kind) in taken.iter_mut().enumerate() {
             let out = tempfile::tempdir()?;

@@ -354,6 +354,14 @@ pub enum SourceError {
     },
 }
 
+/// What a file lacks that holds nothing.
+fn hint_of_empty(file: &str) -> &'static str {
+    match format_of_name(file) {
+        None | Some(Format::Csv) => "write at least a header line, or leave the file out",
+        Some(_) => "write at least one row, or leave the file out",
+    }
+}
+
 impl Diagnostic for SourceError {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -402,10 +410,7 @@ impl Diagnostic for SourceError {
             Self::SeveralFormats { .. } => {
                 "give a glob such as `folder/**/*.parquet`, or set the format".into()
             }
-            Self::EmptyFile { file } => match format_of_name(file) {
-                None | Some(Format::Csv) => "write at least a header line, or leave the file out".into(),
-                Some(_) => "write at least one row, or leave the file out".into(),
-            },
+            Self::EmptyFile { file } => hint_of_empty(file).into(),
             Self::NoColumns { .. } => "write a file with at least one column".into(),
             Self::DuplicateColumn { .. } | Self::ReservedColumn { .. } | Self::ForeignRowHash { .. } => {
                 "rename the column".into()

@@ -182,6 +182,21 @@ fn a_bucket_gives_what_the_disk_gives() {
 }
 
 #[test]
+fn a_name_without_an_ending_is_a_folder_or_an_object() {
+    let store = Store::in_memory();
+    for key in ["d/a.csv", "bare", "both", "both/a.csv"] {
+        store.write(key, Bytes::from_static(b"x\n1\n")).unwrap();
+    }
+    for (url, expected) in [("s3://b/d", "d/a.csv"), ("s3://b/bare", "bare"), ("s3://b/both", "both/a.csv")] {
+        let location = Location::parse(url).unwrap();
+        let listed = Bucket { location: &location, store: store.clone() }.list(url, None).unwrap();
+        let shown: Vec<&str> = listed.iter().map(|file| file.shown.rsplit("//").next().unwrap()).collect();
+        assert_eq!(shown.len(), 1, "{url}: {shown:?}");
+        assert!(shown[0].ends_with(expected), "{url}: {shown:?}");
+    }
+}
+
+#[test]
 fn objects_are_listed_by_the_rules_of_files() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::in_memory();
@@ -198,7 +213,6 @@ fn objects_are_listed_by_the_rules_of_files() {
         "[x]/a[1].csv",
         "a!.csv",
         "é/ü.csv",
-        "bare",
     ] {
         let file = folder.path().join("t").join(path);
         fs_err::create_dir_all(file.parent().unwrap()).unwrap();
@@ -221,7 +235,6 @@ fn objects_are_listed_by_the_rules_of_files() {
         "t/é/*",
         "t/a!.csv",
         "*/a/2.csv",
-        "t/bare",
     ] {
         let here = list(pattern, folder.path(), None, &Cancel::default()).map(|(files, _)| files);
         let url = format!("s3://b/{pattern}");

@@ -129,12 +129,14 @@ impl Backend for Folder {
 
     fn put(&self, folder: &str, package: &Artifact) -> Result<Put> {
         let target = self.root.join(folder);
-        match self.digest_in(folder)? {
-            Some(digest) if digest != package.digest() => return Ok(Put::Taken),
-            None if fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) => {
-                return Ok(Put::Taken);
-            }
-            Some(_) | None => {}
+        let is_filled = || fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some());
+        let found = match self.digest_in(folder)? {
+            // The same package may have come since, by another pusher; then it is there.
+            None if is_filled() => Some(self.digest_in(folder)?.unwrap_or_default()),
+            found => found,
+        };
+        if found.is_some_and(|digest| digest != package.digest()) {
+            return Ok(Put::Taken);
         }
         package.copy_to(target)?;
         Ok(Put::Done)

@@ -1,4 +1,4 @@
-//! The configuration file of OpenLineage's clients, which `OPENLINEAGE_CONFIG` names. Of it `transport` is read; the other
+//! The configuration file of `OpenLineage`'s clients, which `OPENLINEAGE_CONFIG` names. Of it `transport` is read; the other
 //! sections say what clients of other programs put into events.
 //!
 //! Keys are those of the clients in Python and in Java. One that is not known is refused, since events that were meant to
@@ -232,12 +232,12 @@ mod tests {
             ),
             ("a: [secret", "openlineage.yml"),
         ] {
-            let error = place(text).unwrap_err();
+            let error = place(text).err().unwrap();
             let shown = format!("{error:?}");
             assert!(shown.contains(expected) && !shown.contains("secret"), "{text}: {shown}");
             assert_eq!(error.kind(), sluice_core::error::ErrorKind::Usage, "{text}");
         }
-        let absent = place_of("/nowhere/openlineage.yml").unwrap_err();
+        let absent = place_of("/nowhere/openlineage.yml").err().unwrap();
         assert!(format!("{absent:?}").contains("`OPENLINEAGE_CONFIG`"), "{absent:?}");
     }
 }
