@@ -10,11 +10,13 @@ use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchSource;
 use sluice_core::{Diagnostic, Result};
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
+use sluice_pipeline::domain_classifier::{DomainError, DomainSample, Side};
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step::drift::{DriftInput, DriftRecord};
 use sluice_pipeline::step::statistics::{STATISTICS_KIND, StatisticsRecord};
 use sluice_quality::drift::{
-    ColumnDrift, DriftOptions, DriftReport, Measure, Signal, compute_with_tables, parse_threshold,
+    ColumnDrift, ColumnRole, DomainClassifier, DriftOptions, DriftReport, Measure, Signal,
+    compute_with_tables, parse_threshold,
 };
 use sluice_quality::statistics::StatisticsOptions;
 use sluice_report::{Table, rows, significant};
@@ -79,8 +81,9 @@ pub(crate) struct DriftArguments {
     /// The subset of both sides; without, each subset is compared with the one of its name.
     #[arg(long, value_name = "NAME")]
     subset: Option<String>,
-    /// A YAML file with `level`, `columns`, `exclude`, `categorical`, `numbers`, `labels`, `thresholds` and, for single
-    /// columns, `of_column`; options given here take the place of its own.
+    /// A YAML file with `level`, `columns`, `exclude`, `categorical`, `numbers`, `labels`, `label_columns`,
+    /// `prediction_columns`, `thresholds`, `of_role` and, for single columns, `of_column`; options given here take the
+    /// place of its own.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// The share of false alarms that is allowed; 0.05 unless given.
@@ -95,6 +98,13 @@ pub(crate) struct DriftArguments {
     /// A column whose numbers are names, so that it is compared label by label; may be given several times.
     #[arg(long, value_name = "COLUMN")]
     categorical: Vec<String>,
+    /// A column that a model shall predict: its drift is told as the label's, and has thresholds of its own in the
+    /// settings (`of_role`). May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    label_column: Vec<String>,
+    /// A column that a model predicts, likewise. May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    prediction_column: Vec<String>,
     /// A distance for columns of numbers; `kolmogorov_smirnov` and `wasserstein` unless given. May be given several times.
     #[arg(long, value_name = "DISTANCE", value_parser = measure)]
     numbers: Vec<Measure>,
@@ -108,6 +118,14 @@ pub(crate) struct DriftArguments {
     /// their number. Without, they are exact up to 65,536 different values of a column.
     #[arg(long)]
     exact: bool,
+    /// Fit a logistic regression that tells the rows of both sides apart by all columns at once, on keyed samples of
+    /// them; an area under its ROC curve above 0.55 (`--threshold domain_classifier=…`), on rows that it was not fitted
+    /// on and beyond chance, is an alarm. Needs the rows.
+    #[arg(long)]
+    domain_classifier: bool,
+    /// Rows of each side that it takes at most; 20,000 unless given.
+    #[arg(long, value_name = "N", requires = "domain_classifier")]
+    classifier_rows: Option<u64>,
     /// A file for the results in the XML of `JUnit`; the artifact has one too.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -149,37 +167,55 @@ impl DriftArguments {
         given(&mut options.columns, &self.column);
         given(&mut options.exclude, &self.exclude);
         given(&mut options.categorical, &self.categorical);
+        given(&mut options.label_columns, &self.label_column);
+        given(&mut options.prediction_columns, &self.prediction_column);
         for (own, given) in [(&mut options.numbers, &self.numbers), (&mut options.labels, &self.labels)] {
             if !given.is_empty() {
                 own.clone_from(given);
             }
         }
         options.level = self.level.unwrap_or(options.level);
+        if self.domain_classifier {
+            let own = options.domain_classifier.get_or_insert_default();
+            own.rows = self.classifier_rows.unwrap_or(own.rows);
+        }
         options.thresholds.extend(self.threshold.iter().copied());
         options.check()?;
         Ok(options)
     }
 
     /// One side, and the digest of what it is.
-    fn open(&self, path: &Path, categories: &[String], session: &Session) -> Result<(DriftInput, String)> {
+    fn open(
+        &self,
+        path: &Path,
+        side: Side,
+        options: &DriftOptions,
+        session: &Session,
+    ) -> Result<(DriftInput, String)> {
         if is_statistics(path) {
             self.source.refuse_with_statistics(path)?;
+            if options.domain_classifier.is_some() {
+                return Err(DomainError::NoRows { side: path.display().to_string() }.into());
+            }
             let (statistics, origin) = StatisticsRecord::open(path)?;
-            let input = DriftInput { statistics, tables: None }.only(self.subset.as_deref())?;
+            let input = DriftInput { statistics, ..DriftInput::default() }.only(self.subset.as_deref())?;
             return Ok((input, origin.digest().to_owned()));
         }
-        let (mut subsets, mut tables) = (Vec::new(), Vec::new());
+        let (mut subsets, mut tables, mut samples) = (Vec::new(), Vec::new(), Vec::new());
         let mut read = |name: &str, source: &dyn BatchSource| -> Result<()> {
             let columns = &source.plan().columns;
             let is_integer = |name: &&String| {
                 let kind = columns.iter().find(|column| column.name == **name).map(|column| &column.kind);
                 matches!(kind, Some(ColumnKind::Integer | ColumnKind::Unsigned))
             };
-            let categories = categories.iter().filter(is_integer).cloned().collect();
-            let options = StatisticsOptions { categories, ..StatisticsOptions::default() };
-            let found = compute_with_tables(name, source, &options, self.exact, &session.execution)?;
+            let categories = options.categorical.iter().filter(is_integer).cloned().collect();
+            let described = StatisticsOptions { categories, ..StatisticsOptions::default() };
+            let found = compute_with_tables(name, source, &described, self.exact, &session.execution)?;
             subsets.push(found.0);
             tables.push(found.1);
+            if options.domain_classifier.is_some() {
+                samples.push(DomainSample::take(source, side, options, &session.execution)?);
+            }
             Ok(())
         };
         let digest = match Data::open(&path.to_string_lossy(), &self.source, session)? {
@@ -200,7 +236,9 @@ impl DriftArguments {
                 files.plan().digest.clone()
             }
         };
-        Ok((DriftInput { statistics: StatisticsRecord { subsets }, tables: Some(tables) }, digest))
+        let statistics = StatisticsRecord { subsets };
+        let input = DriftInput { statistics, tables: Some(tables), samples: Some(samples) };
+        Ok((input, digest))
     }
 }
 
@@ -220,9 +258,10 @@ fn is_statistics(path: &Path) -> bool {
 
 pub(crate) fn run(arguments: &DriftArguments, session: &Session) -> Result<Answer> {
     let options = arguments.options()?;
-    let (current, digest) = arguments.open(&arguments.current, &options.categorical, session)?;
-    let (reference, against) = arguments.open(&arguments.against, &options.categorical, session)?;
+    let (current, digest) = arguments.open(&arguments.current, Side::Current, &options, session)?;
+    let (reference, against) = arguments.open(&arguments.against, Side::Reference, &options, session)?;
     let record = DriftRecord::new(&current, &reference, &options)?;
+    let record = record.with_domain_classifier(&current, &reference, &session.execution)?;
     let junit = record.junit();
     if let Some(path) = &arguments.junit {
         fs_err::write(path, &junit).map_err(CommonError::on("write", path))?;
@@ -240,6 +279,7 @@ fn table(record: &DriftRecord, printer: Printer) -> String {
     for report in &record.subsets {
         let (now, before) = (rows(report.num_rows), rows(report.num_reference_rows));
         text.push_str(&format!("{}: {now} against {before}\n{}", report.subset, signals(report)));
+        text.push_str(&report.domain_classifier.as_ref().map_or_else(String::new, told_apart));
         let notes = report.columns.iter().flat_map(|column| {
             column.notes.iter().map(move |note| format!("  {}: {note}\n", column.column.escape_debug()))
         });
@@ -255,6 +295,41 @@ fn table(record: &DriftRecord, printer: Printer) -> String {
 const MAX_NOTES: usize = 20;
 /// Columns without an alarm that are shown.
 const MAX_LINES: usize = 100;
+
+/// A column's name, with what it is to the model.
+fn shown(column: &ColumnDrift) -> String {
+    match column.role {
+        ColumnRole::Feature => column.column.clone(),
+        role => format!("{} ({role})", column.column),
+    }
+}
+
+/// How well rows are told apart, and by what.
+fn told_apart(found: &DomainClassifier) -> String {
+    let signal = &found.signal;
+    let word = if signal.alarm { "ALARM  " } else { "" };
+    let mut text = format!(
+        "{word}rows are told apart with AUC {} ({} to {}), {} is allowed; {} against {}\n",
+        significant(signal.value),
+        significant(signal.at_least),
+        significant(signal.at_most),
+        significant(signal.threshold),
+        rows(found.num_rows),
+        rows(found.num_reference_rows)
+    );
+    if !found.columns.is_empty() {
+        let mut table = Table::new(&["  by", ">AUC alone", ">AUC lost without"]);
+        for one in found.columns.iter().take(MAX_TELLING) {
+            table.push([format!("  {}", one.column), significant(one.alone), significant(one.drop)]);
+        }
+        text.push_str(&table.to_text());
+    }
+    text.extend(found.notes.iter().map(|note| format!("  {note}\n")));
+    text
+}
+
+/// Columns that are shown as telling rows apart.
+const MAX_TELLING: usize = 5;
 
 fn signals(report: &DriftReport) -> String {
     let titles = ["", "column", "measure", ">value", ">threshold", ">noise", ">p", ">q", "detail"];
@@ -275,7 +350,7 @@ fn signals(report: &DriftReport) -> String {
         let bound = if signal.p_is_upper_bound { "≤" } else { "" };
         table.push([
             if signal.alarm { "ALARM".to_owned() } else { String::new() },
-            column.column.clone(),
+            shown(column),
             signal.measure.to_string(),
             significant(signal.value),
             significant(signal.threshold),

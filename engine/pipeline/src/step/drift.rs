@@ -6,18 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::error::{CommonError, Result};
+use sluice_core::execution::Execution;
 use sluice_core::schema::Schema;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_quality::drift::{DriftOptions, DriftReport, DriftSide, Tables, compare, validation_report};
 use sluice_quality::schema::SchemaFile;
 use sluice_quality::validation::{CheckedRule, ValidationReport, write_anomalies};
-use sluice_report::html::validation_page;
 use sluice_report::junit::junit;
 
+use crate::domain_classifier::{DomainError, DomainSample, classify};
+use crate::step::drift_page;
 use crate::step::made_from;
 use crate::step::statistics::StatisticsRecord;
-use crate::step::validate::ValidationRecord;
-use crate::step::validation_reports::{page, suites};
+use crate::step::validation_reports::suites;
 
 /// The artifact's kind.
 pub const DRIFT_KIND: &str = "drift";
@@ -32,18 +33,29 @@ pub struct DriftInput {
     pub statistics: StatisticsRecord,
     /// None where the statistics were saved.
     pub tables: Option<Vec<Tables>>,
+    /// Some rows of each subset, where rows are to be told apart; none where the statistics were saved.
+    pub samples: Option<Vec<DomainSample>>,
 }
 
 impl DriftInput {
     /// One subset: of one that is the only one whatever its name.
     fn subset(&self, name: &str) -> Option<DriftSide<'_>> {
         let subsets = &self.statistics.subsets;
-        let index = match subsets.as_slice() {
-            [_] => 0,
-            several => several.iter().position(|subset| subset.name == name)?,
-        };
+        let index = self.index(name)?;
         let tables = self.tables.as_ref().and_then(|tables| tables.get(index));
         Some(DriftSide { statistics: &subsets[index], tables })
+    }
+
+    fn index(&self, name: &str) -> Option<usize> {
+        match self.statistics.subsets.as_slice() {
+            [_] => Some(0),
+            several => several.iter().position(|subset| subset.name == name),
+        }
+    }
+
+    fn sample(&self, name: &str) -> Result<&DomainSample> {
+        let found = self.index(name).and_then(|index| self.samples.as_ref()?.get(index));
+        found.ok_or_else(|| DomainError::NoRows { side: name.to_owned() }.into())
     }
 
     /// Leaves one subset, where that is asked for.
@@ -61,6 +73,10 @@ impl DriftInput {
         if let Some(tables) = &mut self.tables {
             tables.swap(0, index);
             tables.truncate(1);
+        }
+        if let Some(samples) = &mut self.samples {
+            samples.swap(0, index);
+            samples.truncate(1);
         }
         Ok(self)
     }
@@ -95,6 +111,10 @@ impl sluice_core::Diagnostic for SubsetError {
     }
 }
 
+fn is_accepted(reports: &[DriftReport]) -> bool {
+    reports.iter().all(|report| report.alarms().next().is_none() && report.domain_alarm().is_none())
+}
+
 /// What became of the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DriftRecord {
@@ -121,15 +141,36 @@ impl DriftRecord {
         };
         let subsets: Vec<DriftReport> =
             current.statistics.subsets.iter().map(judge).collect::<Result<_>>()?;
-        let accepted = subsets.iter().all(|report| report.alarms().next().is_none());
-        Ok(Self { accepted, options: options.clone(), subsets })
+        Ok(Self { accepted: is_accepted(&subsets), options: options.clone(), subsets })
+    }
+
+    /// The same with what tells the rows of both sides apart, if that is asked for.
+    ///
+    /// # Errors
+    /// `DomainError` where a side has no rows; what fitting meets.
+    pub fn with_domain_classifier(
+        mut self,
+        current: &DriftInput,
+        reference: &DriftInput,
+        execution: &Execution,
+    ) -> Result<Self> {
+        if self.options.domain_classifier.is_none() {
+            return Ok(self);
+        }
+        for report in &mut self.subsets {
+            let samples = [current.sample(&report.subset)?, reference.sample(&report.subset)?];
+            *report = classify(std::mem::take(report), samples, &self.options, execution)?;
+        }
+        self.accepted = is_accepted(&self.subsets);
+        Ok(self)
     }
 
     /// Alarms, columns with any, and columns in all.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
         let columns = || self.subsets.iter().flat_map(|report| &report.columns);
-        let alarms = self.subsets.iter().map(|report| report.alarms().count()).sum();
+        let of_rows = |report: &DriftReport| usize::from(report.domain_alarm().is_some());
+        let alarms = self.subsets.iter().map(|report| report.alarms().count() + of_rows(report)).sum();
         (alarms, columns().filter(|column| column.is_alarm()).count(), columns().count())
     }
 
@@ -168,10 +209,7 @@ impl DriftRecord {
             draft.write_bytes(&name, write_anomalies(report, &schema).as_bytes())?;
         }
         draft.write_bytes("junit.xml", junit.as_bytes())?;
-        let record = ValidationRecord { accepted: self.accepted, schema_inferred: false, subsets: reports };
-        let mut page = page(&record);
-        page.schema = "The data were compared with a reference; no schema was asked.".into();
-        draft.write_bytes("drift.html", validation_page("Drift", &page).as_bytes())?;
+        draft.write_bytes("drift.html", drift_page::page(self).as_bytes())?;
         let [current, reference] = digests;
         draft.publish(DRIFT_KIND, DRIFT_VERSION, made_from([("current", current), ("reference", reference)]))
     }

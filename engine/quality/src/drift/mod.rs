@@ -21,6 +21,7 @@ mod cumulative;
 #[cfg(test)]
 mod decision_tests;
 mod distances;
+mod domain;
 mod findings;
 #[cfg(test)]
 mod golden_numbers;
@@ -29,6 +30,7 @@ mod labels;
 mod measure;
 mod options;
 mod report;
+mod role;
 pub mod shares;
 mod signals;
 pub mod significance;
@@ -39,12 +41,14 @@ use std::collections::BTreeMap;
 pub use aligned::{Aligned, Bounded};
 pub use cumulative::Cumulative;
 pub use distances::TRIM;
+pub use domain::{DomainClassifier, DomainClassifierOptions, TellingColumn};
 pub use findings::validation_report;
 pub use histograms::{Distribution, jensen_shannon_of_histograms};
 pub use labels::{AlignedBin, OTHER};
 pub use measure::{Comparison, Measure};
 pub use options::{DriftError, DriftOptions, parse_threshold};
 pub use report::{ColumnDrift, DriftReport, DriftSide, Signal, compare};
+pub use role::ColumnRole;
 pub use tables::{TABLE_CAPACITY, Tables, compute_with_tables};
 
 /// Labels with their counts, or weights.

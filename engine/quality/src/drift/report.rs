@@ -11,9 +11,11 @@ use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 
 use super::cumulative::Cumulative;
 use super::distances::{of_labels, of_numbers};
+use super::domain::DomainClassifier;
 use super::labels::{AlignedBin, AlignedLabels};
 use super::measure::{Comparison, Measure};
 use super::options::DriftOptions;
+use super::role::ColumnRole;
 use super::signals::{self, Measured};
 use super::significance::benjamini_hochberg;
 use super::tables::Tables;
@@ -68,6 +70,9 @@ pub struct ColumnDrift {
     /// The steps to a field of a struct, at least two; empty for a column.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<String>,
+    /// What it is to the model.
+    #[serde(default, skip_serializing_if = "ColumnRole::is_feature")]
+    pub role: ColumnRole,
     /// How its values were compared.
     pub compared_as: Comparison,
     /// What was measured.
@@ -89,7 +94,7 @@ impl ColumnDrift {
 }
 
 /// What became of the columns of a data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DriftReport {
     /// The subset.
     pub subset: String,
@@ -101,6 +106,9 @@ pub struct DriftReport {
     pub level: f64,
     /// In the order of the reference, then those that only the current side has.
     pub columns: Vec<ColumnDrift>,
+    /// What told the rows of both sides apart, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_classifier: Option<DomainClassifier>,
 }
 
 impl DriftReport {
@@ -145,13 +153,14 @@ pub fn compare(
             columns.push(new);
         }
     }
-    decide(&mut columns, options.level);
+    decide(&mut columns, options.level, &[]);
     Ok(DriftReport {
         subset: current.statistics.name.clone(),
         num_rows: current.statistics.num_rows,
         num_reference_rows: reference.statistics.num_rows,
         level: options.level,
         columns,
+        domain_classifier: None,
     })
 }
 
@@ -159,6 +168,7 @@ fn untested(column: &ColumnStatistics, options: &DriftOptions) -> ColumnDrift {
     ColumnDrift {
         column: column.name.clone(),
         path: column.path.clone(),
+        role: options.role(&column.name),
         compared_as: options.comparison(column),
         signals: Vec::new(),
         bins: Vec::new(),
@@ -298,9 +308,10 @@ fn signal(column: &str, measured: Measured, options: &DriftOptions) -> Signal {
     }
 }
 
-/// Gives every p its q, and says what is an alarm. The distances of a column share one test.
-fn decide(columns: &mut [ColumnDrift], level: f64) {
-    let mut tails = Vec::new();
+/// Gives every p its q, and says what is an alarm. The distances of a column share one test. `further` tests are among
+/// those that q corrects for; answers their q.
+pub(super) fn decide(columns: &mut [ColumnDrift], level: f64, further: &[f64]) -> Vec<f64> {
+    let mut tails = further.to_vec();
     for column in columns.iter() {
         let distance = column.signals.iter().find(|signal| signal.measure.is_distance());
         tails.extend(distance.and_then(|signal| signal.p));
@@ -308,6 +319,7 @@ fn decide(columns: &mut [ColumnDrift], level: f64) {
         tails.extend(others.filter_map(|signal| signal.p));
     }
     let mut next = benjamini_hochberg(&tails).into_iter();
+    let of_further = next.by_ref().take(further.len()).collect();
     for column in columns {
         let has_distance = column.signals.iter().any(|signal| signal.measure.is_distance());
         let of_distances = if has_distance { next.next() } else { None };
@@ -320,4 +332,5 @@ fn decide(columns: &mut [ColumnDrift], level: f64) {
             signal.alarm = signal.value > signal.threshold && is_beyond_chance;
         }
     }
+    of_further
 }
