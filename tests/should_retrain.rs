@@ -63,7 +63,7 @@ fn age_rows_and_evaluation_are_those_of_the_model_in_production() {
         let _ = ask(&[from, &more, &["0.29"]].concat()).exits(0);
     }
     let found = ask(&["--ledger", "done", "--max-age", "30d", "--json"]).json();
-    assert_eq!(found["training"]["which"], "run diabetes.1");
+    assert_eq!(found["training"]["which"], "run diabetes.0001");
     let digest = place.json("done/registry/diabetes/versions/0001.json")["digest"].clone();
     assert_eq!(found["training"]["digest"], digest);
     let absent = ["--registry", "done/registry", "--name", "other", "--max-age", "30d"];
