@@ -73,6 +73,10 @@ pub(crate) enum Component {
     Validate(crate::validate::ValidateArguments),
     /// Tell whether data are still what they were.
     Drift(Box<crate::drift::DriftArguments>),
+    /// Tell whether the same rows say the same on two sides.
+    Skew(Box<crate::skew::SkewArguments>),
+    /// Tell whether a model should be trained again, and why.
+    ShouldRetrain(crate::should_retrain::ShouldRetrainArguments),
     /// Fit the transform on the training rows.
     Transform(crate::transform::TransformArguments),
     /// Fit a model and package it with its transform.
@@ -108,6 +112,7 @@ impl Component {
             Self::Ingest(arguments) => &arguments.memory,
             Self::Statistics(arguments) => &arguments.memory,
             Self::Validate(arguments) => &arguments.memory,
+            Self::Skew(arguments) => &arguments.memory,
             Self::Evaluate(arguments) => &arguments.memory,
             Self::Predict(arguments) => &arguments.memory,
             Self::Calibrate(arguments) => &arguments.memory,
@@ -117,6 +122,7 @@ impl Component {
             | Self::Check(_)
             | Self::Schema(_)
             | Self::Push(_)
+            | Self::ShouldRetrain(_)
             | Self::Registry(_)
             | Self::Components(_)
             | Self::Datasets(_) => return None,

@@ -30,7 +30,9 @@ mod run;
 mod runs;
 mod schema;
 mod session;
+mod should_retrain;
 mod shown;
+mod skew;
 mod staging;
 mod statistics;
 mod tables;
@@ -138,6 +140,8 @@ fn component(component: &Component, session: &Session) -> Result<Answer> {
         Component::Schema(arguments) => schema::run(arguments, session),
         Component::Validate(arguments) => validate::run(arguments, session),
         Component::Drift(arguments) => drift::run(arguments, session),
+        Component::Skew(arguments) => skew::run(arguments, session),
+        Component::ShouldRetrain(arguments) => should_retrain::run(arguments, session),
         Component::Transform(arguments) => transform::run(arguments, session),
         Component::Train(arguments) => train::run(arguments, session),
         Component::Evaluate(arguments) => evaluate::run(arguments, session),

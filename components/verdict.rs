@@ -6,7 +6,9 @@ use sluice_delivery::kubeflow::ParameterType;
 use sluice_evaluation::gate::Outcome as Decision;
 use sluice_evaluation::{Evaluation, SliceMetrics};
 use sluice_pipeline::step::drift::DriftRecord;
+use sluice_pipeline::step::skew::SkewRecord;
 use sluice_pipeline::step::validate::ValidationRecord;
+use sluice_quality::drift::DriftReport;
 use sluice_quality::validation::Severity;
 
 use crate::answer::{Answer, Content};
@@ -77,7 +79,7 @@ pub(crate) fn of_validation(record: &ValidationRecord) -> Answer {
 
 /// The answer about data compared with others.
 pub(crate) fn of_drift(record: &DriftRecord) -> Answer {
-    let reasons: Vec<String> = record
+    let mut reasons: Vec<String> = record
         .subsets
         .iter()
         .flat_map(|report| report.alarms().map(move |alarm| (report, alarm)))
@@ -86,9 +88,42 @@ pub(crate) fn of_drift(record: &DriftRecord) -> Answer {
             format!("{}: `{}`: {measure} {value:.4}, {threshold} is allowed", report.part(), column.column)
         })
         .collect();
+    let told_apart = |report: &DriftReport| {
+        let signal = &report.domain_alarm()?.signal;
+        let (value, threshold) = (signal.value, signal.threshold);
+        Some(format!("{}: rows are told apart, AUC {value:.4}, {threshold} is allowed", report.subset))
+    };
+    reasons.extend(record.subsets.iter().filter_map(told_apart));
     of(if record.accepted { Decision::Pass } else { Decision::Fail }, reasons.into_iter())
         .metadata("drift", BLESSED.name, record.accepted)
         .metadata("drift", "alarms", record.counts().0)
+}
+
+/// The answer about rows that both sides have.
+pub(crate) fn of_skew(record: &SkewRecord) -> Answer {
+    let reasons: Vec<String> = record
+        .subsets
+        .iter()
+        .flat_map(|report| {
+            let unmatched = report.unmatched_alarm.then(|| {
+                format!(
+                    "{}: a share of {:.4} of the rows is not in the reference",
+                    report.subset, report.unmatched_share
+                )
+            });
+            let columns = report.alarms().map(|feature| {
+                let (share, threshold) = (feature.share, feature.threshold);
+                format!(
+                    "{}: `{}` differs in a share of {share:.6}, {threshold} is allowed",
+                    report.subset, feature.column
+                )
+            });
+            unmatched.into_iter().chain(columns)
+        })
+        .collect();
+    of(if record.accepted { Decision::Pass } else { Decision::Fail }, reasons.into_iter())
+        .metadata("skew", BLESSED.name, record.accepted)
+        .metadata("skew", "alarms", record.alarms())
 }
 
 /// The answer about a model: its verdict, its page, and the overall metrics as a file and as metadata that pages show.

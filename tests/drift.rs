@@ -121,3 +121,57 @@ fn settings_that_do_not_fit_are_errors() {
     let _ = place.sluice(&["drift", "nowhere.csv", "--against", "then"]).exits(3);
     place.is_tidy();
 }
+
+#[test]
+fn labels_and_predictions_are_told_apart_and_have_thresholds_of_their_own() {
+    let place = place();
+    let roles = ["--label-column", "fare", "--prediction-column", "kind"];
+    let drift = |more: &[&str]| {
+        place.sluice(&[&["drift", "now", "--against", "then", "--out", "d"], &roles[..], more].concat())
+    };
+    let _ = drift(&[]).exits(1).says(&["fare (label)", "kind (prediction)"]);
+    let record = place.json("d/drift.json");
+    let columns = record["subsets"][0]["columns"].as_array().unwrap();
+    let role = |name: &str| columns.iter().find(|column| column["column"] == name).unwrap()["role"].clone();
+    assert_eq!((role("fare"), role("kind")), ("label".into(), "prediction".into()));
+    assert!(role("miles").is_null());
+    let page = fs_err::read_to_string(place.path("d/drift.html")).unwrap();
+    assert!(page.contains("<small>prediction</small>") && page.contains("class=\"over-all\""), "{page}");
+    let generous = "of_role: { label: { kolmogorov_smirnov: 0.9 }, prediction: { total_variation: 0.9 } }\n\
+                    thresholds: { out_of_range: 1 }\n";
+    place.write("drift.yaml", generous);
+    let _ = drift(&["--settings", "drift.yaml"]).exits(0);
+    place.write("drift.yaml", "of_role: { prediction: { wasserstein: 0.9 } }\n");
+    let told = drift(&["--settings", "drift.yaml"]).exits(2).stderr;
+    assert!(told.contains("`wasserstein` fits no prediction column"), "{told}");
+    let told = drift(&["--label-column", "kind"]).exits(2).stderr;
+    assert!(told.contains("column `kind` is named as label and as prediction"), "{told}");
+}
+
+#[test]
+fn rows_are_told_apart_by_all_columns_at_once() {
+    let place = place();
+    let drift = |now: &str, more: &[&str]| {
+        let arguments = ["drift", now, "--against", "then.csv", "--domain-classifier"];
+        place.sluice(&[&arguments[..], more].concat())
+    };
+    let _ = drift("same.csv", &[])
+        .exits(0)
+        .says(&["rows are told apart with AUC 0.", "3 500 rows against 4 000 rows"]);
+    for (threads, out) in [("1", "one"), ("3", "three")] {
+        let more = ["--classifier-rows", "1000", "--threads", threads, "--out", out];
+        let _ = drift("now.csv", &more).exits(1).says(&["ALARM  rows are told apart", "kind"]);
+    }
+    let files = ["one", "three"].map(|out| fs_err::read(place.path(&format!("{out}/drift.json"))).unwrap());
+    assert!(files[0] == files[1]);
+    let found = &place.json("one/drift.json")["subsets"][0]["domain_classifier"];
+    assert_eq!((&found["num_rows"], &found["num_reference_rows"]), (&1000.into(), &1000.into()));
+    assert!(found["signal"]["value"].as_f64().unwrap() > 0.6, "{found}");
+    let page = fs_err::read_to_string(place.path("one/drift.html")).unwrap();
+    assert!(page.contains("Rows told apart by all columns"), "{page}");
+    let told =
+        place.sluice(&["drift", "now", "--against", "then.csv", "--domain-classifier"]).exits(2).stderr;
+    assert!(told.contains("needs the rows of both sides"), "{told}");
+    let told = drift("now.csv", &["--classifier-rows", "5"]).exits(2).stderr;
+    assert!(told.contains("domain_classifier.rows"), "{told}");
+}

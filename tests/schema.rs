@@ -2,7 +2,7 @@
 
 use sluice_testkit::datasets::repository;
 
-use crate::support::{Place, diabetes};
+use crate::support::{Place, data, diabetes};
 
 /// A place with the statistics of the diabetes data.
 fn with_statistics() -> Place {
@@ -165,4 +165,39 @@ fn the_schema_of_other_data_is_told_column_by_column() {
     let _ = place.write("taxi.pbtxt", FARE);
     let arguments = ["validate", "statistics", "--schema", "taxi.pbtxt", "--new-columns", "error"];
     place.sluice(&arguments).exits(1).says(&["column `fare` is required, but not in the data", "bmi"]);
+}
+
+#[test]
+fn schemas_of_other_tools_are_taken_over_and_what_is_not_is_listed() {
+    let place = Place::new();
+    for (name, columns) in [
+        ("pandera.yaml", 7),
+        ("great_expectations.json", 4),
+        ("pydantic.schema.json", 8),
+        ("arrow.parquet", 11),
+    ] {
+        let file = data(&format!("schemas/{name}"));
+        let found =
+            place.sluice(&["schema", "import", &file, "--out", "schema.pbtxt", "--json"]).exits(0).json();
+        assert_eq!(found["schema"]["features"].as_array().unwrap().len(), columns, "{name}");
+        let text = fs_err::read_to_string(place.path("schema.pbtxt")).unwrap();
+        assert_eq!(found["text"], text);
+        // What was written is read again, and says the same.
+        let checked = place.sluice(&["schema", "check", "schema.pbtxt", "--json"]).exits(0).json();
+        assert_eq!(checked["features"].as_array().unwrap().len(), columns, "{name}");
+        assert!(!found["remarks"].as_array().unwrap().is_empty(), "{name}");
+        let _ = place.sluice(&["schema", "import", &file, "--complete"]).exits(1);
+    }
+    let printed = place.sluice(&["schema", "import", &data("schemas/pandera.json")]).exits(0);
+    place.write("printed.pbtxt", &printed.stdout);
+    let _ = place.sluice(&["schema", "check", "printed.pbtxt"]).exits(0).says(&["name: \"fare\""]);
+    place.write(
+        "rows.csv",
+        "fare,miles,riders,paid,company,plate,started\n-1,2,1,true,red,AB1,2026-01-01T00:00:00\n",
+    );
+    let _ = place.sluice(&["statistics", "rows.csv", "--out", "statistics"]).exits(0);
+    let outcome = place.sluice(&["validate", "statistics", "--schema", "printed.pbtxt", "--json"]).exits(1);
+    assert!(outcome.stdout.contains("unexpected-value"), "{outcome:#?}");
+    place.write("nothing.json", "{\"a\": 1}");
+    place.assert_failure(&place.sluice(&["schema", "import", "nothing.json"]), 4, &["--from"]);
 }

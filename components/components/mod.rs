@@ -40,7 +40,9 @@ pub(crate) fn run(arguments: &ComponentsArguments, session: &Session) -> Result<
         let file = component_file(contract, &command, &arguments.image).ok_or_else(|| {
             CommonError::Internal(format!("`{}` has a contract that does not fit it", contract.command))
         })?;
-        let path = arguments.out.join(contract.command).join("component.yaml");
+        // A folder of the sources is called like the module in it.
+        let folder = contract.command.replace('-', "_");
+        let path = arguments.out.join(folder).join("component.yaml");
         let head = "# Written by `sluice components`; change the command, not this file.\n";
         write_whole(&path, format!("{head}{}", file.to_yaml()).as_bytes())?;
         written.push(path.display().to_string());

@@ -8,6 +8,7 @@ use sluice_core::error::CommonError;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchSource;
 use sluice_core::{Diagnostic, Result};
+use sluice_pipeline::domain_classifier::{DomainError, DomainSample, Side};
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step::drift::DriftInput;
 use sluice_pipeline::step::statistics::StatisticsRecord;
@@ -27,8 +28,9 @@ pub(crate) struct ComparedArguments {
     /// taken whatever its name.
     #[arg(long, value_name = "NAME")]
     subset: Option<String>,
-    /// A YAML file with `level`, `columns`, `exclude`, `categorical`, `numbers`, `labels`, `thresholds` and, for single
-    /// columns, `of_column`; options given here take the place of its own.
+    /// A YAML file with `level`, `columns`, `exclude`, `categorical`, `numbers`, `labels`, `label_columns`,
+    /// `prediction_columns`, `thresholds`, `of_role` and, for single columns, `of_column`; options given here take the
+    /// place of its own.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// The share of false alarms that is allowed; 0.05 unless given.
@@ -43,6 +45,13 @@ pub(crate) struct ComparedArguments {
     /// A column whose numbers are names, so that it is compared label by label; may be given several times.
     #[arg(long, value_name = "COLUMN")]
     categorical: Vec<String>,
+    /// A column that a model shall predict: its drift is told as the label's, and has thresholds of its own in the
+    /// settings (`of_role`). May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    label_column: Vec<String>,
+    /// A column that a model predicts, likewise. May be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    prediction_column: Vec<String>,
     /// A distance for columns of numbers; `kolmogorov_smirnov` and `wasserstein` unless given. May be given several times.
     #[arg(long, value_name = "DISTANCE", value_parser = measure)]
     numbers: Vec<Measure>,
@@ -100,6 +109,8 @@ impl ComparedArguments {
         given(&mut options.columns, &self.column);
         given(&mut options.exclude, &self.exclude);
         given(&mut options.categorical, &self.categorical);
+        given(&mut options.label_columns, &self.label_column);
+        given(&mut options.prediction_columns, &self.prediction_column);
         given(&mut options.numbers, &self.numbers);
         given(&mut options.labels, &self.labels);
         if let Some(weight) = &self.weight {
@@ -130,20 +141,26 @@ impl ComparedArguments {
         }
     }
 
-    /// One side, and the digest of what it is.
+    /// One side, and the digest of what it is; with a sample of its rows for a domain classifier, where it is said which
+    /// side that is and one is asked for.
     pub(super) fn open(
         &self,
         path: &Path,
+        side: Option<Side>,
         asked: &DriftOptions,
         session: &Session,
     ) -> Result<(DriftInput, String)> {
+        let sampled = side.filter(|_| asked.domain_classifier.is_some());
         if StatisticsRecord::are_at(path) {
             self.source.refuse_with_statistics(path)?;
+            if sampled.is_some() {
+                return Err(DomainError::NoRows { side: path.display().to_string() }.into());
+            }
             let (statistics, origin) = StatisticsRecord::open(path)?;
-            let input = DriftInput { statistics, tables: None }.only(self.subset.as_deref())?;
+            let input = DriftInput { statistics, ..DriftInput::default() }.only(self.subset.as_deref())?;
             return Ok((input, origin.digest().to_owned()));
         }
-        let (mut subsets, mut tables) = (Vec::new(), Vec::new());
+        let (mut subsets, mut tables, mut samples) = (Vec::new(), Vec::new(), Vec::new());
         let mut read = |name: &str, source: &dyn BatchSource| -> Result<()> {
             let columns = &source.plan().columns;
             let is_integer = |name: &&String| {
@@ -161,6 +178,9 @@ impl ComparedArguments {
             };
             subsets.push(statistics);
             tables.push(table);
+            if let Some(side) = sampled {
+                samples.push(DomainSample::take(source, side, asked, &session.execution)?);
+            }
             Ok(())
         };
         let digest = match Data::open(&path.to_string_lossy(), &self.source, session)? {
@@ -181,6 +201,8 @@ impl ComparedArguments {
                 files.plan().digest.clone()
             }
         };
-        Ok((DriftInput { statistics: StatisticsRecord { subsets }, tables: Some(tables) }, digest))
+        let statistics = StatisticsRecord { subsets };
+        let samples = sampled.map(|_| samples);
+        Ok((DriftInput { statistics, tables: Some(tables), samples }, digest))
     }
 }

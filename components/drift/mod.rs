@@ -10,8 +10,9 @@ use clap::{Args, Subcommand};
 use sluice_core::error::CommonError;
 use sluice_core::{MemoryLimit, Result};
 use sluice_delivery::kubeflow::{ArtifactType, ParameterType};
+use sluice_pipeline::domain_classifier::Side;
 use sluice_pipeline::step::drift::DriftRecord;
-use sluice_quality::drift::{ColumnDrift, DriftReport, Signal};
+use sluice_quality::drift::{ColumnDrift, ColumnRole, DomainClassifier, DriftOptions, DriftReport, Signal};
 use sluice_report::{Table, rows, significant};
 
 use crate::answer::Answer;
@@ -78,6 +79,14 @@ pub(crate) struct DriftArguments {
     against: Option<PathBuf>,
     #[command(flatten)]
     compared: ComparedArguments,
+    /// Fit a logistic regression that tells the rows of both sides apart by all columns at once, on keyed samples of
+    /// them; an area under its ROC curve above 0.55 (`--threshold domain_classifier=…`), on rows that it was not fitted
+    /// on and beyond chance, is an alarm. Needs the rows.
+    #[arg(long)]
+    domain_classifier: bool,
+    /// Rows of each side that it takes at most; 20,000 unless given.
+    #[arg(long, value_name = "N", requires = "domain_classifier")]
+    classifier_rows: Option<u64>,
     /// A file for the results in the XML of `JUnit`; the artifact has one too.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -104,6 +113,16 @@ impl DriftArguments {
             None => self.memory.limit(),
         }
     }
+
+    fn options(&self) -> Result<DriftOptions> {
+        let mut options = self.compared.options()?;
+        if self.domain_classifier {
+            let own = options.domain_classifier.get_or_insert_default();
+            own.rows = self.classifier_rows.unwrap_or(own.rows);
+            options.check()?;
+        }
+        Ok(options)
+    }
 }
 
 pub(crate) fn run(arguments: &DriftArguments, session: &Session) -> Result<Answer> {
@@ -116,11 +135,13 @@ pub(crate) fn run(arguments: &DriftArguments, session: &Session) -> Result<Answe
     let (Some(current), Some(against)) = (&arguments.current, &arguments.against) else {
         return Err(CommonError::Internal("a side is not given".into()).into());
     };
-    let options = arguments.compared.options()?;
-    let open = |path| arguments.compared.open(path, &options, session);
-    let ((current, digest), (reference, against)) = (open(current)?, open(against)?);
+    let options = arguments.options()?;
+    let open = |path, side| arguments.compared.open(path, Some(side), &options, session);
+    let ((current, digest), (reference, against)) =
+        (open(current, Side::Current)?, open(against, Side::Reference)?);
     arguments.compared.must_matter(&[&current, &reference])?;
     let record = DriftRecord::new(&current, &reference, &options)?;
+    let record = record.with_domain_classifier(&current, &reference, &session.execution)?;
     let junit = record.junit();
     if let Some(path) = &arguments.junit {
         fs_err::write(path, &junit).map_err(CommonError::on("write", path))?;
@@ -145,6 +166,7 @@ fn table(record: &DriftRecord, printer: Printer) -> String {
             text.push_str(&format!(", by weights as good as {now:.1} and {before:.1}"));
         }
         text.push_str(&format!("\n{}", signals(report)));
+        text.push_str(&report.domain_classifier.as_ref().map_or_else(String::new, told_apart));
         text.extend(report.notes.iter().take(MAX_NOTES).map(|note| format!("  {}\n", note.escape_debug())));
         let notes = report.columns.iter().flat_map(|column| {
             column.notes.iter().map(move |note| format!("  {}: {note}\n", column.column.escape_debug()))
@@ -168,6 +190,41 @@ const MAX_NOTES: usize = 20;
 /// Columns without an alarm that are shown.
 const MAX_LINES: usize = 100;
 
+/// A column's name, with what it is to the model.
+fn shown(column: &ColumnDrift) -> String {
+    match column.role {
+        ColumnRole::Feature => column.column.clone(),
+        role => format!("{} ({role})", column.column),
+    }
+}
+
+/// How well rows are told apart, and by what.
+fn told_apart(found: &DomainClassifier) -> String {
+    let signal = &found.signal;
+    let word = if signal.alarm { "ALARM  " } else { "" };
+    let mut text = format!(
+        "{word}rows are told apart with AUC {} ({} to {}), {} is allowed; {} against {}\n",
+        significant(signal.value),
+        significant(signal.at_least),
+        significant(signal.at_most),
+        significant(signal.threshold),
+        rows(found.num_rows),
+        rows(found.num_reference_rows)
+    );
+    if !found.columns.is_empty() {
+        let mut table = Table::new(&["  by", ">AUC alone", ">AUC lost without"]);
+        for one in found.columns.iter().take(MAX_TELLING) {
+            table.push([format!("  {}", one.column), significant(one.alone), significant(one.drop)]);
+        }
+        text.push_str(&table.to_text());
+    }
+    text.extend(found.notes.iter().map(|note| format!("  {note}\n")));
+    text
+}
+
+/// Columns that are shown as telling rows apart.
+const MAX_TELLING: usize = 5;
+
 fn signals(report: &DriftReport) -> String {
     let titles = ["", "column", "measure", ">value", ">threshold", ">noise", ">p", ">q", "detail"];
     let mut table = Table::new(&titles);
@@ -188,7 +245,7 @@ fn signals(report: &DriftReport) -> String {
         let bound = if signal.p_is_upper_bound { "≤" } else { "" };
         table.push([
             if signal.alarm { "ALARM".to_owned() } else { String::new() },
-            column.column.clone(),
+            shown(column),
             signal.measure.to_string(),
             significant(signal.value),
             significant(signal.threshold),

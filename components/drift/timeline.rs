@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &TimelineArguments, session: &Session) -> Result<An
     let options = arguments.compared.options()?;
     let mut digests = Vec::new();
     let mut open = |name: &str, role: String| -> Result<DriftInput> {
-        let (input, digest) = arguments.compared.open(name.as_ref(), &options, session)?;
+        let (input, digest) = arguments.compared.open(name.as_ref(), None, &options, session)?;
         digests.push((role, digest));
         Ok(input)
     };

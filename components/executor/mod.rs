@@ -31,12 +31,14 @@ const HEADING: &str = "As a container component";
 const OPTION: &str = "--executor-input";
 
 /// The components, in the order in which a pipeline uses them.
-pub(crate) const CONTRACTS: [&Contract; 11] = [
+pub(crate) const CONTRACTS: [&Contract; 13] = [
     &crate::ingest::CONTRACT,
     &crate::statistics::CONTRACT,
     &crate::schema::CONTRACT,
     &crate::validate::CONTRACT,
     &crate::drift::CONTRACT,
+    &crate::skew::CONTRACT,
+    &crate::should_retrain::CONTRACT,
     &crate::transform::CONTRACT,
     &crate::train::CONTRACT,
     &crate::evaluate::CONTRACT,

@@ -2,6 +2,7 @@
 
 mod check;
 mod diff;
+mod import;
 mod update;
 
 use std::path::PathBuf;
@@ -45,6 +46,7 @@ Examples:
   sluice schema infer statistics --environment TRAINING --environment SERVING --absent tips=SERVING --out schema
   sluice schema infer Split-train/FeatureStats.pb --out schema
   sluice schema check schema.pbtxt
+  sluice schema import suite.json --out schema.pbtxt       (of Great Expectations, pandera, JSON Schema, Arrow)
   sluice schema diff schema.pbtxt schema/schema.pbtxt --fail-on-change
   sluice schema update schema.pbtxt --findings validation --statistics statistics --accept all --out schema.pbtxt";
 
@@ -68,6 +70,7 @@ enum Task {
     Diff(diff::DiffArguments),
     Update(update::UpdateArguments),
     Check(check::CheckArguments),
+    Import(import::ImportArguments),
 }
 
 /// Infer a schema from the statistics of one subset.
@@ -144,6 +147,7 @@ pub(crate) fn run(arguments: &SchemaArguments, session: &Session) -> Result<Answ
         Some(Task::Diff(arguments)) => diff::run(arguments, session),
         Some(Task::Update(arguments)) => update::run(arguments, session),
         Some(Task::Check(arguments)) => check::run(arguments, session),
+        Some(Task::Import(arguments)) => import::run(arguments, session),
     }
 }
 

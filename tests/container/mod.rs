@@ -3,6 +3,7 @@
 mod files;
 mod gates;
 mod malformed;
+mod monitoring;
 mod same_bytes;
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use sluice_testkit::datasets::repository;
 use crate::support::{Outcome, Place, diabetes};
 
 /// The commands that have a component file.
-const COMPONENTS: [&str; 11] = [
+const COMPONENTS: [&str; 13] = [
     "drift",
     "evaluate",
     "ingest",
@@ -21,6 +22,8 @@ const COMPONENTS: [&str; 11] = [
     "push",
     "run",
     "schema",
+    "should-retrain",
+    "skew",
     "statistics",
     "train",
     "transform",
@@ -32,7 +35,7 @@ const ARTIFACTS: [&str; 7] =
 
 /// The outputs that a component file declares, with their types.
 fn outputs_of(command: &str) -> Vec<(String, String)> {
-    let path = repository().join("components").join(command).join("component.yaml");
+    let path = repository().join("components").join(command.replace('-', "_")).join("component.yaml");
     let text = fs_err::read_to_string(path).unwrap();
     let (_, outputs) = text.split_once("\noutputs:\n").unwrap();
     let value = |line: &str, key: &str| line.strip_prefix(key).map(str::to_owned);

@@ -220,7 +220,7 @@ fn the_commands_of_the_component_files_are_these() {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.join("component.yaml").is_file())
-        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .map(|path| path.file_name().unwrap().to_string_lossy().replace('_', "-"))
         .collect();
     found.sort_unstable();
     assert_eq!(found, COMPONENTS);

@@ -16,12 +16,15 @@
 //! step, so that both give the same artifacts.
 
 mod check;
+pub mod domain_classifier;
 pub mod eval_config;
 mod key;
 pub mod ledger;
 mod openlineage;
 mod prometheus;
+pub mod retrain;
 mod run;
+pub mod schema_import;
 pub mod spec;
 pub mod step;
 

@@ -9,6 +9,7 @@ mod error;
 mod protobuf;
 pub mod rules;
 pub mod schema;
+pub mod skew;
 pub mod statistics;
 pub mod tfdv;
 pub mod validation;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 
@@ -260,6 +260,21 @@ pub fn header(location: &str, base: &Path, options: &SourceOptions) -> Result<He
         }
         Format::Arrow => Ok(ipc::header(&files)?.into()),
         Format::Tfrecord => Ok(tfrecord::survey(&files, options, &Execution::default())?.columns.into()),
+    }
+}
+
+/// The schema of a Parquet or Arrow IPC file, of several the first, as its writer left it: with widths of numbers and
+/// with what may be null, which a source does not keep. None for formats of text, which have no schema.
+///
+/// # Errors
+/// As [`open`], as far as the schema shows it.
+pub fn arrow_schema(location: &str, base: &Path, options: &SourceOptions) -> Result<Option<SchemaRef>> {
+    let (files, format) = list(location, base, options.format, &Cancel::default())?;
+    let Some(first) = files.first() else { return Ok(None) };
+    match format {
+        Format::Parquet => parquet::arrow_schema(first).map(Some),
+        Format::Arrow => Ok(Some(Arc::new(ipc::schema(first)?))),
+        Format::Csv | Format::Jsonl | Format::Tfrecord => Ok(None),
     }
 }
 

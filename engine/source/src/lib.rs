@@ -39,7 +39,7 @@ mod remote_tests;
 pub use bucket_listing::names_below;
 pub use cells::ColumnInference;
 pub use error::{CsvPlace, SourceError};
-pub use file_source::{FileSource, Header, SpanLocation, header, open, open_spans};
+pub use file_source::{FileSource, Header, SpanLocation, arrow_schema, header, open, open_spans};
 pub use options::{CsvOptions, CsvType, Format, SourceOptions};
 pub use tfrecord::{
     EncodedExamples, ExampleEncoder, ExampleError, ExampleWriter, RecordPlace, WrittenExamples,

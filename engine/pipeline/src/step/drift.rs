@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::error::{CommonError, Result};
+use sluice_core::execution::Execution;
 use sluice_core::schema::Schema;
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::IngestError;
@@ -14,13 +15,13 @@ use sluice_quality::drift::{
 };
 use sluice_quality::schema::SchemaFile;
 use sluice_quality::validation::{CheckedRule, ValidationReport, write_anomalies};
-use sluice_report::html::validation_page;
 use sluice_report::junit::junit;
 
+use crate::domain_classifier::{DomainError, DomainSample, classify};
+use crate::step::drift_page;
 use crate::step::made_from;
 use crate::step::statistics::StatisticsRecord;
-use crate::step::validate::ValidationRecord;
-use crate::step::validation_reports::{page, suites};
+use crate::step::validation_reports::suites;
 
 /// The artifact's kind.
 pub const DRIFT_KIND: &str = "drift";
@@ -35,18 +36,29 @@ pub struct DriftInput {
     pub statistics: StatisticsRecord,
     /// None where the statistics were saved.
     pub tables: Option<Vec<Tables>>,
+    /// Some rows of each subset, where rows are to be told apart; none where the statistics were saved.
+    pub samples: Option<Vec<DomainSample>>,
 }
 
 impl DriftInput {
     /// One subset: of one that is the only one whatever its name.
     fn subset(&self, name: &str) -> Option<DriftSide<'_>> {
         let subsets = &self.statistics.subsets;
-        let index = match subsets.as_slice() {
-            [_] => 0,
-            several => several.iter().position(|subset| subset.name == name)?,
-        };
+        let index = self.index(name)?;
         let tables = self.tables.as_ref().and_then(|tables| tables.get(index));
         Some(DriftSide { statistics: &subsets[index], tables })
+    }
+
+    fn index(&self, name: &str) -> Option<usize> {
+        match self.statistics.subsets.as_slice() {
+            [_] => Some(0),
+            several => several.iter().position(|subset| subset.name == name),
+        }
+    }
+
+    fn sample(&self, name: &str) -> Result<&DomainSample> {
+        let found = self.index(name).and_then(|index| self.samples.as_ref()?.get(index));
+        found.ok_or_else(|| DomainError::NoRows { side: name.to_owned() }.into())
     }
 
     /// Leaves one subset, where that is asked for and there are several.
@@ -65,6 +77,10 @@ impl DriftInput {
             tables.swap(0, index);
             tables.truncate(1);
         }
+        if let Some(samples) = &mut self.samples {
+            samples.swap(0, index);
+            samples.truncate(1);
+        }
         Ok(self)
     }
 }
@@ -72,6 +88,10 @@ impl DriftInput {
 fn missing(name: &str, subsets: &[DatasetStatistics]) -> IngestError {
     let found = subsets.iter().map(|subset| subset.name.clone()).collect();
     IngestError::NoSuchSubset { name: name.to_owned(), found }
+}
+
+fn is_accepted(reports: &[DriftReport]) -> bool {
+    reports.iter().all(|report| report.alarms().next().is_none() && report.domain_alarm().is_none())
 }
 
 /// What became of the data.
@@ -102,15 +122,37 @@ impl DriftRecord {
         for subset in &current.statistics.subsets {
             subsets.extend(judge(subset)?);
         }
-        let accepted = subsets.iter().all(|report| report.alarms().next().is_none());
-        Ok(Self { accepted, options: options.clone(), subsets })
+        Ok(Self { accepted: is_accepted(&subsets), options: options.clone(), subsets })
+    }
+
+    /// The same with what tells the rows of both sides apart, if that is asked for.
+    ///
+    /// # Errors
+    /// `DomainError` where a side has no rows; what fitting meets.
+    pub fn with_domain_classifier(
+        mut self,
+        current: &DriftInput,
+        reference: &DriftInput,
+        execution: &Execution,
+    ) -> Result<Self> {
+        if self.options.domain_classifier.is_none() {
+            return Ok(self);
+        }
+        // A subset's report, and those of its slices.
+        for reports in self.subsets.chunk_by_mut(|_, next| next.slice.is_some()) {
+            let samples = [current.sample(&reports[0].subset)?, reference.sample(&reports[0].subset)?];
+            classify(reports, samples, &self.options, execution)?;
+        }
+        self.accepted = is_accepted(&self.subsets);
+        Ok(self)
     }
 
     /// Alarms, columns with any, and columns in all.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
         let columns = || self.subsets.iter().flat_map(|report| &report.columns);
-        let alarms = self.subsets.iter().map(|report| report.alarms().count()).sum();
+        let of_rows = |report: &DriftReport| usize::from(report.domain_alarm().is_some());
+        let alarms = self.subsets.iter().map(|report| report.alarms().count() + of_rows(report)).sum();
         (alarms, columns().filter(|column| column.is_alarm()).count(), columns().count())
     }
 
@@ -161,10 +203,7 @@ impl DriftRecord {
             draft.write_bytes(&name, write_anomalies(report, &schema).as_bytes())?;
         }
         draft.write_bytes("junit.xml", junit.as_bytes())?;
-        let record = ValidationRecord { accepted: self.accepted, schema_inferred: false, subsets: reports };
-        let mut page = page(&record);
-        page.schema = "The data were compared with a reference; no schema was asked.".into();
-        draft.write_bytes("drift.html", validation_page("Drift", &page).as_bytes())?;
+        draft.write_bytes("drift.html", drift_page::page(self).as_bytes())?;
         let [current, reference] = digests;
         draft.publish(DRIFT_KIND, DRIFT_VERSION, made_from([("current", current), ("reference", reference)]))
     }

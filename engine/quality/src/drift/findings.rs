@@ -2,6 +2,7 @@
 
 use super::measure::Measure;
 use super::report::{ColumnDrift, DriftReport, Signal};
+use super::role::ColumnRole;
 use crate::validation::{
     Against, CheckedRule, Distance, Finding, FindingCode, Measurement, Severity, ValidationReport,
 };
@@ -21,6 +22,10 @@ pub fn validation_report(report: &DriftReport) -> (ValidationReport, Vec<Checked
                 findings.push(finding(column, signal));
             }
         }
+    }
+    if let Some(found) = &report.domain_classifier {
+        rules.push(CheckedRule { column: None, rule: rule(found.signal.measure) });
+        findings.extend(report.domain_alarm().map(|found| of_rows(&found.signal)));
     }
     for finding in &mut findings {
         finding.slice.clone_from(&report.slice);
@@ -57,7 +62,36 @@ fn code(measure: Measure) -> FindingCode {
     }
 }
 
+/// That the rows of both sides can be told apart.
+fn of_rows(signal: &Signal) -> Finding {
+    let Signal { measure, value, threshold, detail, .. } = signal;
+    let finding = described(signal);
+    Finding {
+        message: format!(
+            "rows of both sides can be told apart: AUC {value:.4}, {threshold} is allowed; {detail}"
+        ),
+        rule: rule(*measure),
+        ..finding
+    }
+}
+
 fn finding(column: &ColumnDrift, signal: &Signal) -> Finding {
+    let Signal { measure, value, threshold, .. } = signal;
+    let role = match column.role {
+        ColumnRole::Feature => "column",
+        ColumnRole::Label => "label",
+        ColumnRole::Prediction => "prediction",
+    };
+    Finding {
+        column: Some(column.column.clone()),
+        path: column.path.clone(),
+        message: format!("the {measure} of {role} `{}` is {value:.4}, {threshold} is allowed", column.column),
+        ..described(signal)
+    }
+}
+
+/// A finding of no column, without its message.
+fn described(signal: &Signal) -> Finding {
     let Signal { measure, value, threshold, noise_floor, q, detail, .. } = signal;
     let code = code(*measure);
     let detail = if detail.is_empty() { String::new() } else { format!("; {detail}") };
@@ -67,12 +101,12 @@ fn finding(column: &ColumnDrift, signal: &Signal) -> Finding {
         tfdv: code.tfdv(),
         severity: Severity::Error,
         slice: None,
-        column: Some(column.column.clone()),
-        path: column.path.clone(),
+        column: None,
+        path: Vec::new(),
         rule: rule(*measure),
         expected: format!("at most {threshold}; samples of the same data have {noise_floor:.4}"),
         observed: format!("{value:.4}{chance}{detail}"),
-        message: format!("the {measure} of column `{}` is {value:.4}, {threshold} is allowed", column.column),
+        message: String::new(),
         // Rounded up: the value is what must not be above the threshold.
         suggestion: format!("raise the threshold: `{measure}={:.4}`", (value * 1e4).ceil() / 1e4),
         num_violations: None,

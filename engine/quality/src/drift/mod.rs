@@ -22,6 +22,7 @@ mod cumulative;
 #[cfg(test)]
 mod decision_tests;
 mod distances;
+mod domain;
 mod findings;
 #[cfg(test)]
 mod golden_numbers;
@@ -30,6 +31,7 @@ mod labels;
 mod measure;
 mod options;
 mod report;
+mod role;
 mod season;
 pub mod shares;
 mod signals;
@@ -47,12 +49,14 @@ pub use calibration::{
 };
 pub use cumulative::Cumulative;
 pub use distances::TRIM;
+pub use domain::{DomainClassifier, DomainClassifierOptions, TellingColumn, add_domain_classifier};
 pub use findings::validation_report;
 pub use histograms::{Distribution, jensen_shannon_of_histograms};
 pub use labels::{AlignedBin, OTHER};
 pub use measure::{Comparison, Measure};
 pub use options::{DriftError, DriftOptions, parse_threshold};
 pub use report::{ColumnDrift, DriftReport, DriftSide, Signal, compare, compare_slices};
+pub use role::ColumnRole;
 pub use season::Season;
 pub use tables::{TABLE_CAPACITY, Tables, compute_with_tables};
 pub use timeline::{Alarms, Change, Moment, Series, Timeline, TimelineBatch, Trend, timeline};

@@ -7,7 +7,9 @@ use sluice_core::options::{OptionsError, Range, quoted};
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 use sluice_core::{Diagnostic, ErrorKind, Result};
 
+use super::domain::DomainClassifierOptions;
 use super::measure::{Comparison, Measure};
+use super::role::ColumnRole;
 use crate::QualityError;
 use crate::statistics::SliceSpec;
 
@@ -28,13 +30,23 @@ pub struct DriftOptions {
     pub numbers: Vec<Measure>,
     /// The distances of columns of text, booleans and numbers that are names.
     pub labels: Vec<Measure>,
+    /// Columns that a model shall predict.
+    pub label_columns: Vec<String>,
+    /// Columns that a model predicts.
+    pub prediction_columns: Vec<String>,
+    /// How rows are told apart by all columns at once; not at all without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain_classifier: Option<DomainClassifierOptions>,
     /// Thresholds in place of the usual ones.
     pub thresholds: BTreeMap<Measure, f64>,
     /// The column by which rows count; statistics must have been made with it.
     pub weight: Option<String>,
     /// Parts of the rows that are compared as well, each with the same part of the other side.
     pub slices: Vec<SliceSpec>,
-    /// The distances and thresholds of single columns: distances named here take the place of those above.
+    /// The distances and thresholds of columns by what they are to the model: distances named here take the place of
+    /// those above for the columns that they fit.
+    pub of_role: BTreeMap<ColumnRole, BTreeMap<Measure, f64>>,
+    /// The distances and thresholds of single columns: distances named here take the place of all others.
     pub of_column: BTreeMap<String, BTreeMap<Measure, f64>>,
 }
 
@@ -47,9 +59,13 @@ impl Default for DriftOptions {
             categorical: Vec::new(),
             numbers: vec![Measure::KolmogorovSmirnov, Measure::Wasserstein],
             labels: vec![Measure::TotalVariation],
+            label_columns: Vec::new(),
+            prediction_columns: Vec::new(),
+            domain_classifier: None,
             thresholds: BTreeMap::new(),
             weight: None,
             slices: Vec::new(),
+            of_role: BTreeMap::new(),
             of_column: BTreeMap::new(),
         }
     }
@@ -76,6 +92,20 @@ pub enum DriftError {
     NoDistance {
         /// The option.
         option: &'static str,
+    },
+    /// A distance for columns of a role, none of which it fits.
+    #[error("`{measure}` fits no {role} column")]
+    FitsNoColumnOfRole {
+        /// The distance.
+        measure: Measure,
+        /// The role.
+        role: ColumnRole,
+    },
+    /// A column of two roles.
+    #[error("column `{column}` is named as label and as prediction")]
+    TwoRoles {
+        /// The column.
+        column: String,
     },
     /// The options leave no column.
     #[error("no column is left to compare")]
@@ -139,6 +169,15 @@ impl Diagnostic for DriftError {
                 Some(format!("choose {}{more}", names.join(", ")))
             }
             Self::NoDistance { .. } => Some("leave it out for the usual distances".into()),
+            Self::FitsNoColumnOfRole { role, .. } => Some(format!(
+                "name the columns in `{}`, or leave the distance out of `of_role`",
+                match role {
+                    ColumnRole::Feature => "columns",
+                    ColumnRole::Label => "label_columns",
+                    ColumnRole::Prediction => "prediction_columns",
+                }
+            )),
+            Self::TwoRoles { .. } => Some("leave one of the two out".into()),
             Self::NoColumns => Some("leave `columns` or `exclude` out".into()),
             Self::NotWeighted { weight, .. } => Some(format!(
                 "make them again with `sluice statistics --weight {weight}`, or compare the rows themselves"
@@ -171,9 +210,13 @@ impl DriftOptions {
     /// [`OptionsError`], [`DriftError`].
     pub fn check(&self) -> Result<()> {
         Range::open(0.0, 1.0).check("level", self.level)?;
-        let of_columns = self.of_column.values().flatten();
+        let of_columns = self.of_column.values().chain(self.of_role.values()).flatten();
         for (measure, threshold) in self.thresholds.iter().chain(of_columns) {
             Range::at_least(0.0).check(measure.word(), *threshold)?;
+        }
+        self.domain_classifier.map_or(Ok(()), |options| options.check())?;
+        if let Some(column) = self.label_columns.iter().find(|name| self.prediction_columns.contains(name)) {
+            return Err(DriftError::TwoRoles { column: column.clone() }.into());
         }
         for (option, measures, comparison) in
             [("numbers", &self.numbers, Comparison::Numbers), ("labels", &self.labels, Comparison::Labels)]
@@ -195,6 +238,7 @@ impl DriftOptions {
         let all = || sides.into_iter().flat_map(|side| &side.columns);
         let available: BTreeSet<&str> = all().map(|column| column.name.as_str()).collect();
         let named = self.columns.iter().chain(&self.exclude).chain(&self.categorical);
+        let named = named.chain(&self.label_columns).chain(&self.prediction_columns);
         for column in named.chain(self.of_column.keys()) {
             if !available.contains(column.as_str()) {
                 let available = available.into_iter().map(str::to_owned).collect();
@@ -206,6 +250,14 @@ impl DriftOptions {
             for measure in measures.keys().filter(|measure| measure.is_distance()) {
                 if column.num_values() > 0 {
                     fits(*measure, self.comparison(column), Some(&column.name))?;
+                }
+            }
+        }
+        for (role, measures) in &self.of_role {
+            for measure in measures.keys().filter(|measure| measure.is_distance()) {
+                let mut of_role = all().filter(|column| self.role(&column.name) == *role);
+                if !of_role.any(|column| measure.fits(self.comparison(column))) {
+                    return Err(DriftError::FitsNoColumnOfRole { measure: *measure, role: *role }.into());
                 }
             }
         }
@@ -241,6 +293,19 @@ impl DriftOptions {
             && !self.exclude.iter().any(|mine| mine == name)
     }
 
+    /// What a column is to the model.
+    #[must_use]
+    pub fn role(&self, name: &str) -> ColumnRole {
+        let is_among = |columns: &[String]| columns.iter().any(|mine| mine == name);
+        if is_among(&self.label_columns) {
+            ColumnRole::Label
+        } else if is_among(&self.prediction_columns) {
+            ColumnRole::Prediction
+        } else {
+            ColumnRole::Feature
+        }
+    }
+
     /// How the values of a column are compared.
     #[must_use]
     pub fn comparison(&self, column: &ColumnStatistics) -> Comparison {
@@ -250,10 +315,14 @@ impl DriftOptions {
     /// The distances of a column.
     #[must_use]
     pub fn distances(&self, name: &str, comparison: Comparison) -> Vec<Measure> {
-        let own = self.of_column.get(name).into_iter().flat_map(BTreeMap::keys);
-        let own: Vec<Measure> = own.copied().filter(|measure| measure.fits(comparison)).collect();
+        let fitting = |measures: Option<&BTreeMap<Measure, f64>>| -> Vec<Measure> {
+            let all = measures.into_iter().flat_map(BTreeMap::keys);
+            all.copied().filter(|measure| measure.fits(comparison)).collect()
+        };
+        let own = [self.of_column.get(name), self.of_role.get(&self.role(name))].map(fitting);
         match comparison {
-            _ if !own.is_empty() => own,
+            _ if !own[0].is_empty() => own[0].clone(),
+            _ if !own[1].is_empty() => own[1].clone(),
             Comparison::Numbers => self.numbers.clone(),
             Comparison::Labels => self.labels.clone(),
             Comparison::Nothing => Vec::new(),
@@ -286,7 +355,8 @@ impl DriftOptions {
     #[must_use]
     pub fn threshold(&self, name: &str, measure: Measure) -> f64 {
         let own = self.of_column.get(name).and_then(|measures| measures.get(&measure));
-        own.or_else(|| self.thresholds.get(&measure)).copied().unwrap_or(measure.threshold())
+        let of_role = || self.of_role.get(&self.role(name)).and_then(|measures| measures.get(&measure));
+        own.or_else(of_role).or_else(|| self.thresholds.get(&measure)).copied().unwrap_or(measure.threshold())
     }
 }
 

@@ -11,9 +11,11 @@ use sluice_core::statistics::{ColumnStatistics, DatasetStatistics};
 
 use super::cumulative::Cumulative;
 use super::distances::{of_labels, of_numbers};
+use super::domain::DomainClassifier;
 use super::labels::{AlignedBin, AlignedLabels};
 use super::measure::{Comparison, Measure};
 use super::options::DriftOptions;
+use super::role::ColumnRole;
 use super::signals::{self, Measured};
 use super::significance::benjamini_hochberg;
 use super::tables::Tables;
@@ -69,6 +71,9 @@ pub struct ColumnDrift {
     /// The steps to a field of a struct, at least two; empty for a column.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<String>,
+    /// What it is to the model.
+    #[serde(default, skip_serializing_if = "ColumnRole::is_feature")]
+    pub role: ColumnRole,
     /// How its values were compared.
     pub compared_as: Comparison,
     /// What was measured.
@@ -90,7 +95,7 @@ impl ColumnDrift {
 }
 
 /// What became of the columns of a data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DriftReport {
     /// The subset.
     pub subset: String,
@@ -111,6 +116,9 @@ pub struct DriftReport {
     /// What is to be known of all columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What told the rows of both sides apart, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_classifier: Option<DomainClassifier>,
 }
 
 impl DriftReport {
@@ -148,7 +156,7 @@ pub fn compare(
     options: &DriftOptions,
 ) -> Result<DriftReport> {
     let mut report = measure(current, reference, options)?;
-    decide(&mut report.columns.iter_mut().collect::<Vec<_>>(), options.level);
+    let _ = decide_all(std::slice::from_mut(&mut report), options.level, &[]);
     Ok(report)
 }
 
@@ -184,7 +192,7 @@ pub fn compare_slices(
     for now in of(0).filter(|now| same(now, 1).is_none()) {
         reports[0].notes.push(format!("slice `{}` is new: {} rows", now.name, now.num_rows));
     }
-    decide(&mut reports.iter_mut().flat_map(|report| &mut report.columns).collect::<Vec<_>>(), options.level);
+    let _ = decide_all(&mut reports, options.level, &[]);
     Ok(reports)
 }
 
@@ -233,6 +241,7 @@ fn measure(current: DriftSide<'_>, reference: DriftSide<'_>, options: &DriftOpti
         level: options.level,
         columns,
         notes,
+        domain_classifier: None,
     })
 }
 
@@ -240,6 +249,7 @@ fn untested(column: &ColumnStatistics, options: &DriftOptions) -> ColumnDrift {
     ColumnDrift {
         column: column.name.clone(),
         path: column.path.clone(),
+        role: options.role(&column.name),
         compared_as: options.comparison(column),
         signals: Vec::new(),
         bins: Vec::new(),
@@ -385,9 +395,15 @@ fn signal(column: &str, measured: Measured, options: &DriftOptions) -> Signal {
     }
 }
 
-/// Gives every p its q, and says what is an alarm. The distances of a column share one test.
-fn decide(columns: &mut [&mut ColumnDrift], level: f64) {
-    let mut tails = Vec::new();
+/// One decision for all reports.
+pub(super) fn decide_all(reports: &mut [DriftReport], level: f64, further: &[f64]) -> Vec<f64> {
+    decide(&mut reports.iter_mut().flat_map(|report| &mut report.columns).collect::<Vec<_>>(), level, further)
+}
+
+/// Gives every p its q, and says what is an alarm. The distances of a column share one test. `further` tests are among
+/// those that q corrects for; answers their q.
+fn decide(columns: &mut [&mut ColumnDrift], level: f64, further: &[f64]) -> Vec<f64> {
+    let mut tails = further.to_vec();
     for column in columns.iter() {
         let distance = column.signals.iter().find(|signal| signal.measure.is_distance());
         tails.extend(distance.and_then(|signal| signal.p));
@@ -395,6 +411,7 @@ fn decide(columns: &mut [&mut ColumnDrift], level: f64) {
         tails.extend(others.filter_map(|signal| signal.p));
     }
     let mut next = benjamini_hochberg(&tails).into_iter();
+    let of_further = next.by_ref().take(further.len()).collect();
     for column in columns.iter_mut() {
         let has_distance = column.signals.iter().any(|signal| signal.measure.is_distance());
         let of_distances = if has_distance { next.next() } else { None };
@@ -407,4 +424,5 @@ fn decide(columns: &mut [&mut ColumnDrift], level: f64) {
             signal.alarm = signal.value > signal.threshold && is_beyond_chance;
         }
     }
+    of_further
 }

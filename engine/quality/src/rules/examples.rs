@@ -29,7 +29,7 @@ pub struct Sighting {
 }
 
 /// A value as text, shortened; `None` for null.
-pub(super) fn text_of(array: &ArrayRef, row: usize) -> Option<String> {
+pub(crate) fn text_of(array: &ArrayRef, row: usize) -> Option<String> {
     if array.is_null(row) {
         return None;
     }

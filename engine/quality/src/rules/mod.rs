@@ -7,7 +7,7 @@
 
 mod checks;
 mod condition;
-mod examples;
+pub(crate) mod examples;
 mod keys;
 mod locate;
 mod rule;

@@ -5,6 +5,7 @@
 //! rest. The script only sorts, searches and copies; filters and the forms of charts are plain style rules.
 //! Whatever comes from data is shortened and escaped. The same statistics give the same bytes.
 
+mod drift;
 mod escape;
 mod evaluation;
 mod explanation;
@@ -16,6 +17,9 @@ mod timeline;
 mod training;
 mod validation;
 
+pub use drift::{
+    DriftPage, PageDriftBin, PageDriftColumn, PageDriftSubset, PageSignal, PageTelling, drift_page,
+};
 pub use evaluation::{
     EvaluationPage, PageBin, PageConfusion, PageContender, PageCurves, PageDisparity, PageFairness,
     PageFigures, PageGap, PageMetric, PageOutcome, PageReason, PageSlice, PageWeakSlice, PageWeakSlices,

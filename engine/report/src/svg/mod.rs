@@ -4,6 +4,7 @@
 mod bars;
 mod histogram;
 mod line;
+pub(crate) mod overlay;
 mod plot;
 mod scale;
 mod strip;

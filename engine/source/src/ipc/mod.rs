@@ -15,6 +15,7 @@ mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 
 use sluice_core::Result;
@@ -37,6 +38,11 @@ pub(crate) fn header(files: &[ListedFile]) -> Result<Vec<PlannedColumn>> {
         }
     }
     Ok(first)
+}
+
+/// The schema of a file, as it has it.
+pub(crate) fn schema(listed: &ListedFile) -> Result<Schema> {
+    read::schema(listed)
 }
 
 fn damaged(file: &str, problem: impl Into<String>) -> SourceError {

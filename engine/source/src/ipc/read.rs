@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::reader::{read_dictionary, read_record_batch};
 use bytes::Bytes as FileBytes;
 use xxhash_rust::xxh3::xxh3_128;
@@ -47,7 +47,12 @@ pub(super) fn columns(listed: &ListedFile) -> Result<Vec<PlannedColumn>> {
     columns_of(listed, &Bytes::open(listed, None)?.contents(false)?.schema)
 }
 
-fn columns_of(listed: &ListedFile, schema: &arrow::datatypes::Schema) -> Result<Vec<PlannedColumn>> {
+/// The schema, as the file has it.
+pub(super) fn schema(listed: &ListedFile) -> Result<Schema> {
+    Ok(Bytes::open(listed, None)?.contents(false)?.schema)
+}
+
+fn columns_of(listed: &ListedFile, schema: &Schema) -> Result<Vec<PlannedColumn>> {
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     check_names(&listed.shown, &names)?;
     let kinds = schema.fields().iter().map(|field| ColumnKind::of(field.data_type()));
@@ -196,7 +201,7 @@ fn learn(
     listed: &ListedFile,
     bytes: &mut Bytes<'_>,
     place: &Place,
-    schema: &arrow::datatypes::Schema,
+    schema: &Schema,
     dictionaries: &mut Dictionaries,
 ) -> Result<()> {
     let (metadata, data) = bytes.read(place)?;

@@ -177,6 +177,18 @@ pub(crate) fn note_uses(files: &mut [ParquetFile], splits: &[Split]) {
     }
 }
 
+/// The schema of a file in the types of Arrow, as its writer left it.
+pub(crate) fn arrow_schema(listed: &ListedFile) -> Result<SchemaRef> {
+    let (footer, _) = read_footer(listed, None)?;
+    let part = || "the footer".to_owned();
+    let metadata = guarded(&listed.shown, part, || ParquetMetaDataReader::decode_metadata(&footer))?;
+    let schema = guarded(&listed.shown, part, || {
+        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())?;
+        Ok::<_, ParquetError>(Arc::clone(metadata.schema()))
+    })?;
+    Ok(schema)
+}
+
 /// The bytes of the footer, and the length of the file, whose `end` may be here already.
 fn read_footer(listed: &ListedFile, end: Option<Bytes>) -> Result<(Bytes, u64)> {
     let failed = |error| unreadable(&listed.shown, error);

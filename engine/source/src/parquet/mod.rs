@@ -22,7 +22,7 @@ use ::parquet::errors::ParquetError;
 
 pub(crate) use self::chunks::{Fetched, units};
 pub(crate) use self::counted::{count, countable};
-pub(crate) use self::footer::{ParquetFile, note_uses};
+pub(crate) use self::footer::{ParquetFile, arrow_schema, note_uses};
 use crate::error::SourceError;
 
 fn damaged(file: &str, problem: impl Into<String>) -> SourceError {

@@ -36,7 +36,7 @@ use crate::model::LinearModel;
 use crate::spec::{ModelSpec, fit};
 
 use columns::{Columns, batch_of};
-use table::TableSource;
+pub use table::TableSource;
 
 const LABEL: &str = "label";
 const WEIGHT: &str = "weight";

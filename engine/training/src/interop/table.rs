@@ -9,15 +9,17 @@ use sluice_core::seam::{BatchSource, Delivery, Request, batch_rows};
 
 /// A table whose rows are read in splits, as those of files are.
 #[derive(Debug)]
-pub(super) struct TableSource {
+pub struct TableSource {
     table: RecordBatch,
     plan: Plan,
 }
 
 impl TableSource {
+    /// The table as a source of rows.
+    ///
     /// # Errors
     /// A column of a type that has no normal form.
-    pub(super) fn new(table: RecordBatch) -> Result<Self> {
+    pub fn new(table: RecordBatch) -> Result<Self> {
         let schema = table.schema();
         let mut columns = Vec::with_capacity(table.num_columns());
         let mut planned = Vec::with_capacity(table.num_columns());

@@ -2,6 +2,7 @@
 //! twice.
 
 mod checker;
+mod drifts;
 mod evaluations;
 mod explanations;
 mod lineages;
