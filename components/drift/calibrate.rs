@@ -130,7 +130,7 @@ fn compared(
     options: &DriftOptions,
     session: &Session,
 ) -> Result<Vec<Compared>> {
-    let open = |path: &PathBuf| arguments.compared.open(path, options, session);
+    let open = |path: &PathBuf| arguments.compared.open(path, None, options, session);
     let reference = match &arguments.against {
         Some(path) => Some((path.display().to_string(), open(path)?.0)),
         None => None,
@@ -143,7 +143,7 @@ fn compared(
     };
     let names: Vec<String> = arguments.batches.iter().map(|path| path.display().to_string()).collect();
     let mut open = |name: &str| -> Result<DriftInput> {
-        Ok(arguments.compared.open(name.as_ref(), options, session)?.0)
+        Ok(arguments.compared.open(name.as_ref(), None, options, session)?.0)
     };
     let met = compare_batches(&names, neighbours, options, &mut open)?;
     Ok(met.into_iter().filter_map(|batch| batch.reference.or(batch.before)).collect())
