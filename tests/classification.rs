@@ -4,7 +4,7 @@
 use serde_json::Value;
 use sluice_testkit::assert_relative;
 
-use crate::support::Place;
+use crate::support::{Outcome, Place};
 
 const PIPELINE: &str = "\
 pipeline: churn
@@ -275,25 +275,20 @@ fn scored(rows: u32) -> String {
     text
 }
 
+/// An evaluation of `scored.csv` with metrics of order.
+fn evaluate_order(place: &Place, out: &str, rest: &[&str]) -> Outcome {
+    let fixed = "evaluate scored.csv --label label --prediction score --baseline-prediction other --slice group \
+        --metric auc --metric ks --metric auc_pr";
+    let fixed: Vec<&str> = fixed.split_whitespace().collect();
+    let what = ["--classes", "[0, 1]", "--require", "{metric: auc, at_least: 0.7}", "--out", out];
+    place.sluice(&[&fixed[..], &what, rest].concat())
+}
+
 #[test]
 fn histograms_of_scores_bound_the_figures_and_merge_to_the_bytes_of_one_run() {
     let place = Place::new();
     place.write("scored.csv", &scored(150_000));
-    let evaluate = |out: &str, rest: &[&str]| {
-        let models = [
-            "--label",
-            "label",
-            "--classes",
-            "[0, 1]",
-            "--prediction",
-            "score",
-            "--baseline-prediction",
-            "other",
-        ];
-        let metrics = ["--metric", "auc", "--metric", "ks", "--metric", "auc_pr", "--slice", "group"];
-        let what = ["--require", "{metric: auc, at_least: 0.7}", "--out", out];
-        place.sluice(&[&["evaluate", "scored.csv"][..], &models, &metrics, &what, rest].concat())
-    };
+    let evaluate = |out: &str, rest: &[&str]| evaluate_order(&place, out, rest);
     let histogram = ["--order-statistics", "{histogram: {bins: 200}}"];
     let _ = evaluate("exact", &[]).exits(0);
     let told = evaluate("whole", &histogram).exits(0);

@@ -173,7 +173,7 @@ fn a_locked_ledger_is_waited_for_and_a_newer_one_refused() {
     let child = place.command(&["run", &diabetes("pipeline.yaml"), "--out", "out"]).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(1500));
     ledger.execute_batch("COMMIT").unwrap();
-    let waited = crate::support::outcome(&child.wait_with_output().unwrap()).exits(0);
+    let waited = outcome(&child.wait_with_output().unwrap()).exits(0);
     assert!(!waited.stderr.contains("lacks"), "{waited:#?}");
     assert_eq!(runs(&place, &[]).len(), 2);
     ledger.execute_batch("UPDATE MLMDEnv SET schema_version = 11").unwrap();
@@ -229,7 +229,7 @@ fn runs_side_by_side_are_all_recorded() {
     let children: Vec<_> =
         (0..4).map(|_| place.command(&["run", &pipeline, "--out", "out"]).spawn().unwrap()).collect();
     for child in children {
-        let done = crate::support::outcome(&child.wait_with_output().unwrap()).exits(0);
+        let done = outcome(&child.wait_with_output().unwrap()).exits(0);
         assert!(!done.stderr.contains("ledger"), "{done:#?}");
     }
     let listed = runs(&place, &[]);
@@ -366,8 +366,8 @@ fn events_go_where_the_file_of_the_clients_says() {
     place.write("openlineage.yml", "transport: {type: file, log_file_path: events/run}\n");
     let _ = run(&[]).exits(0);
     let written = files(&place.path("events"));
-    let kinds =
+    let mut kinds =
         written.values().map(|bytes| serde_json::from_slice::<Value>(bytes).unwrap()["eventType"].clone());
     // By name they are in the order of time.
-    assert_eq!((written.len(), kinds.last()), (18, Some("COMPLETE".into())));
+    assert_eq!((written.len(), kinds.next_back()), (18, Some("COMPLETE".into())));
 }

@@ -13,7 +13,7 @@ fn rows(number: u32, step: u32, wrong: u32, lacks: u32) -> String {
             continue;
         }
         let fare = f64::from(row) / 4.0 + if row % 100 < wrong { 0.5 } else { 0.0 };
-        writeln!(text, "k{row},{fare},{}", if row % 3 == 0 { "Cash" } else { "Card" }).unwrap();
+        writeln!(text, "k{row},{fare},{}", if row.is_multiple_of(3) { "Cash" } else { "Card" }).unwrap();
     }
     text
 }

@@ -206,12 +206,15 @@ mod tests {
         ContenderMetrics {
             values: slice.candidate.clone(),
             intervals: slice.intervals.clone(),
+            bounds: slice.bounds.clone(),
             changes: slice.changes.clone(),
             undefined: slice.undefined.clone(),
         }
     }
 
-    fn tasks() -> [fn(&str) -> Arc<dyn Predictor>; 2] {
+    type MakePredictor = fn(&str) -> Arc<dyn Predictor>;
+
+    fn tasks() -> [MakePredictor; 2] {
         [|name| Linear::column(name, name), binary]
     }
 

@@ -8,7 +8,7 @@
 //!    its own; of few columns of numbers also the products of their normal scores (`encode`).
 //! 3. Folds by the rows' keys. Of each fold, a ridge logistic regression of the others scores the rows (`fit`).
 //! 4. The AUC is the mean over the folds, weighted by their pairs of rows, for the scores of different models do not
-//!    compare; its error DeLong's within each fold (LeDell, Petersen & van der Laan, "Computationally efficient confidence
+//!    compare; its error DeLong's within each fold (`LeDell`, Petersen & van der Laan, "Computationally efficient confidence
 //!    intervals for cross-validated area under the ROC curve estimates", Electronic Journal of Statistics 9, 2015). Its
 //!    probability is that of the Wilcoxon-Mann-Whitney test, one-sided, with ties (`auc`).
 //!

@@ -14,6 +14,7 @@ use sluice_core::execution::Execution;
 use sluice_core::fold::in_order;
 use sluice_core::plan::{Plan, Split};
 use sluice_core::seam::{BatchSource, Delivery, Request};
+use sluice_core::splitmix::{GAMMA, mix};
 use sluice_quality::drift::{Comparison, DomainClassifierOptions, DriftOptions};
 
 /// Some rows of one side.
@@ -27,10 +28,7 @@ pub struct DomainSample {
 
 /// The number that orders a key.
 fn splitmix(key: u64) -> u64 {
-    let mut mixed = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    mix(key.wrapping_add(GAMMA))
 }
 
 /// Whose rows they are: equal files on both sides have other numbers.
@@ -57,7 +55,7 @@ fn bound(plan: &Plan, side: Side, options: DomainClassifierOptions) -> Option<u6
     }
     // Numbers are uniform, so that those below this are enough but for a chance of 1e-15; then all are looked at.
     let share = (wanted as f64 + 8.0 * (wanted as f64).sqrt() + 16.0) / all as f64;
-    let guess = share * 18_446_744_073_709_551_616.0;
+    let guess = share * u64::MAX as f64;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

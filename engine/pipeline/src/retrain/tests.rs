@@ -43,7 +43,7 @@ fn drift(columns: Vec<ColumnDrift>) -> Vec<(String, DriftRecord)> {
         num_reference_rows: 900,
         level: 0.05,
         columns,
-        domain_classifier: None,
+        ..DriftReport::default()
     };
     let record = DriftRecord { accepted: false, options: DriftOptions::default(), subsets: vec![report] };
     vec![("drift".into(), record)]

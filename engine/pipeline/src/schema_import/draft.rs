@@ -209,7 +209,7 @@ fn greatest((value, is_closed): (f64, bool)) -> Option<i64> {
 /// None where every integer is within.
 #[expect(clippy::cast_possible_truncation, reason = "checked to be in range")]
 fn integer(value: f64) -> Option<i64> {
-    (value.abs() < 9_223_372_036_854_775_808.0).then_some(value as i64)
+    (value.abs() < i64::MAX as f64).then_some(value as i64)
 }
 
 /// Features in the order in which columns were first named.

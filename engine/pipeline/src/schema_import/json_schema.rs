@@ -96,7 +96,7 @@ impl<'a> Document<'a> {
                 keyword if ABOUT.contains(&keyword) => {}
                 "additionalProperties" if value.as_bool() == Some(true) => {}
                 "additionalProperties" | "unevaluatedProperties" => {
-                    remarks.left_out(owner, keyword, NEW_COLUMNS)
+                    remarks.left_out(owner, keyword, NEW_COLUMNS);
                 }
                 keyword => remarks.left_out(owner, keyword, ROW_RULE),
             }

@@ -4,6 +4,7 @@ use arrow::array::{Array, ArrayRef};
 use sluice_core::column::{Column, ColumnKind, numbers};
 use sluice_core::encoding::{canonical_bits, hash_rows};
 use sluice_core::error::Result;
+use sluice_core::splitmix::{GAMMA, mix};
 
 /// No value.
 pub(super) const NOTHING: u64 = 0;
@@ -12,12 +13,9 @@ const INTEGER: u64 = 0x2545_f491_4f6c_dd1d;
 const FRACTION: u64 = 0x9fb2_1c65_1e98_df25;
 const PURPOSE: &str = "a comparison by key";
 
-/// Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, figure 16: one to one.
+/// A number that looks random and is of one key only.
 pub(super) fn splitmix(key: u64) -> u64 {
-    let mut mixed = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    mix(key.wrapping_add(GAMMA))
 }
 
 /// Whether values of two kinds can be equal at all.
@@ -92,9 +90,8 @@ fn of_integer(value: i128) -> u64 {
 
 fn of_number(value: f64, digits: Option<u32>) -> u64 {
     let value = digits.map_or(value, |digits| rounded(value, digits));
-    // 2^63 and 2^64 are floats; whole numbers below are integers of 64 bits.
-    let is_integer =
-        value.fract() == 0.0 && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&value);
+    // As floats these are −2^63 and 2^64; whole numbers between are integers of 64 bits.
+    let is_integer = value.fract() == 0.0 && (i64::MIN as f64..u64::MAX as f64).contains(&value);
     if is_integer {
         #[expect(clippy::cast_possible_truncation, reason = "a whole number in range")]
         return of_integer(value as i128);

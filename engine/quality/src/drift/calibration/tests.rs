@@ -1,6 +1,7 @@
 //! Thresholds from good batches: their rate of alarms, what they are never below, and their place in a schema.
 
 use super::super::measure::Comparison;
+use super::super::role::ColumnRole;
 use super::*;
 use crate::schema::{read_schema, write_schema};
 
@@ -43,6 +44,7 @@ fn compared(batch: usize, columns: Vec<(String, Vec<Signal>)>) -> Compared {
     let column = |(column, signals)| ColumnDrift {
         column,
         path: Vec::new(),
+        role: ColumnRole::default(),
         compared_as: Comparison::Numbers,
         signals,
         bins: Vec::new(),
@@ -54,9 +56,7 @@ fn compared(batch: usize, columns: Vec<(String, Vec<Signal>)>) -> Compared {
         num_reference_rows: 100,
         level: 0.05,
         columns: columns.into_iter().map(column).collect(),
-        slice: None,
-        effective_rows: None,
-        notes: Vec::new(),
+        ..DriftReport::default()
     };
     Compared { batch: format!("b{batch}"), against: "r".into(), reports: vec![report] }
 }
@@ -65,7 +65,7 @@ fn compared(batch: usize, columns: Vec<(String, Vec<Signal>)>) -> Compared {
 fn by_chance(batch: usize, chance: &mut Chance) -> Compared {
     let column = |index: usize, chance: &mut Chance| {
         let scale = 0.05 * (1.0 + index as f64);
-        let value = scale * (if index % 2 == 0 { 0.2 } else { 0.6 } * chance.normal()).exp();
+        let value = scale * (if index.is_multiple_of(2) { 0.2 } else { 0.6 } * chance.normal()).exp();
         (format!("x{index}"), vec![signal(Measure::KolmogorovSmirnov, value, 0.001)])
     };
     compared(batch, (0..30).map(|index| column(index, chance)).collect())

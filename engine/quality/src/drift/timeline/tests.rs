@@ -2,6 +2,7 @@
 
 use super::super::measure::Comparison;
 use super::super::report::ColumnDrift;
+use super::super::role::ColumnRole;
 use super::*;
 
 fn batch(index: usize) -> TimelineBatch {
@@ -80,6 +81,7 @@ fn comparisons(lift: f64, state: &mut u64) -> Vec<Compared> {
             ColumnDrift {
                 column: format!("x{column}"),
                 path: Vec::new(),
+                role: ColumnRole::default(),
                 compared_as: Comparison::Numbers,
                 signals: vec![signal(factor * value(state))],
                 bins: Vec::new(),
@@ -93,9 +95,7 @@ fn comparisons(lift: f64, state: &mut u64) -> Vec<Compared> {
             num_reference_rows: 100,
             level: 0.05,
             columns,
-            slice: None,
-            effective_rows: None,
-            notes: Vec::new(),
+            ..DriftReport::default()
         };
         Compared { batch: format!("b{index}"), against: "r".into(), reports: vec![report] }
     };
