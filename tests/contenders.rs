@@ -20,7 +20,7 @@ fn place() -> Place {
             let miles = f64::from(row * 31 % 97) / 10.0;
             let tips = 1.0 + 0.5 * miles + noise(1);
             let score = |size: f64, salt: u32| 1.0 + 0.5 * miles + size * noise(salt);
-            let (new, old, gbm, wide) = (score(0.2, 2), score(0.5, 3), score(0.1, 4), score(0.9, 5));
+            let (new, old, gbm, wide) = (score(0.2, 2), score(0.5, 3), score(0.1, 4), score(3.0, 5));
             let probability = |score: f64| 1.0 / (1.0 + (3.0 - score).exp());
             let high = if tips > 3.0 { "yes" } else { "no" };
             let _ = writeln!(

@@ -105,6 +105,8 @@ fn a_slice_that_drifts_alone_is_named_and_the_others_are_calm() {
         "wasserstein=0.5",
         "--threshold",
         "kolmogorov_smirnov=0.2",
+        "--threshold",
+        "out_of_range=0.2",
     ];
     for (now, then, out) in [("now", "then", "saved"), ("now.csv", "then.csv", "rows")] {
         let arguments =

@@ -113,7 +113,7 @@ fn row_of(lists: &ListArray, item: usize) -> usize {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{BooleanArray, ListBuilder, StringBuilder};
+    use arrow::array::{BooleanArray, ListBuilder, StringViewBuilder};
     use arrow::datatypes::Float64Type;
 
     use super::*;
@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn lists(rows: &[Option<&[Option<&str>]>]) -> ArrayRef {
-        let mut builder = ListBuilder::new(StringBuilder::new());
+        let mut builder = ListBuilder::new(StringViewBuilder::new());
         for row in rows {
             for item in row.unwrap_or_default() {
                 builder.values().append_option(*item);

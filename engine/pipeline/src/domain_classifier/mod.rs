@@ -135,7 +135,10 @@ fn signal(areas: &[Area], threshold: f64, detail: String) -> Signal {
             let interval = Interval::delong(&estimate, area.least_rows, ALPHA);
             [interval.low, interval.high]
         });
-    let error = area.null_variance.sqrt();
+    // The scores of a fold follow from the rows of all others, so that what two folds have in common by chance counts in
+    // the area of either: where nothing differs, the mean over folds varies up to twice as much as that of folds that
+    // know nothing of one another (with e the chance difference of a fold, Σ e·Σ' e' holds each pair of folds twice).
+    let error = (2.0 * area.null_variance).sqrt();
     let tail = if error > 0.0 { normal::upper_tail((area.value - 0.5) / error) } else { 1.0 };
     let noise_floor = 0.5 + (2.0 / std::f64::consts::PI).sqrt() * error;
     Signal {
@@ -147,7 +150,7 @@ fn signal(areas: &[Area], threshold: f64, detail: String) -> Signal {
         noise_floor,
         effect: if area.value > noise_floor { area.value - noise_floor } else { 0.0 },
         p: Some(tail),
-        p_is_upper_bound: false,
+        p_is_upper_bound: true,
         q: None,
         alarm: false,
         detail,

@@ -18,6 +18,7 @@ use super::signals::Measured;
 use super::significance::{KOLMOGOROV_MEAN, kolmogorov_smirnov_tail};
 use super::view::View;
 use super::{infinity_norm, jensen_shannon_of_labels, normalized_absolute_difference};
+use crate::validation::words::general;
 
 /// The share that the Wasserstein distance leaves out at each end, which is what makes it robust.
 pub const TRIM: f64 = 0.01;
@@ -171,7 +172,7 @@ pub(super) fn of_numbers(
             Measure::Wasserstein => {
                 let over = |distance: f64| (distance / scale).min(f64::MAX);
                 let noise = over(aligned.wasserstein_noise(TRIM, sampling));
-                (aligned.wasserstein(TRIM).map(over), noise, format!("in units of {scale}"))
+                (aligned.wasserstein(TRIM).map(over), noise, format!("in units of {}", general(scale)))
             }
             Measure::Energy => (aligned.normalized_energy(), aligned.energy_noise(sampling), String::new()),
             _ => match binned.measure(measure) {

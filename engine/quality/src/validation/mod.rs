@@ -26,7 +26,7 @@ mod strings;
 mod subject;
 mod types;
 mod unique;
-mod words;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 

@@ -24,10 +24,13 @@ pub(crate) fn bars(shares: &[[f64; 2]]) -> Vec<String> {
     let draw = |[current, reference]: &[f64; 2]| {
         let (now, before) = (size(*current) / most * WIDTH, size(*reference) / most * WIDTH);
         format!(
-            "<svg class=\"over\" viewBox=\"-1 -1 {} {}\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect \
+            "<svg class=\"over\" viewBox=\"-1 -1 {} {}\" preserveAspectRatio=\"none\" role=\"img\"><title>{:.2} % of the \
+             current values, {:.2} % of the reference</title><rect \
              class=\"now\" y=\"3\" width=\"{}\" height=\"{}\"/><path class=\"before\" d=\"M0 0H{}V{}H0\"/></svg>",
             coordinate(WIDTH + 2.0),
             coordinate(HEIGHT + 2.0),
+            100.0 * size(*current),
+            100.0 * size(*reference),
             coordinate(now),
             coordinate(HEIGHT - 6.0),
             coordinate(before),
@@ -63,7 +66,8 @@ pub(crate) fn small(shares: &[[f64; 2]]) -> String {
     }
     before.push_str(&format!("V{}", coordinate(SMALL_HEIGHT)));
     format!(
-        "<svg class=\"over-all\" viewBox=\"-1 -1 {} {}\" aria-hidden=\"true\"><path class=\"now\" d=\"{now}\"/><path \
+        "<svg class=\"over-all\" viewBox=\"-1 -1 {} {}\" role=\"img\"><title>Shares of the bins: current filled, reference \
+         outlined</title><path class=\"now\" d=\"{now}\"/><path \
          class=\"before\" d=\"{before}\"/></svg>",
         coordinate(SMALL_WIDTH + 2.0),
         coordinate(SMALL_HEIGHT + 2.0)
