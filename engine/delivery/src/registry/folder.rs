@@ -44,7 +44,28 @@ impl Folder {
         let path = self.root.join(folder).join(MANIFEST_FILE);
         Ok(read(&path)?.map(|bytes| hex_digest(&bytes)))
     }
+
+    /// The digest of the package in a folder, of no package an empty one; `None` where there is nothing.
+    ///
+    /// Others who push the same package exchange the folder for an equal one: what was opened before may lose its
+    /// files while it is looked at, so that one look proves nothing.
+    fn digest_of_whole(&self, folder: &str) -> Result<Option<String>> {
+        let target = self.root.join(folder);
+        for _ in 0..LOOKS {
+            match self.digest_in(folder)? {
+                Some(digest) => return Ok(Some(digest)),
+                None if fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) => {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(String::new()))
+    }
 }
+
+/// How often a folder without a manifest is looked at, a millisecond apart, before it is taken for what it seems.
+const LOOKS: u32 = 50;
 
 /// The bytes of a file, if it is there.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
@@ -128,17 +149,11 @@ impl Backend for Folder {
     }
 
     fn put(&self, folder: &str, package: &Artifact) -> Result<Put> {
-        let target = self.root.join(folder);
-        let is_filled = || fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some());
-        let found = match self.digest_in(folder)? {
-            // The same package may have come since, by another pusher; then it is there.
-            None if is_filled() => Some(self.digest_in(folder)?.unwrap_or_default()),
-            found => found,
-        };
+        let found = self.digest_of_whole(folder)?;
         if found.is_some_and(|digest| digest != package.digest()) {
             return Ok(Put::Taken);
         }
-        package.copy_to(target)?;
+        package.copy_to(self.root.join(folder))?;
         Ok(Put::Done)
     }
 

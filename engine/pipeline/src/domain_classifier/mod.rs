@@ -13,7 +13,7 @@
 //!    probability is that of the Wilcoxon-Mann-Whitney test, one-sided, with ties (`auc`).
 //!
 //! Samples, folds and fits follow from the rows and the seed alone. Memory: the sample, its levels, and a matrix of at
-//! most [`encode::MAX_WIDTH`] columns.
+//! most `encode::MAX_WIDTH` columns.
 
 mod auc;
 mod encode;

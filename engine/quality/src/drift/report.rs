@@ -164,7 +164,7 @@ pub fn compare(
 /// in the order of the reference. One decision is for all of them, so that more slices raise no more false alarms.
 ///
 /// # Errors
-/// As [`compare`]; [`DriftError::NoSlices`].
+/// As [`compare`]; [`DriftError::NoSlices`](super::options::DriftError::NoSlices).
 pub fn compare_slices(
     current: DriftSide<'_>,
     reference: DriftSide<'_>,
