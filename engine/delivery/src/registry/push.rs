@@ -103,9 +103,13 @@ impl Registry {
         self.backend.create(&record_name(version), &pretty(&record)?).map(drop)
     }
 
-    /// The number for a package: one that was claimed for it and never registered, or the next that is free.
+    /// The number for a package: that under which another has just registered it, one that was claimed for it and never
+    /// registered, or the next that is free.
     fn claim(&self, digest: &str, taken: &BTreeSet<u64>) -> Result<u64> {
         let (index, _) = self.read_index()?;
+        if let Some(version) = index.version_of(digest).filter(|version| !taken.contains(version)) {
+            return Ok(version);
+        }
         let claims: BTreeSet<u64> =
             self.backend.list(CLAIMS)?.iter().filter_map(|listed| number_of(&listed.name, CLAIMS)).collect();
         let is_open = |version: &u64| {
