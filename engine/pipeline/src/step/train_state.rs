@@ -194,13 +194,15 @@ impl TrainState {
     /// # Errors
     /// [`TrainStateError::NotFromSums`], and what reading meets.
     pub fn of_shard(
-        spec: &ModelSpec,
+        spec: &TrainSpec,
         dataset: &Dataset,
         inputs: TrainInputs<'_>,
         (shard, is_exact): (Shard, bool),
         execution: &Execution,
     ) -> Result<Self> {
-        let folds = folds_of(spec)?;
+        let not_from_sums = || TrainStateError::NotFromSums { family: spec.family() };
+        let model = spec.linear().ok_or_else(not_from_sums)?;
+        let folds = folds_of(model)?;
         let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
         check_rows(dataset, &source)?;
         let columns = columns_of(spec, &source, inputs.roles)?;
@@ -217,7 +219,7 @@ impl TrainState {
         let partial = fold_splits(&source, shard.splits(plan), &design, execution)?;
         execution.progress.end();
         let model = ModelRecord {
-            model: spec.clone(),
+            model: model.clone(),
             roles: inputs.roles.clone(),
             onnx: inputs.onnx,
             transform: transform.clone(),
