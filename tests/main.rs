@@ -20,6 +20,7 @@ mod kept_states;
 mod ledger;
 mod memory;
 mod models;
+mod networks;
 mod object_stores;
 mod one_scan;
 mod onnx;

@@ -16,7 +16,7 @@ pub use examples::Examples;
 pub use model::Model;
 pub use network::{Network, NetworkRecord};
 pub use package::{
-    MODEL_KIND, MODEL_VERSION, ModelPackage, NETWORK_VERSION, ONNX_MODEL_FILE, ONNX_TRANSFORM_FILE, PackageParts,
-    Scores, Signature, WEIGHTS_FILE,
+    MODEL_KIND, MODEL_VERSION, ModelPackage, NETWORK_VERSION, ONNX_MODEL_FILE, ONNX_TRANSFORM_FILE,
+    PackageParts, Scores, Signature, WEIGHTS_FILE,
 };
 pub use registry::{LATEST_BLESSED, Pushed, Registry, RegistryError};

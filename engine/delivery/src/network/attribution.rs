@@ -65,7 +65,7 @@ impl NetworkExplainer {
         self.network.scale().map_or(sum, |scale| in_units(scale, sum))
     }
 
-    /// What each feature adds to one of the sums of a row.
+    /// What each feature adds to one of the sums of a row, which is `whole` in all.
     fn of_row(&self, double: DoubleNetwork<'_>, point: &Point, output: usize, whole: f64) -> Vec<f64> {
         let mut pieces = 1;
         loop {
@@ -89,7 +89,9 @@ impl NetworkExplainer {
         let mut sums = vec![0.0; self.features.len()];
         let width = 1.0 / pieces as f64;
         for piece in 0..pieces {
-            for (node, weight) in NODES.iter().flat_map(|(node, weight)| [(*node, *weight), (1.0 - node, *weight)]) {
+            for (node, weight) in
+                NODES.iter().flat_map(|(node, weight)| [(*node, *weight), (1.0 - node, *weight)])
+            {
                 let there = point.between(&self.baseline, (piece as f64 + node) * width);
                 let gradient = double.gradient(&there, &double.trace(&there), output);
                 self.add(&mut sums, point, &gradient, weight * width);
@@ -114,7 +116,11 @@ impl NetworkExplainer {
             *sum += match *source {
                 Source::Numbers { first, width } => {
                     let cells = first..first + width;
-                    along(&point.numeric[cells.clone()], &from.numeric[cells.clone()], &gradient.numeric[cells])
+                    along(
+                        &point.numeric[cells.clone()],
+                        &from.numeric[cells.clone()],
+                        &gradient.numeric[cells],
+                    )
                 }
                 Source::Ids { place, .. } => of_id(place),
             };

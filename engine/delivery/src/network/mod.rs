@@ -6,6 +6,8 @@
 
 mod attribution;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use arrow::array::{ArrayRef, Float64Array};
 use arrow::buffer::NullBuffer;

@@ -131,12 +131,11 @@ impl InputReader {
                 hint: "give texts and lists fewer terms (`top`, `buckets`)".into(),
             });
         }
-        Self::of_layout(transform.space(), layout)
-            .ok_or_else(|| DeliveryError::NetworkInput {
-                feature: "transform".into(),
-                problem: "gives a name twice".into(),
-                hint: "name each feature once".into(),
-            })
+        Self::of_layout(transform.space(), layout).ok_or_else(|| DeliveryError::NetworkInput {
+            feature: "transform".into(),
+            problem: "gives a name twice".into(),
+            hint: "name each feature once".into(),
+        })
     }
 
     /// For a network that reads this; none where that is not what the features are.

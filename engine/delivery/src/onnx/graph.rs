@@ -110,11 +110,7 @@ impl Feature {
     }
 }
 
-fn features(
-    transform: &Transform,
-    inputs: &Inputs,
-    graph: &mut GraphBuilder,
-) -> Result<Features> {
+fn features(transform: &Transform, inputs: &Inputs, graph: &mut GraphBuilder) -> Result<Features> {
     let (values, mut masks) = inputs.declare(graph)?;
     let mut values: BTreeMap<String, Value> = values.into_iter().collect();
     for node in transform.nodes() {

@@ -26,7 +26,8 @@ pub(super) fn sums(network: &Network, features: &[Feature], graph: &mut GraphBui
     let Writer { inputs, graph, .. } = writer;
     let mut scores = graph.node(&Operator::Cast(ElementType::Double), &[&scores]);
     if let Some(scale) = network.scale() {
-        let [mean, deviation] = [scale.mean, scale.deviation].map(|constant| graph.number(f64::from(constant)));
+        let [mean, deviation] =
+            [scale.mean, scale.deviation].map(|constant| graph.number(f64::from(constant)));
         let stretched = graph.node(&Operator::Mul, &[&scores, &deviation]);
         scores = graph.node(&Operator::Add, &[&stretched, &mean]);
     }
@@ -221,15 +222,13 @@ impl Writer<'_> {
         let speeds = constants.iter().map(|frequency| std::f32::consts::TAU * frequency).collect();
         let speeds = self.graph.row(&Tensor::Single(speeds));
         let angles = self.graph.node(&Operator::Mul, &[&x, &speeds]);
-        let [sines, cosines] =
-            [Operator::Sin, Operator::Cos].map(|wave| self.graph.node(&wave, &[&angles]));
+        let [sines, cosines] = [Operator::Sin, Operator::Cos].map(|wave| self.graph.node(&wave, &[&angles]));
         let both = self.graph.node(&Operator::Concat, &[&sines, &cosines]);
         // The sines of a feature, then its cosines.
         let total = constants.len();
         let of_feature = |feature: usize| feature * waves..(feature + 1) * waves;
-        let order = (0..features).flat_map(|feature| {
-            of_feature(feature).chain(of_feature(feature).map(move |wave| total + wave))
-        });
+        let order = (0..features)
+            .flat_map(|feature| of_feature(feature).chain(of_feature(feature).map(move |wave| total + wave)));
         let order: Vec<usize> = order.collect();
         Ok(self.graph.select_columns(&both, &order))
     }

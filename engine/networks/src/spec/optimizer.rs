@@ -106,6 +106,16 @@ impl Optimizer {
         }
     }
 
+    /// The share of a weight that it loses, of `adamw` times the learning rate, of the others by its gradient.
+    #[must_use]
+    pub fn weight_decay(&self) -> f64 {
+        match self {
+            Self::AdamW(options) => options.weight_decay,
+            Self::Sgd(options) => options.weight_decay,
+            Self::Adagrad(options) => options.weight_decay,
+        }
+    }
+
     /// Numbers kept for each weight.
     #[must_use]
     pub fn slots(&self) -> usize {

@@ -53,9 +53,7 @@ impl Serialize for TrainSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Linear(spec) => spec.serialize(serializer),
-            Self::Network(spec) => {
-                serializer.serialize_newtype_variant("TrainSpec", 8, NETWORK_FAMILY, spec)
-            }
+            Self::Network(spec) => serializer.serialize_newtype_variant("TrainSpec", 8, NETWORK_FAMILY, spec),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 
@@ -44,6 +45,9 @@ pub struct TrainInputs<'a> {
     pub states: Option<&'a Path>,
     /// A model that an iteration starts from.
     pub start: Option<&'a LinearModel>,
+    /// How often the training of a network notes how far it is, beside the package, to go on from there after an
+    /// interruption; never without.
+    pub checkpoints: Option<Duration>,
 }
 
 /// A model, and what fitting it has read.
@@ -68,7 +72,7 @@ pub fn train(
     execution: &Execution,
 ) -> Result<Trained> {
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
-    let TrainInputs { transform: (transform, transform_artifact), roles, onnx, states, start } = inputs;
+    let TrainInputs { transform: (transform, transform_artifact), roles, onnx, states, start, .. } = inputs;
     let columns = columns_of(spec, &source, roles)?;
     check_features(spec, dataset, transform, roles)?;
     let spec = match spec {

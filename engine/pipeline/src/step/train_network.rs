@@ -1,7 +1,7 @@
 //! Training of a network: the transformed rows of the training subset as it reads them, its classes, the subset that it is
 //! validated on, and the package.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array, UInt64Array};
@@ -13,11 +13,13 @@ use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Execution;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::{BatchSource, BatchTransform};
-use sluice_delivery::network::{Baseline, InputReader, NETWORK_FAMILY, Network, NetworkRecord, TrainingRecord};
+use sluice_delivery::network::{
+    Baseline, InputReader, NETWORK_FAMILY, Network, NetworkRecord, TrainingRecord,
+};
 use sluice_delivery::{ModelPackage, PackageParts};
 use sluice_ingest::Dataset;
 use sluice_networks::spec::ClassWeights;
-use sluice_networks::train::{EpochRecord, FitOptions, fit};
+use sluice_networks::train::{Checkpoints, EpochRecord, FitOptions, fit};
 use sluice_networks::{LabelLayout, NetworkSpec};
 use sluice_training::glm::{ClassRows, survey_classes};
 use sluice_training::{Class, TrainingColumns, TrainingData, TrainingError};
@@ -62,14 +64,14 @@ pub(super) fn train(
     };
     spec.check_with(reader.layout(), &label)?;
     let known: Vec<Class> = classes.iter().map(|class| class.class.clone()).collect();
-    let gathering = |source, transform: &Arc<dyn BatchTransform>, target: &Path| {
+    let gathering = |source: &dyn BatchSource, transform: &Arc<dyn BatchTransform>| {
         let label = Label { column: columns.label.clone(), classes: known.clone() };
         let weight = columns.weight.clone();
         Gathering { source, transform: Arc::clone(transform), reader: &reader, label, weight }
             .rows(target, execution)
     };
     execution.progress.begin("train, rows", source.plan().extent());
-    let (mut training, sums) = gathering(&source, &shared, target)?;
+    let (mut training, sums) = gathering(&source, &shared)?;
     execution.progress.end();
     if sums.rows == 0 {
         return Err(no_rows(&source, columns).into());
@@ -82,12 +84,14 @@ pub(super) fn train(
                 dataset.subset(&stopping.subset, PlanOptions::default(), execution).map_err(in_option)?;
             let fitted: Arc<dyn BatchTransform> = Arc::new(transform.clone());
             execution.progress.begin("train, validation rows", source.plan().extent());
-            let gathered = gathering(&source, &fitted, target)?;
+            let gathered = gathering(&source, &fitted)?;
             execution.progress.end();
             Some(gathered)
         }
     };
-    let options = FitOptions { execution: execution.clone(), ..FitOptions::default() };
+    let checkpoints =
+        inputs.checkpoints.map(|interval| Checkpoints { path: checkpoint_of(target), interval });
+    let options = FitOptions { execution: execution.clone(), checkpoints, ..FitOptions::default() };
     let looked_at = validation.as_mut().map(|(rows, _)| rows.as_rows());
     let fitted = fit(spec, (reader.layout(), &label), training.as_rows(), looked_at, options)?;
     let baseline = Baseline::new(&fitted.model, sums.means(), &sums.shares());
@@ -115,7 +119,26 @@ pub(super) fn train(
     let parts = PackageParts::new(transform.clone(), network);
     let made_of = [("dataset", dataset.artifact().digest()), ("transform", transform_artifact.digest())];
     let rows = sample(&source, transform)?;
-    parts.publish_with(&rows, inputs.onnx, made_from(made_of), target, |draft| write_history(&history, draft))
+    let attach = |draft: &mut Draft| write_history(&history, draft);
+    let package = parts.publish_with(&rows, inputs.onnx, made_from(made_of), target, attach)?;
+    if inputs.checkpoints.is_some() {
+        let path = checkpoint_of(target);
+        match fs_err::remove_file(&path) {
+            // A training of seconds may have written none.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(CommonError::on("remove", &path)(error).into());
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(package)
+}
+
+/// Where a training that makes `target` notes how far it is.
+#[must_use]
+pub fn checkpoint_of(target: &Path) -> PathBuf {
+    let name = target.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned());
+    target.with_file_name(format!(".{name}.checkpoint"))
 }
 
 /// The epochs as a table.

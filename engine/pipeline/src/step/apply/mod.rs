@@ -5,7 +5,7 @@
 mod columns;
 mod matrix;
 mod source;
-pub(super) pub(in crate::step) mod table;
+pub(super) mod table;
 
 use std::path::Path;
 use std::sync::Arc;
