@@ -125,6 +125,7 @@ pub enum NetworkError {
         problem: String,
     },
     /// The tensor library refused an operation.
+    #[cfg(feature = "candle")]
     #[error("the device could not compute {what}")]
     Tensor {
         /// What was computed.
@@ -162,6 +163,7 @@ impl Diagnostic for NetworkError {
             Self::Device { hint, .. } => Some(hint.clone()),
             Self::Weights { .. } => Some("open the package that the network was pushed in".into()),
             Self::Checkpoint { .. } => Some("remove it to train from the start".into()),
+            #[cfg(feature = "candle")]
             Self::Tensor { hint, .. } => hint.clone(),
         }
     }

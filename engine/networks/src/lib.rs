@@ -17,14 +17,14 @@ pub mod plan;
 mod random;
 pub mod rows;
 pub mod spec;
-#[cfg(test)]
+#[cfg(all(test, feature = "candle"))]
 mod tensors;
 pub mod train;
 
 pub use error::NetworkError;
 pub use layout::{CategoricalInput, InputLayout, Inputs, LabelLayout};
-pub use model::{LabelScale, Link, NetworkDescription, NetworkModel};
+pub use model::{FeatureGradients, LabelScale, Link, NetworkDescription, NetworkModel};
 pub use plan::Plan;
 pub use rows::{Block, MemoryRows, Rows};
 pub use spec::{Architecture, Device, NetworkSpec};
-pub use train::{EpochRecord, FitOptions, FittedNetwork, Observer, fit};
+pub use train::{Checkpoints, EpochRecord, FitOptions, FittedNetwork, Observer, fit};

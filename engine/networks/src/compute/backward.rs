@@ -109,23 +109,7 @@ impl Backward<'_> {
         let step = &plan.steps[position];
         match step {
             Step::Numeric { .. } | Step::Piecewise { .. } => {}
-            Step::Periodic { frequencies, output, offset } => {
-                let range = plan.tensors[*frequencies].range();
-                let stride = plan.widths[*output];
-                let columns = self.inputs.numeric.len() / self.inputs.rows;
-                let place = *offset..offset + 2 * range.len();
-                let rows = self.workspace.values[*output].chunks_exact(stride);
-                let rows = rows.zip(gradient.chunks_exact(stride));
-                for ((values, gradient), features) in rows.zip(self.inputs.numeric.chunks_exact(columns)) {
-                    let into = &mut gradients.dense[range.clone()];
-                    numeric::periodic_backward(
-                        features,
-                        &values[place.clone()],
-                        &gradient[place.clone()],
-                        into,
-                    );
-                }
-            }
+            Step::Periodic { .. } => self.periodic(step, gradient, gradients),
             Step::Embed { table, output, offset, .. } => {
                 let width = plan.tensors[*table].shape[1];
                 let stride = plan.widths[*output];
@@ -136,48 +120,58 @@ impl Backward<'_> {
             }
             Step::Linear { .. } => self.linear(step, gradient, gradients),
             Step::LayerNorm { .. } | Step::BatchNorm { .. } => self.norm(position, gradient, gradients),
+            Step::Interact { .. } => self.interact(step, gradient),
             Step::Activate { input, output, activation } => {
                 let known = if activation.is_invertible() { *output } else { *input };
-                if let Some((mut into, write)) = self.take(*input) {
-                    let known = &self.workspace.values[known][..gradient.len()];
-                    let add = write == Write::Add;
-                    activation::apply_backward(*activation, known, gradient, &mut into, add);
-                    self.workspace.gradients[*input] = into;
-                }
+                self.into(*input, |values, into, write| {
+                    let known = &values[known][..gradient.len()];
+                    activation::apply_backward(*activation, known, gradient, into, write == Write::Add);
+                });
             }
             Step::Dropout { input, output, rate, place } => {
-                if let Some((mut into, write)) = self.take(*input) {
-                    match self.pass.draw(*place, *rate) {
-                        Some(draw) => {
-                            let width = plan.widths[*output];
-                            dropout::apply(draw, width, gradient, &mut into, write == Write::Add);
-                        }
-                        None => pass_on(gradient, &mut into, write),
+                let draw = self.pass.draw(*place, *rate);
+                self.into(*input, |_, into, write| match draw {
+                    Some(draw) => {
+                        dropout::apply(draw, plan.widths[*output], gradient, into, write == Write::Add);
                     }
-                    self.workspace.gradients[*input] = into;
-                }
+                    None => pass_on(gradient, into, write),
+                });
             }
             Step::Add { left, right, .. } => {
                 for input in [*left, *right] {
-                    if let Some((mut into, write)) = self.take(input) {
-                        pass_on(gradient, &mut into, write);
-                        self.workspace.gradients[input] = into;
-                    }
+                    self.into(input, |_, into, write| pass_on(gradient, into, write));
                 }
             }
             Step::Sum { input, output } => {
-                if let Some((mut into, write)) = self.take(*input) {
-                    let (width, stride) = (plan.widths[*input], plan.widths[*output]);
-                    let rows = into.chunks_exact_mut(width).zip(gradient.chunks_exact(stride));
-                    for (into, gradient) in rows {
-                        for part in into.chunks_exact_mut(stride) {
-                            pass_on(gradient, part, write);
-                        }
+                let (width, stride) = (plan.widths[*input], plan.widths[*output]);
+                self.into(*input, |_, into, write| {
+                    for (into, gradient) in into.chunks_exact_mut(width).zip(gradient.chunks_exact(stride)) {
+                        into.chunks_exact_mut(stride).for_each(|part| pass_on(gradient, part, write));
                     }
-                    self.workspace.gradients[*input] = into;
-                }
+                });
             }
-            Step::Interact { .. } => self.interact(step, gradient),
+        }
+    }
+
+    /// Lets `work` write the gradient of an input, if anybody wants it; it is given all values too.
+    fn into(&mut self, input: Buffer, work: impl FnOnce(&[Vec<f32>], &mut [f32], Write)) {
+        if let Some((mut into, write)) = self.take(input) {
+            let length = self.length(input);
+            work(&self.workspace.values, &mut into[..length], write);
+            self.workspace.gradients[input] = into;
+        }
+    }
+
+    fn periodic(&self, step: &Step, gradient: &[f32], gradients: &mut Gradients<'_>) {
+        let Step::Periodic { frequencies, output, offset } = step else { return };
+        let range = self.plan.tensors[*frequencies].range();
+        let stride = self.plan.widths[*output];
+        let columns = self.inputs.numeric.len() / self.inputs.rows;
+        let place = *offset..offset + 2 * range.len();
+        let rows = self.workspace.values[*output].chunks_exact(stride).zip(gradient.chunks_exact(stride));
+        for ((values, gradient), features) in rows.zip(self.inputs.numeric.chunks_exact(columns)) {
+            let into = &mut gradients.dense[range.clone()];
+            numeric::periodic_backward(features, &values[place.clone()], &gradient[place.clone()], into);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::kernels::dropout::{self, Draw};
 use crate::kernels::linear::{self, Shape};
 use crate::kernels::{activation, interact, norm, numeric, vectorised};
 use crate::layout::Inputs;
-use crate::plan::{NORM_EPSILON, Plan, Step, TensorId};
+use crate::plan::{Buffer, NORM_EPSILON, Plan, Step, TensorId};
 use crate::random::Key;
 
 /// What a pass is for.
@@ -40,12 +40,20 @@ pub(crate) fn forward(
     workspace: &mut Workspace,
     pass: Pass,
 ) {
-    for position in 0..plan.steps.len() {
-        let step = &plan.steps[position];
+    for (position, step) in plan.steps.iter().enumerate() {
         // The buffer that is written is taken out, so that the others can be read.
-        let mut output = std::mem::take(&mut workspace.values[step.output()]);
-        compute(plan, weights, inputs, workspace, position, pass, &mut output);
-        workspace.values[step.output()] = output;
+        let mut taken = std::mem::take(&mut workspace.values[step.output()]);
+        let output = &mut taken[..inputs.rows * plan.widths[step.output()]];
+        let forward = Forward { plan, weights, inputs, values: &workspace.values, pass };
+        let statistics = &mut workspace.statistics[position];
+        match step {
+            Step::Numeric { .. } | Step::Piecewise { .. } | Step::Periodic { .. } | Step::Embed { .. } => {
+                forward.features(step, output);
+            }
+            Step::LayerNorm { .. } | Step::BatchNorm { .. } => forward.norm(step, output, statistics),
+            _ => forward.layer(step, output),
+        }
+        workspace.values[step.output()] = taken;
     }
 }
 
@@ -64,114 +72,132 @@ fn fill_columns(
     }
 }
 
-fn compute(
-    plan: &Plan,
-    weights: &[f32],
-    inputs: &Inputs<'_>,
-    workspace: &mut Workspace,
-    position: usize,
+struct Forward<'a> {
+    plan: &'a Plan,
+    weights: &'a [f32],
+    inputs: &'a Inputs<'a>,
+    values: &'a [Vec<f32>],
     pass: Pass,
-    output: &mut [f32],
-) {
-    let step = &plan.steps[position];
-    let rows = inputs.rows;
-    let stride = plan.widths[step.output()];
-    let output = &mut output[..rows * stride];
-    let tensor = |id: TensorId| &weights[plan.tensors[id].range()];
-    let columns = inputs.numeric.len() / rows.max(1);
-    let feature_row = |row: usize| &inputs.numeric[row * columns..(row + 1) * columns];
-    let values = &workspace.values;
-    let read = |buffer: usize| &values[buffer][..rows * plan.widths[buffer]];
-    match step {
-        Step::Numeric { offset, .. } => {
-            if stride == columns {
-                output.copy_from_slice(inputs.numeric);
-            } else {
+}
+
+impl Forward<'_> {
+    fn tensor(&self, id: TensorId) -> &[f32] {
+        &self.weights[self.plan.tensors[id].range()]
+    }
+
+    fn read(&self, buffer: Buffer) -> &[f32] {
+        &self.values[buffer][..self.inputs.rows * self.plan.widths[buffer]]
+    }
+
+    /// The part of a row of a buffer; nothing of none.
+    fn row(&self, buffer: Option<Buffer>, row: usize) -> &[f32] {
+        let Some(buffer) = buffer else { return &[] };
+        let width = self.plan.widths[buffer];
+        &self.values[buffer][row * width..(row + 1) * width]
+    }
+
+    /// The steps that read features.
+    fn features(&self, step: &Step, output: &mut [f32]) {
+        let rows = self.inputs.rows;
+        let stride = self.plan.widths[step.output()];
+        let columns = self.inputs.numeric.len() / rows.max(1);
+        let numbers = |row: usize| &self.inputs.numeric[row * columns..(row + 1) * columns];
+        match step {
+            Step::Numeric { .. } if stride == columns => output.copy_from_slice(self.inputs.numeric),
+            Step::Numeric { offset, .. } => {
                 fill_columns(output, stride, (*offset, columns), |row, output| {
-                    output.copy_from_slice(feature_row(row));
+                    output.copy_from_slice(numbers(row));
                 });
             }
-        }
-        Step::Piecewise { bins, offset, .. } => {
-            let bins = tensor(*bins);
-            fill_columns(output, stride, (*offset, bins.len() / 4), |row, output| {
-                numeric::piecewise(feature_row(row), bins, output);
-            });
-        }
-        Step::Periodic { frequencies, offset, .. } => {
-            let frequencies = tensor(*frequencies);
-            fill_columns(output, stride, (*offset, 2 * frequencies.len()), |row, output| {
-                numeric::periodic(feature_row(row), frequencies, output);
-            });
-        }
-        Step::Embed { feature, table, offset, .. } => {
-            let width = plan.tensors[*table].shape[1];
-            let table = tensor(*table);
-            let features = inputs.ids.len() / rows.max(1);
-            fill_columns(output, stride, (*offset, width), |row, output| {
-                let id = inputs.ids[row * features + feature] as usize;
-                output.copy_from_slice(&table[id * width..(id + 1) * width]);
-            });
-        }
-        Step::Linear { input, weight, bias, activation, .. } => {
-            let shape = Shape { rows, inputs: plan.widths[*input], outputs: stride };
-            linear::forward(shape, read(*input), tensor(*weight), tensor(*bias), *activation, output);
-        }
-        Step::Activate { input, activation, .. } => activation::apply(*activation, read(*input), output),
-        Step::LayerNorm { input, gain, shift, .. } => {
-            let statistics = &mut workspace.statistics[position][..2 * rows];
-            norm::layer_forward(stride, read(*input), tensor(*gain), tensor(*shift), output, statistics);
-        }
-        Step::BatchNorm { input, gain, shift, mean, variance, .. } => match pass {
-            Pass::Train { .. } => {
-                let statistics = &mut workspace.statistics[position];
-                norm::batch_forward(stride, read(*input), tensor(*gain), tensor(*shift), output, statistics);
+            Step::Piecewise { bins, offset, .. } => {
+                let bins = self.tensor(*bins);
+                fill_columns(output, stride, (*offset, bins.len() / 4), |row, output| {
+                    numeric::piecewise(numbers(row), bins, output);
+                });
             }
-            Pass::Score => {
-                let scale: Vec<f32> =
-                    tensor(*variance).iter().map(|variance| 1.0 / (variance + NORM_EPSILON).sqrt()).collect();
-                let (gain, shift) = (tensor(*gain), tensor(*shift));
-                norm::batch_apply(stride, read(*input), gain, shift, tensor(*mean), &scale, output);
+            Step::Periodic { frequencies, offset, .. } => {
+                let frequencies = self.tensor(*frequencies);
+                fill_columns(output, stride, (*offset, 2 * frequencies.len()), |row, output| {
+                    numeric::periodic(numbers(row), frequencies, output);
+                });
             }
-        },
-        Step::Dropout { input, rate, place, .. } => match pass.draw(*place, *rate) {
-            Some(draw) => dropout::apply(draw, stride, read(*input), output, false),
-            None => output.copy_from_slice(read(*input)),
-        },
-        Step::Add { left, right, .. } => {
-            let (left, right) = (read(*left), read(*right));
-            vectorised(|| {
-                for ((output, left), right) in output.iter_mut().zip(left).zip(right) {
-                    *output = left + right;
+            Step::Embed { feature, table, offset, .. } => {
+                let width = self.plan.tensors[*table].shape[1];
+                let table = self.tensor(*table);
+                let features = self.inputs.ids.len() / rows.max(1);
+                fill_columns(output, stride, (*offset, width), |row, output| {
+                    let id = self.inputs.ids[row * features + feature] as usize;
+                    output.copy_from_slice(&table[id * width..(id + 1) * width]);
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn norm(&self, step: &Step, output: &mut [f32], statistics: &mut [f32]) {
+        let stride = self.plan.widths[step.output()];
+        match step {
+            Step::LayerNorm { input, gain, shift, .. } => {
+                let (gain, shift) = (self.tensor(*gain), self.tensor(*shift));
+                norm::layer_forward(stride, self.read(*input), gain, shift, output, statistics);
+            }
+            Step::BatchNorm { input, gain, shift, mean, variance, .. } => {
+                let (gain, shift) = (self.tensor(*gain), self.tensor(*shift));
+                if matches!(self.pass, Pass::Train { .. }) {
+                    norm::batch_forward(stride, self.read(*input), gain, shift, output, statistics);
+                    return;
                 }
-            });
+                let variances = self.tensor(*variance).iter();
+                let scale: Vec<f32> =
+                    variances.map(|variance| 1.0 / (variance + NORM_EPSILON).sqrt()).collect();
+                let mean = self.tensor(*mean);
+                norm::batch_apply(stride, self.read(*input), gain, shift, mean, &scale, output);
+            }
+            _ => {}
         }
-        Step::Sum { input, .. } => {
-            let input = read(*input);
-            let width = plan.widths[step_input(step)];
-            output.fill(0.0);
-            for (output, input) in output.chunks_exact_mut(stride).zip(input.chunks_exact(width)) {
-                for part in input.chunks_exact(stride) {
-                    for (output, part) in output.iter_mut().zip(part) {
-                        *output += part;
+    }
+
+    /// The steps between features and scores, but for norms.
+    fn layer(&self, step: &Step, output: &mut [f32]) {
+        let rows = self.inputs.rows;
+        let stride = self.plan.widths[step.output()];
+        match step {
+            Step::Linear { input, weight, bias, activation, .. } => {
+                let shape = Shape { rows, inputs: self.plan.widths[*input], outputs: stride };
+                let (weight, bias) = (self.tensor(*weight), self.tensor(*bias));
+                linear::forward(shape, self.read(*input), weight, bias, *activation, output);
+            }
+            Step::Activate { input, activation, .. } => {
+                activation::apply(*activation, self.read(*input), output);
+            }
+            Step::Dropout { input, rate, place, .. } => match self.pass.draw(*place, *rate) {
+                Some(draw) => dropout::apply(draw, stride, self.read(*input), output, false),
+                None => output.copy_from_slice(self.read(*input)),
+            },
+            Step::Add { left, right, .. } => {
+                let (left, right) = (self.read(*left), self.read(*right));
+                vectorised(|| {
+                    for ((output, left), right) in output.iter_mut().zip(left).zip(right) {
+                        *output = left + right;
+                    }
+                });
+            }
+            Step::Sum { input, .. } => {
+                output.fill(0.0);
+                let rows = self.read(*input).chunks_exact(self.plan.widths[*input]);
+                for (output, input) in output.chunks_exact_mut(stride).zip(rows) {
+                    for part in input.chunks_exact(stride) {
+                        output.iter_mut().zip(part).for_each(|(output, part)| *output += part);
                     }
                 }
             }
-        }
-        Step::Interact { vector, embeddings, dimension, .. } => {
-            let row_of = |buffer: Option<usize>, row: usize| {
-                buffer.map_or(&[][..], |buffer| {
-                    let width = plan.widths[buffer];
-                    &values[buffer][row * width..(row + 1) * width]
-                })
-            };
-            for (row, output) in output.chunks_exact_mut(stride).enumerate() {
-                interact::forward(row_of(*vector, row), row_of(*embeddings, row), *dimension, output);
+            Step::Interact { vector, embeddings, dimension, .. } => {
+                for (row, output) in output.chunks_exact_mut(stride).enumerate() {
+                    let (own, others) = (self.row(*vector, row), self.row(*embeddings, row));
+                    interact::forward(own, others, *dimension, output);
+                }
             }
+            _ => {}
         }
     }
-}
-
-fn step_input(step: &Step) -> usize {
-    super::workspace::inputs_of(step).next().unwrap_or(0)
 }

@@ -47,6 +47,34 @@ pub(crate) fn periodic_backward(
     }
 }
 
+/// Adds the gradient of the features of bins: the slope of those that are neither empty nor full.
+pub(crate) fn piecewise_by_feature(features: &[f32], bins: &[f32], gradient: &[f32], into: &mut [f32]) {
+    let count = bins.len() / 4;
+    let per_feature = count / features.len().max(1);
+    for (at, gradient) in gradient.iter().enumerate() {
+        let [low, scale, min, max] = [0, 1, 2, 3].map(|constant| bins[constant * count + at]);
+        let feature = at / per_feature;
+        let share = (features[feature] - low) * scale;
+        if share > min && share < max {
+            into[feature] += gradient * scale;
+        }
+    }
+}
+
+/// Adds the gradient of the features of waves: ∂sin = 2 π c cos, ∂cos = - 2 π c sin.
+pub(crate) fn periodic_by_feature(frequencies: &[f32], waves: &[f32], gradient: &[f32], into: &mut [f32]) {
+    let count = frequencies.len() / into.len().max(1);
+    let two = 2 * count.max(1);
+    let rows = waves.chunks_exact(two).zip(gradient.chunks_exact(two));
+    let rows = rows.zip(frequencies.chunks_exact(count.max(1)));
+    for (into, ((waves, gradient), frequencies)) in into.iter_mut().zip(rows) {
+        for at in 0..count {
+            let along = gradient[at] * waves[count + at] - gradient[count + at] * waves[at];
+            *into += TAU * frequencies[at] * along;
+        }
+    }
+}
+
 /// The constants of `bins` bins between the quantiles of each feature; `columns` holds each feature's values in order.
 ///
 /// The first bin goes on to the left and the last to the right, as far as [`BEYOND`] bins; where quantiles coincide (few

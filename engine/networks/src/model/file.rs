@@ -24,11 +24,11 @@ pub(crate) fn write<'a>(
 ) -> Result<Vec<u8>, NetworkError> {
     let stored: Vec<(&str, Vec<usize>, Vec<u8>)> =
         tensors.map(|(name, shape, values)| (name, shape, bytes_of(values))).collect();
-    let views: Result<Vec<_>, _> = stored
-        .iter()
-        .map(|(name, shape, bytes)| Ok((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
-        .collect();
-    let views = views.map_err(|error: safetensors::SafeTensorError| broken(error.to_string()))?;
+    let views = stored.iter().map(|(name, shape, bytes)| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
+        view.map(|view| (*name, view)).map_err(|error| broken(error.to_string()))
+    });
+    let views = views.collect::<Result<Vec<_>, NetworkError>>()?;
     serialize(views, None).map_err(|error| broken(error.to_string()))
 }
 

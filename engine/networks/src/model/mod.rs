@@ -1,6 +1,6 @@
 //! A fitted network: what its layers are, what it reads and predicts, and its weights.
 
-mod file;
+pub(crate) mod file;
 mod score;
 #[cfg(test)]
 mod tests;
@@ -16,6 +16,7 @@ use crate::layout::{InputLayout, LabelLayout};
 use crate::plan::{Plan, TensorLayout};
 use crate::spec::{Activation, Architecture, Loss, NetworkSpec, Norm, NumericEmbedding};
 
+pub use score::FeatureGradients;
 pub(crate) use score::softmax;
 
 /// Everything about a fitted network but its weights.
@@ -155,10 +156,12 @@ impl NetworkModel {
             return Err(broken(format!("there are {} numbers, not {}", weights.len(), plan.total)));
         }
         let model = Self { description, plan, weights };
-        match model.tensors().find(|(_, values)| !values.iter().all(|value| value.is_finite())) {
-            Some((tensor, _)) => Err(broken(format!("tensor `{}` holds NaN or an infinity", tensor.name))),
-            None => Ok(model),
+        let is_finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
+        let spoiled = model.tensors().find(|(_, values)| !is_finite(values)).map(|(tensor, _)| &tensor.name);
+        if let Some(name) = spoiled {
+            return Err(broken(format!("tensor `{name}` holds NaN or an infinity")));
         }
+        Ok(model)
     }
 
     /// Everything but the weights.

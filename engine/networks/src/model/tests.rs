@@ -111,6 +111,36 @@ fn scores_are_what_the_link_says() {
 }
 
 #[test]
+fn gradients_of_features_are_central_differences() {
+    for (spec, classes) in specs() {
+        let model = model(&spec, classes);
+        let (numeric, ids) = rows(70);
+        let outputs = model.description().outputs();
+        let output = outputs - 1;
+        let inputs = Inputs { rows: 70, numeric: &numeric, ids: &ids };
+        let gradients = model.gradients(&inputs, output).unwrap();
+        for feature in 0..3 {
+            let moved = |by: f32| {
+                let mut numeric = numeric.clone();
+                numeric.iter_mut().skip(feature).step_by(3).for_each(|value| *value += by);
+                let sums = model.sums(&Inputs { numeric: &numeric, ..inputs }).unwrap();
+                sums.into_iter().skip(output).step_by(outputs).collect::<Vec<f32>>()
+            };
+            let (above, below) = (moved(1e-3), moved(-1e-3));
+            // At a corner of ReLU or of a bin the difference is between both slopes: few rows may be off.
+            let off = (0..70)
+                .filter(|row| {
+                    let difference = (above[*row] - below[*row]) / 2e-3;
+                    (gradients.numeric[row * 3 + feature] - difference).abs() > 2e-3 + 0.01 * difference.abs()
+                })
+                .count();
+            assert!(off <= 4, "{off} rows of feature {feature}, {spec:?}");
+        }
+        assert!(model.gradients(&inputs, outputs).is_err());
+    }
+}
+
+#[test]
 fn values_that_cannot_be_are_named() {
     let model = model(&NetworkSpec::mlp(&[4]), 0);
     let (mut numeric, mut ids) = rows(5);

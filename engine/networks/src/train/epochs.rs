@@ -6,6 +6,7 @@ use sluice_core::Execution;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Extent;
 
+use super::checkpoint::{Best, Keeper, State};
 use super::order::{Window, Windows, steps_of};
 use super::shard::{Objective, shards_of};
 use super::step::{BatchSums, Task, Work, read, write};
@@ -33,29 +34,6 @@ pub(crate) struct Outcome {
     pub(crate) stopped_early: bool,
 }
 
-/// The weights of the best epoch so far.
-#[derive(Clone, Debug)]
-struct Best {
-    epoch: u32,
-    loss: f64,
-    weights: Vec<f32>,
-}
-
-/// Where a training stands.
-#[derive(Clone, Debug, Default)]
-struct State {
-    /// Steps so far.
-    step: u64,
-    /// Batches of this epoch so far.
-    batch: u64,
-    /// Of this epoch.
-    loss: f64,
-    weight: f64,
-    norms: f64,
-    history: Vec<EpochRecord>,
-    best: Option<Best>,
-}
-
 impl Training<'_> {
     /// Trains from these weights on.
     ///
@@ -66,9 +44,14 @@ impl Training<'_> {
         weights: Vec<f32>,
         training: &mut dyn Rows,
         validation: Option<&mut dyn Rows>,
+        keeper: Option<Keeper>,
         options: FitOptions<'_>,
     ) -> Result<Outcome> {
         let work = Work::new(self.spec, self.plan, self.objective, weights);
+        let state = match &keeper {
+            Some(keeper) => work.resume(keeper)?,
+            None => State::default(),
+        };
         let shards = shards_of(self.spec.batch_size as usize);
         let members = std::cmp::min(options.execution.threads.get(), shards) - 1;
         let team = Team::new(members);
@@ -81,12 +64,13 @@ impl Training<'_> {
         };
         let total = rows.saturating_mul(u64::from(self.spec.epochs));
         options.execution.progress.begin("training", Extent { rows: Some(total), bytes: None });
+        let done = u32::try_from(state.history.len()).unwrap_or(u32::MAX);
         let outcome = std::thread::scope(|scope| {
             let _dismissal = team.dismissal();
             for _ in 0..members {
                 scope.spawn(|| team.serve(|task| work.work(task)));
             }
-            scope.spawn(move || windows.send(0..self.spec.epochs, &to));
+            scope.spawn(move || windows.send(done..self.spec.epochs, &to));
             let mut run = Run {
                 training: self,
                 work: &work,
@@ -95,7 +79,8 @@ impl Training<'_> {
                 rows,
                 validation,
                 observer: options.observer,
-                state: State::default(),
+                state,
+                keeper,
             };
             // `from` is dropped at the end, which ends the reading too.
             run.epochs(from)
@@ -105,37 +90,41 @@ impl Training<'_> {
     }
 }
 
-struct Run<'a, 'b> {
+struct Run<'a, 'v, 'o> {
     training: &'a Training<'a>,
     work: &'a Work<'a>,
     team: &'a Team<Task>,
     execution: Execution,
     rows: u64,
-    validation: Option<&'b mut dyn Rows>,
-    observer: Option<&'b mut dyn super::Observer>,
+    validation: Option<&'v mut dyn Rows>,
+    observer: Option<&'o mut dyn super::Observer>,
     state: State,
+    keeper: Option<Keeper>,
 }
 
-impl Run<'_, '_> {
+impl Run<'_, '_, '_> {
     fn run(&self, task: Task) {
         self.work.begin();
         self.team.run(task, |task| self.work.work(task));
     }
 
     fn epochs(&mut self, windows: Receiver<Result<Window>>) -> Result<Outcome> {
-        let mut stopped_early = false;
+        let done = u32::try_from(self.state.history.len()).unwrap_or(u32::MAX);
+        // A checkpoint of the last epoch may be one that ends here.
+        let mut stopped_early = done > 0 && done < self.training.spec.epochs && self.is_over(done);
         let mut windows = windows.into_iter();
-        for epoch in 1..=self.training.spec.epochs {
+        for epoch in done + 1..=self.training.spec.epochs {
+            if stopped_early {
+                break;
+            }
             self.epoch(epoch, &mut windows)?;
             let record = self.close(epoch)?;
             if let Some(observer) = &mut self.observer {
                 observer.epoch(&record);
             }
             self.state.history.push(record);
+            self.save_if_due()?;
             stopped_early = epoch < self.training.spec.epochs && self.is_over(epoch);
-            if stopped_early {
-                break;
-            }
         }
         let last = u32::try_from(self.state.history.len()).unwrap_or(u32::MAX);
         let (best_epoch, weights) = match self.state.best.take() {
@@ -147,6 +136,8 @@ impl Run<'_, '_> {
     }
 
     fn epoch(&mut self, epoch: u32, windows: &mut impl Iterator<Item = Result<Window>>) -> Result<()> {
+        // Batches that were done before a checkpoint.
+        let mut done = self.state.batch;
         loop {
             let ended = || CommonError::Internal("the rows of an epoch ended before it".into());
             let window = windows.next().ok_or_else(ended)??;
@@ -154,12 +145,33 @@ impl Run<'_, '_> {
             *write(&self.work.window) = window;
             let size = self.training.spec.batch_size as usize;
             for first in (0..places).step_by(size) {
-                self.execution.cancel.check()?;
+                if done > 0 {
+                    done -= 1;
+                    continue;
+                }
+                self.stop_if_cancelled()?;
                 self.step(epoch, first, std::cmp::min(size, places - first))?;
+                self.save_if_due()?;
             }
             if is_last {
                 return Ok(());
             }
+        }
+    }
+
+    /// Ends with a checkpoint once somebody asked for an end.
+    fn stop_if_cancelled(&mut self) -> Result<()> {
+        let cancelled = self.execution.cancel.check();
+        if let (Err(_), Some(keeper)) = (&cancelled, &mut self.keeper) {
+            keeper.save(&self.state, &self.work.tensors())?;
+        }
+        cancelled
+    }
+
+    fn save_if_due(&mut self) -> Result<()> {
+        match &mut self.keeper {
+            Some(keeper) if keeper.is_due() => keeper.save(&self.state, &self.work.tensors()),
+            _ => Ok(()),
         }
     }
 
@@ -242,6 +254,9 @@ impl Run<'_, '_> {
     /// Ends an epoch: its losses, and whether it is the best.
     fn close(&mut self, epoch: u32) -> Result<EpochRecord> {
         let validation_loss = self.validate()?;
+        if let Some(loss) = validation_loss.filter(|loss| !loss.is_finite()) {
+            return Err(self.diverged("validation loss", loss, epoch).into());
+        }
         let State { step, batch, loss, weight, norms, .. } = &mut self.state;
         let record = EpochRecord {
             epoch,
@@ -280,7 +295,7 @@ impl Run<'_, '_> {
         let Some(rows) = self.validation.take() else { return Ok(None) };
         let mut sums = BatchSums::default();
         for number in 0..rows.blocks() {
-            self.execution.cancel.check()?;
+            self.stop_if_cancelled()?;
             let block = rows.block(number)?;
             let count = block.rows;
             *write(&self.work.judged) = block;

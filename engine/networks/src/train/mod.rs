@@ -4,6 +4,7 @@
 //! take shards, each through the network and back ([`shard`]); gradients are added along a fixed tree and weights follow
 //! them, block by block ([`update`]). Nothing that is drawn or added depends on who did it.
 
+mod checkpoint;
 mod epochs;
 mod loss;
 pub(crate) mod order;
@@ -19,7 +20,7 @@ mod update;
 use serde::{Deserialize, Serialize};
 
 use sluice_core::Execution;
-use sluice_core::error::Result;
+use sluice_core::error::{CommonError, Result};
 use sluice_core::options::OptionsError;
 
 use crate::error::NetworkError;
@@ -29,6 +30,8 @@ use crate::random::Key;
 use crate::rows::Rows;
 use crate::spec::{Device, NetworkSpec};
 
+pub use checkpoint::Checkpoints;
+use checkpoint::{Keeper, identity_of};
 use epochs::Training;
 use shard::Objective;
 use survey::Survey;
@@ -89,15 +92,18 @@ pub struct FitOptions<'a> {
     pub execution: Execution,
     /// Told what happens.
     pub observer: Option<&'a mut dyn Observer>,
+    /// Where it is noted how far it is, to go on from there.
+    pub checkpoints: Option<Checkpoints>,
 }
 
 impl std::fmt::Debug for FitOptions<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { execution, observer } = self;
+        let Self { execution, observer, checkpoints } = self;
         formatter
             .debug_struct("FitOptions")
             .field("execution", execution)
             .field("observer", &observer.is_some())
+            .field("checkpoints", checkpoints)
             .finish()
     }
 }
@@ -118,7 +124,8 @@ pub fn fit(
     let mut description = NetworkDescription::new(spec, inputs, label)?;
     check(spec, training.rows(), validation.is_some())?;
     check_device(spec.device)?;
-    let mut survey = Survey::of(training, &description, "training")?;
+    let hashed = options.checkpoints.is_some();
+    let mut survey = Survey::of(training, &description, "training", hashed)?;
     survey.check_varies(&description, training.rows())?;
     description.scale = survey.scale(spec, description.loss);
     let objective = Objective {
@@ -129,15 +136,17 @@ pub fn fit(
     let plan = crate::plan::Plan::new(spec, inputs, description.outputs());
     let mut weights = start::start_weights(&plan, Key::new(spec.seed, purpose::START));
     survey.fill_bins(&plan, &mut weights);
-    let validation = match validation {
-        Some(rows) => {
-            Survey::of(rows, &description, "validation")?;
-            Some(rows)
-        }
+    let mut hashes = vec![survey.hash];
+    let mut validation = validation;
+    if let Some(rows) = &mut validation {
+        hashes.push(Survey::of(&mut **rows, &description, "validation", hashed)?.hash);
+    }
+    let keeper = match &options.checkpoints {
+        Some(checkpoints) => Some(Keeper::new(checkpoints.clone(), identity(spec, &description, &hashes)?)),
         None => None,
     };
-    let outcome =
-        Training { spec, plan: &plan, objective: &objective }.run(weights, training, validation, options)?;
+    let training_of = Training { spec, plan: &plan, objective: &objective };
+    let outcome = training_of.run(weights, training, validation, keeper, options)?;
     Ok(FittedNetwork {
         model: NetworkModel::new(description, outcome.weights)?,
         history: outcome.history,
@@ -174,4 +183,21 @@ fn check_device(device: Device) -> Result<(), NetworkError> {
             hint: "build with `--features cuda`, or set `device: cpu`".into(),
         }),
     }
+}
+
+/// What tells a training from another: all that can change a bit of it.
+fn identity(spec: &NetworkSpec, description: &NetworkDescription, hashes: &[u64]) -> Result<String> {
+    let text = |error: serde_json::Error| CommonError::Internal(error.to_string());
+    let parts = [
+        serde_json::to_string(spec).map_err(text)?,
+        serde_json::to_string(description).map_err(text)?,
+        format!("{hashes:?}"),
+        cpu_level(),
+    ];
+    Ok(identity_of(&parts.each_ref().map(String::as_str)))
+}
+
+/// The level of the CPU, which products of matrices depend on.
+fn cpu_level() -> String {
+    format!("{:?}", pulp::Arch::new())
 }

@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use sluice_core::error::Result;
+
+use super::checkpoint::{Keeper, State, Tensors};
 use super::order::Window;
 use super::shard::{Objective, PIECE_ROWS, Scratch, Shard, part, shards_of};
 use super::team::lock;
@@ -265,6 +268,39 @@ impl<'a> Work<'a> {
                 next += length;
             }
         }
+    }
+
+    /// All weights and what the optimizer keeps of them.
+    pub(crate) fn tensors(&self) -> Tensors {
+        let mut slots = vec![vec![0.0; self.plan.trainable]; self.spec.optimizer.slots()];
+        for block in &self.blocks {
+            let block = lock(block);
+            for (slot, own) in slots.iter_mut().zip(&block.slots) {
+                slot[block.start..block.start + own.len()].copy_from_slice(own);
+            }
+        }
+        Tensors { weights: read(&self.weights).clone(), slots }
+    }
+
+    /// Goes on where a checkpoint stands, if there is one.
+    ///
+    /// # Errors
+    /// [`Keeper::load`].
+    pub(crate) fn resume(&self, keeper: &Keeper) -> Result<State> {
+        let slots = (self.spec.optimizer.slots(), self.plan.trainable);
+        let Some((state, tensors)) = keeper.load(self.plan.total, slots)? else {
+            return Ok(State::default());
+        };
+        for block in &self.blocks {
+            let mut block = lock(block);
+            let range = block.start..block.start + block.weights.len();
+            block.weights.copy_from_slice(&tensors.weights[range.clone()]);
+            for (own, slot) in block.slots.iter_mut().zip(&tensors.slots) {
+                own.copy_from_slice(&slot[range.clone()]);
+            }
+        }
+        *write(&self.weights) = tensors.weights;
+        Ok(state)
     }
 
     /// What the judged rows of a block sum up to.

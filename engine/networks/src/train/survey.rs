@@ -2,6 +2,7 @@
 //! to, and where the bins of numeric features lie.
 
 use sluice_core::error::Result;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::NetworkError;
 use crate::kernels::numeric::bins_of;
@@ -27,11 +28,13 @@ pub(crate) struct Survey {
     classes: Vec<f64>,
     /// Values of numeric features of some rows, by feature.
     samples: Vec<Vec<f32>>,
+    /// XXH3-64 of all rows, where it is asked for.
+    pub(crate) hash: u64,
 }
 
 /// What a label must be.
 fn check_label(loss: Loss, classes: usize, label: f32) -> Option<&'static str> {
-    let is_class = label >= 0.0 && label.fract() == 0.0 && (label as f64) < classes as f64;
+    let is_class = label >= 0.0 && label.fract() == 0.0 && f64::from(label) < classes as f64;
     match loss {
         Loss::Logistic | Loss::Softmax => (!is_class).then_some("the number of a class"),
         Loss::Poisson => {
@@ -43,6 +46,26 @@ fn check_label(loss: Loss, classes: usize, label: f32) -> Option<&'static str> {
     }
 }
 
+/// XXH3-64 of the rows of a block, `seed` the hash of those before.
+fn hash_of(block: &Block, seed: u64) -> u64 {
+    let mut hash = Xxh3::with_seed(seed);
+    let mut bytes = Vec::with_capacity(1 << 16);
+    for column in [&block.numeric, &block.labels, &block.weights] {
+        hash.update(&(column.len() as u64).to_le_bytes());
+        for values in column.chunks(1 << 14) {
+            bytes.clear();
+            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            hash.update(&bytes);
+        }
+    }
+    for ids in block.ids.chunks(1 << 14) {
+        bytes.clear();
+        bytes.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+        hash.update(&bytes);
+    }
+    hash.digest()
+}
+
 impl Survey {
     /// Reads all rows once.
     ///
@@ -52,6 +75,7 @@ impl Survey {
         rows: &mut dyn Rows,
         description: &NetworkDescription,
         subset: &'static str,
+        hashed: bool,
     ) -> Result<Self> {
         let mut survey = Self {
             classes: vec![0.0; description.label.classes.len()],
@@ -68,6 +92,9 @@ impl Survey {
                 .check(&description.inputs)
                 .map_err(|error| sluice_core::Error::from(error).in_place(place))?;
             survey.update(&block, first, description)?;
+            if hashed {
+                survey.hash = hash_of(&block, survey.hash);
+            }
             for (feature, sample) in survey.samples.iter_mut().enumerate() {
                 let column = block.numeric.iter().skip(feature).step_by(description.inputs.numeric.len());
                 sample.extend(column.step_by(stride));

@@ -54,7 +54,7 @@ fn source(count: usize, classes: usize, seed: u64) -> MemoryRows {
 }
 
 fn options<'a>(threads: usize) -> FitOptions<'a> {
-    FitOptions { execution: Execution::with_threads(threads), observer: None }
+    FitOptions { execution: Execution::with_threads(threads), ..FitOptions::default() }
 }
 
 fn fitted(spec: &NetworkSpec, count: usize, classes: usize, threads: usize) -> FittedNetwork {
@@ -230,4 +230,96 @@ fn an_interrupt_stops_it() {
     let spec = specs().swap_remove(0).0;
     let error = fit(&spec, (&layout(), &label(0)), &mut source(1000, 0, 1), None, options).unwrap_err();
     assert_eq!(error.kind(), sluice_core::ErrorKind::Interrupted(2));
+}
+
+/// Interrupts a training after so many more rows.
+struct Interrupter {
+    cancel: sluice_core::execution::Cancel,
+    rows: std::sync::atomic::AtomicU64,
+}
+
+impl sluice_core::execution::Progress for Interrupter {
+    fn begin(&self, _what: &str, _total: sluice_core::execution::Extent) {}
+    fn advance(&self, rows: u64, _bytes: u64) {
+        use std::sync::atomic::Ordering;
+        let left = self.rows.load(Ordering::Relaxed);
+        self.rows.store(left.saturating_sub(rows), Ordering::Relaxed);
+        if left <= rows {
+            self.cancel.cancel(2);
+        }
+    }
+    fn end(&self) {}
+}
+
+#[test]
+fn a_training_that_was_stopped_20_times_has_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, (mut spec, classes)) in specs().into_iter().enumerate() {
+        (spec.batch_size, spec.epochs) = (64, 12);
+        spec.early_stopping =
+            Some(EarlyStopping { patience: 9, subset: "validation".into(), min_improvement: 0.0 });
+        let whole = fitted(&spec, 1_000, classes, 2);
+        let path = folder.path().join(format!("{number}.safetensors"));
+        let mut stops = 0;
+        let pieces = loop {
+            // Between 1 and 20 batches more, on 1 or 3 threads; at last to the end.
+            let more = Key::new(number as u64, 50).at(stops) % 20 + 1;
+            let mut execution = Execution::with_threads(1 + 2 * usize::from(stops % 2 == 0));
+            let rows = if stops < 20 { more * 64 } else { u64::MAX };
+            execution.progress =
+                std::sync::Arc::new(Interrupter { cancel: execution.cancel.clone(), rows: rows.into() });
+            // Half of the stops write at the interrupt only, the others after every step too.
+            let interval = std::time::Duration::from_secs(if stops % 3 == 0 { 0 } else { 1000 });
+            let checkpoints = Some(super::Checkpoints { path: path.clone(), interval });
+            let options = FitOptions { execution, checkpoints, ..FitOptions::default() };
+            let mut validation = source(500, classes, 2);
+            let layouts = (&layout(), &label(classes));
+            let outcome = fit(&spec, layouts, &mut source(1_000, classes, 1), Some(&mut validation), options);
+            match outcome {
+                Ok(network) => break network,
+                Err(error) => {
+                    assert_eq!(error.kind(), sluice_core::ErrorKind::Interrupted(2), "{error:?}");
+                    stops += 1;
+                }
+            }
+        };
+        assert!(stops > 5, "only {stops} stops");
+        assert_eq!(pieces.model.to_safetensors().unwrap(), whole.model.to_safetensors().unwrap());
+        assert_eq!((pieces.history, pieces.best_epoch), (whole.history, whole.best_epoch));
+    }
+}
+
+#[test]
+fn checkpoints_of_others_and_broken_ones_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let train = |spec: &NetworkSpec, seed: u64| {
+        let checkpoints =
+            Some(super::Checkpoints { path: path.clone(), interval: std::time::Duration::ZERO });
+        let options = FitOptions { checkpoints, ..FitOptions::default() };
+        fit(spec, (&layout(), &label(0)), &mut source(200, 0, seed), None, options)
+    };
+    let mut spec = NetworkSpec::mlp(&[4]);
+    (spec.batch_size, spec.epochs) = (100, 2);
+    let done = train(&spec, 1).unwrap();
+    // One that is done is only read.
+    assert_eq!(train(&spec, 1).unwrap(), done);
+    let message = |spec: &NetworkSpec, seed| train(spec, seed).unwrap_err().to_string();
+    let other = "is of another training: spec, features, label or rows are not the same";
+    assert!(message(&spec, 2).ends_with(other));
+    let mut faster = spec.clone();
+    faster.optimizer = Optimizer::AdamW(AdamW { learning_rate: 0.1, ..AdamW::default() });
+    assert!(message(&faster, 1).ends_with(other));
+    let bytes = fs_err::read(&path).unwrap();
+    for at in [0, 9, bytes.len() / 2, bytes.len() - 3] {
+        let mut spoiled = bytes.clone();
+        spoiled[at] ^= 1;
+        sluice_core::artifact::write_whole(&path, &spoiled).unwrap();
+        let text = message(&spec, 1);
+        assert!(text.starts_with("checkpoint `") && text.contains(" is "), "{text}");
+    }
+    for length in [0, 7, bytes.len() - 1] {
+        sluice_core::artifact::write_whole(&path, &bytes[..length]).unwrap();
+        assert!(message(&spec, 1).ends_with("is broken"));
+    }
 }
