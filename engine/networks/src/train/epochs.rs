@@ -295,7 +295,7 @@ impl Run<'_, '_, '_> {
         let Some(rows) = self.validation.take() else { return Ok(None) };
         let mut sums = BatchSums::default();
         for number in 0..rows.blocks() {
-            self.execution.cancel.check()?;
+            self.stop_if_cancelled()?;
             let block = rows.block(number)?;
             let count = block.rows;
             *write(&self.work.judged) = block;

@@ -86,8 +86,12 @@ impl Scratch {
         self.ids.clear();
         self.labels.clear();
         self.weights.clear();
+        // Divisions are dear: once, as all blocks are as wide.
+        let (mut columns, mut features) = (0, 0);
         for (block, row) in rows {
-            let (columns, features) = (block.numeric.len() / block.rows, block.ids.len() / block.rows);
+            if self.labels.is_empty() {
+                (columns, features) = (block.numeric.len() / block.rows, block.ids.len() / block.rows);
+            }
             self.numeric.extend_from_slice(&block.numeric[row * columns..(row + 1) * columns]);
             self.ids.extend_from_slice(&block.ids[row * features..(row + 1) * features]);
             let (label, weight) = objective.target(block, row);
