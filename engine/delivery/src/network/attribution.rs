@@ -7,7 +7,7 @@
 //! f(x) − f(b) (completeness); the base value is f(b).
 //!
 //! The integral is taken by Gauss-Legendre quadrature of 8 points on 1, 2, 4, … equal pieces until the sum of the
-//! contributions is within [`TOLERANCE`] of f(x) − f(b), relative to 1 + |f(x) − f(b)|, or there are [`MAX_PIECES`] of them;
+//! contributions is within `TOLERANCE` of f(x) − f(b), relative to 1 + |f(x) − f(b)|, or there are `MAX_PIECES` of them;
 //! along a ReLU network f is linear in pieces, so that the error falls with the pieces. What then is left of the difference
 //! is dealt to the features in proportion to the sizes of their contributions, so that rows add up to rounding. All in
 //! double precision, row by row: the same bits for any number of threads.
@@ -23,9 +23,9 @@ use sluice_training::explain::{Attribution, AttributionMethod};
 use super::{Network, Source, in_units, lookups};
 
 /// How near contributions come to their sum before the last of it is shared out.
-pub const TOLERANCE: f64 = 1e-4;
+const TOLERANCE: f64 = 1e-4;
 /// Pieces of the way, at most.
-pub const MAX_PIECES: usize = 256;
+const MAX_PIECES: usize = 256;
 
 /// Nodes and weights of Gauss-Legendre quadrature of 8 points on [0, 1] (Abramowitz & Stegun, table 25.4), the second half
 /// mirrored.

@@ -23,7 +23,7 @@ use sluice_networks::train::{Checkpoints, EpochRecord, FitOptions, fit};
 use sluice_networks::{LabelLayout, NetworkSpec};
 use sluice_training::glm::{ClassRows, survey_classes};
 use sluice_training::{Class, TrainingColumns, TrainingData, TrainingError};
-use sluice_transform::{OfTrainingRows, Transform};
+use sluice_transform::OfTrainingRows;
 
 use crate::step::apply::table::{TableEncoder, TableWriter};
 use crate::step::network_rows::{Gathering, Label, RowSums};

@@ -33,6 +33,7 @@ use super::kept_states::states_in;
 use super::state::{Shard, StateError};
 use super::train::{TrainInputs, check_features, columns_of, fit_and_publish, sample};
 use super::transform::check_rows;
+use crate::spec::TrainSpec;
 use crate::step::{TRAIN, made_from};
 
 /// The artifact's kind.
@@ -318,7 +319,7 @@ impl TrainState {
         let lost = || CommonError::Internal("the state of a shard without its model".into());
         let (model, sample) = (record.model.ok_or_else(lost)?, sample.ok_or_else(lost)?);
         let source = Elsewhere::new(record.sums.columns, partial.rows());
-        let columns = columns_of(&model.model, &source, &model.roles)?;
+        let columns = columns_of(&TrainSpec::Linear(model.model.clone()), &source, &model.roles)?;
         let mut gather = Merged(Some(partial.finish()?.accumulator));
         let shared = OfTrainingRows::of(&model.transform);
         let data = TrainingData { source: &source, transform: &shared, columns: &columns };
