@@ -14,7 +14,7 @@ use crate::spec::Activation;
 
 pub use noise::FAR;
 
-/// The slope of the leaky ReLU below 0.
+/// The slope of the leaky `ReLU` below 0.
 const LEAK: f64 = 0.01;
 /// The constants of GELU's tanh formula: √(2 / π) and the factor of the cube.
 const GELU: (f64, f64) = (0.797_884_560_802_865_4, 0.044_715);
@@ -100,6 +100,7 @@ impl<'a> DoubleNetwork<'a> {
         Trace(buffers)
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each kind of step")]
     fn step<'p>(
         &self,
         step: &Step,
@@ -191,6 +192,7 @@ impl<'a> DoubleNetwork<'a> {
         found
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each kind of step")]
     fn step_back(
         &self,
         step: &Step,

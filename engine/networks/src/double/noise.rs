@@ -30,6 +30,7 @@ impl DoubleNetwork<'_> {
         std::mem::take(&mut noise[self.plan.scores])
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each kind of step")]
     fn noise_of(
         &self,
         step: &Step,
@@ -149,7 +150,7 @@ impl DoubleNetwork<'_> {
 
 /// What an activation leaves of the noise of z: that times the steepest slope near z, and what computing it adds.
 fn noise_after(activation: Activation, z: Option<f64>, y: f64, noise: f64) -> f64 {
-    /// No activation is steeper: SiLU's and GELU's slopes reach 1.1 and 1.13.
+    /// No activation is steeper: the slopes of `SiLU` and GELU reach 1.1 and 1.13.
     const STEEPEST: f64 = 1.13;
     let near = match activation {
         // At the kink either side may be taken.
