@@ -261,6 +261,7 @@ fn stopped(place: &Place, arguments: &[&str], signal: &str, after: std::time::Du
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story of stops")]
 fn a_training_that_was_stopped_goes_on_to_the_same_bytes() {
     let place = ran("paid", SMALL);
     let spec = "network: { architecture: { mlp: { hidden: [64, 64] } }, dropout: 0.1, epochs: 120, batch_size: 16, \

@@ -8,7 +8,7 @@
 //!
 //! The integral is taken by Gauss-Legendre quadrature of 8 points on 1, 2, 4, … equal pieces until the sum of the
 //! contributions is within `TOLERANCE` of f(x) − f(b), relative to 1 + |f(x) − f(b)|, or there are `MAX_PIECES` of them;
-//! along a ReLU network f is linear in pieces, so that the error falls with the pieces. What then is left of the difference
+//! along a network of `ReLU` f is linear in pieces, so that the error falls with the pieces. What then is left of the difference
 //! is dealt to the features in proportion to the sizes of their contributions, so that rows add up to rounding. All in
 //! double precision, row by row: the same bits for any number of threads.
 

@@ -178,6 +178,7 @@ impl InputReader {
 
     /// Some rows of a batch; what is no input is noted.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "an arm for each form of a feature")]
     pub fn read(&self, features: &FeatureBatch, rows: Range<usize>) -> NetworkRows {
         let (first, count) = (rows.start, rows.len());
         let (width, places) = (self.layout.numeric.len(), self.layout.categorical.len());

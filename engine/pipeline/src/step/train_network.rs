@@ -38,6 +38,7 @@ pub const HISTORY_FILE: &str = "history.parquet";
 /// # Errors
 /// What fitting and writing meet: [`NetworkError`](sluice_networks::NetworkError), [`TrainingError`] and what the transform
 /// and the files say, with file and row where there is one.
+#[expect(clippy::too_many_lines, reason = "one thing after the other: label, rows, fit, package")]
 pub(super) fn train(
     spec: &NetworkSpec,
     (dataset, columns): (&Dataset, &TrainingColumns),

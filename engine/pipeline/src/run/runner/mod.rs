@@ -380,6 +380,7 @@ impl<'a> Runner<'a> {
         })
     }
 
+    #[expect(clippy::too_many_lines, reason = "two steps, the second on what the first has made")]
     fn trained(&mut self, dataset: &Dataset) -> Result<Option<ModelPackage>> {
         let file = self.file;
         let spec = &file.spec;
