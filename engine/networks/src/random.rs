@@ -26,7 +26,7 @@ impl Key {
     }
 
     /// A key for tests.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "candle"))]
     pub(crate) const fn fixed(value: u64) -> Self {
         Self(value)
     }
