@@ -19,7 +19,7 @@ pub mod plan;
 mod random;
 pub mod rows;
 pub mod spec;
-#[cfg(all(test, feature = "candle"))]
+#[cfg(test)]
 mod tensors;
 pub mod train;
 

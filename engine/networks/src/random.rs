@@ -84,7 +84,7 @@ mod tests {
     }
 
     /// Of the first build; another answer means that stored seeds would train other networks.
-    const FROZEN: (u64, [u32; 8]) = (0, [0; 8]);
+    const FROZEN: (u64, [u32; 8]) = (800_642_778_260_504_696, [6, 4, 5, 3, 7, 1, 2, 0]);
 
     #[test]
     fn uniform_and_normal_have_their_moments() {

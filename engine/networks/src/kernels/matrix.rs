@@ -100,7 +100,7 @@ mod tests {
                 let left = Matrix::new(&left, m, k);
                 let mut output = before.clone();
                 multiply(left, right, &mut output, Write::Replace);
-                let close = |ours: f32, exact: f64| (f64::from(ours) - exact).abs() < 1e-5;
+                let close = |ours: f32, exact: f64| (f64::from(ours) - exact).abs() < 3e-5;
                 assert!(output.iter().zip(&exact).all(|(ours, exact)| close(*ours, *exact)));
                 multiply(left, right, &mut output, Write::Add);
                 assert!(output.iter().zip(&exact).all(|(ours, exact)| close(*ours, 2.0 * exact)));

@@ -1,6 +1,9 @@
+#[cfg(feature = "candle")]
 use candle_core::{Device, Tensor};
 
+#[cfg(feature = "candle")]
 use super::{Graph, Rows};
+#[cfg(feature = "candle")]
 use crate::compute::Pass;
 use crate::layout::{CategoricalInput, InputLayout};
 use crate::plan::{Plan, Step, TensorKind};
@@ -99,6 +102,7 @@ fn case(spec: &NetworkSpec, loss: Loss) -> Case {
     Case { plan, weights, block, objective: Objective { loss, scale: None, class_factors: Vec::new() } }
 }
 
+#[cfg(feature = "candle")]
 const PASS: Pass = Pass::Train { key: KEY, first_row: 0 };
 const KEY: Key = Key::fixed(17);
 
@@ -129,6 +133,7 @@ fn ours(case: &Case) -> (f64, Vec<f32>) {
     (shard.loss, gradients)
 }
 
+#[cfg(feature = "candle")]
 fn rows_of(block: &Block, device: &Device) -> candle_core::Result<Rows> {
     let feature =
         |feature: usize| -> Vec<u32> { block.ids.iter().skip(feature).step_by(2).copied().collect() };
@@ -141,6 +146,7 @@ fn rows_of(block: &Block, device: &Device) -> candle_core::Result<Rows> {
     })
 }
 
+#[cfg(feature = "candle")]
 /// candle's loss and gradients, laid out as the weights.
 fn candles(case: &Case) -> candle_core::Result<(f64, Vec<f32>)> {
     let device = Device::Cpu;
@@ -159,6 +165,7 @@ fn candles(case: &Case) -> candle_core::Result<(f64, Vec<f32>)> {
     Ok((f64::from(loss.to_scalar::<f32>()?), gradients))
 }
 
+#[cfg(feature = "candle")]
 #[test]
 fn losses_and_gradients_are_those_of_candles_autograd() {
     for (spec, loss) in cases() {
