@@ -44,4 +44,4 @@ for epoch in range(epochs + 1):
     if epoch > 0:
         speeds.append(rows / (time.perf_counter() - started))
 speeds.sort()
-print(json.dumps({"median": speeds[len(speeds) // 2], "best": speeds[-1], "loss": float(loss)}))
+print(json.dumps({"median": speeds[len(speeds) // 2], "best": speeds[-1], "loss": loss.item()}))

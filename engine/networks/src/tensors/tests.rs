@@ -191,13 +191,12 @@ fn gradients_are_central_differences() {
     for (spec, loss) in cases() {
         let mut case = case(&spec, loss);
         let (_, gradients) = ours(&case);
-        let key = Key::new(23, 23);
         let learned: Vec<_> =
             case.plan.tensors.iter().filter(|tensor| tensor.kind != TensorKind::Fixed).cloned().collect();
-        for (number, tensor) in (0..).zip(&learned) {
-            // Along a direction of random signs, so that the change stands out of the rounding of f32.
+        for tensor in &learned {
+            // Along the signs of the gradient itself, so that the change stands out of the rounding of f32.
             let signs: Vec<f32> =
-                (0..tensor.len()).map(|at| key.with(number).symmetric(at as u64).signum()).collect();
+                gradients[tensor.range()].iter().map(|gradient| gradient.signum()).collect();
             let width = 2e-3 / (tensor.len() as f32).sqrt();
             let mut at = |factor: f32| {
                 let before = case.weights.clone();
@@ -214,14 +213,8 @@ fn gradients_are_central_differences() {
                 .zip(&signs)
                 .map(|(gradient, sign)| f64::from(gradient * sign))
                 .sum();
-            let length: f64 = gradients[tensor.range()]
-                .iter()
-                .map(|gradient| f64::from(*gradient).powi(2))
-                .sum::<f64>()
-                .sqrt();
-            let scale = length * (tensor.len() as f64).sqrt();
             assert!(
-                (slope - difference).abs() < 0.02 * scale + 1e-2,
+                (slope - difference).abs() < 0.03 * slope + 2e-2,
                 "{}: {slope} {difference} {spec:?}",
                 tensor.name
             );
