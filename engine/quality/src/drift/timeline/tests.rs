@@ -49,11 +49,7 @@ fn a_change_is_the_greatest_t_of_all_splits() {
 
 /// `SplitMix64`.
 fn uniform(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    (sluice_core::splitmix::next(state) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// Distances like those of Kolmogorov and Smirnov, `lift` times as large in the first column from batch 8 on.
