@@ -165,7 +165,7 @@ fn model(source: &dyn BatchSource, transform: &Transform, alpha: f64, folder: &P
     let fitted = fit_ridge(data, &RidgeOptions::from(alpha), &Execution::default()).unwrap();
     let columns: Vec<usize> = (0..transform.space().width()).collect();
     let examples = source.head(&columns, 5).unwrap().remove(0);
-    let parts = PackageParts { transform: transform.clone(), model: fitted };
+    let parts = PackageParts::new(transform.clone(), fitted);
     let package: ModelPackage = parts
         .publish(&examples, OnnxMode::Off, BTreeMap::new(), &folder.join(format!("alpha-{alpha}")))
         .unwrap();

@@ -64,6 +64,6 @@ fn package(source: &FileSource, folder: &Path, execution: &Execution) -> ModelPa
     let model = fit_ridge(data, &RidgeOptions::from(1.0), execution).unwrap();
     let all: Vec<usize> = (0..source.plan().columns.len()).collect();
     let rows = source.head(&all, 5).unwrap().remove(0);
-    let parts = PackageParts { transform, model };
+    let parts = PackageParts::new(transform, model);
     parts.publish(&rows, OnnxMode::Off, BTreeMap::new(), &folder.join("model")).unwrap()
 }

@@ -11,7 +11,7 @@ use sluice_testkit::datasets::repository;
 const MAX_LINES: usize = 600;
 
 /// What each crate may use, as `docs/architecture.md` draws it. `sluice-testkit` is everybody's in tests.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("sluice-core", &[]),
     ("sluice-expressions", &["core"]),
     ("sluice-summaries", &["core"]),
@@ -24,8 +24,12 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("sluice-quality", &["core", "expressions", "summaries", "report"]),
     ("sluice-transform", &["core", "expressions", "summaries", "report"]),
     ("sluice-training", &["core", "expressions", "summaries", "report"]),
+    ("sluice-networks", &["core"]),
     ("sluice-evaluation", &["core", "expressions", "summaries", "report"]),
-    ("sluice-delivery", &["core", "summaries", "storage", "report", "onnx", "transform", "training"]),
+    (
+        "sluice-delivery",
+        &["core", "summaries", "storage", "report", "onnx", "transform", "training", "networks"],
+    ),
     ("sluice-datasets", &["core", "ingest"]),
     ("sluice-pipeline", EVERYTHING_BELOW),
     ("sluicegate", EVERYTHING),
@@ -43,6 +47,7 @@ const EVERYTHING_BELOW: &[&str] = &[
     "quality",
     "transform",
     "training",
+    "networks",
     "evaluation",
     "delivery",
 ];
@@ -58,6 +63,7 @@ const EVERYTHING: &[&str] = &[
     "quality",
     "transform",
     "training",
+    "networks",
     "evaluation",
     "delivery",
     "pipeline",

@@ -24,6 +24,7 @@ mod labels;
 mod ledger;
 mod memory;
 mod models;
+mod networks;
 mod object_stores;
 mod one_scan;
 mod onnx;

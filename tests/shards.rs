@@ -79,7 +79,7 @@ fn package(
         .filter(|index| shared.inputs().contains(&source.plan().columns[*index].name))
         .collect();
     let examples = source.head(&columns, 3).unwrap().remove(0);
-    let parts = PackageParts { transform, model };
+    let parts = PackageParts::new(transform, model);
     parts.publish(&examples, OnnxMode::IfPossible, std::collections::BTreeMap::new(), target).unwrap()
 }
 

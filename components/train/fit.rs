@@ -1,21 +1,23 @@
 //! `sluice train`: a model of the transformed training rows, or the state of a shard of them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use sluice_core::Result;
 use sluice_core::artifact::write_whole;
 use sluice_core::role::Roles;
-use sluice_delivery::ModelPackage;
+use sluice_core::seam::FeatureModel as _;
 use sluice_delivery::onnx::OnnxMode;
-use sluice_pipeline::spec::{PipelineSpec, from_yaml};
+use sluice_delivery::{Model, ModelPackage};
+use sluice_pipeline::spec::{PipelineSpec, TrainSpec, from_yaml};
 use sluice_pipeline::step;
 use sluice_pipeline::step::state::Shard;
 use sluice_pipeline::step::train::TrainInputs;
 use sluice_pipeline::step::train_state::TrainState;
 use sluice_pipeline::step::training_report;
 use sluice_report::rows;
-use sluice_training::ModelSpec;
+use sluice_training::{ModelSpec, TrainingError};
 
 use super::text;
 use crate::answer::Answer;
@@ -35,6 +37,9 @@ use crate::session::{Exit, Session};
 ///
 /// `logistic` (two classes or more), `poisson`, `gamma` and `tweedie` regression are fitted in a few scans, with alpha as
 /// in scikit-learn's estimators of these names (logistic: alpha is 1/C), standard errors, deviance, AIC and BIC.
+///
+/// `network` is a neural network: a multilayer perceptron, wide and deep, residual, or with interactions; numbers go in as they
+/// are, levels and tokens by vectors that are learned. It is fitted epoch by epoch, the same bits for any number of threads.
 ///
 /// Without a task it fits; `merge` joins the states of shards.
 ///
@@ -71,7 +76,8 @@ pub(super) struct FitArguments {
     allow: Vec<String>,
     /// The model, as a pipeline file says it under `train`: `ridge: {alpha: {grid: [0.1, 1, 10]}}`,
     /// `lasso: {alpha: {path: 100, folds: 5, rule: one_standard_error}}`,
-    /// `elastic_net: {alpha: 0.1, l1_ratio: 0.5, non_negative: true}`, `least_squares: {}`.
+    /// `elastic_net: {alpha: 0.1, l1_ratio: 0.5, non_negative: true}`, `least_squares: {}`,
+    /// `network: {architecture: {mlp: {hidden: [128, 128]}}, epochs: 20}`.
     #[arg(long, value_name = "SPEC")]
     model: Option<String>,
     /// A ridge regression with this penalty, at least 0.
@@ -82,7 +88,8 @@ pub(super) struct FitArguments {
     #[arg(long, value_name = "MODE")]
     onnx: Option<OnnxMode>,
     /// Write a page of HTML to look at: coefficients with their intervals, how well the model fits, how the
-    /// penalty was chosen, and with `inference: {diagnostics: true}` what the residuals say.
+    /// penalty was chosen, and with `inference: {diagnostics: true}` what the residuals say; of a network the curves
+    /// of its loss.
     #[arg(long, value_name = "FILE", conflicts_with = "partial")]
     report: Option<PathBuf>,
     /// Read only part I of N of the training rows, for example `2/5`; with `--partial`.
@@ -99,17 +106,24 @@ pub(super) struct FitArguments {
     /// The model package that the iterations start from; for models that are fitted by iterations.
     #[arg(long, value_name = "MODEL", conflicts_with = "partial")]
     warm_start: Option<PathBuf>,
+    /// Note beside `--out` how far the training of a network is, and go on from what an interrupted call with this option
+    /// and the same data and model has left. The bytes are the same. It is removed when the model stands.
+    #[arg(long, conflicts_with = "partial")]
+    resume: bool,
+    /// Seconds between two such notes; one is also made when training is interrupted.
+    #[arg(long, value_name = "SECONDS", requires = "resume", default_value_t = 60)]
+    checkpoint_seconds: u64,
     #[command(flatten)]
     pub(crate) memory: MemoryArgument,
 }
 
 impl FitArguments {
     /// The model, where no pipeline file says it.
-    fn model(&self) -> Result<ModelSpec> {
+    fn model(&self) -> Result<TrainSpec> {
         let spec = match (&self.model, self.alpha) {
-            (Some(text), _) => from_yaml::<ModelSpec>(text, "--model")?,
+            (Some(text), _) => from_yaml::<TrainSpec>(text, "--model")?,
             // The parser has made sure that there is one of them.
-            (None, alpha) => ModelSpec::Ridge(alpha.unwrap_or_default().into()),
+            (None, alpha) => TrainSpec::Linear(ModelSpec::Ridge(alpha.unwrap_or_default().into())),
         };
         spec.check()?;
         Ok(spec)
@@ -147,8 +161,27 @@ pub(super) fn run(arguments: &FitArguments, session: &Session) -> Result<Answer>
     let (transform, artifact) = step::transform::open(transform)?;
     let states = arguments.kept.folder(Some(out))?;
     let start = arguments.warm_start.as_deref().map(ModelPackage::open).transpose()?;
-    let start = start.as_ref().map(ModelPackage::model);
-    let inputs = TrainInputs { transform: (&transform, &artifact), roles: &roles, onnx, states, start };
+    let start = match start.as_ref().map(ModelPackage::model) {
+        None => None,
+        Some(Model::Linear(model)) => Some(model),
+        Some(Model::Network(network)) => {
+            return Err(TrainingError::OtherStart {
+                what: "family",
+                found: network.record.family.clone(),
+                expected: spec.family().to_owned(),
+            }
+            .into());
+        }
+    };
+    if arguments.resume && spec.linear().is_some() {
+        let hint =
+            "leave it out: a killed training of a linear model has left nothing, and is soon done again";
+        let problem = format!("`--resume` is for networks, not for `{}`", spec.family());
+        return Err(ArgumentError::new(problem, hint).into());
+    }
+    let checkpoints = arguments.resume.then(|| Duration::from_secs(arguments.checkpoint_seconds));
+    let transform = (&transform, &artifact);
+    let inputs = TrainInputs { transform, roles: &roles, onnx, states, start, checkpoints };
     if arguments.partial {
         let what = (arguments.shard.unwrap_or(Shard::WHOLE), arguments.exact);
         let state = TrainState::of_shard(&spec, &dataset, inputs, what, &session.execution)?;
@@ -173,13 +206,23 @@ pub(super) fn answer(package: &ModelPackage, out: &Path, session: &Session) -> R
     let left_out = package.onnx()?.filter(|record| record.mode != OnnxMode::Off);
     let reason = left_out.and_then(|record| record.left_out);
     let note = reason.map_or_else(String::new, |reason| format!("note: no ONNX files: {reason}\n"));
-    session.printer.result(model, || format!("{}{note}model in {}", text::text(model), out.display()));
-    let (alpha, rows) = (model.label_output().alpha, model.rows);
+    let shown = || format!("{}{note}model in {}", text::text(model), out.display());
+    let alpha = match model {
+        Model::Linear(linear) => {
+            session.printer.result(linear, shown);
+            linear.label_output().alpha
+        }
+        Model::Network(network) => {
+            session.printer.result(&network.record, shown);
+            network.record.training.spec.optimizer.weight_decay()
+        }
+    };
+    let rows = model.rows();
     Ok(Answer::new(Exit::Done)
         .parameter("chosen_alpha", alpha)
         .parameter("rows", rows)
-        .metadata("model", "family", model.family.as_str())
-        .metadata("model", "label", model.label.as_str())
+        .metadata("model", "family", model.family())
+        .metadata("model", "label", model.label())
         .metadata("model", "alpha", alpha)
         .metadata("model", "rows", rows))
 }

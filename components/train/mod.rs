@@ -28,13 +28,22 @@ pub(crate) const CONTRACT: Contract = Contract {
         Outcome {
             name: "chosen_alpha",
             kind: ParameterType::Number,
-            help: "The penalty that it was fitted with",
+            help: "The penalty that it was fitted with; of a network the weight decay",
         },
         Outcome { name: "rows", kind: ParameterType::Integer, help: "Rows that it was fitted on" },
     ],
     demands: &[],
     // States are for those who spread the work themselves.
-    omits: &["shard", "partial", "exact", "keep_state", "warm_start", "report"],
+    omits: &[
+        "shard",
+        "partial",
+        "exact",
+        "keep_state",
+        "warm_start",
+        "report",
+        "resume",
+        "checkpoint_seconds",
+    ],
     on_error: None,
 };
 
@@ -51,6 +60,8 @@ Examples:
       --model 'ridge: {alpha: 0, inference: {standard_errors: hc3, diagnostics: true}}'
   sluice train dataset --transform transform --pipeline pipeline.yaml --keep-state states --out model
   sluice train dataset --transform transform --pipeline pipeline.yaml --shard 2/5 --partial --out part-2
+  sluice train dataset --transform transform --label churned --report model.html --out model \\
+      --model 'network: {architecture: {mlp: {hidden: [64, 64]}}, early_stopping: {patience: 5}}'
   sluice train merge part-1 part-2 part-3 part-4 part-5 --out model";
 
 /// Fit a model and package it with its transform.

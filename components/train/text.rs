@@ -1,12 +1,52 @@
 //! A fitted model as the terminal shows it.
 
+use sluice_delivery::{Model, NetworkRecord};
+use sluice_networks::EpochRecord;
 use sluice_pipeline::step::training_report;
 use sluice_report::{Table, significant};
 use sluice_training::inference::CoefficientTest;
 use sluice_training::{CrossValidation, GlmRecord, LinearModel, Output};
 
+/// The last epochs of a network, so many at most.
+const SHOWN_EPOCHS: usize = 10;
+
+/// What is to be said of a model.
+pub(super) fn text(model: &Model) -> String {
+    match model {
+        Model::Linear(model) => linear_text(model),
+        Model::Network(network) => network_text(&network.record),
+    }
+}
+
+/// The figures of a network, one a line, and its last epochs.
+fn network_text(record: &NetworkRecord) -> String {
+    let mut text = String::new();
+    for (name, value) in training_report::network_figures(record) {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    let mut table = Table::new(&[">epoch", ">training loss", ">validation loss", ">learning rate", ""]);
+    let training = &record.training;
+    let first_shown = training.epochs.len().saturating_sub(SHOWN_EPOCHS);
+    let is_best = |epoch: &EpochRecord| epoch.epoch == training.best_epoch;
+    let shown = training.epochs.iter().enumerate().filter(|(at, epoch)| *at >= first_shown || is_best(epoch));
+    for (_, epoch) in shown {
+        table.push([
+            epoch.epoch.to_string(),
+            significant(epoch.training_loss),
+            epoch.validation_loss.map_or_else(|| "-".to_owned(), significant),
+            significant(epoch.learning_rate),
+            if is_best(epoch) { "kept" } else { "" }.to_owned(),
+        ]);
+    }
+    text.push_str(&table.to_text());
+    if let [_, positive] = record.classes.as_slice() {
+        text.push_str(&format!("prediction: the probability of `{}`\n", positive.class));
+    }
+    text
+}
+
 /// Coefficients, figures, penalties and notes of each output.
-pub(super) fn text(model: &LinearModel) -> String {
+fn linear_text(model: &LinearModel) -> String {
     let outputs = model.outputs.iter().map(|output| output_text(output, model.outputs.len() > 1));
     outputs.chain(model.glm.iter().map(|glm| glm_text(glm))).collect()
 }

@@ -8,7 +8,9 @@ const ROOT: &str = "../../schemas";
 const FILES: [&str; 1] = ["tensorflow_model_analysis/proto/config.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(ROOT);
+    // Asked when it runs: a target folder may be shared by clones in several places.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo did not set CARGO_MANIFEST_DIR")?;
+    let root = Path::new(&manifest).join(ROOT);
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?);
     let bytes =
         protox::Compiler::new([&root])?.include_imports(true).open_files(FILES)?.encode_file_descriptor_set();

@@ -9,7 +9,9 @@ const FILES: [&str; 2] =
     ["tensorflow_metadata/proto/v0/anomalies.proto", "tensorflow_metadata/proto/v0/statistics.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(ROOT);
+    // Asked when it runs: a target folder may be shared by clones in several places.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo did not set CARGO_MANIFEST_DIR")?;
+    let root = Path::new(&manifest).join(ROOT);
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?);
     let bytes =
         protox::Compiler::new([&root])?.include_imports(true).open_files(FILES)?.encode_file_descriptor_set();

@@ -345,6 +345,27 @@ pub trait Predictor: BatchTransform {
     }
 }
 
+/// A fitted model without its transform: predictions from features.
+pub trait FeatureModel: Send + Sync {
+    /// The column that it predicts.
+    fn label(&self) -> &str;
+
+    /// What each column of its predictions is of, the label first: of more than two classes the classes.
+    fn targets(&self) -> Vec<String>;
+
+    /// The predictions of a batch, a column for each target, null in rows of which it can make none.
+    ///
+    /// # Errors
+    /// Features that are not those it was fitted on.
+    fn predict_sound(&self, features: &FeatureBatch, space: &FeatureSpace) -> Result<Vec<Float64Array>>;
+
+    /// The labels of some rows as numbers that predictions compare with, as [`Predictor::label_values`] answers them.
+    ///
+    /// # Errors
+    /// A label that is no number or none of the classes, with its row.
+    fn label_values(&self, label: &ArrayRef) -> Result<Float64Array>;
+}
+
 /// Splits `range` of a source, for those that read a part of it.
 #[must_use]
 pub fn splits_of(plan: &Plan, range: Range<u64>) -> &[Split] {

@@ -57,6 +57,22 @@ pub enum DeliveryError {
         /// Why, continuing the sentence.
         problem: String,
     },
+    /// A feature, or a value of one, that a network cannot take.
+    #[error("feature `{feature}` {problem}")]
+    NetworkInput {
+        /// The feature.
+        feature: String,
+        /// What is wrong, continuing the sentence.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A package of a network whose parts do not belong together.
+    #[error("{what} are not those of the network in the package")]
+    NetworkContradicts {
+        /// The part that does not fit.
+        what: &'static str,
+    },
     /// The executor input is not what Kubeflow writes.
     #[error("the executor input is not valid: {problem}")]
     ExecutorInput {
@@ -94,9 +110,11 @@ impl DeliveryError {
 impl Diagnostic for DeliveryError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::ExampleDiffers { .. } | Self::ExampleMalformed { .. } | Self::OnnxDiffers { .. } => {
-                ErrorKind::Malformed
-            }
+            Self::ExampleDiffers { .. }
+            | Self::ExampleMalformed { .. }
+            | Self::OnnxDiffers { .. }
+            | Self::NetworkInput { .. }
+            | Self::NetworkContradicts { .. } => ErrorKind::Malformed,
             Self::NotEvaluated { .. }
             | Self::OnnxInexpressible { .. }
             | Self::ExecutorInput { .. }
@@ -107,9 +125,10 @@ impl Diagnostic for DeliveryError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::ExampleDiffers { .. } | Self::ExampleMalformed { .. } => {
-                Some("train it again with this version of sluice".into())
-            }
+            Self::ExampleDiffers { .. }
+            | Self::ExampleMalformed { .. }
+            | Self::NetworkContradicts { .. } => Some("train it again with this version of sluice".into()),
+            Self::NetworkInput { hint, .. } => Some(hint.clone()),
             Self::OnnxInexpressible { .. } | Self::OnnxDiffers { .. } => Some(
                 "take the operation out, or let the package do without: `onnx: if-possible` says why in its \
                  `onnx.json`"

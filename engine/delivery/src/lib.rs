@@ -5,6 +5,8 @@ mod error;
 mod examples;
 pub mod foreign;
 pub mod kubeflow;
+mod model;
+pub mod network;
 pub mod onnx;
 mod package;
 pub mod registry;
@@ -12,8 +14,10 @@ pub mod who;
 
 pub use error::DeliveryError;
 pub use examples::Examples;
+pub use model::Model;
+pub use network::{Network, NetworkRecord};
 pub use package::{
-    MODEL_KIND, MODEL_VERSION, ModelPackage, ONNX_MODEL_FILE, ONNX_TRANSFORM_FILE, PackageParts, Scores,
-    Signature,
+    MODEL_KIND, MODEL_VERSION, ModelPackage, NETWORK_VERSION, ONNX_MODEL_FILE, ONNX_TRANSFORM_FILE,
+    PackageParts, Scores, Signature, WEIGHTS_FILE,
 };
 pub use registry::{LATEST_BLESSED, Pushed, Registry, RegistryError};

@@ -1,35 +1,44 @@
 //! The model package: transform, weights, signature and example rows in one artifact. It is the `Predictor`:
-//! whoever has it needs nothing else to predict.
+//! whoever has it needs nothing else to predict. A linear model is all in `model.json`; the weights of a network are in
+//! `weights.safetensors` beside it, and such a package is of a version of its own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array};
 use serde::{Deserialize, Serialize};
 
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::batch::Batch;
 use sluice_core::column::numbers;
-use sluice_core::error::{CommonError, ErrorKind, Result};
+use sluice_core::error::{CommonError, Error, ErrorKind, Result};
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureKind, FeatureSpace, FeatureSpec};
 use sluice_core::plan::PlannedColumn;
-use sluice_core::seam::{BatchTransform, Predictor, Task};
-use sluice_training::glm::ClassRows;
-use sluice_training::{Class, LinearModel, Link, Output, RowFeature};
+use sluice_core::seam::{BatchTransform, FeatureModel as _, Predictor, Task};
+use sluice_networks::NetworkModel;
+use sluice_training::explain::Attribution;
+use sluice_training::{Link, RowFeature};
 use sluice_transform::Transform;
 use sluice_transform::graph::Cell;
 
 use crate::error::DeliveryError;
 use crate::examples::Examples;
+use crate::model::Model;
+use crate::network::{Network, NetworkRecord};
 use crate::onnx::{self, OnnxBytes, OnnxMode, OnnxRecord};
 
 /// The artifact's kind.
 pub const MODEL_KIND: &str = "model";
-/// The version of its format.
+/// The version of its format, of a linear model.
 pub const MODEL_VERSION: u32 = 3;
+/// The version of its format, of a network.
+pub const NETWORK_VERSION: u32 = 4;
 
 const TRANSFORM_FILE: &str = "transform.json";
-const WEIGHTS_FILE: &str = "model.json";
+const MODEL_FILE: &str = "model.json";
+/// The weights of a network, in a package of one.
+pub const WEIGHTS_FILE: &str = "weights.safetensors";
 const SIGNATURE_FILE: &str = "signature.json";
 const EXAMPLES_FILE: &str = "examples.json";
 const ONNX_RECORD_FILE: &str = "onnx.json";
@@ -46,6 +55,8 @@ pub(crate) const PREDICTION: &str = "prediction";
 
 /// Predictions of example rows must come out this close: other processors may round otherwise.
 const EXAMPLE_TOLERANCE: f64 = 1e-9;
+/// The same of a network, whose sums are in single precision.
+const NETWORK_TOLERANCE: f64 = 1e-4;
 
 /// What goes in and what comes out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,7 +75,7 @@ pub struct PackageParts {
     /// The fitted transform.
     pub transform: Transform,
     /// The fitted model.
-    pub model: LinearModel,
+    pub model: Model,
 }
 
 /// What a model makes of a batch.
@@ -87,10 +98,16 @@ pub struct ModelPackage {
 }
 
 impl PackageParts {
+    /// A transform and a model on its features.
+    #[must_use]
+    pub fn new(transform: Transform, model: impl Into<Model>) -> Self {
+        Self { transform, model: model.into() }
+    }
+
     fn signature(&self) -> Signature {
         Signature {
             inputs: self.transform.input_columns().to_vec(),
-            label: self.model.label.clone(),
+            label: self.model.label().to_owned(),
             outputs: self.outputs(),
         }
     }
@@ -102,12 +119,12 @@ impl PackageParts {
 
     /// The columns of the predictions, the label's first; of more than two classes `prediction_CLASS` of each.
     pub(crate) fn outputs(&self) -> Vec<String> {
-        let has_classes = self.model.link == Link::Softmax;
-        let name = |(index, output): (usize, &Output)| match index {
+        let has_classes = self.model.link() == Link::Softmax;
+        let name = |(index, target): (usize, String)| match index {
             0 if !has_classes => PREDICTION.to_owned(),
-            _ => format!("{PREDICTION}_{}", output.target),
+            _ => format!("{PREDICTION}_{target}"),
         };
-        self.model.outputs.iter().enumerate().map(name).collect()
+        self.model.targets().into_iter().enumerate().map(name).collect()
     }
 
     /// Writes the package to `target`; `rows` are some training rows, of which the first become its
@@ -122,6 +139,21 @@ impl PackageParts {
         made_from: BTreeMap<String, String>,
         target: &Path,
     ) -> Result<ModelPackage> {
+        self.publish_with(rows, onnx, made_from, target, |_| Ok(()))
+    }
+
+    /// The same with further files, which `attach` writes.
+    ///
+    /// # Errors
+    /// As [`PackageParts::publish`], and those of `attach`.
+    pub fn publish_with(
+        self,
+        rows: &RecordBatch,
+        onnx: OnnxMode,
+        made_from: BTreeMap<String, String>,
+        target: &Path,
+        attach: impl FnOnce(&mut Draft) -> Result<()>,
+    ) -> Result<ModelPackage> {
         let examples = &rows.slice(0, std::cmp::min(EXAMPLE_ROWS, rows.num_rows()));
         let (record, files) = self.onnx(rows, onnx)?;
         let predictions = self.predict(&Batch::new(examples))?;
@@ -130,7 +162,8 @@ impl PackageParts {
         let examples = Examples::take(self.transform.input_columns(), examples, of_label)?;
         let mut draft = Draft::new(target)?;
         draft.write_json(TRANSFORM_FILE, &self.transform)?;
-        draft.write_json(WEIGHTS_FILE, &self.model)?;
+        let version = self.model.write(&mut draft)?;
+        attach(&mut draft)?;
         draft.write_json(SIGNATURE_FILE, &self.signature())?;
         draft.write_json(EXAMPLES_FILE, &examples)?;
         draft.write_json(ONNX_RECORD_FILE, &record)?;
@@ -138,7 +171,7 @@ impl PackageParts {
             draft.write_bytes(ONNX_TRANSFORM_FILE, &files.transform)?;
             draft.write_bytes(ONNX_MODEL_FILE, &files.model)?;
         }
-        let artifact = draft.publish(MODEL_KIND, MODEL_VERSION, made_from)?;
+        let artifact = draft.publish(MODEL_KIND, version, made_from)?;
         Ok(ModelPackage::new(artifact, self))
     }
 }
@@ -181,15 +214,15 @@ impl ModelPackage {
     /// # Errors
     /// As [`ModelPackage::open`].
     pub fn from_artifact(artifact: Artifact) -> Result<Self> {
-        artifact.must_be(MODEL_KIND, MODEL_VERSION)?;
-        let parts = PackageParts {
-            transform: artifact.read_json(TRANSFORM_FILE)?,
-            model: artifact.read_json(WEIGHTS_FILE)?,
-        };
+        let is_network = artifact.manifest().files.contains_key(WEIGHTS_FILE);
+        artifact.must_be(MODEL_KIND, if is_network { NETWORK_VERSION } else { MODEL_VERSION })?;
+        let transform: Transform = artifact.read_json(TRANSFORM_FILE)?;
+        let model = Model::read(&artifact, transform.space())?;
+        let parts = PackageParts::new(transform, model);
         let examples: Examples = artifact.read_json(EXAMPLES_FILE)?;
         let path = || artifact.folder().display().to_string();
         let malformed = |row: usize| DeliveryError::ExampleMalformed { path: path(), row: row + 1 };
-        if !parts.model.is_sound(parts.transform.space().width()) {
+        if parts.model.as_linear().is_some_and(|linear| !linear.is_sound(parts.transform.space().width())) {
             return Err(malformed(0).into());
         }
         let table = examples.table(parts.transform.input_columns()).map_err(malformed)?;
@@ -199,7 +232,8 @@ impl ModelPackage {
             return Err(malformed(0).into());
         }
         for (row, (&found, &expected)) in of_label.values().iter().zip(&examples.predictions).enumerate() {
-            if !((found - expected).abs() <= EXAMPLE_TOLERANCE * (1.0 + expected.abs())) {
+            let tolerance = if is_network { NETWORK_TOLERANCE } else { EXAMPLE_TOLERANCE };
+            if !((found - expected).abs() <= tolerance * (1.0 + expected.abs())) {
                 return Err(
                     DeliveryError::ExampleDiffers { path: path(), row: row + 1, expected, found }.into()
                 );
@@ -229,8 +263,16 @@ impl ModelPackage {
 
     /// The fitted model.
     #[must_use]
-    pub fn model(&self) -> &LinearModel {
+    pub fn model(&self) -> &Model {
         &self.parts.model
+    }
+
+    /// What each feature adds to its predictions.
+    ///
+    /// # Errors
+    /// As [`Model::attribution`].
+    pub fn attribution(&self) -> Result<Box<dyn Attribution>> {
+        self.parts.model.attribution(self.parts.transform.space())
     }
 
     /// What goes in and what comes out.
@@ -262,7 +304,7 @@ impl ModelPackage {
     /// When a column is missing or of another type than in training.
     pub fn score(&self, batch: &Batch) -> Result<Scores> {
         let features = self.parts.transform.apply(batch)?;
-        let predictions = self.parts.model.predict_sound(&features, self.parts.transform.space());
+        let predictions = self.parts.model.predict_sound(&features, self.parts.transform.space())?;
         Ok(Scores { features, predictions })
     }
 
@@ -273,6 +315,16 @@ impl ModelPackage {
     /// When a cell is of another kind than its column was in training.
     pub fn predict_row(&self, cells: &[Cell<'_>]) -> Result<Option<Vec<f64>>> {
         let features = self.parts.transform.apply_row(cells)?;
+        let space = self.parts.transform.space();
+        let linear = match &self.parts.model {
+            Model::Linear(linear) => linear,
+            Model::Network(network) => {
+                let columns = features.iter().zip(&space.features).map(|(cell, spec)| column(cell, spec));
+                let columns = columns.collect::<Result<_>>()?;
+                let predictions = network.predict_sound(&FeatureBatch { rows: 1, columns })?;
+                return Ok(predictions.iter().map(|values| values.iter().next().flatten()).collect());
+            }
+        };
         let mut terms = Vec::with_capacity(features.len());
         for cell in &features {
             terms.push(match row_feature(cell)? {
@@ -280,8 +332,21 @@ impl ModelPackage {
                 None => return Ok(None),
             });
         }
-        Ok(self.parts.model.predict_row(&terms, self.parts.transform.space()))
+        Ok(linear.predict_row(&terms, space))
     }
+}
+
+/// A feature of a row as a column of one row.
+fn column(cell: &Cell<'_>, spec: &FeatureSpec) -> Result<FeatureColumn> {
+    Ok(match (cell, &spec.kind) {
+        (Cell::Code(code), _) => FeatureColumn::Codes(UInt32Array::from(vec![*code])),
+        (Cell::Sparse(sparse), _) => FeatureColumn::Sparse(Arc::clone(sparse)),
+        (Cell::Null, FeatureKind::OneHot { .. }) => FeatureColumn::Codes(UInt32Array::from(vec![None])),
+        (cell, _) => FeatureColumn::Numbers(Float64Array::from(vec![match row_feature(cell)? {
+            Some(RowFeature::Number(number)) => Some(number),
+            _ => None,
+        }])),
+    })
 }
 
 /// A feature of a row as the model takes it; none for what is missing.
@@ -323,41 +388,58 @@ impl Predictor for ModelPackage {
     }
 
     fn label(&self) -> &str {
-        &self.parts.model.label
+        self.parts.model.label()
     }
 
     fn label_values(&self, label: &ArrayRef) -> Result<Float64Array> {
         let model = &self.parts.model;
-        if let Some(column) = model.glm.as_ref().and_then(|glm| glm.offsets.columns().next()) {
+        if let Some(column) = model.offset() {
             let problem =
                 format!("was fitted with `{column}` beside its features, which predictions leave out");
-            return Err(DeliveryError::NotEvaluated { label: model.label.clone(), problem }.into());
+            return Err(DeliveryError::NotEvaluated { label: model.label().to_owned(), problem }.into());
         }
-        model.labels(label)
+        model.label_values(label)
     }
 
     fn task(&self) -> Task {
-        let Some(glm) = self.parts.model.glm.as_ref() else { return Task::Regression };
-        // 0 and 1 are their own numbers, so that any model of them can be compared.
-        let is_number = |class: &ClassRows, number: i64| class.class == Class::Integer(number);
-        match (glm.classes.as_slice(), &glm.positive) {
-            ([zero, one], Some(Class::Integer(1))) if is_number(zero, 0) && is_number(one, 1) => {
-                Task::Binary { positive: None }
+        self.parts.model.task()
+    }
+}
+
+impl Model {
+    /// Writes its files; the version of the package.
+    fn write(&self, draft: &mut Draft) -> Result<u32> {
+        match self {
+            Self::Linear(model) => {
+                draft.write_json(MODEL_FILE, model)?;
+                Ok(MODEL_VERSION)
             }
-            (_, Some(positive)) => Task::Binary { positive: Some(positive.to_string()) },
-            ([], None) => Task::Regression,
-            (classes, None) => {
-                Task::MultiClass { classes: classes.iter().map(|class| class.class.to_string()).collect() }
+            Self::Network(network) => {
+                draft.write_json(MODEL_FILE, &network.record)?;
+                draft.write_bytes(WEIGHTS_FILE, &network.model().to_safetensors()?)?;
+                Ok(NETWORK_VERSION)
             }
         }
+    }
+
+    /// Reads its files, of a package whose transform makes these features.
+    fn read(artifact: &Artifact, space: &FeatureSpace) -> Result<Self> {
+        if !artifact.manifest().files.contains_key(WEIGHTS_FILE) {
+            return Ok(Self::Linear(artifact.read_json(MODEL_FILE)?));
+        }
+        let record: NetworkRecord = artifact.read_json(MODEL_FILE)?;
+        let path = artifact.path(WEIGHTS_FILE);
+        let bytes = artifact.read(WEIGHTS_FILE)?;
+        let in_file = |error: Error| error.in_place(format!("`{}`", path.display()));
+        let model = NetworkModel::from_safetensors(record.network.clone(), &bytes)
+            .map_err(|error| in_file(error.into()))?;
+        Ok(Self::from(Network::new(record, model, space).map_err(|error| in_file(error.into()))?))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{ArrayRef, Decimal128Array, Float64Array, StringViewArray};
+    use arrow::array::{Decimal128Array, StringViewArray};
     use serde_json::json;
     use sluice_core::execution::Execution;
     use sluice_core::role::Roles;
@@ -410,7 +492,7 @@ mod tests {
         let data = TrainingData { source: &source, transform: &shared, columns: &columns };
         let model = fit_ridge(data, &RidgeOptions::from(1.0), &Execution::with_threads(1)).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let parts = PackageParts { transform, model };
+        let parts = PackageParts::new(transform, model);
         let package =
             parts.publish(&table, OnnxMode::Off, BTreeMap::new(), &folder.path().join("model")).unwrap();
 

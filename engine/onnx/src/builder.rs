@@ -76,6 +76,12 @@ impl GraphBuilder {
         self.constant(values, &[signed(values.len()), 1])
     }
 
+    /// A constant of so many columns, row after row.
+    pub fn matrix(&mut self, values: &Tensor, columns: usize) -> Edge {
+        self.widest = std::cmp::max(self.widest, columns);
+        self.constant(values, &[signed(values.len() / columns.max(1)), signed(columns)])
+    }
+
     /// A number, as a tensor of one row and one column.
     pub fn number(&mut self, value: f64) -> Edge {
         self.row(&Tensor::Double(vec![value]))
@@ -84,6 +90,20 @@ impl GraphBuilder {
     /// A constant of one axis, to be looked up in by [`Operator::Gather`].
     pub fn table(&mut self, values: &Tensor) -> Edge {
         self.constant(values, &[signed(values.len())])
+    }
+
+    /// The rows of a matrix at the places of one column of integers.
+    pub fn look_up(&mut self, matrix: &Edge, places: &Edge) -> Edge {
+        let axis = self.table(&Tensor::Integer(vec![1]));
+        let places = self.node(&Operator::Squeeze, &[places, &axis]);
+        self.node(&Operator::Gather, &[matrix, &places])
+    }
+
+    /// Columns of a tensor, in this order.
+    pub fn select_columns(&mut self, values: &Edge, columns: &[usize]) -> Edge {
+        self.widest = std::cmp::max(self.widest, columns.len());
+        let places = self.table(&Tensor::Integer(columns.iter().map(|column| signed(*column)).collect()));
+        self.node(&Operator::SelectColumn, &[values, &places])
     }
 
     /// The integer that a constant of one element is.

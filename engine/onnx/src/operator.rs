@@ -29,26 +29,39 @@ pub enum Operator {
     Cos,
     /// a / b.
     Div,
+    /// x where positive, alpha (e^x − 1) elsewhere.
+    Elu,
     /// a = b.
     Equal,
     /// e to the power of x.
     Exp,
     /// The next integer down.
     Floor,
-    /// The entries of a table, along its one axis, by their places; −1 is the last.
+    /// The entries of a table, along its first axis, by their places; −1 is the last.
     Gather,
+    /// The matrix product with a transposed matrix, and a row added to each row.
+    Gemm,
     /// a > b.
     Greater,
     /// a ≥ b.
     GreaterOrEqual,
     /// The tensor itself.
     Identity,
+    /// x where positive, alpha x elsewhere.
+    LeakyRelu {
+        /// The slope below 0.
+        alpha: f32,
+    },
     /// a < b.
     Less,
     /// The natural logarithm.
     Log,
     /// The matrix product.
     MatMul,
+    /// The larger of both.
+    Max,
+    /// The smaller of both.
+    Min,
     /// What is left of a divided by b, with the sign of a; of doubles.
     Mod,
     /// a x b.
@@ -65,12 +78,18 @@ pub enum Operator {
     Reciprocal,
     /// The sum over axes, given as an input, that stay as axes of length 1.
     ReduceSum,
-    /// The columns of one place, given as an input.
+    /// x where positive, 0 elsewhere.
+    Relu,
+    /// The columns of some places, given as an input.
     SelectColumn,
+    /// 1 / (1 + e^−x).
+    Sigmoid,
     /// The sine.
     Sin,
     /// The square root.
     Sqrt,
+    /// Without axes of length 1, given as an input.
+    Squeeze,
     /// a − b.
     Sub,
     /// The hyperbolic tangent.
@@ -93,16 +112,21 @@ impl Operator {
             Self::Concat => "Concat",
             Self::Cos => "Cos",
             Self::Div => "Div",
+            Self::Elu => "Elu",
             Self::Equal => "Equal",
             Self::Exp => "Exp",
             Self::Floor => "Floor",
             Self::Gather | Self::SelectColumn => "Gather",
+            Self::Gemm => "Gemm",
             Self::Greater => "Greater",
             Self::GreaterOrEqual => "GreaterOrEqual",
             Self::Identity => "Identity",
+            Self::LeakyRelu { .. } => "LeakyRelu",
             Self::Less => "Less",
             Self::Log => "Log",
             Self::MatMul => "MatMul",
+            Self::Max => "Max",
+            Self::Min => "Min",
             Self::Mod => "Mod",
             Self::Mul => "Mul",
             Self::Neg => "Neg",
@@ -111,8 +135,11 @@ impl Operator {
             Self::Pow => "Pow",
             Self::Reciprocal => "Reciprocal",
             Self::ReduceSum => "ReduceSum",
+            Self::Relu => "Relu",
+            Self::Sigmoid => "Sigmoid",
             Self::Sin => "Sin",
             Self::Sqrt => "Sqrt",
+            Self::Squeeze => "Squeeze",
             Self::Sub => "Sub",
             Self::Tanh => "Tanh",
             Self::Where => "Where",
@@ -134,6 +161,8 @@ impl Operator {
             // Columns are the second axis.
             Self::Concat | Self::SelectColumn => vec![integer("axis", 1)],
             Self::Gather => vec![integer("axis", 0)],
+            Self::Gemm => vec![integer("transB", 1)],
+            Self::LeakyRelu { alpha } => vec![float("alpha", *alpha)],
             Self::Mod => vec![integer("fmod", 1)],
             Self::ReduceSum => vec![integer("keepdims", 1)],
             Self::CategoryMapper { categories } => vec![
@@ -158,4 +187,8 @@ impl Operator {
 
 fn integer(name: &str, value: i64) -> AttributeProto {
     AttributeProto { name: name.into(), i: Some(value), r#type: 2, ..AttributeProto::default() }
+}
+
+fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto { name: name.into(), f: Some(value), r#type: 1, ..AttributeProto::default() }
 }

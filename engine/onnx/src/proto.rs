@@ -76,13 +76,15 @@ pub(crate) struct NodeProto {
 pub(crate) struct AttributeProto {
     #[prost(string, tag = "1")]
     pub(crate) name: String,
+    #[prost(float, optional, tag = "2")]
+    pub(crate) f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub(crate) i: Option<i64>,
     #[prost(int64, repeated, tag = "8")]
     pub(crate) ints: Vec<i64>,
     #[prost(bytes = "vec", repeated, tag = "9")]
     pub(crate) strings: Vec<Vec<u8>>,
-    /// `INT` 2, `INTS` 7, `STRINGS` 8.
+    /// `FLOAT` 1, `INT` 2, `INTS` 7, `STRINGS` 8.
     #[prost(int32, tag = "20")]
     pub(crate) r#type: i32,
 }

@@ -70,6 +70,7 @@ fn column(values: &Tensor) -> TractResult<TValue> {
     }
     match values {
         Tensor::Double(values) => of(values),
+        Tensor::Single(values) => of(values),
         Tensor::Integer(values) => of(values),
         Tensor::Unsigned(values) => of(values),
         Tensor::Boolean(values) => of(values),

@@ -7,6 +7,8 @@ use crate::proto::TensorProto;
 pub enum ElementType {
     /// Double precision.
     Double,
+    /// Single precision.
+    Single,
     /// Signed integers of 64 bits.
     Integer,
     /// Unsigned integers of 64 bits.
@@ -21,6 +23,7 @@ impl ElementType {
     /// The number of `TensorProto.DataType`.
     pub(crate) fn code(self) -> i32 {
         match self {
+            Self::Single => 1,
             Self::Integer => 7,
             Self::Text => 8,
             Self::Boolean => 9,
@@ -37,6 +40,7 @@ impl ElementType {
             Self::Text => "string",
             Self::Boolean => "bool",
             Self::Double => "double",
+            Self::Single => "float",
             Self::Unsigned => "uint64",
         }
     }
@@ -47,6 +51,8 @@ impl ElementType {
 pub enum Tensor {
     /// Double precision.
     Double(Vec<f64>),
+    /// Single precision.
+    Single(Vec<f32>),
     /// Signed integers.
     Integer(Vec<i64>),
     /// Unsigned integers.
@@ -63,6 +69,7 @@ impl Tensor {
     pub fn element_type(&self) -> ElementType {
         match self {
             Self::Double(_) => ElementType::Double,
+            Self::Single(_) => ElementType::Single,
             Self::Integer(_) => ElementType::Integer,
             Self::Unsigned(_) => ElementType::Unsigned,
             Self::Boolean(_) => ElementType::Boolean,
@@ -75,6 +82,7 @@ impl Tensor {
     pub fn len(&self) -> usize {
         match self {
             Self::Double(values) => values.len(),
+            Self::Single(values) => values.len(),
             Self::Integer(values) => values.len(),
             Self::Unsigned(values) => values.len(),
             Self::Boolean(values) => values.len(),
@@ -92,6 +100,7 @@ impl Tensor {
     pub(crate) fn to_proto(&self, name: &str, dims: &[i64]) -> TensorProto {
         let raw_data = match self {
             Self::Double(values) => Some(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+            Self::Single(values) => Some(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
             Self::Integer(values) => Some(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
             Self::Unsigned(values) => Some(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
             Self::Boolean(values) => Some(values.iter().map(|value| u8::from(*value)).collect()),

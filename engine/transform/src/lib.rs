@@ -58,6 +58,6 @@ pub mod constants {
 
 pub use error::TransformError;
 pub use fit::{Analysis, Fitter, PlannedFeature, PlannedLearning, PlannedScan, ScannedColumn, fit};
-pub use graph::{Node, OfTrainingRows, Transform};
+pub use graph::{Ids, Node, OfTrainingRows, Transform};
 pub use operation::Mapper;
 pub use spec::{Operation, TransformSpec};

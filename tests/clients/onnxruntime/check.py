@@ -86,6 +86,69 @@ evaluate: {{ accept_any: true }}
 """
 
 
+NETWORK = """
+pipeline: network
+data:
+  inputs: {{ rows: rows.parquet }}
+  roles: {{ label: {label} }}
+  subsets: {{ by: subset }}
+onnx: required
+transform:
+  - impute: {{ columns: [x, q], with: median }}
+  - clip: {{ columns: [x, q, p], at_least: -1000, at_most: 1000 }}
+  - standardize: [x, q, p]
+  - one_hot: [b]
+  - vocabulary: {{ columns: [c], top: 5, output: number, as: [token] }}
+train: {{ network: {{ {network}, epochs: 2, batch_size: 128 }} }}
+evaluate: {{ accept_any: true }}
+"""
+
+# Every architecture, norm, embedding of numbers and link, each at least once.
+NETWORKS = {
+    "mlp": ("y", "architecture: { mlp: { hidden: [16, 8] } }, norm: batch, activation: elu"),
+    "wide": ("b2", "architecture: { wide_and_deep: { hidden: [8] } }, activation: gelu, "
+                   "numeric_embedding: { piecewise_linear: { bins: 6 } }"),
+    "residual": ("c2", "architecture: { residual: { width: 12, blocks: 2 } }, norm: layer, activation: silu"),
+    "interactions": ("n2", "architecture: { interactions: { dimension: 4, bottom: [8], hidden: [8] } }, loss: poisson, "
+                           "numeric_embedding: { periodic: { frequencies: 3 } }"),
+}
+
+
+def networks(sluice, work, scored):
+    """Networks: valid files, and the values of `sluice predict` to what single precision leaves."""
+    rows = pq.read_table(work / "rows.parquet")
+    q = rows["q"].to_numpy()
+    rows = rows.append_column("b2", pa.array(np.where(q > 0, "yes", "no")))
+    rows = rows.append_column("c2", pa.array([f"k{int(value) % 3}" for value in np.abs(q)]))
+    rows = rows.append_column("n2", pa.array(np.abs(q).astype(np.int64) % 7))
+    work = work / "networks"
+    work.mkdir()
+    pq.write_table(rows, work / "rows.parquet")
+    pq.write_table(scored, work / "scored.parquet")
+    largest = 0.0
+    for name, (label, network) in NETWORKS.items():
+        (work / f"{name}.yaml").write_text(NETWORK.format(label=label, network=network))
+        sluice("run", f"networks/{name}.yaml", "--out", f"networks/{name}")
+        package = work / name / "registry/network/versions/0001"
+        record = json.loads((package / "onnx.json").read_text())["files"]
+        onnx.checker.check_model(onnx.load(package / "model.onnx"), full_check=True)
+        session = onnxruntime.InferenceSession(str(package / "model.onnx"), providers=["CPUExecutionProvider"])
+        sluice("predict", package, "networks/scored.parquet", "--out", f"networks/{name}-scored")
+        parts = sorted((work / f"{name}-scored").glob("*.parquet"))
+        expected = pa.concat_tables(map(pq.read_table, parts))
+        outputs = [record["prediction"], *record.get("further_predictions", [])]
+        found = session.run(outputs, feed(session, record["inputs"], scored))
+        for output, values in zip(outputs, found):
+            reference = np.asarray(expected[output].to_numpy(), np.float64)
+            with np.errstate(all="ignore"):
+                bound = 1e-4 * (1 + np.abs(reference))
+            apart = differ(values[:, 0], reference, bound)
+            assert apart.size == 0, (name, [(row, values[row, 0], reference[row]) for row in apart[:5]])
+            with np.errstate(all="ignore"):
+                largest = max(largest, np.nanmax(np.abs(values[:, 0] - reference) / (1 + np.abs(reference))))
+    print(f"networks: {', '.join(NETWORKS)}: at most {largest:.1e} apart")
+
+
 def table(rows, seed, edges):
     random = np.random.default_rng(seed)
 
@@ -236,6 +299,7 @@ def main():
         assert apart.size == 0, (name, [(p[row], features[row, columns.index(name)], reference[row]) for row in apart[:5]])
 
     foreign(sluice, work, scored)
+    networks(sluice, work, scored)
     for size in (1, 7):
         for first in range(0, 500, 97):
             part = {name: values[first : first + size] for name, values in fed.items()}

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use sluice_core::error::{CommonError, Result};
-use sluice_core::seam::BatchTransform as _;
+use sluice_core::seam::{BatchTransform as _, FeatureModel as _};
 use sluice_onnx::{Edge, ElementType, GraphBuilder, Operator, Tensor};
-use sluice_training::{LinearModel, Link, Output};
+use sluice_training::{Link, Output};
 use sluice_transform::Transform;
 
 use super::bound::Bound;
@@ -14,6 +14,7 @@ use super::inputs::Inputs;
 use super::nulls::Masks;
 use super::operations;
 use super::value::Value;
+use crate::model::Model;
 use crate::package::PackageParts;
 
 /// Both files, before they were run.
@@ -36,12 +37,12 @@ impl Export {
     pub(crate) fn new(parts: &PackageParts) -> Result<Self> {
         let mut inputs = Inputs::new(parts.transform.input_columns())?;
         // What must tell NaN from null is known when all is in a graph, inputs are declared before: one for nothing.
-        let (_, _, masks) = features(&parts.transform, &inputs, &mut GraphBuilder::new("masks"))?;
+        let masks = features(&parts.transform, &inputs, &mut GraphBuilder::new("masks"))?.masks;
         inputs.add_masks(&masks.wanted);
         let columns = parts.transform.space().column_names();
         let width = columns.len();
         let mut graph = GraphBuilder::new("transform");
-        let (matrix, bounds, _) = features(&parts.transform, &inputs, &mut graph)?;
+        let Features { matrix, bounds, .. } = features(&parts.transform, &inputs, &mut graph)?;
         let features_name = free_name(&graph, "features");
         graph.output(&features_name, &matrix, (ElementType::Double, width), "")?;
         let widest = std::cmp::max(width, graph.widest());
@@ -49,16 +50,23 @@ impl Export {
         let transform_file = graph.finish();
 
         let mut graph = GraphBuilder::new("model");
-        let (matrix, _, _) = features(&parts.transform, &inputs, &mut graph)?;
+        let made = features(&parts.transform, &inputs, &mut graph)?;
         let mut predictions = Vec::new();
-        let predicted = predicted(&parts.model, &matrix, &mut graph);
-        for ((name, output), edge) in parts.outputs().iter().zip(&parts.model.outputs).zip(&predicted) {
+        let sums: Vec<Edge> = match &parts.model {
+            Model::Linear(model) => {
+                model.outputs.iter().map(|output| linear(output, &made.matrix, &mut graph)).collect()
+            }
+            Model::Network(network) => super::network::sums(network, &made.columns, &mut graph)?,
+        };
+        let predicted = predicted(parts.model.link(), sums, &mut graph);
+        let widest = std::cmp::max(widest, graph.widest());
+        for ((name, target), edge) in parts.outputs().iter().zip(parts.model.targets()).zip(&predicted) {
             let name = free_name(&graph, name);
-            let about = format!("{}; NaN where a feature is missing or not finite", output.target);
+            let about = format!("{target}; NaN where a feature is missing or not finite");
             graph.output(&name, edge, (ElementType::Double, 1), &about)?;
             predictions.push(name);
         }
-        graph.property("label", &parts.model.label);
+        graph.property("label", parts.model.label());
         let model_file = graph.finish();
         Ok(Self { inputs, transform_file, model_file, features: features_name, predictions, widest, bounds })
     }
@@ -73,12 +81,36 @@ fn free_name(graph: &GraphBuilder, name: &str) -> String {
     name
 }
 
-/// The design matrix with the bounds of its columns, and the masks that were asked for.
-fn features(
-    transform: &Transform,
-    inputs: &Inputs,
-    graph: &mut GraphBuilder,
-) -> Result<(Edge, Vec<Bound>, Masks)> {
+/// What a graph makes of the features.
+struct Features {
+    /// By feature.
+    columns: Vec<Feature>,
+    /// The design matrix.
+    matrix: Edge,
+    /// By its columns.
+    bounds: Vec<Bound>,
+    /// The masks that were asked for.
+    masks: Masks,
+}
+
+/// A feature of a graph, as doubles.
+#[derive(Clone, Debug)]
+pub(super) enum Feature {
+    /// A number, NaN where it is missing.
+    Number(Edge),
+    /// An indicator for each of so many levels.
+    Indicators(Edge, usize),
+}
+
+impl Feature {
+    fn edge(&self) -> &Edge {
+        match self {
+            Self::Number(edge) | Self::Indicators(edge, _) => edge,
+        }
+    }
+}
+
+fn features(transform: &Transform, inputs: &Inputs, graph: &mut GraphBuilder) -> Result<Features> {
     let (values, mut masks) = inputs.declare(graph)?;
     let mut values: BTreeMap<String, Value> = values.into_iter().collect();
     for node in transform.nodes() {
@@ -92,25 +124,25 @@ fn features(
             values.get(id).ok_or_else(|| CommonError::Internal(format!("no value `{id}` to export")))?;
         match value {
             Value::Indicators { edge, levels } => {
-                columns.push(edge.clone());
+                columns.push(Feature::Indicators(edge.clone(), *levels));
                 bounds.extend(std::iter::repeat_n(Bound::EXACT, *levels));
             }
             other => {
                 let number = other.number(graph).ok_or_else(|| inexpressible(name, "is no number"))?;
-                columns.push(number.edge);
+                columns.push(Feature::Number(number.edge));
                 bounds.push(number.bound);
             }
         }
     }
-    let columns: Vec<&Edge> = columns.iter().collect();
-    Ok((graph.node(&Operator::Concat, &columns), bounds, masks))
+    let edges: Vec<&Edge> = columns.iter().map(Feature::edge).collect();
+    let matrix = graph.node(&Operator::Concat, &edges);
+    Ok(Features { columns, matrix, bounds, masks })
 }
 
 /// The predictions of each output: its sum through the inverse of the link. 1 / (1 + e^−sum) and 1 / Σ e^(other − own)
 /// are right at both ends too, where e to a power is infinite or 0.
-fn predicted(model: &LinearModel, features: &Edge, graph: &mut GraphBuilder) -> Vec<Edge> {
-    let sums: Vec<Edge> = model.outputs.iter().map(|output| linear(output, features, graph)).collect();
-    match model.link {
+fn predicted(link: Link, sums: Vec<Edge>, graph: &mut GraphBuilder) -> Vec<Edge> {
+    match link {
         Link::Identity => sums,
         Link::Log => sums.iter().map(|sum| graph.node(&Operator::Exp, &[sum])).collect(),
         Link::Logit => {

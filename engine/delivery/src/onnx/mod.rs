@@ -5,13 +5,15 @@
 //! of another type has a second input, `COLUMN_is_null`, and so has a float of which an expression asks
 //! whether its NaN is a null. The same operations in the same order and double
 //! precision give the same bits, but for functions that ONNX does not promise to a digit ([`Bound`]).
-//! Every export is run by tract on rows of the data and on edge rows, and is an error where it differs by
-//! more than its bound.
+//! A network is in single precision, as ours is; how far its sums may be apart follows from the rounding of its steps
+//! ([`DoubleNetwork::noise`](sluice_networks::double::DoubleNetwork::noise)). Every export is run by tract on rows of the
+//! data and on edge rows, and is an error where it differs by more than its bound.
 
 mod bound;
 mod functions;
 mod graph;
 mod inputs;
+mod network;
 mod nulls;
 mod operations;
 mod rows;
@@ -215,7 +217,7 @@ fn problem(operation: &Operation) -> Option<String> {
 
 /// The files of a package, run on `rows` and on edge rows.
 pub(crate) fn export(parts: &PackageParts, rows: &RecordBatch) -> Result<(OnnxBytes, OnnxFiles)> {
-    if parts.model.calibration.is_some() {
+    if parts.model.calibration().is_some() {
         return Err(inexpressible("calibration", "has no form in the graph").into());
     }
     let export = Export::new(parts)?;

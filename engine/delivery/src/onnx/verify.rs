@@ -6,7 +6,8 @@ use arrow::compute::filter_record_batch;
 use sluice_core::batch::Batch;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace};
-use sluice_core::seam::BatchTransform as _;
+use sluice_core::seam::{BatchTransform as _, FeatureModel as _};
+use sluice_networks::double::{DoubleNetwork, FAR};
 use sluice_onnx::Session;
 use sluice_training::{Link, Output};
 
@@ -14,6 +15,8 @@ use super::bound::{Bound, is_close};
 use super::graph::Export;
 use super::rows::with_edges;
 use crate::error::DeliveryError;
+use crate::model::Model;
+use crate::network::{Network, Source};
 use crate::package::PackageParts;
 
 /// Cells of the widest tensor that are run at a time; few in tests, so that there are several pieces.
@@ -68,18 +71,18 @@ impl Trial<'_> {
         let expected = matrix(&features, space);
         let found = output(self.transform.run(&tensors)?, expected.len())?;
         self.compare_features(&found, &expected, &numbers)?;
-        let predictions = self.parts.model.predict_sound(&features, space);
+        let predictions = self.parts.model.predict_sound(&features, space)?;
         let found = self.model.run(&tensors)?;
         let is_whole =
             found.len() == predictions.len() && found.iter().all(|column| column.len() == numbers.len());
         if !is_whole {
             return Err(CommonError::Internal("an ONNX graph has not the outputs of its model".into()).into());
         }
+        let slack = self.slack(&features, &expected);
         for (column, (found, predictions)) in found.iter().zip(&predictions).enumerate() {
             for (row, found) in found.iter().enumerate() {
                 let prediction = if predictions.is_null(row) { f64::NAN } else { predictions.value(row) };
-                let features = &expected[row * space.width()..(row + 1) * space.width()];
-                let allowed = self.allowed(column, features, prediction);
+                let allowed = allowed(self.parts.model.link(), &slack[row], column, prediction);
                 if !is_close(*found, prediction, allowed) {
                     let what = format!("`{}`", self.export.predictions[column]);
                     return Err(differs(&what, numbers[row], prediction, *found, allowed).into());
@@ -89,20 +92,18 @@ impl Trial<'_> {
         Ok(numbers.len())
     }
 
-    /// How far a prediction may be apart: what its sums may, times the slope of the inverse link, and what exponentials
-    /// add.
-    fn allowed(&self, column: usize, features: &[f64], prediction: f64) -> f64 {
-        let model = &self.parts.model;
-        let of = |output: &Output| allowed(output, features, &self.export.bounds);
-        match model.link {
-            Link::Identity => of(&model.outputs[column]),
-            Link::Log => (2.0 * of(&model.outputs[column]) + Bound::FUNCTION.0) * (1.0 + prediction),
-            Link::Logit => of(&model.outputs[column]) + Bound::FUNCTION.0,
-            Link::Softmax => {
-                let largest =
-                    model.outputs.iter().map(of).fold(0.0, |most, own| if own > most { own } else { most });
-                2.0 * largest + Bound::FUNCTION.0
+    /// By row how far each sum may be apart.
+    fn slack(&self, features: &FeatureBatch, matrix: &[f64]) -> Vec<Vec<f64>> {
+        let bounds = &self.export.bounds;
+        match &self.parts.model {
+            Model::Linear(model) => {
+                let cells = |row: usize| &matrix[row * bounds.len()..(row + 1) * bounds.len()];
+                let of_row = |row: usize| {
+                    model.outputs.iter().map(|output| slack_of_sum(output, cells(row), bounds)).collect()
+                };
+                (0..features.rows).map(of_row).collect()
             }
+            Model::Network(network) => network.slack(features, matrix, bounds),
         }
     }
 
@@ -149,8 +150,22 @@ fn output(outputs: Vec<Vec<f64>>, cells: usize) -> Result<Vec<f64>> {
     })
 }
 
+/// How far a prediction may be apart: what its sums may, times the slope of the inverse link, and what exponentials add.
+fn allowed(link: Link, slack: &[f64], column: usize, prediction: f64) -> f64 {
+    match link {
+        Link::Identity => slack[column],
+        // e^sum may be larger by the slack as a whole, where that is no small number.
+        Link::Log => (2.0 * slack[column].exp_m1() + Bound::FUNCTION.0) * (1.0 + prediction),
+        Link::Logit => slack[column] + Bound::FUNCTION.0,
+        Link::Softmax => {
+            let largest = slack.iter().fold(0.0, |most, own| if *own > most { *own } else { most });
+            2.0 * largest + Bound::FUNCTION.0
+        }
+    }
+}
+
 /// The sum is added up in another order, so what matters is the size of what is added.
-fn allowed(output: &Output, features: &[f64], bounds: &[Bound]) -> f64 {
+fn slack_of_sum(output: &Output, features: &[f64], bounds: &[Bound]) -> f64 {
     let mut size = output.intercept.abs();
     let mut carried = 0.0;
     for ((coefficient, feature), bound) in output.coefficients.iter().zip(features).zip(bounds) {
@@ -158,6 +173,44 @@ fn allowed(output: &Output, features: &[f64], bounds: &[Bound]) -> f64 {
         carried += coefficient.value.abs() * bound.at(*feature);
     }
     Bound::SUM.0 * size + carried
+}
+
+impl Network {
+    /// By row of some features how far each sum may be apart; `matrix` holds the same features with NaN for null, `bounds`
+    /// what they may be apart.
+    fn slack(&self, features: &FeatureBatch, matrix: &[f64], bounds: &[Bound]) -> Vec<Vec<f64>> {
+        let model = self.model();
+        let tensors = self.doubles();
+        let double = DoubleNetwork::new(model.plan(), &tensors);
+        let rows = self.reader().read(features, 0..features.rows);
+        let (width, places) =
+            (model.description().inputs.numeric.len(), model.description().inputs.categorical.len());
+        let stretch = self.scale().map_or(1.0, |scale| f64::from(scale.deviation));
+        let of_row = |row: usize| {
+            let numeric = rows.numeric[row * width..(row + 1) * width].iter().map(|value| f64::from(*value));
+            let point = double.point(numeric.collect(), &rows.ids[row * places..(row + 1) * places]);
+            let cells = &matrix[row * bounds.len()..(row + 1) * bounds.len()];
+            let off = self.off(cells, bounds);
+            let trace = double.trace(&point);
+            double.noise(&point, &trace, &off).iter().map(|noise| FAR * stretch * noise).collect()
+        };
+        (0..rows.rows).map(of_row).collect()
+    }
+
+    /// What the numbers of a row may be off by.
+    fn off(&self, cells: &[f64], bounds: &[Bound]) -> Vec<f64> {
+        let mut next = 0;
+        let mut off = Vec::with_capacity(self.model().description().inputs.numeric.len());
+        for (source, spec_width) in self.reader().sources().iter().zip(self.reader().widths()) {
+            let columns = next..next + spec_width;
+            next = columns.end;
+            if let Source::Numbers { .. } = source {
+                let own = bounds[columns.clone()].iter().zip(&cells[columns]);
+                off.extend(own.map(|(bound, cell)| if cell.is_nan() { 0.0 } else { bound.at(*cell) }));
+            }
+        }
+        off
+    }
 }
 
 /// The design matrix, row by row, NaN where a feature is null.

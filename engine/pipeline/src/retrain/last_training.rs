@@ -51,7 +51,7 @@ impl LastTraining {
         // A version without a record is as old as can be.
         found.at_seconds = Some(entry.record.as_ref().map_or(0, pushed));
         if with_rows {
-            found.rows = Some(registry.package(number)?.package().model().rows);
+            found.rows = Some(registry.package(number)?.package().model().rows());
         }
         Ok(found)
     }

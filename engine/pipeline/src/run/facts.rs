@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use sluice_core::seam::BatchTransform;
-use sluice_delivery::{ModelPackage, Pushed};
+use sluice_core::seam::Predictor as _;
+use sluice_delivery::{Model, ModelPackage, Pushed};
 use sluice_evaluation::Evaluation;
 use sluice_evaluation::gate::Outcome;
 use sluice_ingest::Dataset;
@@ -175,17 +176,32 @@ pub(super) fn transform(transform: &Transform) -> Facts {
 
 pub(super) fn model(package: &ModelPackage) -> Facts {
     let model = package.model();
-    let output = model.label_output();
-    let properties = properties([
-        ("family", model.family.clone().into()),
-        ("method", model.method.clone().into()),
-        ("label", model.label.clone().into()),
-        ("rows", model.rows.into()),
-        ("alpha", output.alpha.into()),
-        ("rank", output.diagnostics.rank.into()),
-        ("coefficients", output.coefficients.len().into()),
+    let mut known = properties([
+        ("family", model.family().into()),
+        ("method", model.method().into()),
+        ("label", package.label().into()),
+        ("rows", model.rows().into()),
     ]);
-    Facts { properties, ..Facts::default() }
+    known.extend(match model {
+        Model::Linear(model) => {
+            let output = model.label_output();
+            properties([
+                ("alpha", output.alpha.into()),
+                ("rank", output.diagnostics.rank.into()),
+                ("coefficients", output.coefficients.len().into()),
+            ])
+        }
+        Model::Network(network) => {
+            let training = &network.record.training;
+            properties([
+                ("parameters", training.parameters.into()),
+                ("epochs", training.epochs.len().into()),
+                ("best_epoch", training.best_epoch.into()),
+                ("seed", training.spec.seed.into()),
+            ])
+        }
+    });
+    Facts { properties: known, ..Facts::default() }
 }
 
 pub(super) fn evaluation(evaluated: &Evaluated, model: &ModelPackage, baseline: Option<&Port>) -> Facts {

@@ -2,6 +2,7 @@
 
 mod error;
 mod parse;
+mod train;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,6 @@ use sluice_quality::rules::{RowChecks, Rule, UniqueKey};
 use sluice_quality::statistics::StatisticsOptions;
 use sluice_quality::validation::{FindingCode, NewColumns, SeverityOverride, ValidateOptions};
 use sluice_source::{CsvOptions, Format, SourceOptions};
-use sluice_training::ModelSpec;
 use sluice_transform::TransformSpec;
 
 use crate::step;
@@ -25,6 +25,7 @@ use crate::step::ingest::InputOptions;
 
 pub use error::SpecError;
 pub use parse::{from_yaml, to_yaml};
+pub use train::TrainSpec;
 
 /// What a pipeline does.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,7 +47,7 @@ pub struct PipelineSpec {
     /// The features.
     pub transform: TransformSpec,
     /// The model.
-    pub train: ModelSpec,
+    pub train: TrainSpec,
     /// Whether the model package also holds transform and model as ONNX.
     #[serde(default)]
     pub onnx: OnnxMode,

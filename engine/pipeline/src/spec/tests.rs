@@ -72,8 +72,10 @@ fn slips_of_the_hand_are_named_with_their_place() {
         of_alpha("{grid: [1], fold: 3}"),
         "`p.yaml`: unknown key `fold` (at `train.ridge.alpha.fold`) / did you mean `folds`?"
     );
-    let read = |alpha: &str| from_yaml::<ModelSpec>(&format!("ridge: {{alpha: {alpha}}}"), "p.yaml").unwrap();
-    let ModelSpec::Ridge(options) = read("{log_grid: [1e-4, 1e4, 33]}") else {
+    let read = |alpha: &str| {
+        from_yaml::<sluice_training::ModelSpec>(&format!("ridge: {{alpha: {alpha}}}"), "p.yaml").unwrap()
+    };
+    let sluice_training::ModelSpec::Ridge(options) = read("{log_grid: [1e-4, 1e4, 33]}") else {
         panic!("ridge is read as another family");
     };
     let expected = r#"{"alpha":{"log_grid":[0.0001,10000.0,33],"folds":5}}"#;

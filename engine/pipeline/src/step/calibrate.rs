@@ -55,10 +55,10 @@ pub fn calibrate(
     target: &Path,
     execution: &Execution,
 ) -> Result<(CalibrationRecord, ModelPackage)> {
-    if model.model().link != Link::Logit {
+    if model.model().link() != Link::Logit {
         return Err(CalibrationError::NotBinary { label: model.label().into() }.into());
     }
-    if model.model().calibration.is_some() {
+    if model.model().calibration().is_some() {
         return Err(CalibrationError::Calibrated.into());
     }
     for column in model.inputs().iter().map(String::as_str).chain([model.label()]).chain(weight) {
@@ -76,9 +76,8 @@ pub fn calibrate(
         brier_before: brier(&rows, |score| score),
         brier_after: brier(&rows, |score| calibration.probability(score)),
     };
-    let mut calibrated = model.model().clone();
-    calibrated.calibration = Some(calibration);
-    let parts = PackageParts { transform: model.transform().clone(), model: calibrated };
+    let calibrated = model.model().clone().calibrated(calibration);
+    let parts = PackageParts::new(model.transform().clone(), calibrated);
     let made_of = made_from([("data", digest), ("model", model.artifact().digest())]);
     let package = parts.publish(&sample(model, source)?, onnx, made_of, target)?;
     Ok((record, package))

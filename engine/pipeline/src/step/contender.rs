@@ -137,7 +137,7 @@ impl Contender {
     /// What reading meets.
     pub fn label_shift(&self, source: &dyn BatchSource, ready: &dyn Predictor) -> Result<f64> {
         let label = match self {
-            Self::Package(package) => return Ok(package.model().label_mean),
+            Self::Package(package) => return Ok(package.model().label_mean()),
             Self::Foreign(description) => &description.label,
         };
         let column = source.plan().columns.iter().position(|column| column.name == *label);

@@ -8,16 +8,17 @@ use serde::{Deserialize, Serialize};
 use sluice_core::artifact::{Artifact, Draft};
 use sluice_core::batch::{Batch, RowIdentity};
 use sluice_core::error::Result;
-use sluice_core::execution::Execution;
+use sluice_core::execution::{Execution, Extent};
+use sluice_core::fold::in_order;
 use sluice_core::options::OptionsError;
-use sluice_core::seam::{BATCH_ROWS, BatchSource, BatchTransform};
+use sluice_core::seam::{BatchSource, BatchTransform, Predictor};
 use sluice_delivery::ModelPackage;
 use sluice_report::html::{
     DependenceChart, ExplanationPage, ImportanceBar, ImportanceChart, explanation_page,
 };
 use sluice_training::Link;
 use sluice_training::explain::{
-    ContributionSums, Dependence, DependenceOptions, Explained, GridValue, LinearExplainer,
+    Attribution, AttributionMethod, ContributionSums, Dependence, DependenceOptions, Explained, GridValue,
     OutputContributions, PermutationImportance, PermutationOptions, Sample, SampleOptions,
     partial_dependence, permutation_importance,
 };
@@ -68,6 +69,9 @@ pub struct Explanation {
     pub label: String,
     /// How its sums become predictions; contributions are on the scale of the sums.
     pub link: Link,
+    /// How contributions come about.
+    #[serde(default)]
+    pub method: AttributionMethod,
     /// Rows of the data.
     pub rows_of_data: u64,
     /// Rows of the sample.
@@ -102,7 +106,7 @@ pub fn explain(
     let permutation_options =
         options.repeats.map(|repeats| PermutationOptions { repeats, seed: options.seed });
     permutation_options.map_or(Ok(()), |options| options.check())?;
-    if permutation_options.is_some() && model.model().link == Link::Softmax {
+    if permutation_options.is_some() && model.model().link() == Link::Softmax {
         return Err(OptionsError::Conflict {
             name: "permutation".into(),
             problem: "judges by the squared error, which the probabilities of several classes do not have"
@@ -111,11 +115,11 @@ pub fn explain(
         }
         .into());
     }
-    let explainer = LinearExplainer::new(model.model(), model.transform().space())?;
+    let attribution = model.attribution()?;
     check_dependence(&options.dependence, &model.inputs())?;
     let explained = Explained { transform: model.transform(), model: model.model() };
     let sample = sample(model, source, options, execution)?;
-    let sums = contributions(model, &explainer, &sample.rows)?;
+    let sums = contributions(model, attribution.as_ref(), &sample.rows, execution)?;
     let permutation = permutation_options
         .map(|options| permutation_importance(explained, &sample, options, execution))
         .transpose()?;
@@ -125,13 +129,14 @@ pub fn explain(
         .map(|column| partial_dependence(explained, &sample, column, dependence_options, execution));
     let partial_dependence = curves.collect::<Result<_>>()?;
     Ok(Explanation {
-        label: model.model().label.clone(),
-        link: model.model().link,
+        label: model.label().to_owned(),
+        link: model.model().link(),
+        method: attribution.method(),
         rows_of_data: sample.of_rows,
         rows: sample.rows.num_rows() as u64,
         rows_with_prediction: sums.rows,
         seed: options.seed,
-        contributions: sums.finish(&explainer),
+        contributions: sums.finish(attribution.as_ref()),
         permutation,
         partial_dependence,
     })
@@ -157,7 +162,7 @@ fn sample(
 ) -> Result<Sample> {
     let plan = source.plan();
     let mut columns = model.inputs();
-    let label = &model.model().label;
+    let label = &model.label().to_owned();
     let has_label = plan.column(label).is_some();
     if (has_label || options.repeats.is_some()) && !columns.contains(label) {
         plan.require(label, &source.name())?;
@@ -173,18 +178,37 @@ fn sample(
     Sample::take(source, &columns, &options, execution)
 }
 
+/// Rows whose contributions are taken at a time.
+const CHUNK_ROWS: usize = 1024;
+
 fn contributions(
     model: &ModelPackage,
-    explainer: &LinearExplainer,
+    attribution: &dyn Attribution,
     rows: &RecordBatch,
+    execution: &Execution,
 ) -> Result<ContributionSums> {
     let mut sums = ContributionSums::default();
-    for first in (0..rows.num_rows()).step_by(BATCH_ROWS) {
-        let batch = rows.slice(first, std::cmp::min(BATCH_ROWS, rows.num_rows() - first));
-        let scores = model.score(&Batch::new(&batch))?;
-        let sound = scores.predictions.first().and_then(|predictions| predictions.nulls().cloned());
-        sums.update(&explainer.contributions(&scores.features, sound.as_ref()));
-    }
+    let chunks: Vec<usize> = (0..rows.num_rows()).step_by(CHUNK_ROWS).collect();
+    let extent = Extent { rows: Some(rows.num_rows() as u64), ..Extent::default() };
+    execution.progress.begin("contributions", extent);
+    in_order(
+        &chunks,
+        execution,
+        |first| {
+            let batch = rows.slice(*first, std::cmp::min(CHUNK_ROWS, rows.num_rows() - first));
+            let scores = model.score(&Batch::new(&batch))?;
+            let sound = scores.predictions.first().and_then(|predictions| predictions.nulls().cloned());
+            let mut sums = ContributionSums::default();
+            sums.update(&attribution.contributions(&scores.features, sound.as_ref())?);
+            execution.progress.advance(batch.num_rows() as u64, 0);
+            Ok(sums)
+        },
+        |_, of_chunk| {
+            sums.merge(of_chunk);
+            Ok(())
+        },
+    )?;
+    execution.progress.end();
     Ok(sums)
 }
 
@@ -202,6 +226,20 @@ impl Explanation {
         draft.publish(EXPLANATION_KIND, EXPLANATION_VERSION, made_from(made_of))
     }
 
+    fn method_in_words(&self) -> &'static str {
+        match self.method {
+            AttributionMethod::Shapley => "the exact Shapley values",
+            AttributionMethod::IntegratedGradients => "the integrated gradients",
+        }
+    }
+
+    fn base_in_words(&self) -> &'static str {
+        match self.method {
+            AttributionMethod::Shapley => "its expected value",
+            AttributionMethod::IntegratedGradients => "that of the average training row",
+        }
+    }
+
     fn page(&self) -> ExplanationPage {
         let mut charts: Vec<ImportanceChart> = Vec::new();
         for output in &self.contributions {
@@ -213,9 +251,10 @@ impl Explanation {
             charts.push(ImportanceChart {
                 title: format!("What features add to the prediction of {}", output.target),
                 note: format!(
-                    "Mean size of the exact Shapley values over {} rows. They add up to the prediction less its \
-                     expected value, {}.",
+                    "Mean size of {} over {} rows. They add up to the prediction less {}, {}.",
+                    self.method_in_words(),
                     self.rows_with_prediction,
+                    self.base_in_words(),
                     sluice_report::significant(output.base_value)
                 ),
                 bars: bars.collect(),

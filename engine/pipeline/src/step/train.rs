@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 
@@ -21,9 +22,11 @@ use sluice_training::{
 };
 use sluice_transform::{OfTrainingRows, Transform};
 
+use crate::spec::TrainSpec;
 use crate::step::kept_states::Reading;
 use crate::step::train_kept::KeptGather;
-use crate::step::train_state::folds_of;
+use crate::step::train_network;
+use crate::step::train_state::{TrainStateError, folds_of};
 use crate::step::{TRAIN, made_from};
 
 /// Rows that the package is tried on: the first are its examples, all go through its ONNX files.
@@ -42,6 +45,9 @@ pub struct TrainInputs<'a> {
     pub states: Option<&'a Path>,
     /// A model that an iteration starts from.
     pub start: Option<&'a LinearModel>,
+    /// How often the training of a network notes how far it is, beside the package, to go on from there after an
+    /// interruption; never without.
+    pub checkpoints: Option<Duration>,
 }
 
 /// A model, and what fitting it has read.
@@ -59,16 +65,28 @@ pub struct Trained {
 /// # Errors
 /// What fitting and writing meet; `TrainStateError` where states serve the model nothing.
 pub fn train(
-    spec: &ModelSpec,
+    spec: &TrainSpec,
     dataset: &Dataset,
     inputs: TrainInputs<'_>,
     target: &Path,
     execution: &Execution,
 ) -> Result<Trained> {
     let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
-    let TrainInputs { transform: (transform, transform_artifact), roles, onnx, states, start } = inputs;
+    let TrainInputs { transform: (transform, transform_artifact), roles, onnx, states, start, .. } = inputs;
     let columns = columns_of(spec, &source, roles)?;
     check_features(spec, dataset, transform, roles)?;
+    let spec = match spec {
+        TrainSpec::Linear(spec) => spec,
+        TrainSpec::Network(_) if states.is_some() => {
+            return Err(TrainStateError::NotFromSums { family: spec.family() }.into());
+        }
+        TrainSpec::Network(spec) => {
+            let package = train_network::train(spec, (dataset, &columns), inputs, target, execution)?;
+            let mut reading = Reading::default();
+            reading.add(&Missing::new(source.plan(), |_| false));
+            return Ok(Trained { package, reading });
+        }
+    };
     // The rows of training are those of the transform: what it learnt of their labels they must not see.
     let shared = OfTrainingRows::of(transform);
     let data = TrainingData { source: &source, transform: &shared, columns: &columns };
@@ -107,13 +125,13 @@ pub(super) fn fit_and_publish(
     execution: &Execution,
 ) -> Result<ModelPackage> {
     let model = fit_with(spec, data, options, execution)?;
-    let parts = PackageParts { transform: transform.clone(), model };
+    let parts = PackageParts::new(transform.clone(), model);
     parts.publish(&rows(data.source)?, onnx, made_from, target)
 }
 
 /// The columns that a fit reads beside the features, all of which must be there.
 pub(super) fn columns_of(
-    spec: &ModelSpec,
+    spec: &TrainSpec,
     source: &dyn BatchSource,
     roles: &Roles,
 ) -> Result<TrainingColumns> {
@@ -140,7 +158,7 @@ pub(super) fn columns_of(
 /// # Errors
 /// As [`Transform::check_roles`] and [`check_targets`].
 pub(super) fn check_features(
-    spec: &ModelSpec,
+    spec: &TrainSpec,
     dataset: &Dataset,
     transform: &Transform,
     roles: &Roles,

@@ -33,6 +33,7 @@ use super::kept_states::states_in;
 use super::state::{Shard, StateError};
 use super::train::{TrainInputs, check_features, columns_of, fit_and_publish, sample};
 use super::transform::check_rows;
+use crate::spec::TrainSpec;
 use crate::step::{TRAIN, made_from};
 
 /// The artifact's kind.
@@ -194,13 +195,15 @@ impl TrainState {
     /// # Errors
     /// [`TrainStateError::NotFromSums`], and what reading meets.
     pub fn of_shard(
-        spec: &ModelSpec,
+        spec: &TrainSpec,
         dataset: &Dataset,
         inputs: TrainInputs<'_>,
         (shard, is_exact): (Shard, bool),
         execution: &Execution,
     ) -> Result<Self> {
-        let folds = folds_of(spec)?;
+        let not_from_sums = || TrainStateError::NotFromSums { family: spec.family() };
+        let model = spec.linear().ok_or_else(not_from_sums)?;
+        let folds = folds_of(model)?;
         let source = dataset.subset(TRAIN, PlanOptions::default(), execution)?;
         check_rows(dataset, &source)?;
         let columns = columns_of(spec, &source, inputs.roles)?;
@@ -217,7 +220,7 @@ impl TrainState {
         let partial = fold_splits(&source, shard.splits(plan), &design, execution)?;
         execution.progress.end();
         let model = ModelRecord {
-            model: spec.clone(),
+            model: model.clone(),
             roles: inputs.roles.clone(),
             onnx: inputs.onnx,
             transform: transform.clone(),
@@ -316,7 +319,7 @@ impl TrainState {
         let lost = || CommonError::Internal("the state of a shard without its model".into());
         let (model, sample) = (record.model.ok_or_else(lost)?, sample.ok_or_else(lost)?);
         let source = Elsewhere::new(record.sums.columns, partial.rows());
-        let columns = columns_of(&model.model, &source, &model.roles)?;
+        let columns = columns_of(&TrainSpec::Linear(model.model.clone()), &source, &model.roles)?;
         let mut gather = Merged(Some(partial.finish()?.accumulator));
         let shared = OfTrainingRows::of(&model.transform);
         let data = TrainingData { source: &source, transform: &shared, columns: &columns };

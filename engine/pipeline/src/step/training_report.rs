@@ -1,9 +1,13 @@
 //! A fitted model as people read it: the figures of the fit, and what a page holds.
 
+use sluice_delivery::Model;
+use sluice_delivery::network::{NetworkRecord, TrainingRecord};
+use sluice_networks::Architecture;
 use sluice_report::html::{
-    PageModel, PagePenalty, PageResiduals, PageRow, PageTerm, PageTest, TrainingPage, training_page,
+    NetworkPage, PageModel, PagePenalty, PageResiduals, PageRow, PageTerm, PageTest, TrainingPage,
+    network_page, training_page,
 };
-use sluice_report::significant;
+use sluice_report::{count, significant};
 use sluice_training::inference::{
     CoefficientTest, FitStatistics, InfluentialRow, Reference, ResidualDiagnostics, RowFigures,
 };
@@ -16,7 +20,80 @@ const NAMED: usize = 5;
 
 /// The page of a model.
 #[must_use]
-pub fn page(model: &LinearModel) -> String {
+pub fn page(model: &Model) -> String {
+    match model {
+        Model::Linear(model) => linear_page(model),
+        Model::Network(network) => {
+            let title = format!("Model of {}", network.record.label);
+            network_page(&title, &page_network(&network.record))
+        }
+    }
+}
+
+fn page_network(record: &NetworkRecord) -> NetworkPage {
+    let TrainingRecord { epochs, best_epoch, .. } = &record.training;
+    NetworkPage {
+        rows: record.rows,
+        figures: network_figures(record),
+        training_loss: epochs.iter().map(|epoch| epoch.training_loss).collect(),
+        validation_loss: epochs.iter().filter_map(|epoch| epoch.validation_loss).collect(),
+        best_epoch: *best_epoch,
+    }
+}
+
+/// What a network is and how it was fitted, each figure with its name.
+#[must_use]
+pub fn network_figures(record: &NetworkRecord) -> Vec<(String, String)> {
+    let TrainingRecord { spec, device, parameters, validation_rows, epochs, best_epoch, stopped_early } =
+        &record.training;
+    let mut figures: Vec<(String, String)> = Vec::new();
+    let mut push = |name: &str, value: String| figures.push((name.to_owned(), value));
+    push("architecture", architecture(&spec.architecture));
+    push("numbers learned", count(*parameters));
+    push("loss", record.network.loss.name().to_owned());
+    let optimizer = &spec.optimizer;
+    push(
+        "optimizer",
+        format!("{}, learning rate {}", optimizer.name(), significant(optimizer.learning_rate())),
+    );
+    push("rows per step", count(u64::from(spec.batch_size)));
+    let stopped = if *stopped_early { ", stopped early" } else { "" };
+    push("epochs", format!("{} of {}{stopped}", epochs.len(), spec.epochs));
+    push("epoch of the weights", best_epoch.to_string());
+    if let Some(rows) = validation_rows {
+        push("validation rows", count(*rows));
+    }
+    let at_best = epochs.iter().find(|epoch| epoch.epoch == *best_epoch);
+    if let Some(epoch) = at_best {
+        push("training loss", significant(epoch.training_loss));
+        if let Some(loss) = epoch.validation_loss {
+            push("validation loss", significant(loss));
+        }
+    }
+    push("device", device.clone());
+    figures
+}
+
+/// The layers in a few words.
+fn architecture(architecture: &Architecture) -> String {
+    let widths = |hidden: &[u32]| hidden.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let layers = |hidden: &[u32]| match hidden {
+        [] => "no hidden layer".to_owned(),
+        some => format!("hidden layers of {}", widths(some)),
+    };
+    match architecture {
+        Architecture::Mlp { hidden } => format!("multilayer perceptron, {}", layers(hidden)),
+        Architecture::WideAndDeep { hidden } => format!("wide and deep, {}", layers(hidden)),
+        Architecture::Residual { width, blocks, .. } => {
+            format!("residual, {blocks} blocks of width {width}")
+        }
+        Architecture::Interactions { dimension, hidden, .. } => {
+            format!("interactions of vectors of {dimension}, {}", layers(hidden))
+        }
+    }
+}
+
+fn linear_page(model: &LinearModel) -> String {
     let shown = TrainingPage {
         family: model.family.replace('_', " "),
         rows: model.rows,

@@ -30,7 +30,8 @@ pub use lineage::{LineageEdge, LineageNode, LineagePage, lineage_page};
 pub use statistics::{StatisticsPageOptions, statistics_page};
 pub use timeline::{PageBatch, PageSeries, PageStrip, TimelinePage, timeline_page};
 pub use training::{
-    PageModel, PagePenalty, PageResiduals, PageRow, PageTerm, PageTest, TrainingPage, training_page,
+    NetworkPage, PageModel, PagePenalty, PageResiduals, PageRow, PageTerm, PageTest, TrainingPage,
+    network_page, training_page,
 };
 pub use validation::{
     PageExample, PageFinding, PageSeverity, PageSubset, PageVerdict, ValidationPage, validation_page,

@@ -100,8 +100,8 @@ pub fn partial_dependence(
     }
     let grid = take(values, &UInt64Array::from(places), None).map_err(arrow)?;
     let averages = averages_at(explained, &sample.rows, index, &grid, execution)?;
-    let curves = explained.model.outputs.iter().enumerate().map(|(output, of)| DependenceCurve {
-        target: of.target.clone(),
+    let curves = explained.model.targets().into_iter().enumerate().map(|(output, target)| DependenceCurve {
+        target,
         averages: averages.iter().map(|averages| averages.get(output).copied().flatten()).collect(),
     });
     Ok(Dependence { column: column.to_owned(), grid: grid_values(column, &grid)?, curves: curves.collect() })

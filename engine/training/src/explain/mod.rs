@@ -1,6 +1,7 @@
 //! Why a model predicts what it predicts, in three forms that answer three questions.
 //!
-//! - [`shapley`]: what each feature adds to one prediction, exactly, and on average over rows;
+//! - [`attribution`]: what each feature adds to one prediction, and on average over rows; of linear models these are the
+//!   [`shapley`] values, exactly;
 //! - [`permutation`]: how much worse the predictions get when a column tells nothing;
 //! - [`dependence`]: how the average prediction moves with the value of a column.
 //!
@@ -8,6 +9,7 @@
 //! rows' keys alone, not on their order, the files or the threads; they hand changed source columns to the transform, so
 //! they see a model as its caller does.
 
+pub mod attribution;
 pub mod dependence;
 pub mod permutation;
 pub mod sample;
@@ -17,14 +19,13 @@ use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch};
 
 use sluice_core::batch::Batch;
 use sluice_core::error::{CommonError, Result};
-use sluice_core::seam::{BATCH_ROWS, BatchTransform};
+use sluice_core::seam::{BATCH_ROWS, BatchTransform, FeatureModel};
 
-use crate::model::LinearModel;
-
+pub use attribution::{Attribution, AttributionMethod, Contribution, ContributionSums, OutputContributions};
 pub use dependence::{Dependence, DependenceCurve, DependenceOptions, GridValue, partial_dependence};
 pub use permutation::{ColumnImportance, PermutationImportance, PermutationOptions, permutation_importance};
 pub use sample::{Sample, SampleOptions};
-pub use shapley::{Contribution, ContributionSums, LinearExplainer, OutputContributions};
+pub use shapley::LinearExplainer;
 
 /// A model with the transform that makes its features.
 #[derive(Clone, Copy)]
@@ -32,23 +33,23 @@ pub struct Explained<'a> {
     /// Makes the features.
     pub transform: &'a dyn BatchTransform,
     /// Predicts from them.
-    pub model: &'a LinearModel,
+    pub model: &'a dyn FeatureModel,
 }
 
 impl std::fmt::Debug for Explained<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Explained").field("label", &self.model.label).finish_non_exhaustive()
+        formatter.debug_struct("Explained").field("label", &self.model.label()).finish_non_exhaustive()
     }
 }
 
 impl Explained<'_> {
     /// The predictions of some rows, a column for each output, a batch at a time; null where a feature is no number.
     fn predict(&self, rows: &RecordBatch) -> Result<Vec<Vec<Float64Array>>> {
-        let mut predictions = vec![Vec::new(); self.model.outputs.len()];
+        let mut predictions = vec![Vec::new(); self.model.targets().len()];
         for first in (0..rows.num_rows()).step_by(BATCH_ROWS) {
             let batch = rows.slice(first, std::cmp::min(BATCH_ROWS, rows.num_rows() - first));
             let features = self.transform.apply(&Batch::new(&batch))?;
-            let found = self.model.predict_sound(&features, self.transform.space());
+            let found = self.model.predict_sound(&features, self.transform.space())?;
             for (mine, found) in predictions.iter_mut().zip(found) {
                 mine.push(found);
             }

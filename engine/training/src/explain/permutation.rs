@@ -181,14 +181,14 @@ pub(super) fn permutation(hashes: &[u64], column: &str, repeat: u32, seed: u64) 
 
 /// The rows that have a label and a prediction, and their labels.
 fn judged(explained: Explained<'_>, sample: &Sample) -> Result<(Sample, Vec<f64>)> {
-    let label = &explained.model.label;
+    let label = explained.model.label();
     let column = sample.rows.column_by_name(label).ok_or_else(|| CommonError::ColumnMissing {
-        column: label.clone(),
+        column: label.to_owned(),
         place: "the data, but it is the label that the importance of the features is judged by".into(),
         available: sample.rows.schema().fields().iter().map(|field| field.name().clone()).collect(),
     })?;
     // Of two classes 1 is the positive one.
-    let labels = explained.model.labels(column)?;
+    let labels = explained.model.label_values(column)?;
     let predictions = explained.predict(&sample.rows)?;
     let predicted = predictions.first().into_iter().flatten().flat_map(Float64Array::iter);
     let is_judged = |(label, predicted): (Option<f64>, Option<f64>)| {

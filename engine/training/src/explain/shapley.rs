@@ -11,14 +11,14 @@
 //!
 //! A row in which a feature is null, NaN or infinite has no prediction and no contributions.
 
-use arrow::array::{Array, Float64Array};
+use arrow::array::Float64Array;
 use arrow::buffer::NullBuffer;
-use serde::{Deserialize, Serialize};
 
 use sluice_core::double_double::DoubleDouble;
+use sluice_core::error::Result;
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace};
-use sluice_summaries::ExactSum;
 
+use super::attribution::{Attribution, AttributionMethod};
 use crate::error::TrainingError;
 use crate::model::{LinearModel, Output};
 
@@ -56,7 +56,7 @@ impl LinearExplainer {
     ///
     /// # Errors
     /// [`TrainingError::NoMeans`] for a model that was written before models held the means of their columns.
-    pub fn new(model: &LinearModel, space: &FeatureSpace) -> Result<Self, TrainingError> {
+    pub fn new(model: &LinearModel, space: &FeatureSpace) -> std::result::Result<Self, TrainingError> {
         if model.column_means.len() != space.width() {
             return Err(TrainingError::NoMeans);
         }
@@ -66,20 +66,32 @@ impl LinearExplainer {
             outputs: outputs.collect(),
         })
     }
+}
 
-    /// By output and feature what it adds in each row of a batch.
-    #[must_use]
-    pub fn contributions(
+impl Attribution for LinearExplainer {
+    fn method(&self) -> AttributionMethod {
+        AttributionMethod::Shapley
+    }
+
+    fn features(&self) -> &[String] {
+        &self.features
+    }
+
+    fn outputs(&self) -> Vec<(&str, f64)> {
+        self.outputs.iter().map(|output| (output.target.as_str(), output.base_value)).collect()
+    }
+
+    fn contributions(
         &self,
         features: &FeatureBatch,
         soundness: Option<&NullBuffer>,
-    ) -> Vec<Vec<Float64Array>> {
+    ) -> Result<Vec<Vec<Float64Array>>> {
         let of_output = |output: &OutputExplainer| {
             let columns = output.features.iter().zip(&features.columns);
             let values = columns.map(|(weights, column)| weights.contributions(column, features.rows));
             values.map(|values| Float64Array::new(values.into(), soundness.cloned())).collect()
         };
-        self.outputs.iter().map(of_output).collect()
+        Ok(self.outputs.iter().map(of_output).collect())
     }
 }
 
@@ -121,89 +133,5 @@ impl FeatureWeights {
                 (0..rows).map(|row| sum(row) - self.expected).collect()
             }
         }
-    }
-}
-
-/// Sums of contributions, the same bits for any order of the rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContributionSums {
-    /// Rows with a prediction.
-    pub rows: u64,
-    /// By output and feature the sums of contributions and of their sizes.
-    sums: Vec<Vec<(ExactSum, ExactSum)>>,
-}
-
-/// What features add on average to one output, the largest first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OutputContributions {
-    /// The column that it predicts.
-    pub target: String,
-    /// The expected sum over the training rows.
-    pub base_value: f64,
-    /// By their mean size, those of one size in the order of the features.
-    pub features: Vec<Contribution>,
-}
-
-/// What a feature adds on average.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Contribution {
-    /// The feature.
-    pub feature: String,
-    /// The mean of the sizes: how much it moves predictions, whichever way.
-    pub mean_absolute: f64,
-    /// The mean: 0 over the training rows, elsewhere how much the feature has moved since.
-    pub mean: f64,
-}
-
-impl ContributionSums {
-    /// Adds the contributions of a batch, of its rows with a prediction.
-    pub fn update(&mut self, contributions: &[Vec<Float64Array>]) {
-        self.sums.resize_with(contributions.len(), Vec::new);
-        let first = contributions.first().and_then(|features| features.first());
-        self.rows += first.map_or(0, |column| (column.len() - column.null_count()) as u64);
-        for (sums, columns) in self.sums.iter_mut().zip(contributions) {
-            sums.resize_with(columns.len(), Default::default);
-            for ((sum, sizes), column) in sums.iter_mut().zip(columns) {
-                let values: Vec<f64> = match column.null_count() {
-                    0 => column.values().to_vec(),
-                    _ => column.iter().flatten().collect(),
-                };
-                sum.add_slice(&values);
-                sizes.add_slice(&values.iter().map(|value| value.abs()).collect::<Vec<_>>());
-            }
-        }
-    }
-
-    /// Adds the sums of other rows.
-    pub fn merge(&mut self, other: Self) {
-        self.rows += other.rows;
-        if self.sums.is_empty() {
-            self.sums = other.sums;
-            return;
-        }
-        for (mine, other) in self.sums.iter_mut().flatten().zip(other.sums.into_iter().flatten()) {
-            mine.0.merge(other.0);
-            mine.1.merge(other.1);
-        }
-    }
-
-    /// The means; 0 without rows.
-    #[must_use]
-    pub fn finish(&self, explainer: &LinearExplainer) -> Vec<OutputContributions> {
-        let rows = std::cmp::max(self.rows, 1) as f64;
-        let mut outputs = Vec::with_capacity(explainer.outputs.len());
-        for (number, output) in explainer.outputs.iter().enumerate() {
-            let mut features: Vec<Contribution> = Vec::with_capacity(explainer.features.len());
-            for (index, feature) in explainer.features.iter().enumerate() {
-                let sums = self.sums.get(number).and_then(|sums| sums.get(index)).copied();
-                let (sum, sizes) = sums.unwrap_or_default();
-                let (mean, mean_absolute) = (sum.to_f64() / rows, sizes.to_f64() / rows);
-                features.push(Contribution { feature: feature.clone(), mean_absolute, mean });
-            }
-            features.sort_by(|a, b| b.mean_absolute.total_cmp(&a.mean_absolute));
-            let (target, base_value) = (output.target.clone(), output.base_value);
-            outputs.push(OutputContributions { target, base_value, features });
-        }
-        outputs
     }
 }

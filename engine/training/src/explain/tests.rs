@@ -114,7 +114,7 @@ fn shapley_values_agree_with_the_formula_and_add_up() {
     assert_relative(output.base_value, golden["base_value"].as_f64().unwrap(), 1e-13);
     assert_relative(output.base_value, model.label_mean, 1e-14);
     let features = transform.apply(&Batch::new(&table)).unwrap();
-    let found = &explainer.contributions(&features, None)[0];
+    let found = &explainer.contributions(&features, None).unwrap()[0];
     let predictions = model.predict(&features, transform.space()).unwrap();
     for (row, expected) in golden["shapley"].as_array().unwrap().iter().enumerate() {
         for (column, expected) in found.iter().zip(numbers(expected)) {

@@ -21,6 +21,7 @@ mod rows;
 mod scan;
 mod separation;
 mod statistics;
+mod survey;
 
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ pub use labels::{Class, MAX_CLASSES};
 pub use options::{Distribution, GlmOptions};
 pub use record::{ClassRows, Convergence, EquationTests, GlmRecord};
 pub use rows::Offsets;
+pub use survey::survey_classes;
 
 /// Cells of features that are kept in memory: 64 MiB.
 const KEPT_CELLS: u64 = 1 << 23;

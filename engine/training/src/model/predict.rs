@@ -6,6 +6,7 @@ use arrow::buffer::NullBuffer;
 use sluice_core::column::numbers;
 use sluice_core::error::Result;
 use sluice_core::features::{FeatureBatch, FeatureColumn, FeatureSpace, NotANumber, SparseRows};
+use sluice_core::seam::FeatureModel;
 
 use super::{LinearModel, Link, Output};
 use crate::design::rows::not_a_number;
@@ -86,9 +87,28 @@ impl LinearModel {
     }
 }
 
+impl FeatureModel for LinearModel {
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn targets(&self) -> Vec<String> {
+        self.outputs.iter().map(|output| output.target.clone()).collect()
+    }
+
+    fn predict_sound(&self, features: &FeatureBatch, space: &FeatureSpace) -> Result<Vec<Float64Array>> {
+        Ok(Self::predict_sound(self, features, space))
+    }
+
+    fn label_values(&self, label: &ArrayRef) -> Result<Float64Array> {
+        self.labels(label)
+    }
+}
+
 impl Link {
     /// Predictions from the sums of each output.
-    fn predictions(self, mut sums: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    #[must_use]
+    pub fn predictions(self, mut sums: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
         let each = |sums: &mut Vec<Vec<f64>>, inverse: fn(f64) -> f64| {
             sums.iter_mut().flatten().for_each(|sum| *sum = inverse(*sum));
         };

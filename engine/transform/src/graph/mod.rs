@@ -2,11 +2,13 @@
 //! It is data; training, prediction and export execute the same nodes.
 
 mod affine;
+mod ids;
 mod inverse;
 mod program;
 mod row;
 mod training;
 
+pub use ids::Ids;
 pub use program::{Node, Program};
 pub use row::Cell;
 pub(crate) use row::CellInputs;

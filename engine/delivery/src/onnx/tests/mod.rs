@@ -18,12 +18,13 @@ use sluice_core::role::Roles;
 use sluice_core::seam::BatchTransform;
 use sluice_onnx::{Session, Tensor};
 use sluice_testkit::MemorySource;
-use sluice_training::{Link, RidgeOptions, TrainingColumns, TrainingData, fit_ridge};
+use sluice_training::{LinearModel, Link, RidgeOptions, TrainingColumns, TrainingData, fit_ridge};
 use sluice_transform::{TransformSpec, fit};
 
 use super::graph::Export;
 use super::verify::verify;
 use super::*;
+use crate::model::Model;
 use crate::package::{ModelPackage, ONNX_MODEL_FILE, ONNX_TRANSFORM_FILE, PackageParts};
 
 const FUNCTIONS: [&str; 18] = [
@@ -113,7 +114,15 @@ fn parts(table: &RecordBatch, operations: &Json) -> PackageParts {
     let columns = TrainingColumns::from("y");
     let data = TrainingData { source: &source, transform: &shared, columns: &columns };
     let model = fit_ridge(data, &options, &execution).unwrap();
-    PackageParts { transform, model }
+    PackageParts::new(transform, model)
+}
+
+/// The linear model of some parts.
+fn linear(parts: &mut PackageParts) -> &mut LinearModel {
+    match &mut parts.model {
+        Model::Linear(model) => model,
+        Model::Network(_) => panic!("no linear model"),
+    }
 }
 
 /// Every operation in every form on every kind of column.
@@ -197,7 +206,7 @@ fn every_link_does_in_onnx_what_it_does_here() {
     for link in [Link::Identity, Link::Logit, Link::Log, Link::Softmax] {
         let mut parts =
             parts(&table, &json!([{ "standardize": { "columns": ["p", "q"] } }, { "one_hot": ["c"] }]));
-        let model = &mut parts.model;
+        let model = linear(&mut parts);
         model.link = link;
         let mut other = model.outputs[0].clone();
         other.target = "other".into();
@@ -210,7 +219,7 @@ fn every_link_does_in_onnx_what_it_does_here() {
         let first = if link == Link::Softmax { "prediction_y" } else { "prediction" };
         assert_eq!(export.predictions, [first, "prediction_other"]);
         // What the file says is looked at: with another coefficient it differs.
-        parts.model.outputs[1].intercept += 1e-3;
+        linear(&mut parts).outputs[1].intercept += 1e-3;
         assert!(verify(&parts, &export, &table).is_err(), "{link:?}");
     }
 }
@@ -270,7 +279,7 @@ fn a_file_that_does_something_else_is_found_out() {
     let parts = parts(&table, &operations);
     let mut export = Export::new(&parts).unwrap();
     let mut other = parts.clone();
-    other.model.outputs[0].intercept += 1e-9;
+    linear(&mut other).outputs[0].intercept += 1e-9;
     let error = verify(&other, &export, &table).unwrap_err();
     assert!(error.to_string().contains("`prediction` is"), "{error}");
     let shifted = table.slice(1, 60);

@@ -56,6 +56,9 @@ pub(super) struct Runner<'a> {
     chronicle: Option<Chronicle<'a>>,
 }
 
+/// How often a training by epochs notes how far it is.
+const CHECKPOINTS: Duration = Duration::from_secs(60);
+
 /// How a step is found, made and told.
 struct Work<O, M, R, S, F> {
     name: StepName,
@@ -359,6 +362,7 @@ impl<'a> Runner<'a> {
         })
     }
 
+    #[expect(clippy::too_many_lines, reason = "two steps, the second on what the first has made")]
     fn trained(&mut self, dataset: &Dataset) -> Result<Option<ModelPackage>> {
         let file = self.file;
         let spec = &file.spec;
@@ -412,6 +416,7 @@ impl<'a> Runner<'a> {
                     // Sums serve a model that is solved from them.
                     states: states.as_deref().filter(|_| spec.train.folds().is_some()),
                     start: None,
+                    checkpoints: Some(CHECKPOINTS),
                 };
                 let trained = step::train::train(&spec.train, dataset, inputs, target, execution)?;
                 reading.replace(trained.reading);

@@ -1,9 +1,9 @@
 //! What steps did, in a few words.
 
-use sluice_delivery::ModelPackage;
+use sluice_delivery::{Model, ModelPackage, NetworkRecord};
 use sluice_ingest::Dataset;
 use sluice_report::{count, significant};
-use sluice_training::Rule;
+use sluice_training::{LinearModel, Rule};
 
 /// What became of the rows.
 pub(super) fn dataset_summary(dataset: &Dataset) -> String {
@@ -24,8 +24,33 @@ pub(super) fn dataset_summary(dataset: &Dataset) -> String {
 
 /// Which model came out.
 pub(super) fn train_summary(model: &ModelPackage) -> String {
-    let output = model.model().label_output();
-    let family = &model.model().family;
+    match model.model() {
+        Model::Linear(model) => linear_summary(model),
+        Model::Network(network) => network_summary(&network.record),
+    }
+}
+
+fn network_summary(record: &NetworkRecord) -> String {
+    let training = &record.training;
+    let stopped = if training.stopped_early { ", stopped early" } else { "" };
+    let mut summary = format!(
+        "network, {} numbers learned in {} epochs{stopped}",
+        count(training.parameters),
+        training.epochs.len()
+    );
+    if let Some(best) = training.epochs.iter().find(|epoch| epoch.epoch == training.best_epoch) {
+        let (what, loss) = match best.validation_loss {
+            Some(loss) => ("validation", loss),
+            None => ("training", best.training_loss),
+        };
+        summary.push_str(&format!(", {what} loss {} after epoch {}", significant(loss), best.epoch));
+    }
+    summary
+}
+
+fn linear_summary(model: &LinearModel) -> String {
+    let output = model.label_output();
+    let family = &model.family;
     let ratio =
         output.l1_ratio.map_or_else(String::new, |ratio| format!(", l1 ratio {}", significant(ratio)));
     let mut summary = format!(
@@ -45,7 +70,7 @@ pub(super) fn train_summary(model: &ModelPackage) -> String {
             summary.push_str(&format!(" ({note})"));
         }
     }
-    if let Some(glm) = &model.model().glm {
+    if let Some(glm) = &model.glm {
         let steps = glm.convergence.iterations;
         summary.push_str(&format!(
             ", {steps} steps, deviance {} of {}",
@@ -53,7 +78,7 @@ pub(super) fn train_summary(model: &ModelPackage) -> String {
             significant(glm.null_deviance)
         ));
     }
-    if model.model().method == "exact" {
+    if model.method == "exact" {
         summary.push_str(", ill-conditioned: read once more in double-double");
     }
     summary

@@ -18,7 +18,7 @@ use sluice_core::options::{OptionsError, quoted};
 use sluice_core::plan::{Plan, Split};
 use sluice_core::seam::{BatchSource, BatchTransform, Delivery, Request};
 use sluice_delivery::ModelPackage;
-use sluice_training::explain::LinearExplainer;
+use sluice_training::explain::Attribution;
 
 use super::{PredictOptions, PredictionFormat, PredictionsRecord, Tally};
 use crate::step::apply::scalar_type;
@@ -35,7 +35,7 @@ pub(super) struct Layout {
     keep: Vec<String>,
     /// Places of the predictions that are written among the outputs of the model.
     predictions: Vec<usize>,
-    explainer: Option<LinearExplainer>,
+    explainer: Option<Box<dyn Attribution>>,
 }
 
 /// The scored rows of a split.
@@ -74,12 +74,12 @@ impl Layout {
         let number = |name: String| Field::new(name, DataType::Float64, true);
         fields.extend(predictions.iter().map(|place| number(outputs[*place].clone())));
         let explainer = match options.explain {
-            true => Some(LinearExplainer::new(model.model(), model.transform().space())?),
+            true => Some(model.attribution()?),
             false => None,
         };
         if let Some(explainer) = &explainer {
             for place in &predictions {
-                fields.extend(explanation_names(explainer, *place).into_iter().map(number));
+                fields.extend(explanation_names(explainer.as_ref(), *place).into_iter().map(number));
             }
         }
         refuse_repeated(&fields)?;
@@ -88,8 +88,8 @@ impl Layout {
         Ok(Self { format: options.format, schema, request, keep, predictions, explainer })
     }
 
-    pub(super) fn explainer(&self) -> Option<&LinearExplainer> {
-        self.explainer.as_ref()
+    pub(super) fn explainer(&self) -> Option<&dyn Attribution> {
+        self.explainer.as_deref()
     }
 
     /// What is told of the rows.
@@ -162,10 +162,10 @@ impl Layout {
         }
         if let Some(explainer) = &self.explainer {
             let sound = scores.predictions.first().and_then(|predictions| predictions.nulls().cloned());
-            let contributions = explainer.contributions(&scores.features, sound.as_ref());
+            let contributions = explainer.contributions(&scores.features, sound.as_ref())?;
             tally.contributions.update(&contributions);
             for place in &self.predictions {
-                let base = explainer.outputs[*place].base_value;
+                let (_, base) = explainer.outputs()[*place];
                 columns.push(Arc::new(base_values(base, batch.rows(), sound.clone())));
                 columns
                     .extend(contributions[*place].iter().map(|values| Arc::new(values.clone()) as ArrayRef));
@@ -210,13 +210,13 @@ fn places(predictions: &[String], outputs: &[String]) -> Result<Vec<usize>, Opti
 
 /// The columns that explain an output: of the label `base_value` and `contribution_FEATURE`, of a further target
 /// `base_value_TARGET` and `contribution_TARGET_FEATURE`.
-fn explanation_names(explainer: &LinearExplainer, place: usize) -> Vec<String> {
+fn explanation_names(explainer: &dyn Attribution, place: usize) -> Vec<String> {
     let of = |what: &str| match place {
         0 => what.to_owned(),
-        _ => format!("{what}_{}", explainer.outputs[place].target),
+        _ => format!("{what}_{}", explainer.outputs()[place].0),
     };
     let contribution = of("contribution");
-    let features = explainer.features.iter().map(|feature| format!("{contribution}_{feature}"));
+    let features = explainer.features().iter().map(|feature| format!("{contribution}_{feature}"));
     std::iter::once(of("base_value")).chain(features).collect()
 }
 

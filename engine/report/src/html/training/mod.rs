@@ -1,6 +1,7 @@
 //! The page of a fitted model: its coefficients with their intervals, how well it fits, how the penalty was chosen,
 //! and where they were looked at, what the residuals say.
 
+mod network;
 mod path;
 mod residuals;
 mod terms;
@@ -9,6 +10,7 @@ use crate::html::escape::{NAME, SENTENCE, escape, name};
 use crate::html::figures::{counted_rows, figure};
 use crate::html::{page, put};
 
+pub use network::{NetworkPage, network_page};
 pub use path::PagePenalty;
 pub use residuals::{PageResiduals, PageRow};
 pub use terms::{PageTerm, PageTest};
