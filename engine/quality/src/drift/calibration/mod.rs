@@ -333,8 +333,8 @@ impl Calibration {
             ),
             CalibrationMethod::LogNormal => format!(
                 "{num_comparisons} comparisons are too few for a rate of {alarm_rate} without an assumption: {needed_comparisons} \
-                 are needed, or a rate of at least {least_rate:.2}; logarithms of the greatest distances were taken for \
-                 normal"
+                 are needed, or a rate of at least {}; logarithms of the greatest distances were taken for normal",
+                rounded_up(*least_rate)
             ),
         }
     }
