@@ -101,7 +101,8 @@ pub(super) fn new_categories(labels: &AlignedLabels, n: f64, m: f64) -> Option<M
         return None;
     }
     let new: Vec<_> = labels.bins.iter().filter(|bin| !(bin.reference > 0.0) && bin.bin != OTHER).collect();
-    let count: f64 = new.iter().map(|bin| bin.current).sum();
+    // The sum of nothing would be -0.
+    let count = new.iter().fold(0.0, |sum, bin| sum + bin.current);
     let least = new.iter().map(|bin| unseen_tail(bin.current, n, m)).fold(1.0, f64::min);
     let names: Vec<String> = new.iter().take(3).map(|bin| format!("{:?}", bin.bin)).collect();
     let detail = match new.len() {
