@@ -16,6 +16,7 @@ use super::labels::{AlignedBin, AlignedLabels, OTHER};
 use super::measure::Measure;
 use super::significance::{shares_tail, unseen_tail};
 use super::view::View;
+use crate::validation::words::shortest;
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,8 +84,8 @@ pub(super) fn out_of_range(current: &Cumulative, reference: &Cumulative) -> Meas
     // Where shares are bounds, a part of a row is none; where they are counts, they are off by rounding only.
     let least = [below.low * n, (1.0 - above.high) * n].map(|count| (count + 1e-6).floor());
     let tail = least.map(|count| unseen_tail(count, n, m)).into_iter().fold(1.0, f64::min);
-    let detail =
-        format!("reference {min} to {max}, current {} to {}", current.extremes().0, current.extremes().1);
+    let [low_end, high_end] = [current.extremes().0, current.extremes().1].map(shortest);
+    let detail = format!("reference {} to {}, current {low_end} to {high_end}", shortest(min), shortest(max));
     Measured {
         measure: Measure::OutOfRange,
         bounds: (low.max(0.0), value.max(0.0), high),
