@@ -149,5 +149,7 @@ fn a_timeline_names_the_batch_where_it_changed() {
     let page = fs_err::read_to_string(place.path("timeline/timeline.html")).unwrap();
     assert!(page.contains("Another level from 2026-11-09.csv on"), "{page}");
     let _ = timeline(&["--against", "2026-11-14.csv", "--threshold", "total_variation=0.5"]).exits(0);
+    let alone = place.sluice(&["drift", "timeline", "2026-11-14.csv"]);
+    place.assert_failure(&alone, 2, &["`2026-11-14.csv` is the only batch", "--against"]);
     place.is_tidy();
 }

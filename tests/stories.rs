@@ -12,12 +12,45 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     page.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
+/// The words of a command, with `a{1..3}` written out as a shell does.
+fn words(command: &str) -> Vec<String> {
+    let expanded = |word: &str| {
+        let Some((before, rest)) = word.split_once('{') else { return vec![word.to_owned()] };
+        let (range, after) = rest.split_once('}').unwrap();
+        let (first, last) = range.split_once("..").unwrap();
+        let numbers = first.parse::<u32>().unwrap()..=last.parse().unwrap();
+        numbers.map(|number| format!("{before}{number}{after}")).collect()
+    };
+    command.split_whitespace().flat_map(expanded).collect()
+}
+
 /// Runs the command on a line of a page.
 fn run(place: &Place, line: &str) -> Outcome {
-    let command = line.trim().split("; echo").next().unwrap();
-    let words: Vec<&str> = command.split_whitespace().collect();
+    let words = words(line.trim().split("; echo").next().unwrap());
     assert_eq!(words[0], "sluice", "{line}");
-    place.sluice(&words[1..])
+    place.sluice(&words[1..].iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Asserts that what a page shows was printed, in this order, as far as it shows it (`…` is what it leaves out), and that
+/// the command ended as the page says: with 0 unless it says so.
+#[track_caller]
+fn told(outcome: Outcome, shown: &str) -> Outcome {
+    let mut printed = outcome.stdout.lines();
+    let mut code = 0;
+    for line in shown.lines().filter(|line| !line.starts_with('…')) {
+        match line.strip_prefix("exit ") {
+            Some(number) => code = number.parse().unwrap(),
+            None => {
+                assert!(
+                    printed.any(|it| it == line),
+                    "not printed here: {line}\n{}{}",
+                    outcome.stdout,
+                    outcome.stderr
+                );
+            }
+        }
+    }
+    outcome.exits(code)
 }
 
 #[test]
@@ -33,18 +66,7 @@ fn a_better_model_that_is_worse_for_some_is_stopped() {
     let poorer = "  - one_hot: [trip_start_hour]\n";
     assert!(pipeline.contains(poorer));
     let _ = place.write("tips.yaml", &pipeline.replace(poorer, richer));
-    let stopped = run(&place, second).exits(1);
-
-    // The page shows what was printed, as far as it shows it.
-    for line in
-        blocks(&page, "text")[0].lines().filter(|line| !line.starts_with('…') && !line.starts_with("exit"))
-    {
-        assert!(
-            stopped.stdout.lines().any(|printed| printed == line),
-            "not printed: {line}\n{}",
-            stopped.stdout
-        );
-    }
+    let _ = told(run(&place, second), &blocks(&page, "text")[0]);
     let evaluation = place.json("runs/runs/0002/evaluation/metrics.json");
     let slice = |place: usize| &evaluation["slices"][place];
     let change = |slice: &Value| slice["changes"]["rmse"]["difference"].as_f64().unwrap();
@@ -85,5 +107,49 @@ fn a_better_model_that_is_worse_for_some_is_stopped() {
         let difference = mean("eval", payment) - mean("train", payment);
         assert!(gap.contains(&difference), "{payment}: {difference}");
     }
+    place.is_tidy();
+}
+
+#[test]
+fn trips_that_drift_are_told_by_what_is_usual_and_trained_on() {
+    let page = fs_err::read_to_string(repository().join("docs/stories/trips-that-drift.md")).unwrap();
+    let commands = blocks(&page, "sh");
+    let [data, in_production, calibrate, calm, usual, learned, since, ask, again] = &commands[..] else {
+        panic!("nine commands")
+    };
+    let [pipeline, settings] = &blocks(&page, "yaml")[..] else { panic!("two texts") };
+    let place = Place::new();
+    let _ = run(&place, data).exits(0);
+    let _ = place.write("tips.yaml", pipeline);
+    let _ = place.write("drift.yaml", settings);
+    let shown = blocks(&page, "text");
+    let steps = [in_production, calibrate, calm, usual, learned, since, ask, again];
+    assert_eq!(steps.len(), shown.len());
+    for (command, shown) in steps.into_iter().zip(&shown) {
+        let _ = told(run(&place, command), shown);
+    }
+
+    // What the page says between them.
+    let thresholds = fs_err::read_to_string(place.path("learned.yaml")).unwrap();
+    let kept = ["\nlabel_columns:\n- tips\n", "\nexclude:\n- trip_id\n", "kolmogorov_smirnov: 0.06282\n"];
+    for text in kept {
+        assert!(thresholds.contains(text), "no {text:?} in {thresholds}");
+    }
+    let timeline = place.json("timeline/timeline.json");
+    let batches = timeline["timeline"]["batches"].as_array().unwrap();
+    let alarms: Vec<i64> =
+        batches.iter().map(|batch| batch["reference"]["num_alarms"].as_i64().unwrap()).collect();
+    assert_eq!(alarms, [vec![0; 19], vec![2]].concat());
+    let why = fs_err::read_to_string(place.path("verdict/retraining.md")).unwrap();
+    assert!(why.starts_with("## Train again: YES\n") && why.contains("- 2 of 20 columns drifted"), "{why}");
+    let evaluation = place.json("runs/runs/0002/evaluation/metrics.json");
+    let slices = evaluation["slices"].as_array().unwrap();
+    let changes: Vec<f64> =
+        slices.iter().map(|slice| slice["changes"]["rmse"]["difference"].as_f64().unwrap()).collect();
+    assert_eq!(changes.len(), 9, "all rows and eight ways to pay");
+    assert!(
+        (-0.015..-0.01).contains(&changes[0]) && changes.iter().all(|change| *change < 0.1),
+        "{changes:?}"
+    );
     place.is_tidy();
 }

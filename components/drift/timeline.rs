@@ -7,7 +7,7 @@ use sluice_core::Result;
 use sluice_pipeline::step::drift::DriftInput;
 use sluice_pipeline::step::drift_batches::{Neighbours, compare_batches};
 use sluice_pipeline::step::drift_timeline::TimelineRecord;
-use sluice_quality::drift::{Alarms, Season, Timeline};
+use sluice_quality::drift::{Alarms, DriftError, Season, Timeline};
 use sluice_report::{Table, significant};
 
 use super::calibrate::SeasonArgument;
@@ -67,6 +67,9 @@ pub(super) fn run(arguments: &TimelineArguments, session: &Session) -> Result<An
         // Required, so that there is one.
         None => names.remove(0),
     };
+    if names.is_empty() {
+        return Err(DriftError::OneBatch { batch: against }.into());
+    }
     let reference = open(&against, "reference".into())?;
     let neighbours = Neighbours {
         reference: Some((&against, &reference)),

@@ -236,7 +236,7 @@ fn text(record: &SkewRecord, printer: Printer) -> String {
         }
         if report.unmatched_alarm {
             text.push_str(&format!(
-                "ALARM  {} of the current rows are not in the reference\n",
+                "ALARM  a share of {} of the current rows is not in the reference\n",
                 significant(report.unmatched_share)
             ));
         }
@@ -250,7 +250,7 @@ fn text(record: &SkewRecord, printer: Printer) -> String {
 
 fn of_side(name: &str, side: &SideRows) -> String {
     format!(
-        "  {name}: {}, {} without a counterpart, {} without a key, {} of {} keys that occur more than once\n",
+        "  {name}: {}, {} without a counterpart, {} without a key, {} rows of {} repeated keys\n",
         rows(side.num_rows),
         count(side.unmatched),
         count(side.without_key),

@@ -18,7 +18,7 @@ use super::signals::Measured;
 use super::significance::{KOLMOGOROV_MEAN, kolmogorov_smirnov_tail};
 use super::view::View;
 use super::{infinity_norm, jensen_shannon_of_labels, normalized_absolute_difference};
-use crate::validation::words::general;
+use crate::validation::words::{general, shortest};
 
 /// The share that the Wasserstein distance leaves out at each end, which is what makes it robust.
 pub const TRIM: f64 = 0.01;
@@ -167,7 +167,7 @@ pub(super) fn of_numbers(
     for &measure in measures {
         let (bounds, noise, detail) = match measure {
             Measure::KolmogorovSmirnov => {
-                (ks, (KOLMOGOROV_MEAN * sampling.sqrt()).min(1.0), format!("greatest at {at}"))
+                (ks, (KOLMOGOROV_MEAN * sampling.sqrt()).min(1.0), format!("greatest at {}", shortest(at)))
             }
             Measure::Wasserstein => {
                 let over = |distance: f64| (distance / scale).min(f64::MAX);
@@ -218,8 +218,8 @@ fn tenths(current: &Cumulative, reference: &Cumulative) -> (Vec<AlignedBin>, Vec
         let [x, y] = [current, reference].map(|side| edge.map_or(Share::ALL, |edge| side.up_to(edge)));
         let doubt = (x.high - x.low) + (y.high - y.low);
         let up_to = (x.value * current.count(), y.value * reference.count(), doubt);
-        let low = index.checked_sub(1).map_or_else(|| "…".to_owned(), |index| edges[index].to_string());
-        let high = edge.map_or_else(|| "…".to_owned(), |edge| edge.to_string());
+        let low = index.checked_sub(1).map_or_else(|| "…".to_owned(), |index| shortest(edges[index]));
+        let high = edge.map_or_else(|| "…".to_owned(), shortest);
         bins.push(AlignedBin {
             bin: format!("{low} to {high}"),
             current: (up_to.0 - before.0).max(0.0),

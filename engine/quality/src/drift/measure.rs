@@ -122,6 +122,16 @@ impl Measure {
         self.row().1
     }
 
+    /// The greatest value that it can have; none where there is no such bound.
+    #[must_use]
+    pub fn greatest(self) -> Option<f64> {
+        let is_open = matches!(
+            self,
+            Self::Wasserstein | Self::PopulationStabilityIndex | Self::Cardinality | Self::Length
+        );
+        (!is_open).then_some(1.0)
+    }
+
     /// Whether it is a distance of two distributions, which is asked for by name.
     #[must_use]
     pub fn is_distance(self) -> bool {

@@ -16,6 +16,7 @@ use super::labels::{AlignedBin, AlignedLabels, OTHER};
 use super::measure::Measure;
 use super::significance::{shares_tail, unseen_tail};
 use super::view::View;
+use crate::validation::words::shortest;
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,8 +84,8 @@ pub(super) fn out_of_range(current: &Cumulative, reference: &Cumulative) -> Meas
     // Where shares are bounds, a part of a row is none; where they are counts, they are off by rounding only.
     let least = [below.low * n, (1.0 - above.high) * n].map(|count| (count + 1e-6).floor());
     let tail = least.map(|count| unseen_tail(count, n, m)).into_iter().fold(1.0, f64::min);
-    let detail =
-        format!("reference {min} to {max}, current {} to {}", current.extremes().0, current.extremes().1);
+    let [low_end, high_end] = [current.extremes().0, current.extremes().1].map(shortest);
+    let detail = format!("reference {} to {}, current {low_end} to {high_end}", shortest(min), shortest(max));
     Measured {
         measure: Measure::OutOfRange,
         bounds: (low.max(0.0), value.max(0.0), high),
@@ -101,7 +102,8 @@ pub(super) fn new_categories(labels: &AlignedLabels, n: f64, m: f64) -> Option<M
         return None;
     }
     let new: Vec<_> = labels.bins.iter().filter(|bin| !(bin.reference > 0.0) && bin.bin != OTHER).collect();
-    let count: f64 = new.iter().map(|bin| bin.current).sum();
+    // The sum of nothing would be -0.
+    let count = new.iter().fold(0.0, |sum, bin| sum + bin.current);
     let least = new.iter().map(|bin| unseen_tail(bin.current, n, m)).fold(1.0, f64::min);
     let names: Vec<String> = new.iter().take(3).map(|bin| format!("{:?}", bin.bin)).collect();
     let detail = match new.len() {

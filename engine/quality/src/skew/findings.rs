@@ -32,6 +32,8 @@ fn unmatched(report: &SkewReport) -> Finding {
 fn finding(feature: &FeatureSkew) -> Finding {
     let FeatureSkew { column, num_different, share, threshold, mismatch, .. } = feature;
     let (current_only, reference_only) = (feature.current_only, feature.reference_only);
+    // Rounded up: a threshold just below the share would settle nothing.
+    let settling = (share * 1e6).ceil() / 1e6;
     let example = |one: &super::SkewExample| RowExample {
         file: one.current_row.0.clone(),
         row: one.current_row.1,
@@ -49,7 +51,7 @@ fn finding(feature: &FeatureSkew) -> Finding {
             "{share:.6}: {mismatch} differ, {current_only} only in the current data, {reference_only} only in the reference"
         ),
         message: format!("column `{column}` differs in {num_different} pairs of rows, a share of {share:.6}"),
-        suggestion: format!("raise the threshold: `{column}={share:.6}`"),
+        suggestion: format!("raise the threshold: `{column}={settling:.6}`"),
         num_violations: Some(*num_different),
         examples: feature.examples.iter().map(example).collect(),
         ..empty(None, RULE, &format!("a share of at most {threshold}"))

@@ -94,7 +94,7 @@ pub enum SkewError {
     #[error("no key is named")]
     NoKey,
     /// A column that is not there.
-    #[error("{side} has no column `{column}`")]
+    #[error("column `{column}` is not in {side}")]
     ColumnUnknown {
         /// Which side or sides.
         side: &'static str,
@@ -165,7 +165,7 @@ impl SkewOptions {
         let available: BTreeSet<&String> = all().collect();
         for column in self.columns.iter().chain(&self.exclude).chain(self.of_column.keys()) {
             if !available.contains(column) {
-                return Err(unknown("neither side", column, available.into_iter().cloned().collect()));
+                return Err(unknown("either side", column, available.into_iter().cloned().collect()));
             }
         }
         for column in &self.key {

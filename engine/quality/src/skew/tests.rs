@@ -91,6 +91,23 @@ fn thresholds_decide_and_rounding_forgives() {
 }
 
 #[test]
+fn the_threshold_that_a_finding_suggests_settles_it() {
+    // A share of a third, of which six decimals are too little.
+    let side = |x: f64| {
+        let ids = texts(&[Some("a"), Some("b"), Some("c")]);
+        source(vec![("id", ids), ("x", numbers(&[Some(x), Some(2.0), Some(3.0)]))])
+    };
+    let (found, _) = skew_validation(&compared(&side(1.0), &side(1.5), &key()));
+    let suggestion = &found.findings[0].suggestion;
+    let threshold: f64 = suggestion.split(['=', '`']).nth(2).unwrap().parse().unwrap();
+    let of_column = BTreeMap::from([("x".to_owned(), threshold)]);
+    assert!(
+        compared(&side(1.0), &side(1.5), &SkewOptions { of_column, ..key() }).is_accepted(),
+        "{suggestion}"
+    );
+}
+
+#[test]
 fn options_that_do_not_fit_are_errors() {
     let table = source(vec![("id", texts(&[Some("a")])), ("x", numbers(&[Some(1.0)]))]);
     let other = source(vec![("id", integers(&[Some(1)])), ("x", numbers(&[Some(1.0)]))]);

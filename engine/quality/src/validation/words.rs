@@ -17,13 +17,34 @@ pub(crate) fn general(value: f64) -> String {
     format!("{}e{sign}{:02}", trimmed(digits), exponent.abs())
 }
 
+/// The fewest digits that give the number back, with an exponent in place of a row of zeros (from 1e16 and below 1e-4 on).
+pub(crate) fn shortest(value: f64) -> String {
+    let text = format!("{value:?}");
+    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+}
+
 fn trimmed(digits: &str) -> &str {
     if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::general;
+    use super::{general, shortest};
+
+    #[test]
+    fn no_digit_is_lost_and_no_row_of_zeros_shown() {
+        for (value, text) in [
+            (5.0, "5"),
+            (5.75, "5.75"),
+            (17_031_090_106.0, "17031090106"),
+            (-0.1, "-0.1"),
+            (1e308, "1e308"),
+            (-2.5e-7, "-2.5e-7"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(shortest(value), text);
+        }
+    }
 
     #[test]
     fn six_digits_as_in_c() {

@@ -117,11 +117,12 @@ fn columns(body: &mut String, shown: &TimelinePage, first: usize) {
     order.sort_by(|a, b| furthest(b).total_cmp(&furthest(a)));
     body.push_str(
         "<section><h2>Columns by batch</h2><p class=\"note\">The greatest signal of each batch against the reference, in \
-         units of its threshold. Orange: an alarm. The deeper, the further.</p><div class=\"scroll\"><table \
-         class=\"heat\"><thead><tr><th scope=\"col\">Column</th>",
+         units of its threshold. Orange: an alarm. The deeper, the further. Numbers are those of the \
+         batches below.</p><div class=\"scroll\"><table class=\"heat\"><thead><tr><th scope=\"col\">Column</th>",
     );
     for index in first..shown.batches.len() {
-        put!(body, "<th scope=\"col\" class=\"n\">{}</th>", index + 1);
+        let batch = escape(&shown.batches[index].name, NAME);
+        put!(body, "<th scope=\"col\" class=\"n\" title=\"{batch}\">{}</th>", index + 1);
     }
     body.push_str("</tr></thead><tbody>");
     for strip in order.iter().take(MAX_COLUMNS) {
@@ -159,6 +160,11 @@ fn series(body: &mut String, shown: &TimelinePage, first: usize) {
     if shown.series.is_empty() {
         body.push_str(
             "<p class=\"calm\">No series has an alarm, a trend or a change that is more than chance.</p>",
+        );
+    } else {
+        body.push_str(
+            "<p class=\"note\">Line: against the reference. Dashed: the threshold. Shaded: what samples of the same data come \
+             to. Upright: where the level changed.</p>",
         );
     }
     for series in shown.series.iter().take(MAX_SERIES) {

@@ -326,16 +326,31 @@ impl Calibration {
     #[must_use]
     pub fn note(&self) -> String {
         let Self { alarm_rate, num_comparisons, needed_comparisons, least_rate, .. } = self;
-        match self.method {
+        let rate = match self.method {
             CalibrationMethod::Conformal => format!(
                 "of batches like these, a share of at most {alarm_rate} raises any alarm, whatever the distribution of \
                  their distances ({num_comparisons} comparisons)"
             ),
             CalibrationMethod::LogNormal => format!(
                 "{num_comparisons} comparisons are too few for a rate of {alarm_rate} without an assumption: {needed_comparisons} \
-                 are needed, or a rate of at least {least_rate:.2}; logarithms of the greatest distances were taken for \
-                 normal"
+                 are needed, or a rate of at least {}; logarithms of the greatest distances were taken for normal",
+                rounded_up(*least_rate)
             ),
-        }
+        };
+        rate + &self.silenced()
+    }
+
+    /// What is to be known of thresholds that no value can exceed: good batches differ by nearly as much as data can.
+    fn silenced(&self) -> String {
+        let is_silenced = |one: &&Threshold| one.measure.greatest().is_some_and(|most| one.threshold >= most);
+        let mut found = self.thresholds.iter().filter(is_silenced);
+        let Some(first) = found.next() else { return String::new() };
+        format!(
+            "; {} of {} signals raise no alarm any more, because no value exceeds their thresholds (the first: {} of `{}`)",
+            found.count() + 1,
+            self.thresholds.len(),
+            first.measure,
+            first.column.escape_debug()
+        )
     }
 }

@@ -108,9 +108,13 @@ fn ranks_reach_as_far_as_there_are_comparisons() {
     assert!((found.factor - 19.0 / 18.0).abs() < 1e-12, "{}", found.factor);
     assert!((found.thresholds[0].threshold - 20.06).abs() < 1e-9, "{:?}", found.thresholds);
     assert!(found.note().contains("at most 0.05"));
+    assert!(found.note().ends_with("(the first: kolmogorov_smirnov of `x`)"), "{}", found.note());
     let few = calibrate(&some(18), 0.05, all).unwrap();
     assert_eq!(few.method, CalibrationMethod::LogNormal);
     assert!(few.note().contains("18 comparisons are too few") && few.note().contains("19 are needed"));
+    // 1/19, rounded up: the rate that the note offers is one that needs no assumption.
+    assert!(few.note().contains("a rate of at least 0.05264"), "{}", few.note());
+    assert_eq!(calibrate(&some(18), 0.05264, all).unwrap().method, CalibrationMethod::Conformal);
     assert_eq!(few.scores[17].column.as_deref(), Some("x"));
     let error = calibrate(&some(2), 0.05, all).unwrap_err();
     assert!(error.hint().is_some() && error.to_string().contains('2'), "{error}");
