@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sluice_core::error::{Diagnostic, Result};
+use sluice_core::error::Result;
 use sluice_core::execution::{Cancel, Extent, Progress};
 use sluice_core::{ErrorKind, Execution};
 use sluice_networks::spec::{Norm, NumericEmbedding, Precision};

@@ -181,11 +181,11 @@ impl<'a> TensorEngine<'a> {
         let scored = self.graph.forward(rows, pass)?;
         let loss = Graph::loss(self.objective.loss, &scored.scores, rows)?;
         let store = (&loss * factor)?.backward()?;
-        let mut parts = Vec::new();
-        for (tensor, variable) in self.plan.tensors.iter().zip(&self.graph.variables) {
-            if tensor.kind == TensorKind::Fixed {
-                continue;
-            }
+        let tensors = self.plan.tensors.iter().zip(&self.graph.variables);
+        let mut learned: Vec<_> = tensors.filter(|(tensor, _)| tensor.kind != TensorKind::Fixed).collect();
+        learned.sort_by_key(|(tensor, _)| tensor.offset);
+        let mut parts = Vec::with_capacity(2 * learned.len());
+        for (tensor, variable) in learned {
             let zeros = |length: usize| Tensor::zeros(length, DType::F32, &self.device);
             match store.get(variable.as_tensor()) {
                 Some(gradient) => parts.push(gradient.flatten_all()?),

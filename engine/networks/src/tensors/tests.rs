@@ -179,15 +179,17 @@ fn losses_and_gradients_are_those_of_candles_autograd() {
         let (own_loss, own) = ours(&case);
         let (their_loss, theirs) = candles(&case).unwrap();
         assert!((own_loss - their_loss).abs() < 1e-5 * their_loss.abs(), "{own_loss} {their_loss} {spec:?}");
+        let square = |values: &mut dyn Iterator<Item = f32>| -> f64 {
+            values.map(|value| f64::from(value).powi(2)).sum::<f64>().sqrt()
+        };
+        // A bias before a batch norm has no gradient but what rounding leaves.
+        let rounding = 1e-7 * square(&mut theirs.iter().copied());
         for tensor in &case.plan.tensors {
             let (own, theirs) = (&own[tensor.range()], &theirs[tensor.range()]);
-            let square = |values: &mut dyn Iterator<Item = f32>| -> f64 {
-                values.map(|value| f64::from(value).powi(2)).sum::<f64>().sqrt()
-            };
             let length = square(&mut theirs.iter().copied());
             let off = square(&mut own.iter().zip(theirs).map(|(own, theirs)| own - theirs));
             assert!(tensor.kind == TensorKind::Fixed || length > 0.0, "{} has no gradient", tensor.name);
-            assert!(off <= 1e-5 * length, "{}: {off} of {length}, {spec:?}", tensor.name);
+            assert!(off <= 1e-5 * length + rounding, "{}: {off} of {length}, {spec:?}", tensor.name);
         }
     }
 }

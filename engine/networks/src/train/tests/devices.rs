@@ -4,7 +4,7 @@ use candle_core::Device as Candle;
 
 use super::{label, layout, options, source, specs};
 use crate::model::NetworkDescription;
-use crate::spec::{NetworkSpec, Precision};
+use crate::spec::{NetworkSpec, Norm, Precision};
 use crate::tensors::device::Place;
 use crate::train::{Checkpoints, FitOptions, FittedNetwork, fit_at};
 
@@ -33,8 +33,12 @@ fn losses_on_a_device_are_those_of_our_kernels() {
             let close = |theirs: f64, ours: f64| (theirs - ours).abs() <= 2e-4 * ours.abs();
             assert!(close(theirs.training_loss, ours.training_loss), "{theirs:?} {ours:?} {spec:?}");
             assert!(close(theirs.gradient_norm, ours.gradient_norm), "{theirs:?} {ours:?} {spec:?}");
-            let losses = theirs.validation_loss.zip(ours.validation_loss).unwrap();
-            assert!(close(losses.0, losses.1), "{theirs:?} {ours:?} {spec:?}");
+            // A bias before a batch norm has a gradient of rounding alone, of which AdamW makes whole steps; running means
+            // follow them late.
+            let bound = if spec.norm == Norm::Batch { 2e-3 } else { 2e-4 };
+            let (theirs_loss, ours_loss) = theirs.validation_loss.zip(ours.validation_loss).unwrap();
+            let off = (theirs_loss - ours_loss).abs();
+            assert!(off <= bound * ours_loss, "{theirs:?} {ours:?} {spec:?}");
             assert_eq!((theirs.steps, theirs.learning_rate), (ours.steps, ours.learning_rate));
         }
     }
@@ -49,7 +53,8 @@ fn sixteen_bits_come_near() {
             let rounded = on_device(&spec, classes, options(1)).unwrap();
             let last = |network: &FittedNetwork| network.history.last().unwrap().validation_loss.unwrap();
             let (exact, rounded) = (last(&exact), last(&rounded));
-            assert!((exact - rounded).abs() < 0.02 * exact, "{exact} {rounded} {spec:?}");
+            // A constant has a loss of about 1.
+            assert!((exact - rounded).abs() < 0.02, "{exact} {rounded} {spec:?}");
             assert!((exact - rounded).abs() > 0.0, "nothing was rounded");
         }
     }
