@@ -106,6 +106,10 @@ fn settings_that_do_not_fit_are_errors() {
     let told = drift(&["--threshold", "wassertein=1"]).exits(2).stderr;
     assert!(told.contains("wasserstein"), "{told}");
     let _ = drift(&["--threshold", "wasserstein=-1"]).exits(2);
+    for (measure, hint) in [("energy", "`numbers`"), ("domain_classifier", "`--domain-classifier`")] {
+        let told = drift(&["--threshold", &format!("{measure}=0.6")]).exits(2).stderr;
+        assert!(told.contains("has a threshold, but is not measured") && told.contains(hint), "{told}");
+    }
     let _ = drift(&["--level", "0"]).exits(2);
     let _ = drift(&["--exclude", "fair"]).exits(2);
     let _ = drift(&["--format", "csv"]).exits(2);

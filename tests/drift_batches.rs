@@ -153,3 +153,93 @@ fn a_timeline_names_the_batch_where_it_changed() {
     place.assert_failure(&alone, 2, &["`2026-11-14.csv` is the only batch", "--against"]);
     place.is_tidy();
 }
+
+#[test]
+fn what_many_batches_make_nothing_of_is_refused() {
+    let place = days();
+    for day in names(1..=5) {
+        let _ = place
+            .sluice(&["statistics", &day, "--exclude", "at", "--out", &day.replace(".csv", "")])
+            .exits(0);
+    }
+    let saved: Vec<String> = names(1..=5).iter().map(|name| name.replace(".csv", "")).collect();
+    let without_times =
+        day(5).lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned() + "\n").collect::<String>();
+    place.write("rows.csv", &without_times);
+    let settings = [
+        ("classifier.yaml", "domain_classifier: { rows: 100 }\n"),
+        ("limit.yaml", "thresholds: { domain_classifier: 0.6 }\n"),
+        ("column.yaml", "of_column: { fare: { domain_classifier: 0.6 } }\n"),
+    ];
+    for (file, text) in settings {
+        place.write(file, text);
+    }
+    for task in ["calibrate", "timeline"] {
+        for batches in [&saved, &names(1..=5)] {
+            let batches: Vec<&str> = batches.iter().map(String::as_str).collect();
+            let told = |more: &[&str]| {
+                let arguments = [&["drift", task], &batches[..], more].concat();
+                place.sluice(&arguments).exits(2).stderr
+            };
+            for file in ["classifier.yaml", "limit.yaml"] {
+                let told = told(&["--settings", file]);
+                assert!(told.contains("`sluice drift --domain-classifier`"), "{task} {file}: {told}");
+            }
+            let told_of_column = told(&["--settings", "column.yaml"]);
+            assert!(told_of_column.contains("is of all columns together"), "{task}: {told_of_column}");
+            let told_of_energy = told(&["--threshold", "energy=0.5"]);
+            assert!(
+                told_of_energy.contains("`energy` has a threshold, but is not measured"),
+                "{told_of_energy}"
+            );
+            let told_of_subset = told(&["--subset", "eval"]);
+            assert!(told_of_subset.contains("no side has a subset `eval`"), "{task}: {told_of_subset}");
+        }
+        let saved: Vec<&str> = saved.iter().map(String::as_str).collect();
+        let exact = [&["drift", task], &saved[..], &["--exact"]].concat();
+        let told = place.sluice(&exact).exits(2).stderr;
+        assert!(told.contains("all sides are statistics"), "{task}: {told}");
+        // One side with rows is enough; a batch that is there twice is told.
+        let with_rows = [&["drift", task, "rows.csv"], &saved[..], &["rows.csv", "--exact"]].concat();
+        let told = place.sluice(&with_rows).exits(0).stderr;
+        assert!(told.contains("rows.csv and rows.csv are the same data"), "{task}: {told}");
+        // Options may name columns that no batch of a pair has.
+        let others = [&["drift", task, "2026-11-06.csv"], &saved[..], &["--exclude", "at"]].concat();
+        let told = place.sluice(&others).exits(2).stderr;
+        assert!(told.contains("2026-11-02 against 2026-11-01: there is no column `at`"), "{task}: {told}");
+    }
+    place.is_tidy();
+}
+
+#[test]
+fn a_timeline_of_one_batch_and_rates_that_are_none_are_errors() {
+    let place = days();
+    let told = place.sluice(&["drift", "timeline", "2026-11-01.csv"]).exits(2).stderr;
+    assert!(
+        told.contains("one batch has nothing to compare it with") && told.contains("--against"),
+        "{told}"
+    );
+    let with_reference =
+        ["drift", "timeline", "2026-11-01.csv", "--against", "2026-11-01.csv", "--exclude", "at"];
+    let _ = place.sluice(&with_reference).exits(0);
+    let batches = names(1..=5);
+    let batches: Vec<&str> = batches.iter().map(String::as_str).collect();
+    for rate in ["0", "1", "NaN", "inf", "-0.1"] {
+        let option = format!("--alarm-rate={rate}");
+        let told =
+            place.sluice(&[&["drift", "calibrate"], &batches[..], &[&option]].concat()).exits(2).stderr;
+        assert!(told.contains("alarm_rate"), "{rate}: {told}");
+    }
+    for (value, expected) in
+        [(".nan", "non-finite"), (".inf", "non-finite"), ("-.inf", "non-finite"), ("-1", "at least 0")]
+    {
+        place.write("bad.yaml", &format!("of_column: {{ fare: {{ wasserstein: {value} }} }}\n"));
+        for task in [&["drift", "2026-11-02.csv", "--against", "2026-11-01.csv"][..], &["drift", "timeline"]]
+        {
+            let more = if task.len() == 2 { &batches[..] } else { &[] };
+            let told = place.sluice(&[task, more, &["--settings", "bad.yaml"]].concat()).exits(2).stderr;
+            assert!(told.contains(expected), "{value}: {told}");
+        }
+    }
+    place.is_tidy();
+}

@@ -143,3 +143,35 @@ fn a_slice_that_drifts_alone_is_named_and_the_others_are_calm() {
     assert_eq!(parts.len(), 4, "{parts:?}");
     place.is_tidy();
 }
+
+/// Statistics of two subsets as TFDV prints them, of so many rows each.
+fn printed(names: [&str; 2], rows: u32) -> String {
+    names
+        .map(|name| {
+            format!(
+                "datasets {{\n  name: \"{name}\"\n  num_examples: {rows}\n  features {{\n    name: \"kind\"\n    type: \
+                 STRING\n    string_stats {{\n      common_stats {{ num_non_missing: {rows} min_num_values: 1 \
+                 max_num_values: 1 avg_num_values: 1 tot_num_values: {rows} }}\n      unique: 1\n      rank_histogram {{ \
+                 buckets {{ label: \"a\" sample_count: {rows} }} }}\n    }}\n  }}\n}}\n"
+            )
+        })
+        .concat()
+}
+
+#[test]
+fn subsets_of_any_name_have_files_of_their_own() {
+    let place = Place::new();
+    place.write("now.pbtxt", &printed(["a/b", "../../a b"], 40));
+    place.write("then.pbtxt", &printed(["a/b", "../../a b"], 60));
+    let _ = place.sluice(&["drift", "now.pbtxt", "--against", "then.pbtxt", "--out", "deep/d"]).exits(0);
+    for name in ["a%2Fb", "..%2F..%2Fa b"] {
+        assert!(place.path(&format!("deep/d/anomalies-{name}.pbtxt")).is_file(), "{name}");
+    }
+    assert_eq!(fs_err::read_dir(place.path("deep")).unwrap().count(), 1);
+    // Without an ending, the content says that it is statistics.
+    place.write("now", &printed(["a/b", "../../a b"], 40));
+    let text = place.sluice(&["drift", "now", "--against", "then.pbtxt", "--exact"]).exits(2).stderr;
+    assert!(text.contains("all sides are statistics"), "{text}");
+    let _ = place.sluice(&["drift", "now", "--against", "then.pbtxt", "--subset", "a/b"]).exits(0);
+    place.is_tidy();
+}

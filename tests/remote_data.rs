@@ -317,3 +317,65 @@ fn only_the_columns_that_are_asked_for_are_read() {
     let sent = server.sent.load(Ordering::SeqCst) as u64;
     assert!(sent < whole + (1 << 17), "{sent} bytes of {whole}, the footer twice");
 }
+
+#[test]
+fn a_comparison_reads_the_columns_that_it_compares_only() {
+    let place = place();
+    let name = files(&place.path("d")).into_keys().find(|name| name.ends_with(".parquet")).unwrap();
+    let drift = |more: &[&str]| {
+        let server = Server::of(&place, "d", Manners::default());
+        let url = server.url(&name);
+        let result =
+            place.sluice(&[&["drift", &url, "--against", &url, "--json"], more].concat()).exits(0).json();
+        (server.sent.load(Ordering::SeqCst), result["subsets"][0]["columns"].clone())
+    };
+    let (all, columns) = drift(&[]);
+    let (one, alone) = drift(&["--column", "fare"]);
+    assert!(3 * one < 2 * all, "{one} bytes of {all}");
+    let fare = columns.as_array().unwrap().iter().find(|column| column["column"] == "fare");
+    let without_q = |column: &serde_json::Value| {
+        let mut column = column.clone();
+        // The columns that are compared are those that q corrects for.
+        column["signals"].as_array_mut().unwrap().iter_mut().for_each(|signal| signal["q"] = 0.into());
+        column
+    };
+    assert_eq!(alone.as_array().unwrap().len(), 1);
+    assert_eq!(without_q(&alone[0]), without_q(fare.unwrap()));
+    let names = columns.as_array().unwrap().iter().filter_map(|it| it["column"].as_str());
+    let others: Vec<&str> =
+        names.filter(|name| *name != "fare").flat_map(|name| ["--exclude", name]).collect();
+    // What is left out is not read either, and is known all the same.
+    let (left, _) = drift(&[&others[..], &["--categorical", "payment_type"]].concat());
+    assert!(left <= one + 1024, "{left} bytes of {one}");
+}
+
+#[test]
+fn statistics_in_a_bucket_are_statistics_whoever_wrote_them() {
+    let place = place();
+    for (name, text) in [("now", "d/a.csv"), ("then", "d/a.csv")] {
+        let tfx = format!("d/{name}-tfx");
+        let out = format!("d/{name}");
+        let _ = place.sluice(&["statistics", text, "--out", &out, "--tfx-statistics", &tfx]).exits(0);
+        let message = fs_err::read(place.path(&format!("d/{name}/statistics.binpb"))).unwrap();
+        fs_err::write(place.path(&format!("d/{name}-bare")), message).unwrap();
+    }
+    // As TFX itself leaves them.
+    fs_err::remove_file(place.path("d/then-tfx/manifest.json")).unwrap();
+    let server = Server::of(&place, "d", Manners::default());
+    let told = |now: &str, then: &str| {
+        let outcome = server.sluice(&place, &["drift", now, "--against", then, "--json", "--exact"]);
+        // Of statistics alone, which is how we see that they were not read as rows.
+        assert!(outcome.stderr.contains("all sides are statistics"), "{now} {then}: {outcome:#?}");
+        let _ = server
+            .sluice(&place, &["drift", now, "--against", then])
+            .exits(0)
+            .says(&["40 000 rows against 40 000"]);
+    };
+    told("s3://bucket/now", "s3://bucket/then");
+    told("s3://bucket/now/statistics.binpb", "s3://bucket/then/statistics.binpb");
+    told("s3://bucket/now-tfx", "s3://bucket/then-tfx");
+    told("s3://bucket/now-bare", "d/then-bare");
+    told(&server.url("now/statistics.binpb"), "d/then");
+    let told = server.sluice(&place, &["drift", "s3://bucket/none.binpb", "--against", "d/then"]);
+    place.assert_failure(&told, 3, &["s3://bucket/none.binpb"]);
+}

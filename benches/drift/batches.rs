@@ -16,57 +16,62 @@ fn compared(now: &Side, then: &Side, options: &DriftOptions) -> Compared {
     Compared { batch: "b".into(), against: "r".into(), reports }
 }
 
-fn share(hits: impl Fn(&mut Chance) -> bool + Sync) -> f64 {
-    let hit = |index: u64| hits(&mut Chance(20_261_122 ^ (index << 32)));
-    let found = (0..REPETITIONS).into_par_iter().filter(|index| hit(*index)).count();
-    100.0 * found as f64 / REPETITIONS as f64
+/// In how many of the repetitions, in percent, each of the answers is yes.
+fn shares<const N: usize>(answers: impl Fn(&mut Chance) -> [bool; N] + Sync) -> [f64; N] {
+    let one = |index: u64| answers(&mut Chance(20_261_122 ^ (index << 32))).map(u64::from);
+    let add = |mut sums: [u64; N], one: [u64; N]| {
+        sums.iter_mut().zip(one).for_each(|(sum, one)| *sum += one);
+        sums
+    };
+    let found = (0..REPETITIONS).into_par_iter().map(one).reduce(|| [0; N], add);
+    found.map(|count| 100.0 * count as f64 / REPETITIONS as f64)
 }
 
-/// The share of batches to come with any alarm, by thresholds learned from `count` comparisons with a reference.
-fn after_calibration(count: usize, rate: f64, shift: f64) -> f64 {
-    share(|chance| {
+/// The shares of batches to come with any alarm, by thresholds learned from `count` comparisons with a reference: of good
+/// ones, and of such as are shifted.
+fn after_calibration(count: usize, rate: f64, shift: f64) -> [f64; 2] {
+    shares(|chance| {
         let usual = DriftOptions::default();
         let reference = batch(ROWS, COLUMNS, (SPREAD, 0.0), chance);
-        let mut next = |shift| compared(&batch(ROWS, COLUMNS, (SPREAD, shift), chance), &reference, &usual);
-        let good: Vec<Compared> = (0..count).map(|_| next(0.0)).collect();
+        let mut next = || compared(&batch(ROWS, COLUMNS, (SPREAD, 0.0), chance), &reference, &usual);
+        let good: Vec<Compared> = (0..count).map(|_| next()).collect();
         let learned = calibrate(&good, rate, |_, _| true).unwrap().options(&usual);
-        let to_come = batch(ROWS, COLUMNS, (SPREAD, shift), chance);
-        compare(to_come.seen(false), reference.seen(false), &learned).unwrap().alarms().next().is_some()
+        [0.0, shift].map(|shift| {
+            // Of the same chance, so that the shift is all in which they differ.
+            let to_come = batch(ROWS, COLUMNS, (SPREAD, shift), &mut Chance(chance.0));
+            compare(to_come.seen(false), reference.seen(false), &learned).unwrap().alarms().next().is_some()
+        })
     })
 }
 
 fn usual_thresholds() -> f64 {
-    share(|chance| {
+    let [found] = shares(|chance| {
         let sides = [0, 1].map(|_| batch(ROWS, COLUMNS, (SPREAD, 0.0), chance));
         let report = compare(sides[0].seen(false), sides[1].seen(false), &DriftOptions::default()).unwrap();
-        report.alarms().next().is_some()
-    })
+        [report.alarms().next().is_some()]
+    });
+    found
 }
 
 /// The shares of timelines with any change, any trend, and with a change of the first column at the right batch.
 fn over_time(count: usize, at: usize, shift: f64) -> [f64; 3] {
-    let told = |asked: usize| {
-        share(|chance| {
-            let usual = DriftOptions::default();
-            let reference = batch(ROWS, COLUMNS, (SPREAD, 0.0), chance);
-            let of = |index: usize, chance: &mut Chance| {
-                let shift = if index >= at { shift } else { 0.0 };
-                compared(&batch(ROWS, COLUMNS, (SPREAD, shift), chance), &reference, &usual)
-            };
-            let all: Vec<Compared> = (0..count).map(|index| of(index, chance)).collect();
-            let moment = |one| -> Moment<'_> {
-                let reference: &Compared = one;
-                Moment { batch: &reference.batch, num_rows: ROWS as u64, reference, before: None }
-            };
-            let found = timeline(&all.iter().map(moment).collect::<Vec<_>>(), usual.level);
-            match asked {
-                0 => !found.changes().is_empty(),
-                1 => !found.trends().is_empty(),
-                _ => found.changes().iter().any(|(one, change)| one.column == "x0" && change.index == at),
-            }
-        })
-    };
-    [0, 1, 2].map(told)
+    shares(|chance| {
+        let usual = DriftOptions::default();
+        let reference = batch(ROWS, COLUMNS, (SPREAD, 0.0), chance);
+        let of = |index: usize, chance: &mut Chance| {
+            let shift = if index >= at { shift } else { 0.0 };
+            compared(&batch(ROWS, COLUMNS, (SPREAD, shift), chance), &reference, &usual)
+        };
+        let all: Vec<Compared> = (0..count).map(|index| of(index, chance)).collect();
+        let moment = |one| -> Moment<'_> {
+            let reference: &Compared = one;
+            Moment { batch: &reference.batch, num_rows: ROWS as u64, reference, before: None }
+        };
+        let found = timeline(&all.iter().map(moment).collect::<Vec<_>>(), usual.level);
+        let mut changes = found.changes().into_iter();
+        let is_right = changes.any(|(one, change)| one.column == "x0" && change.index == at);
+        [!found.changes().is_empty(), !found.trends().is_empty(), is_right]
+    })
 }
 
 /// Prints both tables.
@@ -76,7 +81,7 @@ pub(crate) fn print() {
     );
     println!("| the usual ones | – | {:.1} % | |", usual_thresholds());
     for (count, rate) in [(5, 0.05), (10, 0.05), (19, 0.05), (39, 0.05), (9, 0.1), (99, 0.01)] {
-        let [calm, moved] = [0.0, 0.7].map(|shift| after_calibration(count, rate, shift));
+        let [calm, moved] = after_calibration(count, rate, 0.7);
         println!("| of {count} comparisons | {:.0} % | {calm:.1} % | {moved:.0} % |", 100.0 * rate);
     }
     println!(

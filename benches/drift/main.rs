@@ -1,11 +1,13 @@
 //! Prints how often `drift` raises an alarm, by simulation: where nothing changed at all, where something did, and over
-//! many batches. `cargo run --example drift`, some minutes; `cargo run --example drift calm|power|batches` for one part.
+//! many batches; and how close noise floors are. `cargo run --example drift`, some minutes;
+//! `cargo run --example drift calm|power|batches|noise` for one part.
 
 #![allow(clippy::unwrap_used, reason = "a program of simulations")]
 #![allow(clippy::panic, reason = "a program of simulations")]
 #![allow(clippy::print_stdout, reason = "a table is what it is for")]
 
 mod batches;
+mod noise;
 mod samples;
 
 use rayon::prelude::*;
@@ -138,5 +140,8 @@ fn main() {
     }
     if is("batches") {
         batches::print();
+    }
+    if is("noise") {
+        noise::print();
     }
 }

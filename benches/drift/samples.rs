@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{
-    ColumnStatistics, DatasetStatistics, NumericStatistics, Quantiles, TextStatistics, TopValues,
+    Bucket, ColumnStatistics, DatasetStatistics, Histogram, NumericStatistics, Quantiles, TextStatistics,
+    TopValues,
 };
 use sluice_quality::drift::{Cumulative, DriftSide, Tables};
 
@@ -93,17 +94,8 @@ fn numbers(rows: usize, change: Change, chance: &mut Chance) -> (Vec<(f64, u64)>
         }
     };
     let values: Vec<Option<f64>> = (0..rows).map(|index| one(index, chance)).collect();
-    let mut sorted: Vec<f64> = values.iter().flatten().copied().collect();
-    sorted.sort_by(f64::total_cmp);
-    let mut counted: Vec<(f64, u64)> = Vec::new();
-    for value in sorted {
-        match counted.last_mut().filter(|last| last.0.total_cmp(&value).is_eq()) {
-            Some(last) => last.1 += 1,
-            None => counted.push((value, 1)),
-        }
-    }
     let missing = values.iter().filter(|value| value.is_none()).count() as u64;
-    (counted, missing)
+    (counted_up(values.into_iter().flatten().collect()), missing)
 }
 
 /// The same rounded to hundredths: one share after another of what is left.
@@ -128,7 +120,7 @@ fn counted(rows: u64, change: Change, chance: &mut Chance) -> Vec<(f64, u64)> {
 }
 
 /// Ten labels with the shares of a geometric sequence.
-fn labels(rows: usize, change: Change, chance: &mut Chance) -> ColumnStatistics {
+pub(crate) fn labels(rows: usize, change: Change, chance: &mut Chance) -> ColumnStatistics {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     let (mut left, share) = (rows as u64, 0.4);
     for label in 0..10 {
@@ -158,8 +150,40 @@ fn labels(rows: usize, change: Change, chance: &mut Chance) -> ColumnStatistics 
     column
 }
 
+/// TFDV's ten buckets of equal width of ascending values with their counts.
+pub(crate) fn equal_width(values: &[(f64, u64)]) -> Histogram {
+    let (Some((low, _)), Some((high, _))) = (values.first(), values.last()) else {
+        return Histogram::default();
+    };
+    let width = (high - low) / 10.0;
+    let mut buckets: Vec<Bucket> = (0..10)
+        .map(|index| {
+            let end = if index == 9 { *high } else { low + width * f64::from(index + 1) };
+            Bucket { low: low + width * f64::from(index), high: end, count: 0.0 }
+        })
+        .collect();
+    for (value, count) in values {
+        let bucket = buckets.iter_mut().find(|bucket| *value <= bucket.high);
+        bucket.into_iter().for_each(|bucket| bucket.count += *count as f64);
+    }
+    Histogram { buckets, max_error: 0.0 }
+}
+
+/// Equal values as one with their count, ascending.
+pub(crate) fn counted_up(mut values: Vec<f64>) -> Vec<(f64, u64)> {
+    values.sort_by(f64::total_cmp);
+    let mut counted: Vec<(f64, u64)> = Vec::new();
+    for value in values {
+        match counted.last_mut().filter(|last| last.0.total_cmp(&value).is_eq()) {
+            Some(last) => last.1 += 1,
+            None => counted.push((value, 1)),
+        }
+    }
+    counted
+}
+
 /// What statistics keep of numbers, and their table.
-fn summed_up(name: &str, values: &[(f64, u64)], missing: u64) -> (ColumnStatistics, Cumulative) {
+pub(crate) fn summed_up(name: &str, values: &[(f64, u64)], missing: u64) -> (ColumnStatistics, Cumulative) {
     let count: u64 = values.iter().map(|(_, count)| count).sum();
     let at = |q: f64| {
         let (mut reached, rank) = (0, q * count as f64);
@@ -188,7 +212,7 @@ fn summed_up(name: &str, values: &[(f64, u64)], missing: u64) -> (ColumnStatisti
 }
 
 /// The statistics of a sample, and its numbers.
-pub(crate) struct Side(DatasetStatistics, Tables);
+pub(crate) struct Side(pub(crate) DatasetStatistics, pub(crate) Tables);
 
 impl Side {
     pub(crate) fn seen(&self, is_saved: bool) -> DriftSide<'_> {

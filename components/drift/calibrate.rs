@@ -10,12 +10,13 @@ use sluice_pipeline::step::drift::DriftInput;
 use sluice_pipeline::step::drift_batches::{Neighbours, compare_batches, settings_text};
 use sluice_pipeline::step::schema;
 use sluice_quality::drift::{
-    Calibration, ColumnDrift, Compared, DriftOptions, Measure, Season, calibrate, write_comparators,
+    Calibration, ColumnDrift, Compared, DriftOptions, Measure, Season, calibrate, calibrate_comparators,
+    write_comparators,
 };
 use sluice_quality::schema::write_schema_file;
 use sluice_report::{Table, significant};
 
-use super::compared::ComparedArguments;
+use super::compared::{ComparedArguments, Opened, Reading, tell_equal};
 use crate::answer::Answer;
 use crate::arguments::MemoryArgument;
 use crate::session::{Exit, Session};
@@ -95,7 +96,7 @@ struct Learned<'a> {
 }
 
 pub(super) fn run(arguments: &CalibrateDriftArguments, session: &Session) -> Result<Answer> {
-    let options = arguments.compared.options()?;
+    let options = arguments.compared.options_of_batches()?;
     let measured = match arguments.schema {
         Some(_) => options.with_distances_of_tfdv(),
         None => options.clone(),
@@ -111,7 +112,7 @@ pub(super) fn run(arguments: &CalibrateDriftArguments, session: &Session) -> Res
     let mut for_schema = None;
     if let (Some(path), Some(out)) = (&arguments.schema, &arguments.schema_out) {
         let mut file = schema::read(path)?;
-        let learned = calibrate(&compared, arguments.alarm_rate, |_, measure| measure.is_of_tfdv())?;
+        let learned = calibrate_comparators(&compared, arguments.alarm_rate)?;
         let done = write_comparators(&mut file, &learned);
         for note in &done.notes {
             session.printer.note(note);
@@ -130,9 +131,19 @@ fn compared(
     options: &DriftOptions,
     session: &Session,
 ) -> Result<Vec<Compared>> {
-    let open = |path: &PathBuf| arguments.compared.open(path, None, options, session);
+    let mut opened = Vec::new();
+    let reading = Reading { time: arguments.time.as_deref(), ..Reading::default() };
+    let mut open = |name: &str| -> Result<DriftInput> {
+        let (input, digest) = arguments.compared.open(name.as_ref(), reading, options, session)?;
+        opened.push(Opened::new(name, (&input, &digest)));
+        Ok(input)
+    };
     let reference = match &arguments.against {
-        Some(path) => Some((path.display().to_string(), open(path)?.0)),
+        Some(path) => {
+            let name = path.display().to_string();
+            let reference = open(&name)?;
+            Some((name, reference))
+        }
         None => None,
     };
     let neighbours = Neighbours {
@@ -142,10 +153,9 @@ fn compared(
         time: arguments.time.as_deref(),
     };
     let names: Vec<String> = arguments.batches.iter().map(|path| path.display().to_string()).collect();
-    let mut open = |name: &str| -> Result<DriftInput> {
-        Ok(arguments.compared.open(name.as_ref(), None, options, session)?.0)
-    };
     let met = compare_batches(&names, neighbours, options, &mut open)?;
+    arguments.compared.must_matter(&opened)?;
+    tell_equal(&opened, session);
     Ok(met.into_iter().filter_map(|batch| batch.reference.or(batch.before)).collect())
 }
 

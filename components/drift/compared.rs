@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sluice_core::column::ColumnKind;
 use sluice_core::error::CommonError;
 use sluice_core::plan::PlanOptions;
 use sluice_core::seam::BatchSource;
@@ -12,8 +11,7 @@ use sluice_pipeline::domain_classifier::{DomainError, DomainSample, Side};
 use sluice_pipeline::spec::from_yaml;
 use sluice_pipeline::step::drift::DriftInput;
 use sluice_pipeline::step::statistics::StatisticsRecord;
-use sluice_quality::drift::{DriftOptions, Measure, Tables, compute_with_tables, parse_threshold};
-use sluice_quality::statistics::{StatisticsOptions, compute_with};
+use sluice_quality::drift::{DriftOptions, Measure, compute_compared, parse_threshold};
 
 use crate::arguments::SourceArguments;
 use crate::data::Data;
@@ -90,6 +88,40 @@ fn threshold(text: &str) -> Result<(Measure, f64), String> {
     parse_threshold(text).map_err(|error| told(&error))
 }
 
+/// What a side was found to be.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    name: String,
+    digest: String,
+    has_rows: bool,
+    subsets: Vec<String>,
+}
+
+impl Opened {
+    pub(super) fn new(name: impl Into<String>, (side, digest): (&DriftInput, &str)) -> Self {
+        let subsets = side.statistics.subsets.iter().map(|subset| subset.name.clone()).collect();
+        Self { name: name.into(), digest: digest.to_owned(), has_rows: side.tables.is_some(), subsets }
+    }
+}
+
+/// Says which of many batches are the same data: between these nothing differs, which is no chance.
+pub(super) fn tell_equal(opened: &[Opened], session: &Session) {
+    for (index, one) in opened.iter().enumerate() {
+        if let Some(first) = opened[..index].iter().find(|before| before.digest == one.digest) {
+            session.printer.note(&format!("{} and {} are the same data", first.name, one.name));
+        }
+    }
+}
+
+/// What is read of a side beside the columns that are compared.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reading<'a> {
+    /// Which side it is, where a domain classifier that is asked for can have a sample of its rows.
+    pub(super) sampled: Option<Side>,
+    /// The column of times that tells when it is from.
+    pub(super) time: Option<&'a str>,
+}
+
 /// What is given takes the place of what the settings say.
 fn given<T: Clone>(own: &mut Vec<T>, given: &[T]) {
     if !given.is_empty() {
@@ -125,15 +157,29 @@ impl ComparedArguments {
         Ok(options)
     }
 
-    /// Refuses options that would have no effect on any side.
-    pub(super) fn must_matter(&self, sides: &[&DriftInput]) -> Result<()> {
-        if self.exact && sides.iter().all(|side| side.tables.is_none()) {
+    /// The options of many batches, of which each column is measured: what only tells the rows of two sides apart is
+    /// refused.
+    pub(super) fn options_of_batches(&self) -> Result<DriftOptions> {
+        let options = self.options()?;
+        if options.domain_classifier.is_some() || options.thresholds.contains_key(&Measure::DomainClassifier)
+        {
+            let message = "`domain_classifier` tells the rows of two sides apart, not those of many batches";
+            let hint =
+                "leave it out of the settings; `sluice drift --domain-classifier` asks for it beside them";
+            return Err(ArgumentError::new(message, hint).into());
+        }
+        options.check_thresholds()?;
+        Ok(options)
+    }
+
+    /// Refuses options that would have had no effect on any of the sides that were opened.
+    pub(super) fn must_matter(&self, sides: &[Opened]) -> Result<()> {
+        if self.exact && !sides.iter().any(|side| side.has_rows) {
             let message = "`--exact` is of rows, and all sides are statistics";
             return Err(ArgumentError::new(message, "leave it out, or name the data themselves").into());
         }
-        let mut subsets = sides.iter().flat_map(|side| &side.statistics.subsets);
         match &self.subset {
-            Some(name) if subsets.all(|subset| subset.name != *name) => {
+            Some(name) if !sides.iter().any(|side| side.subsets.contains(name)) => {
                 let message = format!("no side has a subset `{name}`");
                 Err(ArgumentError::new(message, "leave `--subset` out: every side is a whole").into())
             }
@@ -141,16 +187,15 @@ impl ComparedArguments {
         }
     }
 
-    /// One side, and the digest of what it is; with a sample of its rows for a domain classifier, where it is said which
-    /// side that is and one is asked for.
+    /// One side, and the digest of what it is; of rows only the columns that are compared are read.
     pub(super) fn open(
         &self,
         path: &Path,
-        side: Option<Side>,
+        reading: Reading<'_>,
         asked: &DriftOptions,
         session: &Session,
     ) -> Result<(DriftInput, String)> {
-        let sampled = side.filter(|_| asked.domain_classifier.is_some());
+        let sampled = reading.sampled.filter(|_| asked.domain_classifier.is_some());
         if StatisticsRecord::are_at(path) {
             self.source.refuse_with_statistics(path)?;
             if sampled.is_some() {
@@ -162,20 +207,8 @@ impl ComparedArguments {
         }
         let (mut subsets, mut tables, mut samples) = (Vec::new(), Vec::new(), Vec::new());
         let mut read = |name: &str, source: &dyn BatchSource| -> Result<()> {
-            let columns = &source.plan().columns;
-            let is_integer = |name: &&String| {
-                let kind = columns.iter().find(|column| column.name == **name).map(|column| &column.kind);
-                matches!(kind, Some(ColumnKind::Integer | ColumnKind::Unsigned))
-            };
-            let categories = asked.categorical.iter().filter(is_integer).cloned().collect();
-            let (weight, slices) = (asked.weight.clone(), asked.slices.clone());
-            let options = StatisticsOptions { categories, weight, slices, ..StatisticsOptions::default() };
-            // By weights numbers are known at quantiles only.
-            let (statistics, table) = if asked.weight.is_some() {
-                (compute_with(&options, name, source, &session.execution)?, Tables::new())
-            } else {
-                compute_with_tables(name, source, &options, self.exact, &session.execution)?
-            };
+            let wanted = (asked, reading.time);
+            let (statistics, table) = compute_compared(name, source, wanted, self.exact, &session.execution)?;
             subsets.push(statistics);
             tables.push(table);
             if let Some(side) = sampled {

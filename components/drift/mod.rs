@@ -21,7 +21,7 @@ use crate::executor::{Contract, Input, Outcome, Output};
 use crate::printer::Printer;
 use crate::session::Session;
 use crate::verdict;
-use compared::ComparedArguments;
+use compared::{ComparedArguments, Opened, Reading};
 
 pub(crate) const CONTRACT: Contract = Contract {
     command: "drift",
@@ -121,6 +121,7 @@ impl DriftArguments {
             own.rows = self.classifier_rows.unwrap_or(own.rows);
             options.check()?;
         }
+        options.check_thresholds()?;
         Ok(options)
     }
 }
@@ -136,10 +137,15 @@ pub(crate) fn run(arguments: &DriftArguments, session: &Session) -> Result<Answe
         return Err(CommonError::Internal("a side is not given".into()).into());
     };
     let options = arguments.options()?;
-    let open = |path, side| arguments.compared.open(path, Some(side), &options, session);
+    let open = |path, side| {
+        let reading = Reading { sampled: Some(side), ..Reading::default() };
+        arguments.compared.open(path, reading, &options, session)
+    };
     let ((current, digest), (reference, against)) =
         (open(current, Side::Current)?, open(against, Side::Reference)?);
-    arguments.compared.must_matter(&[&current, &reference])?;
+    let opened =
+        [Opened::new("current", (&current, &digest)), Opened::new("reference", (&reference, &against))];
+    arguments.compared.must_matter(&opened)?;
     let record = DriftRecord::new(&current, &reference, &options)?;
     let record = record.with_domain_classifier(&current, &reference, &session.execution)?;
     let junit = record.junit();

@@ -11,9 +11,10 @@ use sluice_quality::drift::{Alarms, DriftError, Season, Timeline};
 use sluice_report::{Table, significant};
 
 use super::calibrate::SeasonArgument;
-use super::compared::ComparedArguments;
+use super::compared::{ComparedArguments, Opened, Reading, tell_equal};
 use crate::answer::Answer;
 use crate::arguments::MemoryArgument;
+use crate::failure::ArgumentError;
 use crate::printer::Printer;
 use crate::session::{Exit, Session};
 
@@ -54,18 +55,24 @@ pub(super) struct TimelineArguments {
 }
 
 pub(super) fn run(arguments: &TimelineArguments, session: &Session) -> Result<Answer> {
-    let options = arguments.compared.options()?;
-    let mut digests = Vec::new();
+    let options = arguments.compared.options_of_batches()?;
+    let (mut digests, mut opened) = (Vec::new(), Vec::new());
+    let reading = Reading { time: arguments.time.as_deref(), ..Reading::default() };
     let mut open = |name: &str, role: String| -> Result<DriftInput> {
-        let (input, digest) = arguments.compared.open(name.as_ref(), None, &options, session)?;
+        let (input, digest) = arguments.compared.open(name.as_ref(), reading, &options, session)?;
+        opened.push(Opened::new(name, (&input, &digest)));
         digests.push((role, digest));
         Ok(input)
     };
     let mut names: Vec<String> = arguments.batches.iter().map(|path| path.display().to_string()).collect();
     let against = match &arguments.against {
         Some(path) => path.display().to_string(),
-        // Required, so that there is one.
-        None => names.remove(0),
+        None if names.len() > 1 => names.remove(0),
+        None => {
+            let message = "a timeline of one batch has nothing to compare it with";
+            let hint = "name the batches before it too, or a reference with `--against`";
+            return Err(ArgumentError::new(message, hint).into());
+        }
     };
     if names.is_empty() {
         return Err(DriftError::OneBatch { batch: against }.into());
@@ -82,6 +89,8 @@ pub(super) fn run(arguments: &TimelineArguments, session: &Session) -> Result<An
         count += 1;
         open(name, format!("batch-{count}"))
     })?;
+    arguments.compared.must_matter(&opened)?;
+    tell_equal(&opened, session);
     let record = TimelineRecord::new(&against, &met, &options)?;
     if let Some(out) = &arguments.out {
         record.publish(&digests, out)?;

@@ -15,8 +15,9 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
 use sluice_core::artifact::{MANIFEST_FILE, Manifest};
 use sluice_core::error::{CommonError, ErrorKind, Result};
-use sluice_pipeline::step::statistics::STATISTICS_KIND;
-use sluice_source::Format;
+use sluice_pipeline::step::statistics::{
+    STATISTICS_HEAD_BYTES, STATISTICS_KIND, holds_statistics, statistics_by_content, statistics_by_name,
+};
 use sluice_storage::folder::{self, Found};
 use sluice_storage::{Failure, Location, Operation, StorageError, Store};
 
@@ -168,29 +169,27 @@ impl Staging<'_> {
         Ok(path)
     }
 
-    /// A copy of a data set that `ingest` wrote, or of statistics; files are read where they are.
+    /// A copy of a data set that `ingest` wrote, or of statistics, whoever wrote them; files are read where they are.
     fn data_set(&self, location: &Location) -> Result<Option<PathBuf>> {
-        let is_pattern = location.key().contains(['*', '?', '[', '{']);
-        let extension = location.name().rsplit_once('.').map(|(_, extension)| extension);
-        let is_file =
-            extension.is_some_and(|it| matches!(it, "gz" | "zst") || Format::of_extension(it).is_some());
-        if is_pattern || is_file {
-            return Ok(None);
-        }
-        let store = area::store(location)?;
-        let bytes = match store.read_all(&manifest_key(location)) {
-            Ok((bytes, _)) => bytes,
-            Err(error) if folder::is_nothing(&error) => return Ok(None),
+        let store = match by_name(location) {
+            ByName::Rows => return Ok(None),
+            ByName::Statistics => return Ok(Some(self.fetched(location)?.0)),
+            ByName::Unknown => area::store(location)?,
+        };
+        let is_wanted = match store.read_all(&manifest_key(location)) {
+            Ok((bytes, _)) => {
+                let is_ours = |manifest: Manifest| {
+                    [sluice_ingest::DATASET_KIND, STATISTICS_KIND].contains(&manifest.kind.as_str())
+                };
+                serde_json::from_slice(&bytes).is_ok_and(is_ours)
+                    || holds_others_statistics(&store, location)?
+            }
+            Err(error) if folder::is_nothing(&error) => {
+                begins_as_statistics(&store, location)? || holds_others_statistics(&store, location)?
+            }
             Err(error) => return Err(error),
         };
-        match serde_json::from_slice::<Manifest>(&bytes) {
-            Ok(manifest)
-                if [sluice_ingest::DATASET_KIND, STATISTICS_KIND].contains(&manifest.kind.as_str()) =>
-            {
-                Ok(Some(self.fetched(location)?.0))
-            }
-            _ => Ok(None),
-        }
+        if is_wanted { Ok(Some(self.fetched(location)?.0)) } else { Ok(None) }
     }
 
     /// Sends what was written: all of it is complete, also where the command then failed, unless it was stopped.
@@ -218,6 +217,55 @@ impl Staging<'_> {
         progress.end();
         sent
     }
+}
+
+/// What the name of a place tells of what lies there.
+enum ByName {
+    Rows,
+    Statistics,
+    Unknown,
+}
+
+fn by_name(location: &Location) -> ByName {
+    if location.key().contains(['*', '?', '[', '{']) {
+        return ByName::Rows;
+    }
+    match statistics_by_name(location.name()) {
+        Some(true) => ByName::Statistics,
+        Some(false) => ByName::Rows,
+        None => ByName::Unknown,
+    }
+}
+
+/// Whether an object is statistics by its first bytes.
+fn begins_as_statistics(store: &Store, location: &Location) -> Result<bool> {
+    // Web servers answer anything, and of other names with a page.
+    if location.key().is_empty() || (!store.is_bucket() && !location.name().contains('.')) {
+        return Ok(false);
+    }
+    let found = match store.find(location.key()) {
+        Err(error) if folder::is_nothing(&error) => None,
+        found => found?,
+    };
+    let Some(found) = found.filter(|found| found.size_bytes > 0) else { return Ok(false) };
+    let end = std::cmp::min(found.size_bytes, STATISTICS_HEAD_BYTES);
+    Ok(statistics_by_content(location.name(), &store.read(location.key(), 0..end, None)?))
+}
+
+/// Whether a folder of a bucket holds statistics as TFX lays them out.
+fn holds_others_statistics(store: &Store, location: &Location) -> Result<bool> {
+    // A name with an ending is an object's: nothing is below it.
+    if !store.is_bucket() || location.name().contains('.') {
+        return Ok(false);
+    }
+    let key = location.key();
+    let listed = match store.list(key) {
+        Err(error) if folder::is_nothing(&error) => return Ok(false),
+        listed => listed?,
+    };
+    let below = |meta: &str| meta.strip_prefix(key).unwrap_or(meta).trim_start_matches('/').to_owned();
+    let names: Vec<String> = listed.iter().map(|meta| below(&meta.key)).collect();
+    Ok(holds_statistics(names.iter().map(String::as_str)))
 }
 
 fn manifest_key(location: &Location) -> String {

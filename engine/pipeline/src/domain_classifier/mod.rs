@@ -157,8 +157,8 @@ fn signal(areas: &[Area], threshold: f64, detail: String) -> Signal {
     }
 }
 
-/// Most telling first; of equals by name.
+/// Most telling first, alone or with others; of equals by name.
 fn by_what_they_tell(mut columns: Vec<TellingColumn>) -> Vec<TellingColumn> {
-    columns.sort_by(|a, b| b.alone.total_cmp(&a.alone).then_with(|| a.column.cmp(&b.column)));
+    columns.sort_by(|a, b| b.telling().total_cmp(&a.telling()).then_with(|| a.column.cmp(&b.column)));
     columns
 }

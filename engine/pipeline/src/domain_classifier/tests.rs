@@ -109,3 +109,31 @@ fn few_rows_and_constant_columns_are_told_apart_by_nothing() {
     let domain = report(&constant(), &constant(), 1000, 1).domain_classifier.unwrap();
     assert!(!domain.signal.alarm && domain.notes[0].contains("no column varies"), "{domain:#?}");
 }
+
+#[test]
+fn a_column_that_tells_with_another_only_stands_before_one_that_tells_little_alone() {
+    // `x` is what changed plus an error, and `z` the error: alone it says nothing.
+    let table = |seed: u64, shift: f64| {
+        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut columns = [const { Vec::new() }; 3];
+        for _ in 0..3000 {
+            let (signal, error) = (0.5 * chance.normal() + 0.5 * shift, chance.normal());
+            columns[0].push(chance.normal() + 0.25 * shift);
+            columns[1].push(signal + error);
+            columns[2].push(error);
+        }
+        let columns = columns.map(|values| Arc::new(Float64Array::from(values)) as ArrayRef);
+        let named = ["little", "x", "z"].into_iter().zip(columns);
+        TableSource::new(RecordBatch::try_from_iter(named).unwrap()).unwrap()
+    };
+    let domain = report(&table(1, 1.0), &table(2, 0.0), 5000, 2).domain_classifier.unwrap();
+    let places = ["x", "z", "little"]
+        .map(|name| domain.columns.iter().position(|column| column.column == name).unwrap());
+    let z = &domain.columns[places[1]];
+    let little = &domain.columns[places[2]];
+    assert!(places.is_sorted() && z.alone < little.alone && z.drop > little.drop, "{:#?}", domain.columns);
+    assert!(
+        domain.signal.detail.contains("`z` ") && domain.signal.detail.contains("with others"),
+        "{domain:#?}"
+    );
+}

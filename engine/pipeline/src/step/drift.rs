@@ -18,10 +18,9 @@ use sluice_quality::validation::{CheckedRule, ValidationReport, write_anomalies}
 use sluice_report::junit::junit;
 
 use crate::domain_classifier::{DomainError, DomainSample, classify};
-use crate::step::drift_page;
-use crate::step::made_from;
 use crate::step::statistics::StatisticsRecord;
 use crate::step::validation_reports::suites;
+use crate::step::{drift_page, file_names, made_from};
 
 /// The artifact's kind.
 pub const DRIFT_KIND: &str = "drift";
@@ -199,7 +198,7 @@ impl DriftRecord {
         let reports: Vec<ValidationReport> =
             self.validations().into_iter().map(|(report, _)| report).collect();
         for report in &reports {
-            let name = format!("anomalies-{}.pbtxt", report.subset);
+            let name = format!("anomalies-{}.pbtxt", file_names::of_subset(&report.subset));
             draft.write_bytes(&name, write_anomalies(report, &schema).as_bytes())?;
         }
         draft.write_bytes("junit.xml", junit.as_bytes())?;

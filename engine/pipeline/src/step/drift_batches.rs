@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sluice_core::error::{CommonError, Result};
+use sluice_core::error::{CommonError, Diagnostic, Error, ErrorKind, Result};
 use sluice_quality::drift::{Compared, DriftOptions, DriftReport, Season};
 
 use crate::spec::to_yaml;
@@ -35,11 +35,36 @@ pub struct Met {
     pub before: Option<Compared>,
 }
 
+/// Two batches of many that the options do not fit.
+#[derive(Debug, thiserror::Error)]
+#[error("{batch} against {against}: {cause}")]
+pub struct NotComparable {
+    batch: String,
+    against: String,
+    cause: Error,
+}
+
+impl NotComparable {
+    fn new(batch: &str, against: &str, cause: Error) -> Self {
+        Self { batch: batch.to_owned(), against: against.to_owned(), cause }
+    }
+}
+
+impl Diagnostic for NotComparable {
+    fn kind(&self) -> ErrorKind {
+        self.cause.kind()
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.cause.hint()
+    }
+}
+
 /// Compares batches in their order. `open` reads one; those that no later batch needs are let go. The counts behind the
 /// distances are left out of the reports.
 ///
 /// # Errors
-/// What opening meets, options that do not fit, a batch without a time where its season is asked for.
+/// What opening meets, [`NotComparable`] with options that do not fit, a batch without a time where its season is asked for.
 pub fn compare_batches(
     names: &[String],
     neighbours: Neighbours<'_>,
@@ -52,7 +77,8 @@ pub fn compare_batches(
     for name in names {
         let batch = open(name)?;
         let of = |against: &str, other: &DriftInput| -> Result<Compared> {
-            let reports = DriftRecord::new(&batch, other, options)?.subsets;
+            let record = DriftRecord::new(&batch, other, options);
+            let reports = record.map_err(|cause| NotComparable::new(name, against, cause))?.subsets;
             let reports = reports.into_iter().map(without_bins).collect();
             Ok(Compared { batch: name.clone(), against: against.to_owned(), reports })
         };

@@ -14,6 +14,7 @@ pub mod evaluation_page;
 pub mod evaluation_reports;
 mod evaluation_table;
 pub mod explain;
+mod file_names;
 pub mod ingest;
 pub mod kept_states;
 mod network_rows;

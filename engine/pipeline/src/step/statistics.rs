@@ -16,7 +16,10 @@ use sluice_quality::statistics::{StatisticsOptions, compute_with};
 use sluice_quality::tfdv::write_statistics;
 use sluice_report::html::{StatisticsPageOptions, statistics_page};
 
-use crate::step::{TRAIN, made_from, statistics_files};
+pub use crate::step::statistics_files::{
+    STATISTICS_HEAD_BYTES, holds_statistics, statistics_by_content, statistics_by_name,
+};
+use crate::step::{TRAIN, file_names, made_from, statistics_files};
 
 /// The artifact's kind.
 pub const STATISTICS_KIND: &str = "statistics";
@@ -121,7 +124,7 @@ impl StatisticsRecord {
         for subset in &self.subsets {
             let name = match self.subsets.len() {
                 1 => "statistics.binpb".to_owned(),
-                _ => format!("statistics-{}.binpb", subset.name),
+                _ => format!("statistics-{}.binpb", file_names::of_subset(&subset.name)),
             };
             draft.write_bytes(&name, &write_statistics(std::slice::from_ref(subset)))?;
         }

@@ -1,6 +1,7 @@
 //! Statistics that lie beside artifacts: files of TFDV or TFX, in binary, as TFRecord or as text, whole or in
 //! shards, and TFX's folders with one `Split-NAME` per subset.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -8,8 +9,10 @@ use sluice_core::artifact::hex_digest;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::statistics::DatasetStatistics;
 use sluice_ingest::SPLIT_PREFIX;
-use sluice_quality::tfdv::{StatisticsFileError, begins_statistics_records, read_shards};
+use sluice_quality::tfdv::{StatisticsFileError, begins_statistics, begins_statistics_records, read_shards};
+use sluice_source::Format;
 
+use crate::step::file_names;
 use crate::step::tfx::STATISTICS_FILE;
 
 /// What TFX calls the file in a `Split-NAME` folder: now, and up to version 0.27.
@@ -59,23 +62,53 @@ pub(crate) fn is_foreign(path: &Path) -> bool {
     path.exists() || !numbered(path).is_empty()
 }
 
-/// Bytes by which statistics in TFRecord are told from rows.
-const HEAD_BYTES: u64 = 1 << 12;
+/// Bytes by which statistics are told from rows.
+pub const STATISTICS_HEAD_BYTES: u64 = 1 << 12;
 
 /// Whether a path, at which there may be rows as well, leads to statistics that others left: a folder as TFX lays
-/// statistics out, a file with an ending that no rows have, or TFRecord of statistics.
+/// statistics out, a file with an ending that no rows have, TFRecord of statistics, or, of a name that tells no format of
+/// rows, what begins as statistics do.
 pub(crate) fn is_statistics(path: &Path) -> bool {
     if path.is_dir() {
         return is_foreign(path);
     }
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    if matches!(extension, "pb" | "binpb" | "pbtxt") {
-        return true;
+    if let Some(is_statistics) = statistics_by_name(&name_of(path)) {
+        return is_statistics;
     }
     let first = if path.is_file() { Some(path.to_owned()) } else { numbered(path).into_iter().next() };
     let Some(file) = first.and_then(|first| fs_err::File::open(first).ok()) else { return false };
     let mut head = Vec::new();
-    file.take(HEAD_BYTES).read_to_end(&mut head).is_ok() && begins_statistics_records(&head)
+    file.take(STATISTICS_HEAD_BYTES).read_to_end(&mut head).is_ok()
+        && statistics_by_content(&name_of(path), &head)
+}
+
+/// Whether the name of a file tells that it holds statistics, or that it does not; none where only its content does.
+#[must_use]
+pub fn statistics_by_name(name: &str) -> Option<bool> {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension {
+        "pb" | "binpb" | "pbtxt" => Some(true),
+        "gz" | "zst" => Some(false),
+        // Statistics of TFDV and rows may both be TFRecord.
+        _ => Format::of_extension(extension).filter(|format| *format != Format::Tfrecord).map(|_| false),
+    }
+}
+
+/// Whether a file of a name that does not tell, and which begins with these bytes ([`STATISTICS_HEAD_BYTES`] if there are
+/// as many), holds statistics.
+#[must_use]
+pub fn statistics_by_content(name: &str, head: &[u8]) -> bool {
+    let is_tfrecord = name.rsplit_once('.').is_some_and(|(_, it)| Format::of_extension(it).is_some());
+    begins_statistics_records(head) || (!is_tfrecord && begins_statistics(head))
+}
+
+/// Whether files below a folder, by their names relative to it, are laid out as TFX lays out statistics.
+pub fn holds_statistics<'a>(mut names: impl Iterator<Item = &'a str>) -> bool {
+    names.any(|name| {
+        let (folder, file) = name.split_once('/').map_or(("", name), |(folder, file)| (folder, file));
+        let file = shard(file).map_or(file, |(prefix, ..)| prefix);
+        (folder.is_empty() || folder.starts_with(SPLIT_PREFIX)) && TFX_FILES.contains(&file)
+    })
 }
 
 /// The files of each subset, with its name.
@@ -116,7 +149,8 @@ fn subset_of(file: &Path) -> String {
     let folder = file.parent().map(name_of).unwrap_or_default();
     let name = name_of(&file);
     let ours = name.strip_prefix("statistics-").and_then(|rest| rest.strip_suffix(".binpb"));
-    folder.strip_prefix(SPLIT_PREFIX).or(ours).filter(|name| !name.is_empty()).unwrap_or(WHOLE).to_owned()
+    let found = folder.strip_prefix(SPLIT_PREFIX).or(ours).map(file_names::subset);
+    found.filter(|name| !name.is_empty()).map_or_else(|| WHOLE.to_owned(), Cow::into_owned)
 }
 
 /// The number and count of a shard: `stats-00001-of-00004` is (`stats`, 1, 4, nothing behind).
@@ -181,10 +215,48 @@ mod tests {
     }
 
     #[test]
+    fn what_a_name_tells_and_what_only_the_content_does() {
+        for (name, told) in [
+            ("FeatureStats.pb", Some(true)),
+            ("stats.pbtxt", Some(true)),
+            ("trips.csv", Some(false)),
+            ("trips.tfrecord.gz", Some(false)),
+            ("stats.tfrecord", None),
+            ("stats", None),
+            ("stats-00000-of-00002", None),
+        ] {
+            assert_eq!(statistics_by_name(name), told, "{name}");
+        }
+        let message = sluice_quality::tfdv::write_statistics(&[DatasetStatistics {
+            num_rows: 3,
+            ..Default::default()
+        }]);
+        for (name, head, is) in [
+            ("stats", message.as_slice(), true),
+            ("stats.tfrecord", message.as_slice(), false),
+            ("stats", b"# made by TFDV\ndatasets {\n  num_examples: 3\n}\n", true),
+            ("rows", b"datasets,rows\n1,2\n", false),
+            ("rows", b"\n1,2\n", false),
+            ("rows", b"PAR1", false),
+            ("rows", b"", false),
+        ] {
+            assert_eq!(statistics_by_content(name, head), is, "{name} {head:?}");
+        }
+        for (names, is) in [
+            (["a/x.csv", "Split-train/FeatureStats.pb"], true),
+            (["stats_tfrecord-00000-of-00001", "x"], true),
+            (["Split-train/data.parquet", "a/FeatureStats.pb"], false),
+        ] {
+            assert_eq!(holds_statistics(names.into_iter()), is, "{names:?}");
+        }
+    }
+
+    #[test]
     fn names_of_subsets_come_from_folder_and_file() {
         for (file, name) in [
             ("a/Split-eval/FeatureStats.pb", "eval"),
             ("statistics-train.binpb", "train"),
+            ("statistics-a%2Fb.binpb", "a/b"),
             ("statistics.binpb", "all"),
             ("statistics-.binpb", "all"),
             ("Split-/stats", "all"),

@@ -10,9 +10,9 @@ use sluice_quality::schema::SchemaFile;
 use sluice_quality::tfdv::write_statistics;
 use sluice_quality::validation::encode_anomalies;
 
-use crate::step::made_from;
 use crate::step::statistics::StatisticsRecord;
 use crate::step::validate::ValidationRecord;
+use crate::step::{file_names, made_from};
 
 /// The version of all these layouts.
 const VERSION: u32 = 1;
@@ -71,7 +71,7 @@ impl Diagnostic for BlessingError {
 pub fn write_split_statistics(record: &StatisticsRecord, data: &str, target: &Path) -> Result<Artifact> {
     let mut draft = Draft::new(target)?;
     for subset in &record.subsets {
-        let name = format!("{SPLIT_PREFIX}{}/{STATISTICS_FILE}", subset.name);
+        let name = format!("{SPLIT_PREFIX}{}/{STATISTICS_FILE}", file_names::of_subset(&subset.name));
         draft.write_bytes(&name, &write_statistics(std::slice::from_ref(subset)))?;
     }
     draft.publish("tfx-statistics", VERSION, made_from([("data", data)]))
@@ -88,7 +88,7 @@ pub fn write_split_anomalies(
 ) -> Result<Artifact> {
     let mut draft = Draft::new(target)?;
     for report in &record.subsets {
-        let name = format!("{SPLIT_PREFIX}{}/{ANOMALIES_FILE}", report.subset);
+        let name = format!("{SPLIT_PREFIX}{}/{ANOMALIES_FILE}", file_names::of_subset(&report.subset));
         draft.write_bytes(&name, &encode_anomalies(report, schema))?;
     }
     draft.publish("tfx-anomalies", VERSION, made_from([("schema", schema_digest)]))

@@ -20,6 +20,7 @@ use sluice_report::html::validation_page;
 use sluice_report::junit::junit;
 use sluice_source::FileSource;
 
+use crate::step::file_names;
 use crate::step::statistics::StatisticsRecord;
 use crate::step::validation_reports::{page, suites};
 
@@ -235,7 +236,7 @@ impl ValidationRecord {
         let mut draft = Draft::new(target)?;
         draft.write_json(FILE, self)?;
         for report in &self.subsets {
-            let name = format!("anomalies-{}.pbtxt", report.subset);
+            let name = format!("anomalies-{}.pbtxt", file_names::of_subset(&report.subset));
             draft.write_bytes(&name, write_anomalies(report, schema).as_bytes())?;
         }
         draft.write_bytes("junit.xml", junit.as_bytes())?;

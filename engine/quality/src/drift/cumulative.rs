@@ -165,6 +165,15 @@ impl Cumulative {
         }
     }
 
+    /// The share of the numbers below a value.
+    pub(super) fn below(&self, value: f64) -> Share {
+        let index = self.knots.partition_point(|knot| knot.at < value);
+        match self.knots.get(index) {
+            Some(knot) if knot.at <= value => knot.below,
+            _ => self.up_to(value),
+        }
+    }
+
     /// The smallest value up to which this share of the numbers is reached.
     pub(super) fn quantile(&self, share: f64) -> f64 {
         let index = self.knots.partition_point(|knot| knot.up_to.value < share);

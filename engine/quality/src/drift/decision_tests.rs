@@ -3,18 +3,18 @@
 use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{ColumnStatistics, DatasetStatistics, Distinct, TextStatistics, TopValues};
 
-use super::golden_numbers::{column, cumulative};
+use super::golden_numbers::{column, column_of, cumulative};
 use super::*;
 
 /// Numbers that look like chance and are the same everywhere (`SplitMix64`).
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
     fn uniform(&mut self) -> f64 {
         (sluice_core::splitmix::next(&mut self.0) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    fn normal(&mut self) -> f64 {
+    pub(super) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         radius * (2.0 * std::f64::consts::PI * self.uniform()).cos()
     }
@@ -63,6 +63,19 @@ fn compared(current: ColumnStatistics, reference: ColumnStatistics, options: &Dr
     assert!(!json.contains("null"), "no answer is NaN or infinite: {json}");
     assert_eq!(serde_json::from_str::<DriftReport>(&json).unwrap(), report);
     report
+}
+
+/// The same of numbers, from all of them or from what statistics keep.
+fn numbers(current: &[f64], reference: &[f64], is_saved: bool) -> DriftReport {
+    let sides = [current, reference].map(|values| {
+        let tables: Tables = [("x".to_owned(), cumulative(values))].into();
+        (dataset(values.len() as u64, vec![column(values)]), tables)
+    });
+    let side = |index: usize| DriftSide {
+        statistics: &sides[index].0,
+        tables: (!is_saved).then_some(&sides[index].1),
+    };
+    compare(side(0), side(1), &every_distance()).unwrap()
 }
 
 fn alarms(report: &DriftReport) -> Vec<Measure> {
@@ -252,5 +265,59 @@ fn ten_wild_outliers_raise_no_alarm_at_the_usual_thresholds() {
     let plain = chance.normals(5000);
     let mut wild = chance.normals(4990);
     wild.extend([1e9; 10]);
-    assert_eq!(alarms(&compared(column(&wild), column(&plain), &every_distance())), []);
+    let asked = Measure::ALL.iter().filter(|measure| measure.fits(Comparison::Numbers)).count();
+    let divergence = |report: &DriftReport| {
+        let mut signals = report.columns[0].signals.iter();
+        signals.find(|signal| signal.measure == Measure::JensenShannon).unwrap().clone()
+    };
+    for is_saved in [false, true] {
+        let report = numbers(&wild, &plain, is_saved);
+        let distances = report.columns[0].signals.iter().filter(|signal| signal.measure.is_distance());
+        assert_eq!(distances.count(), asked, "{report:?}");
+        assert_eq!(alarms(&report), []);
+        // TFDV's buckets of equal width hold nearly all rows in the first: the divergence is that of their bounds.
+        let found = divergence(&report);
+        assert!(found.value > 0.99 && found.noise_floor > 0.97, "{found:?}");
+        // What is beyond the bounds of the other side is told all the same.
+        let far: Vec<f64> = plain.iter().map(|value| value + 20.0).collect();
+        for changed in [vec![5.0; 1000], far] {
+            let found = divergence(&numbers(&changed, &plain, is_saved));
+            assert!(found.alarm && found.value > 1.5 * found.noise_floor, "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_trifling_change_of_many_rows_is_no_alarm_by_histograms_of_other_bounds() {
+    // A twentieth of a deviation, certain by the number of rows, and one row that is far out on one side.
+    let rows = 4_000_000;
+    let spread = |by: f64| {
+        let share = |at: f64| sluice_core::distribution::normal::upper_tail(at - by);
+        let at = |index: i32| f64::from(index) / 50.0;
+        let count = |index: i32| (share(at(index) - 0.01) - share(at(index) + 0.01)) * f64::from(rows);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of rows")]
+        let counted = (-300..=300).map(|index| (at(index), count(index).round() as u64));
+        counted.filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+    };
+    let mut current = spread(0.05);
+    current.push((8.0, 1));
+    let sides = [current, spread(0.0)].map(|values| {
+        let column = column_of(&values);
+        let tables: Tables = [("x".to_owned(), Cumulative::of_values(values.into_iter()).unwrap())].into();
+        (dataset(column.presence.num_rows, vec![column]), tables)
+    });
+    let side = |index: usize| DriftSide { statistics: &sides[index].0, tables: Some(&sides[index].1) };
+    let thresholds = [(Measure::JensenShannon, 0.0001)].into();
+    for (options, is_alarm) in
+        [(every_distance(), false), (DriftOptions { thresholds, ..every_distance() }, true)]
+    {
+        let report = compare(side(0), side(1), &options).unwrap();
+        let found =
+            report.columns[0].signals.iter().find(|signal| signal.measure == Measure::JensenShannon).unwrap();
+        assert!(
+            found.q.unwrap() < 1e-6 && found.value > found.noise_floor && found.value > 0.02,
+            "{found:?}"
+        );
+        assert_eq!(found.alarm, is_alarm, "{found:?}");
+    }
 }

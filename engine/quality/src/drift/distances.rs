@@ -7,12 +7,13 @@
 
 use super::aligned::{Aligned, Bounded};
 use super::cumulative::{Cumulative, Share};
+use super::histogram_noise::noise_of_histograms;
 use super::histograms::{Distribution, jensen_shannon_of_histograms};
 use super::labels::{AlignedBin, AlignedLabels, OTHER};
 use super::measure::Measure;
 use super::shares::{
-    chi_square_tail, cramers_v, freedom, greatest_noise, hellinger, population_stability_within,
-    total_variation, total_variation_noise,
+    chi_square_tail, cramers_v, freedom, greatest_noise, hellinger, jensen_shannon_noise,
+    population_stability_within, total_variation, total_variation_noise,
 };
 use super::signals::Measured;
 use super::significance::{KOLMOGOROV_MEAN, kolmogorov_smirnov_tail};
@@ -46,8 +47,8 @@ struct Binned<'a> {
     /// The shares of what is not told apart on either side, and so may be the same or not.
     hidden: (f64, f64),
     sampling: f64,
-    /// The divergence of TFDV, which aligns in its own way.
-    divergence: &'a dyn Fn() -> Option<f64>,
+    /// The divergence of TFDV with its noise: it aligns in its own way.
+    divergence: &'a dyn Fn() -> Option<(f64, f64)>,
 }
 
 impl Binned<'_> {
@@ -82,8 +83,8 @@ impl Binned<'_> {
                 (Bounded { low, value, high }, degrees * s)
             }
             Measure::JensenShannon => {
-                let noise = degrees * s / (8.0 * std::f64::consts::LN_2);
-                (Bounded::exactly((self.divergence)()?), noise.min(1.0))
+                let (value, noise) = (self.divergence)()?;
+                (Bounded::exactly(value), noise)
             }
             _ => return None,
         })
@@ -105,7 +106,7 @@ pub(super) fn of_labels(
     let tail = chi_square_tail(&pairs, &labels.slack);
     let test = Test { tail, is_bound: !labels.is_complete };
     let [x, y] = sides.map(listed);
-    let divergence = || jensen_shannon_of_labels(&x, &y);
+    let divergence = || Some((jensen_shannon_of_labels(&x, &y)?, jensen_shannon_noise(&pairs, sampling)));
     let hidden = labels.bins.iter().find(|bin| bin.bin == OTHER && !labels.is_complete);
     let hidden = hidden.map_or((0.0, 0.0), |bin| (bin.current / n, bin.reference / m));
     let greatest = labels.bins.first().map_or_else(String::new, |bin| format!("{:?} differs most", bin.bin));
@@ -158,7 +159,8 @@ pub(super) fn of_numbers(
     };
     let divergence = || {
         let [x, y] = sides.map(distribution);
-        jensen_shannon_of_histograms(x?, y?)
+        let (x, y) = (x?, y?);
+        Some((jensen_shannon_of_histograms(x, y)?, noise_of_histograms([x, y], [current, reference])?))
     };
     let binned =
         Binned { pairs: &pairs, slack: &slack, hidden: (0.0, 0.0), sampling, divergence: &divergence };
@@ -176,6 +178,9 @@ pub(super) fn of_numbers(
             }
             Measure::Energy => (aligned.normalized_energy(), aligned.energy_noise(sampling), String::new()),
             _ => match binned.measure(measure) {
+                Some((bounds, noise)) if measure == Measure::JensenShannon => {
+                    (bounds, noise, "over the histograms of equal width".to_owned())
+                }
                 Some((bounds, noise)) => (bounds, noise, "over tenths of the reference".to_owned()),
                 None => continue,
             },

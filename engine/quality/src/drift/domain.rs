@@ -73,6 +73,15 @@ pub struct TellingColumn {
     pub drop: f64,
 }
 
+impl TellingColumn {
+    /// What it tells beyond ½, alone or together with others: the greater of `alone` − ½ and `drop`. Columns of which each
+    /// takes back what the other says have an area of ½ alone and are missed all the same.
+    #[must_use]
+    pub fn telling(&self) -> f64 {
+        (self.alone - 0.5).max(self.drop)
+    }
+}
+
 /// Adds what a domain classifier found of all rows, whose report is the first; the others are those of slices. Its test
 /// joins all of theirs, whose q change with it.
 pub fn add_domain_classifier(reports: &mut [DriftReport], mut found: DomainClassifier) {
@@ -98,7 +107,12 @@ impl DomainClassifier {
     /// What the signal says of the columns: those that tell the most.
     #[must_use]
     pub fn detail(columns: &[TellingColumn]) -> String {
-        let told = |one: &TellingColumn| format!("`{}` {:.3} alone", one.column, one.alone);
+        let told = |one: &TellingColumn| match one {
+            TellingColumn { column, alone, drop } if *drop > alone - 0.5 => {
+                format!("`{column}` {drop:.3} with others")
+            }
+            TellingColumn { column, alone, .. } => format!("`{column}` {alone:.3} alone"),
+        };
         let most: Vec<String> = columns.iter().take(3).map(told).collect();
         if most.is_empty() { "no column tells anything".into() } else { most.join(", ") }
     }

@@ -4,8 +4,10 @@
 
 use sluice_core::column::ColumnKind;
 use sluice_core::statistics::{ColumnStatistics, NumericStatistics, Quantiles};
+use sluice_summaries::Ranks;
 
 use super::Cumulative;
+use crate::statistics::histograms;
 
 pub(super) struct Sample {
     pub(super) name: &'static str,
@@ -22,42 +24,52 @@ pub(super) fn sorted(values: &[f64]) -> Vec<f64> {
     values
 }
 
-/// All values.
-pub(super) fn cumulative(values: &[f64]) -> Cumulative {
-    let entries = sorted(values).into_iter().map(|value| (value, 1));
+/// Different values with their counts, ascending.
+fn counted(values: &[f64]) -> Vec<(f64, u64)> {
     let mut merged: Vec<(f64, u64)> = Vec::new();
-    for (value, count) in entries {
+    for value in sorted(values) {
         match merged.last_mut().filter(|last| last.0.total_cmp(&value).is_eq()) {
-            Some(last) => last.1 += count,
-            None => merged.push((value, count)),
+            Some(last) => last.1 += 1,
+            None => merged.push((value, 1)),
         }
     }
-    Cumulative::of_values(merged.into_iter()).unwrap()
+    merged
+}
+
+/// All values.
+pub(super) fn cumulative(values: &[f64]) -> Cumulative {
+    Cumulative::of_values(counted(values).into_iter()).unwrap()
 }
 
 /// A column of these values as statistics hold it.
 pub(super) fn column(values: &[f64]) -> ColumnStatistics {
-    let values = sorted(values);
-    let count = values.len();
+    column_of(&counted(values))
+}
+
+/// The same of different values, ascending, with their counts.
+pub(super) fn column_of(values: &[(f64, u64)]) -> ColumnStatistics {
+    let ranks = Ranks::exact(values.iter().copied());
+    let count = ranks.count();
     let at = |q: f64| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the values")]
-        let rank = (q * count as f64).ceil() as usize;
-        (q, values[rank.clamp(1, count) - 1])
+        let rank = (q * count as f64).ceil() as u64;
+        (q, ranks.value_at(rank.clamp(1, count)).unwrap())
     };
     let quantiles =
         [0.0, 0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99, 1.0];
+    let zeros = values.iter().filter(|(value, _)| value.abs() < f64::MIN_POSITIVE);
     let mut column = ColumnStatistics::new("x", ColumnKind::Float);
-    column.presence.num_rows = count as u64;
+    column.presence.num_rows = count;
     column.numeric = Some(NumericStatistics {
-        num_finite: count as u64,
-        num_zeros: values.iter().filter(|value| value.abs() < f64::MIN_POSITIVE).count() as u64,
+        num_finite: count,
+        num_zeros: zeros.map(|(_, count)| count).sum(),
         mean: None,
         standard_deviation: None,
-        min: Some(values[0]),
-        max: Some(values[count - 1]),
+        min: ranks.min(),
+        max: ranks.max(),
         exact_range: None,
         quantiles: Some(Quantiles { values: quantiles.map(at).to_vec(), rank_error_fraction: 0.0 }),
-        histograms: None,
+        histograms: histograms(&ranks),
     });
     column
 }

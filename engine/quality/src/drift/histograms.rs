@@ -25,7 +25,8 @@ pub struct Distribution<'a> {
 #[must_use]
 pub fn jensen_shannon_of_histograms(current: Distribution<'_>, control: Distribution<'_>) -> Option<f64> {
     let (current_side, control_side) = (Side::of(current.histogram), Side::of(control.histogram));
-    let mut pairs = paired_points(&current_side.points, &control_side.points);
+    let points = paired_points(&current_side.points, &control_side.points).into_iter();
+    let mut pairs: Vec<(f64, f64)> = points.map(|(_, x, y)| (x, y)).collect();
     let bounds = union(&current_side.ranges, &control_side.ranges);
     let (x, y) = (spread(&current_side.ranges, &bounds), spread(&control_side.ranges, &bounds));
     pairs.extend(x.into_iter().zip(y));
@@ -39,15 +40,16 @@ pub fn jensen_shannon_of_histograms(current: Distribution<'_>, control: Distribu
 }
 
 /// The buckets of one side, by what they are.
-struct Side {
-    ranges: Vec<Bucket>,
+pub(super) struct Side {
+    /// In the order of the histogram, which is ascending.
+    pub(super) ranges: Vec<Bucket>,
     /// Values and their counts, ascending.
-    points: Vec<(f64, f64)>,
-    infinite: f64,
+    pub(super) points: Vec<(f64, f64)>,
+    pub(super) infinite: f64,
 }
 
 impl Side {
-    fn of(histogram: &Histogram) -> Self {
+    pub(super) fn of(histogram: &Histogram) -> Self {
         let mut side = Self { ranges: Vec::new(), points: Vec::new(), infinite: 0.0 };
         for bucket in &histogram.buckets {
             if !bucket.low.is_finite() || !bucket.high.is_finite() {
@@ -64,8 +66,8 @@ impl Side {
     }
 }
 
-/// Counts of both sides by point.
-fn paired_points(current: &[(f64, f64)], control: &[(f64, f64)]) -> Vec<(f64, f64)> {
+/// Every point with the counts of both sides.
+pub(super) fn paired_points(current: &[(f64, f64)], control: &[(f64, f64)]) -> Vec<(f64, f64, f64)> {
     let mut all: Vec<(f64, f64, f64)> = current.iter().map(|(at, count)| (*at, *count, 0.0)).collect();
     all.extend(control.iter().map(|(at, count)| (*at, 0.0, *count)));
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -77,11 +79,11 @@ fn paired_points(current: &[(f64, f64)], control: &[(f64, f64)]) -> Vec<(f64, f6
         }
         is_same
     });
-    all.into_iter().map(|(_, x, y)| (x, y)).collect()
+    all
 }
 
 /// All bounds of both sides, ascending, each once.
-fn union(current: &[Bucket], control: &[Bucket]) -> Vec<f64> {
+pub(super) fn union(current: &[Bucket], control: &[Bucket]) -> Vec<f64> {
     let mut bounds: Vec<f64> =
         current.iter().chain(control).flat_map(|bucket| [bucket.low + 0.0, bucket.high + 0.0]).collect();
     bounds.sort_by(f64::total_cmp);

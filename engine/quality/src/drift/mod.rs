@@ -26,6 +26,7 @@ mod domain;
 mod findings;
 #[cfg(test)]
 mod golden_numbers;
+mod histogram_noise;
 mod histograms;
 mod labels;
 mod measure;
@@ -45,7 +46,7 @@ use std::collections::BTreeMap;
 pub use aligned::{Aligned, Bounded};
 pub use calibration::{
     Calibration, CalibrationMethod, Comparators, Compared, LEAST_COMPARISONS, Score, Threshold, calibrate,
-    write_comparators,
+    calibrate_comparators, write_comparators,
 };
 pub use cumulative::Cumulative;
 pub use distances::TRIM;
@@ -58,7 +59,7 @@ pub use options::{DriftError, DriftOptions, parse_threshold};
 pub use report::{ColumnDrift, DriftReport, DriftSide, Signal, compare, compare_slices};
 pub use role::ColumnRole;
 pub use season::Season;
-pub use tables::{TABLE_CAPACITY, Tables, compute_with_tables};
+pub use tables::{TABLE_CAPACITY, Tables, compute_compared, compute_with_tables};
 pub use timeline::{Alarms, Change, Moment, Series, Timeline, TimelineBatch, Trend, timeline};
 
 /// Labels with their counts, or weights.

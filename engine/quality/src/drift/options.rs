@@ -93,6 +93,20 @@ pub enum DriftError {
         /// The option.
         option: &'static str,
     },
+    /// A threshold of what nothing asks to be measured.
+    #[error("`{measure}` has a threshold, but is not measured")]
+    NotMeasured {
+        /// The measure.
+        measure: Measure,
+    },
+    /// A threshold for single columns of what all of them have together.
+    #[error("`{measure}` is of all columns together, not of `{of}`")]
+    OfAllColumns {
+        /// The measure.
+        measure: Measure,
+        /// The column or the role.
+        of: String,
+    },
     /// A distance for columns of a role, none of which it fits.
     #[error("`{measure}` fits no {role} column")]
     FitsNoColumnOfRole {
@@ -175,6 +189,18 @@ impl Diagnostic for DriftError {
                 Some(format!("choose {}{more}", names.join(", ")))
             }
             Self::NoDistance { .. } => Some("leave it out for the usual distances".into()),
+            Self::NotMeasured { measure: Measure::DomainClassifier } => {
+                Some("ask for it with `--domain-classifier`, or leave the threshold out".into())
+            }
+            Self::NotMeasured { measure } => {
+                let options: Vec<&str> = [("`numbers`", Comparison::Numbers), ("`labels`", Comparison::Labels)]
+                    .into_iter()
+                    .filter(|(_, comparison)| measure.fits(*comparison))
+                    .map(|(option, _)| option)
+                    .collect();
+                Some(format!("name it in {}, or leave the threshold out", options.join(" or ")))
+            }
+            Self::OfAllColumns { .. } => Some("name it in `thresholds`".into()),
             Self::FitsNoColumnOfRole { role, .. } => Some(format!(
                 "name the columns in `{}`, or leave the distance out of `of_role`",
                 match role {
@@ -221,6 +247,13 @@ impl DriftOptions {
         for (measure, threshold) in self.thresholds.iter().chain(of_columns) {
             Range::at_least(0.0).check(measure.word(), *threshold)?;
         }
+        let of_roles = self.of_role.iter().map(|(role, own)| (role.to_string(), own));
+        let of_columns = self.of_column.iter().map(|(column, own)| (column.clone(), own));
+        for (of, own) in of_columns.chain(of_roles) {
+            if own.contains_key(&Measure::DomainClassifier) {
+                return Err(DriftError::OfAllColumns { measure: Measure::DomainClassifier, of }.into());
+            }
+        }
         self.domain_classifier.map_or(Ok(()), |options| options.check())?;
         if let Some(column) = self.label_columns.iter().find(|name| self.prediction_columns.contains(name)) {
             return Err(DriftError::TwoRoles { column: column.clone() }.into());
@@ -234,6 +267,24 @@ impl DriftOptions {
             measures.iter().try_for_each(|measure| fits(*measure, comparison, None))?;
         }
         Ok(())
+    }
+
+    /// Checks that nothing has a threshold that nobody asks to be measured. Distances are asked for by name, and so is
+    /// what tells rows apart; all else is measured always.
+    ///
+    /// # Errors
+    /// [`DriftError::NotMeasured`].
+    pub fn check_thresholds(&self) -> Result<(), DriftError> {
+        let of_columns = self.of_column.values().chain(self.of_role.values()).flat_map(BTreeMap::keys);
+        let asked: BTreeSet<&Measure> = self.numbers.iter().chain(&self.labels).chain(of_columns).collect();
+        let is_measured = |measure: Measure| match measure {
+            Measure::DomainClassifier => self.domain_classifier.is_some(),
+            measure => !measure.is_distance() || asked.contains(&measure),
+        };
+        match self.thresholds.keys().find(|measure| !is_measured(**measure)) {
+            Some(measure) => Err(DriftError::NotMeasured { measure: *measure }),
+            None => Ok(()),
+        }
     }
 
     /// Checks the options against the columns of both sides.

@@ -400,6 +400,18 @@ pub(super) fn decide_all(reports: &mut [DriftReport], level: f64, further: &[f64
     decide(&mut reports.iter_mut().flat_map(|report| &mut report.columns).collect::<Vec<_>>(), level, further)
 }
 
+impl Signal {
+    /// What must be above the threshold, and above what noise: the value above the noise floor. Of the Jensen-Shannon
+    /// divergence of numbers it is the value without that floor, most of which is that of the histograms' bounds and does
+    /// not fade with more rows: a trifling change of many rows would lift the value above both.
+    pub(super) fn held_against_threshold(&self, compared_as: Comparison) -> (f64, f64) {
+        match (self.measure, compared_as) {
+            (Measure::JensenShannon, Comparison::Numbers) => (self.effect, 0.0),
+            _ => (self.value, self.noise_floor),
+        }
+    }
+}
+
 /// Gives every p its q, and says what is an alarm. The distances of a column share one test. `further` tests are among
 /// those that q corrects for; answers their q.
 fn decide(columns: &mut [&mut ColumnDrift], level: f64, further: &[f64]) -> Vec<f64> {
@@ -420,8 +432,9 @@ fn decide(columns: &mut [&mut ColumnDrift], level: f64, further: &[f64]) -> Vec<
                 measure if measure.is_distance() => of_distances,
                 _ => signal.p.and_then(|_| next.next()),
             };
-            let is_beyond_chance = signal.q.is_none_or(|q| q <= level) && signal.value > signal.noise_floor;
-            signal.alarm = signal.value > signal.threshold && is_beyond_chance;
+            let (held, noise) = signal.held_against_threshold(column.compared_as);
+            let is_beyond_chance = signal.q.is_none_or(|q| q <= level) && held > noise;
+            signal.alarm = held > signal.threshold && is_beyond_chance;
         }
     }
     of_further

@@ -13,8 +13,9 @@
 //!
 //! What a distance comes to when both sides are samples of the same is its noise, s the sum of the reciprocal sizes and
 //! b the number of bins: with chi-square's mean b − 1, PSI (b − 1) s, Hellinger and V sqrt((b − 1) s / 8) and
-//! sqrt((b − 1) s / 4), Jensen-Shannon (b − 1) s / (8 ln 2) bits; total variation ½ Σ sqrt(2 r (1 − r) s / π) and the
-//! greatest difference of one share at most sqrt(2 ln(2 b)) max sqrt(r (1 − r) s), r the share of both together.
+//! sqrt((b − 1) s / 4), Jensen-Shannon of labels (b − 1) s / (8 ln 2) bits (of numbers: `histogram_noise`); total variation
+//! ½ Σ sqrt(2 r (1 − r) s / π) and the greatest difference of one share at most sqrt(2 ln(2 b)) max sqrt(r (1 − r) s), r the
+//! share of both together.
 
 /// Counts of both sides.
 pub type Pairs<'a> = &'a [(f64, f64)];
@@ -155,6 +156,11 @@ pub fn chi_square_tail(pairs: Pairs<'_>, slack: &[f64]) -> f64 {
 /// Bins that are filled, less one.
 pub(super) fn freedom(pairs: Pairs<'_>) -> f64 {
     pairs.iter().filter(|(x, y)| x + y > 0.0).count().saturating_sub(1) as f64
+}
+
+/// What the Jensen-Shannon divergence of labels comes to between two samples of the same, in bits.
+pub(super) fn jensen_shannon_noise(pairs: Pairs<'_>, sampling: f64) -> f64 {
+    (freedom(pairs) * sampling / (8.0 * std::f64::consts::LN_2)).min(1.0)
 }
 
 /// What total variation comes to between two samples of the same.

@@ -4,17 +4,19 @@
 use std::collections::BTreeMap;
 
 use arrow::array::ArrayRef;
+use sluice_core::RESERVED_PREFIX;
 use sluice_core::accumulator::Accumulator;
+use sluice_core::column::ColumnKind;
 use sluice_core::error::Result;
 use sluice_core::execution::Execution;
 use sluice_core::fold::fold;
 use sluice_core::plan::PlannedColumn;
 use sluice_core::seam::{BatchSource, CountedColumn};
-use sluice_core::statistics::{DatasetStatistics, Presence};
+use sluice_core::statistics::{ColumnStatistics, DatasetStatistics, Presence};
 use sluice_summaries::{ColumnSummary, OfColumn, Quantiles, finite_counted, finite_rows};
 
-use super::Cumulative;
-use crate::statistics::{Statistics, StatisticsOptions, finish};
+use super::{Cumulative, DriftOptions};
+use crate::statistics::{Statistics, StatisticsOptions, compute_with, finish};
 
 /// Different values up to which a table is exact: 1 MiB a column.
 pub const TABLE_CAPACITY: usize = 1 << 16;
@@ -73,6 +75,75 @@ impl ColumnSummary for NumberTable {
     fn size_bytes(&self) -> usize {
         self.values.size_bytes() + self.rows.capacity() * 8 + self.counted.capacity() * 16
     }
+}
+
+/// What a comparison needs of the rows of a source, in one scan: the statistics of the columns that are compared, of
+/// `time` if that is asked for, and the tables of those of numbers. Other columns are not read. They are among the
+/// statistics by name and type alone, as if no row had a value, so that options which name them are known to be right.
+///
+/// # Errors
+/// As [`compute_with_tables`].
+pub fn compute_compared(
+    name: &str,
+    source: &dyn BatchSource,
+    (asked, time): (&DriftOptions, Option<&str>),
+    is_exact: bool,
+    execution: &Execution,
+) -> Result<(DatasetStatistics, Tables)> {
+    let planned = &source.plan().columns;
+    let is_read = |column: &PlannedColumn| {
+        asked.compares(&column.name) || time == Some(column.name.as_str()) || has_fields(&column.kind)
+    };
+    let known: Vec<&PlannedColumn> =
+        planned.iter().filter(|column| !column.name.starts_with(RESERVED_PREFIX)).collect();
+    let mut columns: Vec<String> =
+        known.iter().filter(|column| is_read(column)).map(|column| column.name.clone()).collect();
+    if columns.is_empty() {
+        // One is needed to know how many rows there are.
+        columns.extend(known.first().map(|column| column.name.clone()));
+    }
+    let is_integer = |column: &&&PlannedColumn| {
+        matches!(column.kind, ColumnKind::Integer | ColumnKind::Unsigned) && columns.contains(&column.name)
+    };
+    let integers = known.iter().filter(is_integer).map(|column| column.name.clone());
+    let categories = integers.filter(|name| asked.categorical.contains(name)).collect();
+    let (weight, slices) = (asked.weight.clone(), asked.slices.clone());
+    let options = StatisticsOptions { columns, categories, weight, slices, ..StatisticsOptions::default() };
+    // By weights numbers are known at quantiles only.
+    let (mut statistics, tables) = if asked.weight.is_some() {
+        (compute_with(&options, name, source, execution)?, Tables::new())
+    } else {
+        compute_with_tables(name, source, &options, is_exact, execution)?
+    };
+    let unread: Vec<&PlannedColumn> =
+        known.into_iter().filter(|column| !options.columns.contains(&column.name)).collect();
+    let rows = statistics.num_rows;
+    statistics.columns.extend(unread.iter().map(|column| without_values(column, rows)));
+    for slice in &mut statistics.slices {
+        let rows = slice.num_rows;
+        slice.columns.extend(unread.iter().map(|column| without_values(column, rows)));
+    }
+    Ok((statistics, tables))
+}
+
+/// Whether a column holds structs, whose fields are compared by names of their own.
+fn has_fields(kind: &ColumnKind) -> bool {
+    match kind {
+        ColumnKind::Struct(_) => true,
+        ColumnKind::List(item) => has_fields(item),
+        _ => false,
+    }
+}
+
+/// A column of which only name and type are known; of lists the type is that of what they hold.
+fn without_values(column: &PlannedColumn, rows: u64) -> ColumnStatistics {
+    let mut kind = &column.kind;
+    while let ColumnKind::List(item) = kind {
+        kind = item;
+    }
+    let mut known = ColumnStatistics::new(&column.name, kind.clone());
+    (known.presence.num_rows, known.presence.num_missing) = (rows, rows);
+    known
 }
 
 /// The statistics of the rows of a source and the tables of its columns of numbers, in one scan. With `capacity` none,

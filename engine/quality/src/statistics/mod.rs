@@ -42,7 +42,7 @@ pub use crosses::{CrossFeatures, MAX_CROSS_COLUMNS};
 pub use options::{CrossSpec, MAX_SLICES, StatisticsError, StatisticsOptions};
 pub use profile::ColumnProfile;
 #[cfg(test)]
-pub(crate) use profile::{equal_width, pooled};
+pub(crate) use profile::{equal_width, histograms, pooled};
 pub use slice_spec::SliceSpec;
 
 use profile::Ranked;

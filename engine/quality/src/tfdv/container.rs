@@ -64,18 +64,42 @@ fn of_bytes(bytes: &[u8], file: &str, record: String) -> Result<StatisticsList, 
 pub(super) fn begins_records(head: &[u8]) -> bool {
     let is_sound = |(length, checksum): (u64, u32)| checksum == masked_checksum(&length.to_le_bytes());
     let content = head.get(12..).filter(|_| record_head(head).is_some_and(is_sound));
-    let Some((length, message)) = content.and_then(in_field_one) else { return false };
+    content.is_some_and(begins_list)
+}
+
+/// Whether a file that begins so is one message of statistics, or its text.
+pub(super) fn begins_message(head: &[u8]) -> bool {
+    // The head may end within a character.
+    let whole = head.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    match as_text(whole.as_bytes()) {
+        Some(text) => {
+            let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+            let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
+            let rest = first.and_then(|line| line.strip_prefix("datasets"));
+            rest.is_some_and(|rest| rest.trim_start_matches([':', ' ']).starts_with(['{', '<']))
+        }
+        None => begins_list(head),
+    }
+}
+
+/// Whether a message that begins so is a list of statistics: a data set in field 1, in it first a name, the number of rows
+/// or features.
+fn begins_list(bytes: &[u8]) -> bool {
+    let Some((length, message)) = in_field_one(bytes) else { return false };
     match in_field_one(message) {
-        None => length > 0 && !message.is_empty(),
+        None => length > 0 && message.first().is_some_and(|tag| TAGS_BEHIND.contains(tag)),
         Some((name, rest)) => {
             let end = (message.len() - rest.len()).saturating_add(name);
-            end < length && message.get(end).is_some_and(|tag| *tag != TAG_ONE)
+            end < length && message.get(end).is_some_and(|tag| TAGS_BEHIND.contains(tag))
         }
     }
 }
 
 /// The tag of field 1, of text or a message.
 const TAG_ONE: u8 = 0x0a;
+
+/// The tags of what may stand behind the name of a data set: the number of rows, a feature, the sum of the weights, a pair.
+const TAGS_BEHIND: [u8; 4] = [0x10, 0x1a, 0x21, 0x2a];
 
 /// The length of a first field 1, and what stands from its content on.
 fn in_field_one(bytes: &[u8]) -> Option<(usize, &[u8])> {

@@ -69,6 +69,13 @@ pub fn begins_statistics_records(head: &[u8]) -> bool {
     container::begins_records(head)
 }
 
+/// Whether a file that begins with these bytes, some hundred if there are as many, is one message of statistics, in binary
+/// or as text. Ask it of a file whose name tells no format of rows.
+#[must_use]
+pub fn begins_statistics(head: &[u8]) -> bool {
+    container::begins_message(head)
+}
+
 /// The statistics in several files of which each holds a part: name and content. Data sets of one name are
 /// one, and features of one path are one.
 ///

@@ -81,7 +81,8 @@ impl Distance {
         }
     }
 
-    fn rule(self, against: Against) -> &'static str {
+    /// The field of the schema that bounds it.
+    pub(crate) fn rule(self, against: Against) -> &'static str {
         match (against, self) {
             (Against::Previous, Self::InfinityNorm) => "drift_comparator.infinity_norm",
             (Against::Previous, Self::JensenShannonDivergence) => {

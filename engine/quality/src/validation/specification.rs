@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sluice_core::schema::{Domain, Feature, FeatureType, Shape, ValueCount};
 
 use super::code::FindingCode;
+use super::comparators::{Against, thresholds};
 use super::finding::{Finding, Words};
 use super::place::Place;
 
@@ -22,6 +23,7 @@ pub(crate) fn check(feature: &Feature, place: &Place, has_type: bool, findings: 
     }
     check_numbers_of_values(feature, place, findings);
     check_mass(feature, place, findings);
+    check_comparators(feature, place, findings);
     let Some(domain) = &feature.domain else { return true };
     check_words(domain, place, findings);
     if let Some(bounds) = reversed(domain) {
@@ -83,6 +85,30 @@ fn check_fraction(rule: &'static str, fraction: f64, tfdv: &str, place: &Place, 
         suggestion: format!("in feature `{name}`, set `{rule}` to a number from 0 to 1"),
     };
     findings.push(place.finding(FindingCode::SchemaInvalid, words).in_short(tfdv));
+}
+
+/// Thresholds of distances that are numbers of at least 0: every distance is below infinity, and none above NaN.
+fn check_comparators(feature: &Feature, place: &Place, findings: &mut Vec<Finding>) {
+    let name = place.name();
+    for (comparator, against) in [(&feature.drift, Against::Previous), (&feature.skew, Against::Serving)] {
+        let bounds = comparator.iter().flat_map(thresholds);
+        for (distance, threshold) in
+            bounds.filter(|(_, threshold)| !(*threshold >= 0.0 && threshold.is_finite()))
+        {
+            let rule = distance.rule(against);
+            let words = Words {
+                rule,
+                expected: "a finite number of at least 0".into(),
+                observed: threshold.to_string(),
+                message: format!("the schema of column `{name}` has the threshold {threshold} of `{rule}`"),
+                suggestion: format!(
+                    "in feature `{name}`, set the threshold of `{rule}` to a number from 0 to 1, or leave it out"
+                ),
+            };
+            let finding = place.finding(FindingCode::SchemaInvalid, words);
+            findings.push(finding.in_short("the threshold of a comparator should be a number of at least 0"));
+        }
+    }
 }
 
 /// Bounds of numbers of values in order and not negative, dimensions at least 1.

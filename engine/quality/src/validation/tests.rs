@@ -463,3 +463,26 @@ fn every_finding_stands_under_a_rule_that_is_listed() {
     let wrong = ValidateOptions { environment: Some("F".into()), ..ValidateOptions::default() };
     assert!(wrong.check(&schema).is_err());
 }
+
+#[test]
+fn thresholds_of_comparators_are_finite_numbers_of_at_least_0() {
+    for threshold in ["nan", "inf", "-0.1"] {
+        for comparator in ["drift_comparator", "skew_comparator"] {
+            let rules = format!(
+                "type: INT {comparator} {{ jensen_shannon_divergence {{ threshold: {threshold} }} }}"
+            );
+            let found = findings(&rules, numbers("a", ColumnKind::Integer, 0.0, 1.0));
+            let rule = format!("{comparator}.jensen_shannon_divergence");
+            assert_eq!(
+                (found.len(), found[0].code, found[0].rule.as_str()),
+                (1, FindingCode::SchemaInvalid, rule.as_str())
+            );
+            assert!(
+                found[0].message.contains("threshold") && found[0].suggestion.contains(&rule),
+                "{found:?}"
+            );
+        }
+    }
+    let sound = "type: INT drift_comparator { infinity_norm { threshold: 0 } }";
+    assert_eq!(codes(sound, numbers("a", ColumnKind::Integer, 0.0, 1.0)), []);
+}

@@ -129,11 +129,11 @@ struct History {
 }
 
 impl History {
-    fn add(&mut self, comparison: usize, signal: &Signal) {
+    fn add(&mut self, comparison: usize, signal: &Signal, (held, noise_floor): (f64, f64)) {
         // Of several subsets the greatest: one threshold is for all of them.
         let value = self.values.entry(comparison).or_insert(0.0);
-        *value = value.max(signal.value);
-        self.noise.push(signal.noise_floor);
+        *value = value.max(held);
+        self.noise.push(noise_floor);
         self.threshold = signal.threshold;
         self.usual = signal.measure.threshold();
     }
@@ -165,7 +165,7 @@ impl History {
     }
 }
 
-/// Learns the thresholds of the measures that are wanted from comparisons of good batches.
+/// Learns the thresholds of the measures that are wanted from comparisons of good batches, as `drift` decides by them.
 ///
 /// # Errors
 /// A rate that is no share; [`DriftError::TooFewComparisons`]; [`DriftError::NothingToCalibrate`] where none of the
@@ -175,12 +175,33 @@ pub fn calibrate(
     alarm_rate: f64,
     is_wanted: impl Fn(&ColumnDrift, Measure) -> bool,
 ) -> Result<Calibration> {
+    learn(compared, alarm_rate, |column, signal| {
+        is_wanted(column, signal.measure).then(|| signal.held_against_threshold(column.compared_as))
+    })
+}
+
+/// The same of TFDV's distances, as TFDV and `validate` decide by a schema's comparators: by the plain value.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn calibrate_comparators(compared: &[Compared], alarm_rate: f64) -> Result<Calibration> {
+    learn(compared, alarm_rate, |_, signal| {
+        signal.measure.is_of_tfdv().then_some((signal.value, signal.noise_floor))
+    })
+}
+
+/// Learns from what is held against thresholds and its noise, where a signal is wanted.
+fn learn(
+    compared: &[Compared],
+    alarm_rate: f64,
+    held: impl Fn(&ColumnDrift, &Signal) -> Option<(f64, f64)>,
+) -> Result<Calibration> {
     Range::open(0.0, 1.0).check("alarm_rate", alarm_rate)?;
     let found = compared.len();
     if found < LEAST_COMPARISONS {
         return Err(DriftError::TooFewComparisons { found, needed: LEAST_COMPARISONS }.into());
     }
-    let histories = histories(compared, is_wanted);
+    let histories = histories(compared, held);
     if histories.is_empty() {
         return Err(DriftError::NothingToCalibrate.into());
     }
@@ -223,13 +244,16 @@ pub fn calibrate(
     })
 }
 
-/// Comparisons from which on the rank ⌈(N + 1)(1 − rate)⌉ is at most N.
+/// Comparisons from which on the rank ⌈(N + 1)(1 − rate)⌉ is at most N: 1 / rate − 1. As in [`rank`], what rounding put a
+/// hair above a whole number counts as that.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at least 0; beyond usize is its greatest"
+)]
 fn needed(alarm_rate: f64) -> usize {
-    let mut needed = LEAST_COMPARISONS;
-    while rank(needed, alarm_rate) > needed {
-        needed += 1;
-    }
-    needed
+    let needed = ((1.0 - 1e-9) / alarm_rate).ceil() as usize;
+    std::cmp::max(needed.saturating_sub(1), LEAST_COMPARISONS)
 }
 
 /// ⌈(N + 1)(1 − rate)⌉; a product that rounding put a hair above a whole number counts as that.
@@ -240,7 +264,7 @@ fn rank(comparisons: usize, alarm_rate: f64) -> usize {
 
 fn histories(
     compared: &[Compared],
-    is_wanted: impl Fn(&ColumnDrift, Measure) -> bool,
+    held: impl Fn(&ColumnDrift, &Signal) -> Option<(f64, f64)>,
 ) -> BTreeMap<(String, Measure), History> {
     let mut histories: BTreeMap<(String, Measure), History> = BTreeMap::new();
     for (index, compared) in compared.iter().enumerate() {
@@ -248,9 +272,9 @@ fn histories(
             for signal in &column.signals {
                 // A column that is gone or of another type has no threshold to learn.
                 let has_threshold = !matches!(signal.measure, Measure::Presence | Measure::Type);
-                if has_threshold && is_wanted(column, signal.measure) {
+                if let Some(held) = held(column, signal).filter(|_| has_threshold) {
                     let of = (column.column.clone(), signal.measure);
-                    histories.entry(of).or_default().add(index, signal);
+                    histories.entry(of).or_default().add(index, signal, held);
                 }
             }
         }

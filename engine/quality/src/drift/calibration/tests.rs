@@ -186,3 +186,19 @@ fn thresholds_are_short_and_never_lower() {
     }
     assert!(rounded_up(0.0).abs() < f64::MIN_POSITIVE);
 }
+
+#[test]
+fn the_comparisons_that_a_rate_needs_are_those_from_which_on_its_rank_is_one_of_them() {
+    for (rate, least) in
+        [(0.05, 19), (0.01, 99), (0.1, 9), (0.001, 999), (0.5, 3), (0.999, 3), (1.0 / 3.0, 3)]
+    {
+        assert_eq!(needed(rate), least, "{rate}");
+        assert!(
+            rank(least, rate) <= least && (least == LEAST_COMPARISONS || rank(least - 1, rate) > least - 1)
+        );
+    }
+    // Known at once, however small the rate.
+    for rate in [1e-12, 1e-18, f64::MIN_POSITIVE] {
+        assert!(needed(rate) > 999_999_999, "{rate}");
+    }
+}

@@ -13,7 +13,7 @@ use sluice_summaries::Ranks;
 const BUCKETS: u32 = 10;
 
 /// Both histograms of some values; nothing where there are none.
-pub(super) fn histograms(ranks: &Ranks) -> Option<Histograms> {
+pub(crate) fn histograms(ranks: &Ranks) -> Option<Histograms> {
     let equal_depth = equal_depth(ranks, BUCKETS)?;
     Some(Histograms { equal_width: equal_width(ranks, BUCKETS), equal_depth })
 }

@@ -43,7 +43,7 @@ use self::times::Times;
 use crate::schema::serialized_steps;
 
 #[cfg(test)]
-pub(crate) use self::histograms::{equal_width, pooled};
+pub(crate) use self::histograms::{equal_width, histograms, pooled};
 
 /// The quantiles that statistics hold.
 pub(super) const QUANTILES: [f64; 17] =

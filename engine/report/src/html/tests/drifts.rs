@@ -64,3 +64,12 @@ fn many_columns_are_in_the_table_and_some_are_drawn() {
     assert!(text.contains("300 columns with less to say"));
     assert!(text.len() < 1_500_000, "{}", text.len());
 }
+
+#[test]
+fn a_table_and_what_is_drawn_below_it_stand_apart() {
+    let text = drift_page("Drift", &shown(vec![column("x", 0.4)]));
+    let (style, body) = text.split_once("</style>").unwrap();
+    // Articles have no margin above, and neither has what scrolls one below.
+    assert!(body.contains("</table></div><article class=\"finding c"), "{body}");
+    assert!(style.contains(".drift section > .scroll { margin-bottom:") && text.contains("class=\"drift\""));
+}
