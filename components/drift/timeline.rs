@@ -7,7 +7,7 @@ use sluice_core::Result;
 use sluice_pipeline::step::drift::DriftInput;
 use sluice_pipeline::step::drift_batches::{Neighbours, compare_batches};
 use sluice_pipeline::step::drift_timeline::TimelineRecord;
-use sluice_quality::drift::{Alarms, DriftError, Season, Timeline};
+use sluice_quality::drift::{Alarms, Season, Timeline};
 use sluice_report::{Table, significant};
 
 use super::calibrate::SeasonArgument;
@@ -69,14 +69,13 @@ pub(super) fn run(arguments: &TimelineArguments, session: &Session) -> Result<An
         Some(path) => path.display().to_string(),
         None if names.len() > 1 => names.remove(0),
         None => {
-            let message = "a timeline of one batch has nothing to compare it with";
+            let only = names.first().map_or("", String::as_str);
+            let message =
+                format!("`{only}` is the only batch: a timeline of one batch has nothing to compare it with");
             let hint = "name the batches before it too, or a reference with `--against`";
             return Err(ArgumentError::new(message, hint).into());
         }
     };
-    if names.is_empty() {
-        return Err(DriftError::OneBatch { batch: against }.into());
-    }
     let reference = open(&against, "reference".into())?;
     let neighbours = Neighbours {
         reference: Some((&against, &reference)),

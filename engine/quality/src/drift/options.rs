@@ -150,12 +150,6 @@ pub enum DriftError {
         /// The least.
         needed: usize,
     },
-    /// One batch over time, and no reference.
-    #[error("`{batch}` is the only batch, and there is nothing to compare it with")]
-    OneBatch {
-        /// The batch.
-        batch: String,
-    },
     /// None of the wanted measures was measured.
     #[error("nothing was measured that has a threshold")]
     NothingToCalibrate,
@@ -225,7 +219,6 @@ impl Diagnostic for DriftError {
                  each season"
                     .into(),
             ),
-            Self::OneBatch { .. } => Some("give more batches, or name a reference with `--against`".into()),
             Self::NothingToCalibrate => Some("name columns that have values".into()),
             Self::TimeUnknown { .. } => Some(
                 "name the column of times with `--time`, or write the date into the batch's name: `2026-01-31`, \
