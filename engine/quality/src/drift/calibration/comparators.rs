@@ -2,7 +2,7 @@
 
 use sluice_core::schema::{Comparator, Schema};
 
-use super::{Calibration, Measure};
+use super::{Calibration, Measure, Threshold};
 use crate::schema::SchemaFile;
 
 /// What became of the thresholds.
@@ -19,7 +19,8 @@ pub struct Comparators {
 pub fn write_comparators(file: &mut SchemaFile, calibration: &Calibration) -> Comparators {
     let mut schema: Schema = file.schema().clone();
     let mut done = Comparators::default();
-    for one in calibration.thresholds.iter().filter(|one| one.measure.is_of_tfdv()) {
+    let is_learned = |one: &&Threshold| one.measure.is_of_tfdv() && one.greatest > 0.0;
+    for one in calibration.thresholds.iter().filter(is_learned) {
         let Some(feature) = schema.features.iter_mut().find(|feature| feature.name == one.column) else {
             done.notes.push(format!("the schema has no feature `{}`", one.column));
             continue;

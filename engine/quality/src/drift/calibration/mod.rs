@@ -19,7 +19,7 @@ mod comparators;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sluice_core::Result;
@@ -218,13 +218,23 @@ fn learn(
         .collect();
     let plain: Vec<f64> = scores.iter().map(|score| score.score).collect();
     let (method, factor) = factor(&plain, alarm_rate);
-    let thresholds = histories.iter().filter(|(_, history)| history.greatest() > 0.0);
+    // Distances that options name for a column take the place of all others, so that one which was 0 in all good batches
+    // is named beside those that were not, with the threshold that it has.
+    let moved: BTreeSet<&str> = histories
+        .iter()
+        .filter(|((_, measure), history)| measure.is_distance() && history.greatest() > 0.0)
+        .map(|((column, _), _)| column.as_str())
+        .collect();
+    let thresholds = histories.iter().filter(|((column, measure), history)| {
+        history.greatest() > 0.0 || (measure.is_distance() && moved.contains(column.as_str()))
+    });
     let threshold = |((column, measure), history): (&(String, Measure), &History)| {
         let noise_floor = history.noise.iter().copied().fold(0.0, f64::max);
+        let learned = || rounded_up((factor * history.unit(None)).max(noise_floor));
         Threshold {
             column: column.clone(),
             measure: *measure,
-            threshold: rounded_up((factor * history.unit(None)).max(noise_floor)),
+            threshold: if history.greatest() > 0.0 { learned() } else { history.threshold },
             before: history.threshold,
             num_comparisons: history.values.len(),
             median: history.median(),

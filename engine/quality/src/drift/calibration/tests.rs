@@ -149,6 +149,22 @@ fn no_threshold_is_below_the_noise_nor_of_what_was_never_seen() {
 }
 
 #[test]
+fn a_distance_that_was_0_in_all_good_batches_is_measured_on() {
+    let batch = |index: usize| {
+        let distances = [(Measure::KolmogorovSmirnov, 0.001 * index as f64), (Measure::Wasserstein, 0.0)];
+        compared(
+            index,
+            vec![("x".into(), distances.map(|(measure, value)| signal(measure, value, 0.0)).into())],
+        )
+    };
+    let found = calibrate(&(1..30).map(batch).collect::<Vec<_>>(), 0.1, all).unwrap();
+    let options = found.options(&DriftOptions::default());
+    let measured = options.distances("x", Comparison::Numbers);
+    assert_eq!(measured, [Measure::KolmogorovSmirnov, Measure::Wasserstein]);
+    assert!((options.threshold("x", Measure::Wasserstein) - Measure::Wasserstein.threshold()).abs() < 1e-15);
+}
+
+#[test]
 fn comparators_change_and_nothing_else_of_the_schema() {
     let text = "feature {\n  name: \"x\"\n  type: FLOAT\n  annotation {\n    tag: \"kept\"\n  }\n  \
                 drift_comparator {\n    infinity_norm {\n      threshold: 0.5\n    }\n  }\n}\n\
