@@ -9,8 +9,11 @@ use crate::samples::{Chance, Change, Side, counted_up, equal_width, labels, summ
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
+/// The name of a column, and what makes its values of normal ones.
+type Shape = (&'static str, fn(f64) -> f64);
+
 /// Columns of which both sides are samples.
-const SHAPES: [(&str, fn(f64) -> f64); 3] =
+const SHAPES: [Shape; 3] =
     [("normal", |z| z), ("log-normal, 1.5", |z| (1.5 * z).exp()), ("whole numbers", |z| (3.0 * z).round())];
 
 fn side(rows: usize, chance: &mut Chance) -> Side {
