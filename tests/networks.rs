@@ -136,17 +136,17 @@ evaluate: { accept_any: true, metrics: [spearman] }
     let (paid, scores) = (values("paid"), values("prediction"));
     let query = arrow::compute::cast(table.column_by_name("query").unwrap(), &DataType::Utf8).unwrap();
     let query = query.as_string::<i32>();
-    let (mut right, mut pairs) = (0, 0);
+    let (mut right, mut pairs) = (0.0, 0.0);
     for above in 0..paid.len() {
         for below in 0..paid.len() {
             if query.value(above) == query.value(below) && paid[above] > paid[below] {
-                pairs += 1;
-                right += usize::from(scores[above] > scores[below]);
+                pairs += 1.0;
+                right += f64::from(u8::from(scores[above] > scores[below]));
             }
         }
     }
-    assert!(pairs > 3000, "{pairs}");
-    assert!(right as f64 > 0.97 * pairs as f64, "{right} of {pairs} pairs in order");
+    assert!(pairs > 3000.0, "{pairs}");
+    assert!(right > 0.97 * pairs, "{right} of {pairs} pairs in order");
     // Sorted by something else, no two neighbours are of one query.
     let mut lines: Vec<&str> = text.lines().skip(1).collect();
     lines.sort_by_key(|line| line.split(',').nth(1).map_or(0, |id| id.parse::<u32>().unwrap() % 12));

@@ -36,7 +36,7 @@ fn noise(state: &mut u64) -> f32 {
 fn rows(classes: usize) -> Result<MemoryRows> {
     let mut state = 42;
     let numeric: Vec<f32> = (0..ROWS * FEATURES).map(|_| noise(&mut state)).collect();
-    let ids: Vec<u32> = (0..ROWS).map(|row| (row as u32).wrapping_mul(2_654_435_761) % IDS).collect();
+    let ids: Vec<u32> = (0_u32..).take(ROWS).map(|row| row.wrapping_mul(2_654_435_761) % IDS).collect();
     let labels: Vec<f32> = numeric
         .chunks_exact(FEATURES)
         .zip(&ids)
@@ -98,7 +98,9 @@ impl Progress for Interrupter {
 /// The greatest relative difference of the losses of two trainings.
 fn difference(left: &FittedNetwork, right: &FittedNetwork) -> f64 {
     let pairs = left.history.iter().zip(&right.history);
-    pairs.map(|(left, right)| (left.training_loss / right.training_loss - 1.0).abs()).fold(0.0, f64::max)
+    pairs
+        .map(|(left, right)| (left.training_loss / right.training_loss - 1.0).abs())
+        .fold(0.0, |most, off| if off > most { off } else { most })
 }
 
 struct Checks {

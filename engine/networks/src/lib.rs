@@ -9,6 +9,11 @@
 //!
 //! To add a layer: a [`plan::Step`], its kernel forward and backward, its twin in candle and a case in their comparison.
 
+#![cfg_attr(
+    test,
+    allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "tests count in small numbers")
+)]
+
 mod compute;
 pub mod double;
 pub mod error;

@@ -34,7 +34,7 @@ fn layout() -> InputLayout {
 fn batch() -> FeatureBatch {
     let number = |row: usize, salt: usize| ((row * 7919 + salt * 31) % 2003) as f64 / 1000.0 - 1.0;
     let column = |salt: usize| FeatureColumn::Numbers((0..ROWS).map(|row| Some(number(row, salt))).collect());
-    let code = |row: usize| (row % 4 < 3).then_some((row % 4) as u32);
+    let code = |row: usize| u32::try_from(row % 4).ok().filter(|code| *code < 3);
     FeatureBatch {
         rows: ROWS,
         columns: vec![

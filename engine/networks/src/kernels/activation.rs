@@ -4,7 +4,7 @@ use super::scalar::{exp, sigmoid, tanh};
 use super::vectorised;
 use crate::spec::Activation;
 
-/// The slope of the leaky ReLU below 0 (PyTorch's default).
+/// The slope of the leaky `ReLU` below 0 (PyTorch's default).
 const LEAK: f32 = 0.01;
 /// √(2 / π), of GELU's tanh formula.
 const GELU_SCALE: f32 = 0.797_884_6;
@@ -46,7 +46,7 @@ pub(crate) fn value(activation: Activation, z: f32) -> f32 {
     }
 }
 
-/// f'(z) from the result y = f(z), or from z itself where the result does not tell it (SiLU, GELU).
+/// f'(z) from the result y = f(z), or from z itself where the result does not tell it (`SiLU`, GELU).
 #[inline(always)]
 pub(crate) fn slope(activation: Activation, known: f32) -> f32 {
     match activation {

@@ -124,7 +124,7 @@ mod tests {
             .map(|step| from + (to - from) * step as f32 / 200_000.0)
             .map(|x| {
                 let exact = exact(f64::from(x));
-                (f64::from(ours(x)) - exact).abs() / exact.abs().max(f64::MIN_POSITIVE)
+                (f64::from(ours(x)) - exact).abs() / exact.abs().clamp(f64::MIN_POSITIVE, f64::MAX)
             })
             .fold(0.0, |worst, error| if error > worst { error } else { worst })
     }

@@ -166,7 +166,7 @@ pub(crate) fn apply_link(link: Link, outputs: usize, scores: &mut [f32]) {
         }
         Link::Exp => scores.iter_mut().for_each(|score| *score = scalar::exp(*score)),
         Link::Logistic => scores.iter_mut().for_each(|score| *score = scalar::sigmoid(*score)),
-        Link::Softmax => scores.chunks_exact_mut(outputs.max(1)).for_each(|row| softmax(row)),
+        Link::Softmax => scores.chunks_exact_mut(outputs.max(1)).for_each(softmax),
     });
 }
 

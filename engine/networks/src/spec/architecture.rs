@@ -21,7 +21,7 @@ pub enum Architecture {
         /// Widths of the hidden layers of the deep part.
         hidden: Vec<u32>,
     },
-    /// Blocks that add to what they read (the tabular ResNet of Gorishniy et al. 2021).
+    /// Blocks that add to what they read (the tabular `ResNet` of Gorishniy et al. 2021).
     Residual {
         /// Width of what goes from block to block.
         width: u32,

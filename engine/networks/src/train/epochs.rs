@@ -261,9 +261,12 @@ impl<E: Engine> Run<'_, '_, '_, E> {
     ) -> NetworkError {
         let spec = self.training.spec;
         let cause = if step <= 3 {
-            "the first steps already fail: look for features or labels of extreme size (`standardize` them in the \
-             transform)"
-                .into()
+            format!(
+                "the first steps already fail: look for features or labels of extreme size (`standardize` them in the \
+                 transform), or lower `network.optimizer.{}.learning_rate` (now {})",
+                spec.optimizer.name(),
+                spec.optimizer.learning_rate()
+            )
         } else {
             let clip = if spec.gradient_clip.is_none() { ", or set `gradient_clip: 1.0`" } else { "" };
             format!(

@@ -1,8 +1,8 @@
 //! The pairwise ranking loss (`RankNet`, Burges et al. 2005): rows i and j of a group whose labels differ cost
-//! ln(1 + exp(-(z_i - z_j))), i that of the greater label.
+//! `ln(1 + exp(-(z_i - z_j)))`, i that of the greater label.
 //!
 //! Pairs are made of the rows that go through the network together (a piece, 128 rows at most). A group's loss there is the
-//! mean over its pairs, weighted by w_i w_j; it counts as often as its rows weigh, so that the loss of a batch is a mean
+//! mean over its pairs, weighted by `w_i w_j`; it counts as often as its rows weigh, so that the loss of a batch is a mean
 //! over rows as with any other loss. A group without a pair costs nothing.
 
 use crate::kernels::scalar;

@@ -128,7 +128,7 @@ impl Survey {
         self.grouped |= !block.groups.is_empty();
         let neighbours = block.groups.windows(2).zip(block.labels.windows(2));
         self.pairs += neighbours
-            .filter(|(groups, labels)| groups[0] == groups[1] && labels[0] != labels[1])
+            .filter(|(groups, labels)| groups[0] == groups[1] && labels[0].total_cmp(&labels[1]).is_ne())
             .count() as u64;
         let classes = description.label.classes.len();
         for (row, label) in block.labels.iter().enumerate() {

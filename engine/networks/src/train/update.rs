@@ -1,7 +1,7 @@
 //! Gradients of shards become one, and weights follow it: block by block of the weights, so that threads share the work.
 //!
 //! Formulas as in PyTorch, t the step from 1, g the gradient, η the rate:
-//! - AdamW: w -= η λ w; m += (1 - β₁)(g - m); v = β₂ v + (1 - β₂) g²; w -= η / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + ε);
+//! - `AdamW`: w -= η λ w; m += (1 - β₁)(g - m); v = β₂ v + (1 - β₂) g²; w -= η / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + ε);
 //! - SGD: g += λ w; m = μ m + g; w -= η m, or η (g + μ m) with Nesterov's;
 //! - Adagrad: g += λ w; v += g²; w -= η g / (√v + ε).
 

@@ -86,7 +86,7 @@ fn table(golden: &Value) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
-fn model(table: &RecordBatch, transform: &Arc<dyn BatchTransform>, alpha: f64) -> LinearModel {
+fn model(table: &RecordBatch, transform: &Arc<dyn BatchTransform>, alpha: f64) -> crate::LinearModel {
     let columns = TrainingColumns::from("y");
     let source = MemorySource::new(table, 50);
     let data = TrainingData { source: &source, transform, columns: &columns };
