@@ -30,7 +30,7 @@ fn pair<'a>(
     (&mut left[first], &mut right[..second.len()])
 }
 
-/// Adds up gradients, from that of the scores, which is in `workspace` already; [`forward`](super::forward) ran before
+/// Adds up gradients, from that of the scores, which is in `workspace` already; [`forward()`](super::forward()) ran before
 /// with the same arguments.
 pub(crate) fn backward(
     plan: &Plan,

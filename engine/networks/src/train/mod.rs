@@ -1,8 +1,8 @@
 //! Fits a network: on the CPU with the same bits for any number of threads, on a GPU through candle.
 //!
-//! On the CPU a step takes a batch in the keyed order of [`order`]. It is cut into shards, whose number follows from its rows; threads
-//! take shards, each through the network and back ([`shard`]); gradients are added along a fixed tree and weights follow
-//! them, block by block ([`update`]). Nothing that is drawn or added depends on who did it.
+//! On the CPU a step takes a batch in the keyed order of `order`. It is cut into shards, whose number follows from its rows; threads
+//! take shards, each through the network and back (`shard`); gradients are added along a fixed tree and weights follow
+//! them, block by block (`update`). Nothing that is drawn or added depends on who did it.
 
 pub(crate) mod checkpoint;
 mod cpu;
