@@ -127,7 +127,8 @@ evaluate: { accept_any: true, metrics: [spearman] }
 ",
     );
     let _ = place.sluice(&["run", "pipeline.yaml", "--out", "out"]).exits(0);
-    let predict = ["predict", MODEL, DATASET, "--subset", "eval", "--keep", "query,paid", "--out", "p"];
+    let predict =
+        ["predict", MODEL, DATASET, "--subset", "eval", "--keep", "query", "--keep", "paid", "--out", "p"];
     let _ = place.sluice(&predict).exits(0);
     let table = place.parquet("p/part-00000.parquet");
     let column =
@@ -279,7 +280,7 @@ fn what_cannot_be_is_refused_with_its_place() {
     let rate =
         |rate: &str| with(&format!("{{ {mlp}, optimizer: {{ adamw: {{ learning_rate: {rate} }} }} }}"));
     refused(2, &rate("0"), &["learning_rate` is 0"]);
-    refused(2, &rate(".nan"), &["learning_rate"]);
+    refused(2, &rate(".nan"), &["line 10", "non-finite float"]);
     refused(2, &with(&format!("{{ {mlp}, learning_rat: 1 }}")), &["unknown key `learning_rat`"]);
     refused(2, &with(&format!("{{ {mlp}, device: \"cuda:3\" }}")), &["cuda:3"]);
     refused(

@@ -81,7 +81,11 @@ fn what_cannot_be_joined_is_an_error_or_turned_down() {
     let place = place();
     let skew = |more: &[&str]| place.sluice(&[&["skew", "now.csv", "--against", "then.csv"], more].concat());
     place.assert_failure(&skew(&[]), 2, &["no key is named"]);
-    place.assert_failure(&skew(&["--key", "ids"]), 2, &["no column `ids`", "id"]);
+    place.assert_failure(
+        &skew(&["--key", "ids"]),
+        2,
+        &["column `ids` is not in the reference", "did you mean `id`"],
+    );
     place.assert_failure(&skew(&["--key", "id", "--threshold", "fare=much"]), 2, &["is no share"]);
     place.assert_failure(&skew(&["--key", "id", "--threshold", "2"]), 2, &["threshold"]);
     place.write("numbers.csv", "id,fare\n1,2.5\n");

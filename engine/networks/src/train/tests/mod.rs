@@ -1,3 +1,5 @@
+//! Trainings of small networks: their bits, their losses, stops and resumes, and what is refused.
+
 mod devices;
 
 use sluice_core::Execution;

@@ -71,5 +71,5 @@ fn a_table_and_what_is_drawn_below_it_stand_apart() {
     let (style, body) = text.split_once("</style>").unwrap();
     // Articles have no margin above, and neither has what scrolls one below.
     assert!(body.contains("</table></div><article class=\"finding c"), "{body}");
-    assert!(style.contains(".drift section > .scroll { margin-bottom:") && text.contains("class=\"drift\""));
+    assert!(style.contains(".drift .scroll + article { margin-top:") && text.contains("class=\"drift\""));
 }
