@@ -283,11 +283,7 @@ fn what_cannot_be_is_refused_with_its_place() {
     refused(2, &rate(".nan"), &["line 10", "non-finite float"]);
     refused(2, &with(&format!("{{ {mlp}, learning_rat: 1 }}")), &["unknown key `learning_rat`"]);
     refused(2, &with(&format!("{{ {mlp}, device: \"cuda:3\" }}")), &["cuda:3"]);
-    refused(
-        2,
-        &with(&format!("{{ {mlp}, batch_size: 100000 }}")),
-        &["batch_size` is 100000", "training rows"],
-    );
+    refused(2, &with(&format!("{{ {mlp}, batch_size: 60000 }}")), &["batch_size` is 60000", "training rows"]);
     refused(
         2,
         &with(&format!("{{ {mlp}, early_stopping: {{ patience: 2, subset: nosuch }} }}")),
@@ -295,15 +291,18 @@ fn what_cannot_be_is_refused_with_its_place() {
     );
     // One class.
     let one = "SELECT id, minutes, age, plan, town, paid, 'left' AS churned FROM rows";
-    let one = with(&format!("{{ {mlp} }}")).replace("  roles:", &format!("  query: \"{one}\"\n  roles:"));
+    let one = with(&format!("{{ {mlp}, batch_size: 64 }}"))
+        .replace("  roles:", &format!("  query: \"{one}\"\n  roles:"));
     refused(4, &one, &["churned", "left", "nothing to tell apart"]);
     // A number that is none, in a file and a row.
     let bad = "SELECT id, CASE WHEN id = 700 THEN NULL ELSE minutes END AS minutes, age, plan, town, churned FROM rows";
-    let bad = with(&format!("{{ {mlp} }}")).replace("  roles:", &format!("  query: \"{bad}\"\n  roles:"));
+    let bad = with(&format!("{{ {mlp}, batch_size: 64 }}"))
+        .replace("  roles:", &format!("  query: \"{bad}\"\n  roles:"));
     let bad = bad.replace("  - standardize: [minutes, age]", "  - pass_through: [minutes, age]");
     refused(4, &bad, &["feature `minutes` is null", "row"]);
     // An id below 0.
-    let default = with(&format!("{{ {mlp} }}")).replace("output: number", "default: -1, output: number");
+    let default = with(&format!("{{ {mlp}, batch_size: 64 }}"))
+        .replace("output: number", "default: -1, output: number");
     refused(4, &default, &["feature `town_id` has the id -1, its ids are 0 to 11", "row"]);
 }
 

@@ -126,8 +126,9 @@ pub fn fit(
     options: FitOptions<'_>,
 ) -> Result<FittedNetwork> {
     let description = NetworkDescription::new(spec, inputs, label)?;
+    let place = Place::of(spec)?;
     check(spec, training.rows(), validation.is_some())?;
-    fit_at(spec, description, (training, validation), options, Place::of(spec)?)
+    fit_at(spec, description, (training, validation), options, place)
 }
 
 /// The same at a place.
