@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -35,8 +36,7 @@ impl Draft {
     /// exists and is not an artifact, so that publishing never removes somebody's files.
     pub fn new(target: impl Into<PathBuf>) -> Result<Self> {
         let target: PathBuf = target.into();
-        let empty = || fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_none());
-        if target.exists() && !target.join(MANIFEST_FILE).is_file() && !empty() {
+        if is_somebody_elses(&target) {
             return Err(ArtifactError::NotOurs { path: target.display().to_string() }.into());
         }
         let parent = parent_of(&target);
@@ -311,6 +311,22 @@ pub fn sweep_drafts(folder: &Path) {
     sweep(folder, None);
 }
 
+/// Whether something stands there that is no artifact, nor an empty folder. Others may publish or remove there in the
+/// midst of it: what is judged must be the same before and after.
+fn is_somebody_elses(target: &Path) -> bool {
+    let identity = || fs::metadata(target).map(|found| (found.dev(), found.ino())).ok();
+    loop {
+        let found = identity();
+        let empty = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
+        if found.is_none() || target.join(MANIFEST_FILE).is_file() || empty() {
+            return false;
+        }
+        if identity() == found {
+            return true;
+        }
+    }
+}
+
 pub(super) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -442,7 +458,6 @@ pub(super) mod tests {
 
     #[test]
     fn the_same_artifact_is_left_as_it_is_unless_it_is_damaged() {
-        use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("note");
         let inode = || fs::metadata(&target).unwrap().ino();
