@@ -27,10 +27,7 @@ const IDS: u32 = 500;
 
 /// A number between -1 and 1 that looks like chance.
 fn noise(state: &mut u64) -> f32 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    (*state >> 40) as f32 / 8_388_608.0 - 1.0
+    (sluice_core::splitmix::next(state) >> 40) as f32 / 8_388_608.0 - 1.0
 }
 
 fn rows(classes: usize) -> Result<MemoryRows> {

@@ -4,25 +4,16 @@
 //! A key is mixed by the finaliser of `SplitMix64` (Steele, Lea & Flood 2014). **Frozen**: other numbers would be
 //! another training.
 
+use sluice_core::splitmix::{GAMMA, mix};
+
 /// What a draw is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(u64);
 
-/// A bijection of 64 bits in which every bit of the input moves about half of those of the output.
-#[inline(always)]
-fn mix(mut value: u64) -> u64 {
-    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
-}
-
-/// 2^64 over the golden ratio.
-const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
-
 impl Key {
     /// The key of a seed and a purpose.
     pub(crate) fn new(seed: u64, purpose: u64) -> Self {
-        Self(mix(seed.wrapping_add(STRIDE))).with(purpose)
+        Self(mix(seed.wrapping_add(GAMMA))).with(purpose)
     }
 
     /// A key for tests.
@@ -34,13 +25,13 @@ impl Key {
     /// The key of a part of what this key is for.
     #[must_use]
     pub(crate) fn with(self, part: u64) -> Self {
-        Self(mix(self.0 ^ part.wrapping_add(1).wrapping_mul(STRIDE)))
+        Self(mix(self.0 ^ part.wrapping_add(1).wrapping_mul(GAMMA)))
     }
 
     /// The number at this position.
     #[inline(always)]
     pub(crate) fn at(self, position: u64) -> u64 {
-        mix(self.0.wrapping_add(position.wrapping_mul(STRIDE)))
+        mix(self.0.wrapping_add(position.wrapping_mul(GAMMA)))
     }
 
     /// The upper 32 bits of the key, for loops over 32-bit lanes.

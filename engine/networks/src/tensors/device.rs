@@ -90,7 +90,7 @@ mod tests {
     use candle_core::Error;
 
     use super::{Place, failed};
-    use crate::spec::{Device, NetworkSpec, Precision};
+    use crate::spec::{Device, NetworkSpec};
     use sluice_core::error::Diagnostic;
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn sixteen_bits_want_a_gpu() {
         let mut spec = NetworkSpec::mlp(&[4]);
-        spec.precision = Precision::Bf16;
+        spec.precision = crate::spec::Precision::Bf16;
         let message = Place::of(&spec).unwrap_err().to_string();
         assert_eq!(message, "device `cpu` does not compute in `bf16`");
     }

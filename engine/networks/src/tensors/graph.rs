@@ -254,9 +254,6 @@ impl<'a> Graph<'a> {
     /// Σ weight x loss, a scalar.
     pub(crate) fn loss(loss: Loss, sums: &Tensor, rows: &Rows) -> Result<Tensor> {
         let y = &rows.labels;
-        if loss == Loss::Pairwise {
-            return Self::pairwise(&sums.squeeze(1)?, rows);
-        }
         let of_one = |tensor: &Tensor| tensor.squeeze(1);
         let each = match loss {
             Loss::Squared => (of_one(sums)? - y)?.sqr()?,
@@ -273,7 +270,8 @@ impl<'a> Graph<'a> {
                 let z = of_one(sums)?;
                 (z.exp()? - (&z * y)?)?
             }
-            Loss::Logistic | Loss::Pairwise => {
+            Loss::Pairwise => return Self::pairwise(&of_one(sums)?, rows),
+            Loss::Logistic => {
                 let z = of_one(sums)?;
                 let soft = (z.abs()?.neg()?.exp()? + 1.0)?.log()?;
                 ((z.relu()? - (&z * y)?)? + soft)?

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use fs_err as fs;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use sluice_core::artifact::{hex_digest, write_whole};
 use sluice_core::error::{CommonError, Result};
@@ -94,20 +93,12 @@ pub(crate) struct Tensors {
 
 /// What a training is told apart by.
 pub(crate) fn identity_of(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
+    let mut bytes = Vec::new();
     for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
+        bytes.extend((part.len() as u64).to_le_bytes());
+        bytes.extend(part.as_bytes());
     }
-    hex(&hash.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex_digest(&bytes)
 }
 
 /// The checkpoints of one training.
@@ -171,13 +162,12 @@ const STATE: &str = "state";
 const DIGEST: &str = "sha256";
 
 fn digest(state: &str, tensors: &[(String, Vec<u8>)]) -> String {
-    let mut hash = Sha256::new();
-    hash.update(state.as_bytes());
+    let mut text = state.to_owned();
     for (name, bytes) in tensors {
-        hash.update(name.as_bytes());
-        hash.update(hex_digest(bytes).as_bytes());
+        text.push_str(name);
+        text.push_str(&hex_digest(bytes));
     }
-    hex(&hash.finalize())
+    hex_digest(text.as_bytes())
 }
 
 fn encode(header: &Header, tensors: &Tensors) -> Result<Vec<u8>, String> {

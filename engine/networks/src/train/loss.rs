@@ -37,6 +37,7 @@ fn of_row(loss: Loss, z: f32, y: f32) -> (f32, f32) {
             let rate = scalar::exp(z);
             (rate - y * z, rate - y)
         }
+        // The other two are not of one sum: the caller has their own loops.
         Loss::Logistic | Loss::Softmax | Loss::Pairwise => {
             let (plus, share) = scalar::softplus(z);
             (plus - z * y, share - y)
