@@ -1,5 +1,6 @@
 //! Trainings of small networks: their bits, their losses, stops and resumes, and what is refused.
 
+mod curves;
 mod devices;
 
 use sluice_core::Execution;
