@@ -7,7 +7,8 @@
 //! - [`rows`] are the training rows, in memory or block by block from a disk;
 //! - [`train`] fits: the same bits for any number of threads, and after a stop and a resume.
 //!
-//! To add a layer: a [`plan::Step`], its kernel forward and backward, its twin in candle and a case in their comparison.
+//! To add a layer: a [`plan::Step`], its kernel forward and backward, its twin in candle and a case in their comparison; cards use
+//! candle's until `gpu` has kernels too.
 
 #![cfg_attr(
     test,
@@ -17,6 +18,8 @@
 mod compute;
 pub mod double;
 pub mod error;
+#[cfg(any(feature = "cuda", test))]
+mod gpu;
 mod kernels;
 pub mod layout;
 pub mod model;

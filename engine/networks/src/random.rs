@@ -34,6 +34,12 @@ impl Key {
         mix(self.0.wrapping_add(position.wrapping_mul(GAMMA)))
     }
 
+    /// The key as a number, for who draws by himself.
+    #[cfg(any(feature = "cuda", test))]
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
     /// The upper 32 bits of the key, for loops over 32-bit lanes.
     pub(crate) fn half(self) -> u32 {
         (self.0 >> 32) as u32

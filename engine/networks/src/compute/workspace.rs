@@ -45,6 +45,12 @@ fn statistics(plan: &Plan, step: &Step, rows: usize) -> usize {
     }
 }
 
+/// Which buffers have a gradient where that of weights is wanted.
+#[cfg(any(feature = "cuda", test))]
+pub(crate) fn wanted_with_weights(plan: &Plan) -> Vec<bool> {
+    wanted(plan, Need::WeightGradients)
+}
+
 /// Which buffers have a gradient that somebody wants: those that follow from weights, or all.
 fn wanted(plan: &Plan, need: Need) -> Vec<bool> {
     let mut wanted = vec![need == Need::FeatureGradients; plan.widths.len()];

@@ -16,6 +16,19 @@ pub(crate) struct Draw {
     pub(crate) rate: f32,
 }
 
+impl Draw {
+    /// Values whose hash is below are set to 0.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 2^32")]
+    pub(crate) fn threshold(self) -> u32 {
+        (f64::from(self.rate) * 4_294_967_296.0) as u32
+    }
+
+    /// What kept values are multiplied by.
+    pub(crate) fn scale(self) -> f32 {
+        1.0 / (1.0 - self.rate)
+    }
+}
+
 #[inline(always)]
 fn hash(key: u32, column: u32) -> u32 {
     let mut value = key ^ column.wrapping_mul(0x9e37_79b9);
@@ -25,14 +38,9 @@ fn hash(key: u32, column: u32) -> u32 {
 }
 
 /// output = or += input / (1 - rate) where kept, 0 elsewhere. It is its own backward.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of 2^32; columns are few"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "columns are few")]
 pub(crate) fn apply(draw: Draw, width: usize, input: &[f32], output: &mut [f32], add: bool) {
-    let threshold = (f64::from(draw.rate) * 4_294_967_296.0) as u32;
-    let scale = 1.0 / (1.0 - draw.rate);
+    let (threshold, scale) = (draw.threshold(), draw.scale());
     let rows = input.chunks_exact(width).zip(output.chunks_exact_mut(width));
     for (row, (input, output)) in rows.enumerate() {
         let key = draw.key.with(draw.first_row + row as u64).half();

@@ -10,13 +10,28 @@ use crate::spec::{Device, NetworkSpec, Precision};
 pub(crate) struct Place {
     /// As in the package: `cpu` or `cuda:N`.
     pub(crate) name: String,
-    /// candle's device; none where our own kernels compute.
-    pub(crate) device: Option<Candle>,
+    pub(crate) computing: Computing,
+}
+
+/// What computes.
+#[derive(Clone, Debug)]
+pub(crate) enum Computing {
+    /// Our kernels for processors.
+    Cpu,
+    /// A device of candle's: our kernels for cards where there are some for all of a training, else candle.
+    #[cfg_attr(
+        not(any(feature = "cuda", test)),
+        expect(dead_code, reason = "there are no others in this build")
+    )]
+    Tensors(Candle),
+    /// Our kernels for cards, on the processor.
+    #[cfg(test)]
+    Emulated,
 }
 
 impl Place {
     fn cpu() -> Self {
-        Self { name: Device::Cpu.to_string(), device: None }
+        Self { name: Device::Cpu.to_string(), computing: Computing::Cpu }
     }
 
     /// The device that `spec` names; `auto` is the first GPU where there is one.
@@ -29,7 +44,7 @@ impl Place {
             Device::Auto => gpu(0).unwrap_or_else(|_| Self::cpu()),
             Device::Cuda(number) => gpu(number)?,
         };
-        if place.device.is_none() && spec.precision != Precision::F32 {
+        if matches!(place.computing, Computing::Cpu) && spec.precision != Precision::F32 {
             return Err(NetworkError::Device {
                 device: place.name,
                 problem: format!("does not compute in `{}`", spec.precision.name()),
@@ -54,7 +69,7 @@ fn gpu(number: u32) -> Result<Place, NetworkError> {
 fn gpu(number: u32) -> Result<Place, NetworkError> {
     let name = Device::Cuda(number).to_string();
     match Candle::new_cuda(number as usize) {
-        Ok(device) => Ok(Place { name, device: Some(device) }),
+        Ok(device) => Ok(Place { name, computing: Computing::Tensors(device) }),
         Err(error) => Err(NetworkError::Device {
             device: name,
             problem: format!("is not there: {}", plain(&error)),
@@ -89,7 +104,7 @@ pub(crate) fn failed(what: &'static str) -> impl Fn(candle_core::Error) -> Netwo
 mod tests {
     use candle_core::Error;
 
-    use super::{Place, failed};
+    use super::{Computing, Place, failed};
     use crate::spec::{Device, NetworkSpec};
     use sluice_core::error::Diagnostic;
 
@@ -100,7 +115,7 @@ mod tests {
         let message = Place::of(&spec).unwrap_err().to_string();
         assert!(message.starts_with("device `cuda:93` is not"), "{message}");
         spec.device = Device::Cpu;
-        assert!(Place::of(&spec).unwrap().device.is_none());
+        assert!(matches!(Place::of(&spec).unwrap().computing, Computing::Cpu));
     }
 
     #[cfg(not(feature = "cuda"))]

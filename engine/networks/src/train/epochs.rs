@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{Receiver, sync_channel};
 
+#[cfg(feature = "cuda")]
 use candle_core::Device;
 
 use sluice_core::Execution;
@@ -17,11 +18,18 @@ use super::step::Work;
 use super::team::Team;
 use super::{EpochRecord, FitOptions, purpose};
 use crate::error::NetworkError;
+#[cfg(test)]
+use crate::gpu::emulated::Emulated;
+#[cfg(any(feature = "cuda", test))]
+use crate::gpu::{CardEngine, covers};
 use crate::plan::Plan;
 use crate::random::Key;
 use crate::rows::Rows;
 use crate::spec::NetworkSpec;
 use crate::tensors::TensorEngine;
+use crate::tensors::device::Computing;
+#[cfg(feature = "cuda")]
+use crate::tensors::device::failed;
 
 /// A training that is to be run.
 pub(crate) struct Training<'a> {
@@ -48,13 +56,13 @@ pub(crate) struct Inputs<'a, 'v, 'o> {
 }
 
 impl Training<'_> {
-    /// Trains from these weights on, or from where a checkpoint stands; without a device on the CPU.
+    /// Trains from these weights on, or from where a checkpoint stands.
     ///
     /// # Errors
     /// As [`fit`](super::fit).
     pub(crate) fn run(
         &self,
-        device: Option<&Device>,
+        computing: &Computing,
         weights: Vec<f32>,
         inputs: Inputs<'_, '_, '_>,
     ) -> Result<Outcome> {
@@ -64,9 +72,24 @@ impl Training<'_> {
             None => None,
         };
         let (state, tensors) = kept.map_or((State::default(), None), |(state, kept)| (state, Some(kept)));
-        if let Some(device) = device {
-            let engine = TensorEngine::new(self, device, &weights, tensors.as_ref())?;
-            return self.run_on(engine, state, inputs);
+        match computing {
+            Computing::Cpu => {}
+            #[cfg(feature = "cuda")]
+            Computing::Tensors(Device::Cuda(card)) if covers(self.spec, self.plan, self.objective.loss) => {
+                let driver = crate::gpu::cuda::Cuda::new(card).map_err(failed("to load its kernels"))?;
+                let engine = CardEngine::new(self, driver, &weights, tensors.as_ref())?;
+                return self.run_on(engine, state, inputs);
+            }
+            Computing::Tensors(device) => {
+                let engine = TensorEngine::new(self, device, &weights, tensors.as_ref())?;
+                return self.run_on(engine, state, inputs);
+            }
+            #[cfg(test)]
+            Computing::Emulated => {
+                assert!(covers(self.spec, self.plan, self.objective.loss));
+                let engine = CardEngine::new(self, Emulated::new(), &weights, tensors.as_ref())?;
+                return self.run_on(engine, state, inputs);
+            }
         }
         let work = Work::new(self.spec, self.plan, self.objective, weights);
         if let Some(tensors) = tensors {

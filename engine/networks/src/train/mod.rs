@@ -18,7 +18,7 @@ mod survey;
 mod team;
 #[cfg(test)]
 mod tests;
-mod update;
+pub(crate) mod update;
 
 use serde::{Deserialize, Serialize};
 
@@ -164,7 +164,7 @@ fn fit_at(
     };
     let inputs = epochs::Inputs { training, validation, keeper, options };
     let outcome =
-        Training { spec, plan: &plan, objective: &objective }.run(place.device.as_ref(), weights, inputs)?;
+        Training { spec, plan: &plan, objective: &objective }.run(&place.computing, weights, inputs)?;
     Ok(FittedNetwork {
         model: NetworkModel::new(description, outcome.weights)?,
         history: outcome.history,

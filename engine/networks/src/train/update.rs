@@ -116,7 +116,7 @@ fn add_tree(parts: &[&[f32]], output: &mut [f32]) {
 }
 
 /// β to the power of the step.
-fn power(base: f64, step: u64) -> f64 {
+pub(crate) fn power(base: f64, step: u64) -> f64 {
     base.powi(i32::try_from(step).unwrap_or(i32::MAX))
 }
 

@@ -1,10 +1,12 @@
-//! The losses of 50 steps beside PyTorch's, by our kernels and through candle: rows, start weights and order are the same bits,
+//! The losses of 50 steps beside PyTorch's, by our kernels for processors and for cards and through candle: rows, start weights and order are the same bits,
 //! by the formulas of `benches/networks/torch_curves.py`, which printed what is expected.
 
 use std::sync::Arc;
 
 use candle_core::Device as Candle;
 
+use crate::gpu::emulated::Emulated;
+use crate::gpu::{CardEngine, covers};
 use crate::layout::{CategoricalInput, InputLayout};
 use crate::plan::{Plan, Start};
 use crate::random::Key;
@@ -116,7 +118,12 @@ fn losses_of_steps_are_those_of_pytorch() {
         let training = Training { spec: &spec, plan: &plan, objective: &objective };
         let mut engine = TensorEngine::new(&training, &Candle::Cpu, &weights, None).unwrap();
         let candles = curve(&mut engine, rate, rows(loss, has_ids));
-        for (name, found) in [("ours", ours), ("candle", candles)] {
+        let mut curves = vec![("ours", ours), ("candle", candles)];
+        if covers(&spec, &plan, loss) {
+            let mut engine = CardEngine::new(&training, Emulated::new(), &weights, None).unwrap();
+            curves.push(("card", curve(&mut engine, rate, rows(loss, has_ids))));
+        }
+        for (name, found) in curves {
             assert_eq!(found.len(), STEPS);
             for (step, (found, expected)) in (1..).zip(found.iter().zip(expected)) {
                 let off = (found - expected).abs();

@@ -1,0 +1,277 @@
+//! Steps of training on a card. The rows of a window lie there, and the host is only told of losses every [`PENDING_STEPS`] steps, so
+//! that it asks for the next steps while the card computes.
+
+use std::sync::Arc;
+
+use candle_core::Result as Candle;
+
+use sluice_core::error::Result;
+
+use super::driver::Driver;
+use super::network::{Network, OnCard, RowPlaces};
+use super::{optimizer, room};
+use crate::compute::Pass;
+use crate::rows::Block;
+use crate::spec::{NetworkSpec, Optimizer};
+use crate::tensors::device::failed;
+use crate::train::checkpoint::Tensors;
+use crate::train::engine::{Engine, LossSums, StepOrder, StepSums};
+use crate::train::epochs::Training;
+use crate::train::order::{Window, place};
+use crate::train::shard::Objective;
+
+/// Steps whose losses wait on the card.
+const PENDING_STEPS: usize = 64;
+
+/// Memory for rows, taken again when more is needed.
+struct Room<M> {
+    memory: Option<M>,
+    words: usize,
+}
+
+impl<M> Room<M> {
+    const fn none() -> Self {
+        Self { memory: None, words: 0 }
+    }
+
+    fn of<D: Driver<Memory = M>>(&mut self, driver: &D, words: usize) -> Candle<&mut M> {
+        let kept = if words <= self.words { self.memory.take() } else { None };
+        let memory = if let Some(memory) = kept {
+            memory
+        } else {
+            // What was there goes first: the card holds one.
+            self.memory = None;
+            self.words = words;
+            driver.memory(words)?
+        };
+        Ok(self.memory.insert(memory))
+    }
+}
+
+/// Rows as the card has them.
+struct Placed {
+    places: RowPlaces,
+    /// Weights in the order of training; none are all 1.
+    weights: Vec<f32>,
+}
+
+/// A step whose sums wait on the card.
+struct Pending {
+    step: u64,
+    batch: u64,
+    weight: f64,
+}
+
+/// A training on a card.
+pub(crate) struct CardEngine<'a, D: Driver> {
+    spec: &'a NetworkSpec,
+    objective: &'a Objective,
+    network: Network<'a, D>,
+    window: Room<D::Memory>,
+    judged: Room<D::Memory>,
+    placed: Option<Placed>,
+    pending: Vec<Pending>,
+}
+
+fn words_of(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+fn values_of(words: &[u32]) -> Vec<f32> {
+    words.iter().map(|word| f32::from_bits(*word)).collect()
+}
+
+impl<'a, D: Driver> CardEngine<'a, D> {
+    /// From these weights on, or from where a checkpoint stands.
+    ///
+    /// # Errors
+    /// What the card says.
+    pub(crate) fn new(
+        training: &Training<'a>,
+        driver: D,
+        weights: &[f32],
+        kept: Option<&Tensors>,
+    ) -> Result<Self> {
+        let Training { spec, plan, objective } = *training;
+        let make = || -> Candle<Network<'a, D>> {
+            let slots = spec.optimizer.slots();
+            let mut network = Network::new(driver, plan, room(spec), slots, 2 * PENDING_STEPS)?;
+            let Network { driver, layout, memory, .. } = &mut network;
+            let weights = kept.map_or(weights, |kept| kept.weights.as_slice());
+            driver.write(memory, layout.weights, &words_of(weights))?;
+            for (number, slot) in layout.slots.iter().enumerate() {
+                if let Some(kept) = kept.and_then(|kept| kept.slots.get(number)) {
+                    driver.write(memory, *slot, &words_of(kept))?;
+                } else if let Optimizer::Adagrad(options) = &spec.optimizer {
+                    #[expect(clippy::cast_possible_truncation, reason = "in the precision of the weights")]
+                    let initial = options.initial as f32;
+                    driver.write(memory, *slot, &vec![initial.to_bits(); plan.trainable])?;
+                }
+            }
+            Ok(network)
+        };
+        Ok(Self {
+            spec,
+            objective,
+            network: make().map_err(failed("to hold the weights"))?,
+            window: Room::none(),
+            judged: Room::none(),
+            placed: None,
+            pending: Vec::new(),
+        })
+    }
+
+    /// Blocks as words, and where they lie; `order` names their rows as they are to be taken.
+    fn words(&self, blocks: &[Arc<Block>], order: impl Iterator<Item = usize>) -> (Vec<u32>, Placed) {
+        let rows: usize = blocks.iter().map(|block| block.rows).sum();
+        let length = |of: fn(&Block) -> usize| blocks.iter().map(|block| of(block)).sum::<usize>();
+        let (numbers, ids) = (length(|block| block.numeric.len()), length(|block| block.ids.len()));
+        let mut words: Vec<u32> = Vec::with_capacity(numbers + ids + 3 * rows);
+        let mut places =
+            RowPlaces { columns: numbers / rows.max(1), features: ids / rows.max(1), ..RowPlaces::default() };
+        words.extend(blocks.iter().flat_map(|block| &block.numeric).map(|value| value.to_bits()));
+        places.ids = words.len();
+        words.extend(blocks.iter().flat_map(|block| &block.ids));
+        let targets =
+            blocks.iter().flat_map(|block| (0..block.rows).map(|row| self.objective.target(block, row)));
+        let (labels, weights): (Vec<f32>, Vec<f32>) = targets.unzip();
+        places.labels = words.len();
+        words.extend(labels.iter().map(|label| label.to_bits()));
+        places.weights = words.len();
+        words.extend(weights.iter().map(|weight| weight.to_bits()));
+        places.order = words.len();
+        let order: Vec<usize> = order.collect();
+        // Below 17 blocks of 65,536 rows.
+        words.extend(order.iter().map(|row| u32::try_from(*row).unwrap_or(u32::MAX)));
+        let weights = order.iter().map(|row| weights[*row]).collect();
+        (words, Placed { places, weights })
+    }
+
+    fn place(&mut self, window: &Window) -> Candle<()> {
+        let firsts: Vec<usize> = window
+            .blocks
+            .iter()
+            .scan(0, |next, block| Some(std::mem::replace(next, *next + block.rows)))
+            .collect();
+        let order = window.order.iter().map(|at| {
+            let (block, row) = place(*at);
+            firsts[block] + row
+        });
+        let (words, placed) = self.words(&window.blocks, order);
+        let driver = &self.network.driver;
+        driver.write(self.window.of(driver, words.len())?, 0, &words)?;
+        self.placed = Some(placed);
+        Ok(())
+    }
+
+    fn compute(&mut self, order: &StepOrder) -> Candle<()> {
+        let (Some(placed), Some(memory)) = (&self.placed, &self.window.memory) else {
+            return Err(candle_core::Error::Msg("a step came before its rows".into()));
+        };
+        let weights = &placed.weights[order.first..order.first + order.rows];
+        let weight: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        let StepOrder { step, batch, rate, .. } = *order;
+        if weight <= 0.0 {
+            return Ok(());
+        }
+        let places = RowPlaces { order: placed.places.order + order.first, ..placed.places };
+        let rows = OnCard { memory, places, count: order.rows };
+        let pass = Pass::Train { key: order.key, first_row: 0 };
+        let told = 2 * self.pending.len();
+        let network = &mut self.network;
+        network.forward(&rows, pass)?;
+        #[expect(clippy::cast_possible_truncation, reason = "in the precision of the weights")]
+        network.loss(&rows, self.objective, (1.0 / weight) as f32, told)?;
+        network.backward(&rows, pass)?;
+        network.square(told + 1, &rows)?;
+        let square = network.layout.told + told + 1;
+        let (kernel, arguments) = optimizer::call(
+            &self.spec.optimizer,
+            &network.layout,
+            (step, rate),
+            square,
+            self.spec.gradient_clip,
+        );
+        network.run(kernel, &rows, &arguments, network.plan.trainable)?;
+        self.pending.push(Pending { step, batch, weight });
+        Ok(())
+    }
+
+    fn told(&mut self) -> Candle<Vec<StepSums>> {
+        let pending = std::mem::take(&mut self.pending);
+        if pending.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Network { driver, layout, memory, .. } = &self.network;
+        let told = values_of(&driver.read(memory, layout.told, 2 * pending.len())?);
+        let sums = pending.iter().zip(told.chunks_exact(2)).map(|(pending, told)| {
+            let Pending { step, batch, weight } = *pending;
+            StepSums { step, batch, weight, loss: f64::from(told[0]), norm: f64::from(told[1]).sqrt() }
+        });
+        Ok(sums.collect())
+    }
+
+    fn judge_block(&mut self, block: &Arc<Block>) -> Candle<LossSums> {
+        let (words, placed) = self.words(std::slice::from_ref(block), 0..block.rows);
+        let driver = &self.network.driver;
+        let memory = self.judged.of(driver, words.len())?;
+        driver.write(memory, 0, &words)?;
+        let weight = placed.weights.iter().map(|weight| f64::from(*weight)).sum();
+        let mut sums = LossSums { loss: 0.0, weight };
+        for first in (0..block.rows).step_by(room(self.spec)) {
+            let places = RowPlaces { order: placed.places.order + first, ..placed.places };
+            let count = std::cmp::min(room(self.spec), block.rows - first);
+            let rows = OnCard { memory: &*memory, places, count };
+            let network = &mut self.network;
+            network.forward(&rows, Pass::Score)?;
+            network.loss(&rows, self.objective, 1.0, 0)?;
+            let told = network.driver.read(&network.memory, network.layout.told, 1)?;
+            sums.loss += f64::from(values_of(&told)[0]);
+        }
+        Ok(sums)
+    }
+
+    fn read(&self, at: usize, words: usize) -> Result<Vec<f32>> {
+        let Network { driver, memory, .. } = &self.network;
+        let words = driver.read(memory, at, words).map_err(failed("to hold the weights"))?;
+        Ok(values_of(&words))
+    }
+}
+
+impl<D: Driver> Engine for CardEngine<'_, D> {
+    fn take(&mut self, window: Window) -> Result<()> {
+        Ok(self.place(&window).map_err(failed("to take rows"))?)
+    }
+
+    fn step(&mut self, order: &StepOrder, done: &mut Vec<StepSums>) -> Result<()> {
+        self.compute(order).map_err(failed("to compute a step"))?;
+        if self.pending.len() >= PENDING_STEPS {
+            self.settle(done)?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, done: &mut Vec<StepSums>) -> Result<()> {
+        done.extend(self.told().map_err(failed("to compute a step"))?);
+        Ok(())
+    }
+
+    fn judge(&mut self, block: Arc<Block>) -> Result<LossSums> {
+        // Losses of steps that wait would be written over.
+        debug_assert!(self.pending.is_empty());
+        Ok(self.judge_block(&block).map_err(failed("to compute the loss of the validation rows"))?)
+    }
+
+    fn weights(&self) -> Result<Vec<f32>> {
+        self.read(self.network.layout.weights, self.network.plan.total)
+    }
+
+    fn tensors(&self) -> Result<Tensors> {
+        let slot = |at: &usize| self.read(*at, self.network.plan.trainable);
+        Ok(Tensors {
+            weights: self.weights()?,
+            slots: self.network.layout.slots.iter().map(slot).collect::<Result<_>>()?,
+            loss_scale: None,
+        })
+    }
+}
