@@ -7,6 +7,8 @@ use candle_core::Result;
 pub(crate) enum Kernel {
     Numeric,
     Piecewise,
+    Periodic,
+    PeriodicBackward,
     Embed,
     TableGreatest,
     TableAdd,
@@ -18,6 +20,12 @@ pub(crate) enum Kernel {
     ActivateBackward,
     LayerNorm,
     LayerNormBackward,
+    BatchNorm,
+    BatchNormBackward,
+    BatchNormFixed,
+    BatchNormFollow,
+    Interact,
+    InteractBackward,
     Dropout,
     Add,
     PassOn,
@@ -25,6 +33,7 @@ pub(crate) enum Kernel {
     SumPartsBackward,
     Loss,
     SoftmaxLoss,
+    PairwiseLoss,
     AdamW,
     Sgd,
     Adagrad,
@@ -32,9 +41,11 @@ pub(crate) enum Kernel {
 
 impl Kernel {
     /// All of them with their names, in the order of the enum.
-    pub(crate) const ALL: [(Self, &'static str); 23] = [
+    pub(crate) const ALL: [(Self, &'static str); 32] = [
         (Self::Numeric, "numeric"),
         (Self::Piecewise, "piecewise"),
+        (Self::Periodic, "periodic"),
+        (Self::PeriodicBackward, "periodic_backward"),
         (Self::Embed, "embed"),
         (Self::TableGreatest, "table_greatest"),
         (Self::TableAdd, "table_add"),
@@ -46,6 +57,12 @@ impl Kernel {
         (Self::ActivateBackward, "activate_backward"),
         (Self::LayerNorm, "layer_norm"),
         (Self::LayerNormBackward, "layer_norm_backward"),
+        (Self::BatchNorm, "batch_norm"),
+        (Self::BatchNormBackward, "batch_norm_backward"),
+        (Self::BatchNormFixed, "batch_norm_fixed"),
+        (Self::BatchNormFollow, "batch_norm_follow"),
+        (Self::Interact, "interact"),
+        (Self::InteractBackward, "interact_backward"),
         (Self::Dropout, "dropout"),
         (Self::Add, "add"),
         (Self::PassOn, "pass_on"),
@@ -53,6 +70,7 @@ impl Kernel {
         (Self::SumPartsBackward, "sum_parts_backward"),
         (Self::Loss, "loss"),
         (Self::SoftmaxLoss, "softmax_loss"),
+        (Self::PairwiseLoss, "pairwise_loss"),
         (Self::AdamW, "adamw"),
         (Self::Sgd, "sgd"),
         (Self::Adagrad, "adagrad"),

@@ -1,6 +1,7 @@
 //! Steps of training on a card. The rows of a window lie there, and the host is only told of losses every [`PENDING_STEPS`] steps, so
 //! that it asks for the next steps while the card computes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::Result as Candle;
@@ -18,7 +19,7 @@ use crate::train::checkpoint::Tensors;
 use crate::train::engine::{Engine, LossSums, StepOrder, StepSums};
 use crate::train::epochs::Training;
 use crate::train::order::{Window, place};
-use crate::train::shard::Objective;
+use crate::train::shard::{Objective, judged_pieces, pieces};
 
 /// Steps whose losses wait on the card.
 const PENDING_STEPS: usize = 64;
@@ -121,12 +122,13 @@ impl<'a, D: Driver> CardEngine<'a, D> {
         })
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "halves of a group")]
     /// Blocks as words, and where they lie; `order` names their rows as they are to be taken.
     fn words(&self, blocks: &[Arc<Block>], order: impl Iterator<Item = usize>) -> (Vec<u32>, Placed) {
         let rows: usize = blocks.iter().map(|block| block.rows).sum();
         let length = |of: fn(&Block) -> usize| blocks.iter().map(|block| of(block)).sum::<usize>();
         let (numbers, ids) = (length(|block| block.numeric.len()), length(|block| block.ids.len()));
-        let mut words: Vec<u32> = Vec::with_capacity(numbers + ids + 3 * rows);
+        let mut words: Vec<u32> = Vec::with_capacity(numbers + ids + 5 * rows);
         let mut places =
             RowPlaces { columns: numbers / rows.max(1), features: ids / rows.max(1), ..RowPlaces::default() };
         words.extend(blocks.iter().flat_map(|block| &block.numeric).map(|value| value.to_bits()));
@@ -139,6 +141,11 @@ impl<'a, D: Driver> CardEngine<'a, D> {
         words.extend(labels.iter().map(|label| label.to_bits()));
         places.weights = words.len();
         words.extend(weights.iter().map(|weight| weight.to_bits()));
+        if blocks.iter().any(|block| !block.groups.is_empty()) {
+            places.groups = Some(words.len());
+            let halves = |group: &u64| [*group as u32, (*group >> 32) as u32];
+            words.extend(blocks.iter().flat_map(|block| &block.groups).flat_map(halves));
+        }
         places.order = words.len();
         let order: Vec<usize> = order.collect();
         // Below 17 blocks of 65,536 rows.
@@ -179,6 +186,7 @@ impl<'a, D: Driver> CardEngine<'a, D> {
         let pass = Pass::Train { key: order.key, first_row: 0 };
         let told = 2 * self.pending.len();
         let network = &mut self.network;
+        network.cut(&pieces(order.rows))?;
         network.forward(&rows, pass)?;
         #[expect(clippy::cast_possible_truncation, reason = "in the precision of the weights")]
         network.loss(&rows, self.objective, (1.0 / weight) as f32, told)?;
@@ -193,6 +201,7 @@ impl<'a, D: Driver> CardEngine<'a, D> {
             self.spec.gradient_clip,
         );
         network.run(kernel, &rows, &arguments, network.plan.trainable)?;
+        network.follow_means(&rows)?;
         self.pending.push(Pending { step, batch, weight });
         Ok(())
     }
@@ -218,11 +227,20 @@ impl<'a, D: Driver> CardEngine<'a, D> {
         driver.write(memory, 0, &words)?;
         let weight = placed.weights.iter().map(|weight| f64::from(*weight)).sum();
         let mut sums = LossSums { loss: 0.0, weight };
-        for first in (0..block.rows).step_by(room(self.spec)) {
+        // Pairs are made of the same rows as on the processor.
+        let cut = judged_pieces(block.rows);
+        let mut next = 0;
+        while next < cut.len() {
+            let first = cut[next].start;
+            let fits = cut[next..].iter().take_while(|piece| piece.end - first <= room(self.spec)).count();
+            let pieces: Vec<Range<usize>> =
+                cut[next..next + fits].iter().map(|piece| piece.start - first..piece.end - first).collect();
+            next += fits;
             let places = RowPlaces { order: placed.places.order + first, ..placed.places };
-            let count = std::cmp::min(room(self.spec), block.rows - first);
+            let count = cut[next - 1].end - first;
             let rows = OnCard { memory: &*memory, places, count };
             let network = &mut self.network;
+            network.cut(&pieces)?;
             network.forward(&rows, Pass::Score)?;
             network.loss(&rows, self.objective, 1.0, 0)?;
             let told = network.driver.read(&network.memory, network.layout.told, 1)?;

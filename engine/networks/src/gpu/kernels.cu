@@ -65,6 +65,32 @@ KERNEL piecewise(PARAMETERS) {
     }
 }
 
+#define TAU 6.2831855f
+
+// at: output, numbers (w), order (w), frequencies; n: stride, offset, columns, frequencies of all columns.
+KERNEL periodic(PARAMETERS) {
+    FOR_EACH(i, count) {
+        u32 row = i / a.n[3], wave = i % a.n[3], each = a.n[3] / a.n[2], column = wave / each;
+        u64 from = word(w, a.at[2] + row);
+        float angle = TAU * m[a.at[3] + wave] * w[a.at[1] + from * a.n[2] + column];
+        float *output = m + a.at[0] + row * a.n[0] + a.n[1] + column * 2 * each + wave % each;
+        output[0] = sinf(angle);
+        output[each] = cosf(angle);
+    }
+}
+
+// at: waves, numbers (w), order (w), gradient, each row's part of the gradient of the frequencies; n as of `periodic`.
+KERNEL periodic_backward(PARAMETERS) {
+    FOR_EACH(i, count) {
+        u32 row = i / a.n[3], wave = i % a.n[3], each = a.n[3] / a.n[2], column = wave / each;
+        u64 from = word(w, a.at[2] + row);
+        u32 place = row * a.n[0] + a.n[1] + column * 2 * each + wave % each;
+        const float *waves = m + a.at[0] + place, *gradient = m + a.at[3] + place;
+        float along = gradient[0] * waves[each] - gradient[each] * waves[0];
+        m[a.at[4] + i] = TAU * w[a.at[1] + from * a.n[2] + column] * along;
+    }
+}
+
 // The id of a row: at 3: ids (w), 4: order (w); n 3: features, 4: feature.
 INLINE u64 id_of(const float *w, const struct Arguments *a, u64 row) {
     u64 from = word(w, a->at[4] + row);
@@ -247,7 +273,126 @@ KERNEL layer_norm_backward(PARAMETERS) {
     }
 }
 
+// Batch norm, over the rows of each piece; `pieces` holds the first row of each, then the end. `i` is a column of a piece.
+
+// at: input, output, gain, shift, statistics, pieces; n: width; f: epsilon. Statistics of a piece: means, scales, variances.
+KERNEL batch_norm(PARAMETERS) {
+    FOR_EACH(i, count) {
+        u32 piece = i / a.n[0], column = i % a.n[0];
+        u32 first = word(m, a.at[5] + piece), end = word(m, a.at[5] + piece + 1);
+        float mean = 0.0f, variance = 0.0f, rows = (float)(end - first);
+        for (u32 row = first; row < end; row++) mean += m[a.at[0] + row * a.n[0] + column];
+        mean /= rows;
+        for (u32 row = first; row < end; row++) {
+            float off = m[a.at[0] + row * a.n[0] + column] - mean;
+            variance += off * off;
+        }
+        variance /= rows;
+        float scale = 1.0f / sqrtf(variance + a.f[0]);
+        for (u32 row = first; row < end; row++) {
+            float normed = (m[a.at[0] + row * a.n[0] + column] - mean) * scale;
+            m[a.at[1] + row * a.n[0] + column] = normed * m[a.at[2] + column] + m[a.at[3] + column];
+        }
+        float *statistics = m + a.at[4] + piece * 3 * a.n[0] + column;
+        statistics[0] = mean;
+        statistics[a.n[0]] = scale;
+        statistics[2 * a.n[0]] = variance;
+    }
+}
+
+// at: input, gradient, into, gain, statistics, pieces, parts of the gradients of gain and shift; n: width, add, pieces.
+KERNEL batch_norm_backward(PARAMETERS) {
+    FOR_EACH(i, count) {
+        u32 piece = i / a.n[0], column = i % a.n[0];
+        u32 first = word(m, a.at[5] + piece), end = word(m, a.at[5] + piece + 1);
+        const float *statistics = m + a.at[4] + piece * 3 * a.n[0] + column;
+        float mean = statistics[0], scale = statistics[a.n[0]], rows = (float)(end - first);
+        float plain = 0.0f, along = 0.0f;
+        for (u32 row = first; row < end; row++) {
+            u32 at = row * a.n[0] + column;
+            plain += m[a.at[1] + at];
+            along += m[a.at[1] + at] * ((m[a.at[0] + at] - mean) * scale);
+        }
+        m[a.at[6] + i] = along;
+        m[a.at[6] + a.n[2] * a.n[0] + i] = plain;
+        plain /= rows;
+        along /= rows;
+        for (u32 row = first; row < end; row++) {
+            u32 at = row * a.n[0] + column;
+            float normed = (m[a.at[0] + at] - mean) * scale;
+            float own = m[a.at[3] + column] * scale * (m[a.at[1] + at] - plain - normed * along);
+            m[a.at[2] + at] = before(m, a.at[2] + at, a.n[1]) + own;
+        }
+    }
+}
+
+// By running means. at: input, output, gain, shift, mean, variance; n: width; f: epsilon. `i` is a number.
+KERNEL batch_norm_fixed(PARAMETERS) {
+    FOR_EACH(i, count) {
+        u32 column = i % a.n[0];
+        float scale = 1.0f / sqrtf(m[a.at[5] + column] + a.f[0]);
+        m[a.at[1] + i] = (m[a.at[0] + i] - m[a.at[4] + column]) * scale * m[a.at[2] + column] + m[a.at[3] + column];
+    }
+}
+
+// Running means follow. at: statistics, pieces, mean, variance; n: width, pieces, rows; f: momentum. `i` is a column. Variances are
+// as of a sample.
+KERNEL batch_norm_follow(PARAMETERS) {
+    FOR_EACH(i, count) {
+        float mean = 0.0f, variance = 0.0f;
+        for (u32 piece = 0; piece < a.n[1]; piece++) {
+            float rows = (float)(word(m, a.at[1] + piece + 1) - word(m, a.at[1] + piece));
+            const float *statistics = m + a.at[0] + piece * 3 * a.n[0] + i;
+            mean += rows * statistics[0];
+            variance += (rows > 1.0f ? rows * rows / (rows - 1.0f) : 1.0f) * statistics[2 * a.n[0]];
+        }
+        m[a.at[2] + i] += a.f[0] * (mean / (float)a.n[2] - m[a.at[2] + i]);
+        m[a.at[3] + i] += a.f[0] * (variance / (float)a.n[2] - m[a.at[3] + i]);
+    }
+}
+
 // What has no weights.
+
+// A vector of a row: that of the numeric features (at 0) first, where `n[0]` is its width and not 0, then those of the others (at
+// 1); n 1: dimension, 3: vectors.
+INLINE const float *vector_of(const float *m, const struct Arguments *a, u32 row, u32 number) {
+    u32 first = a->n[0] ? 1 : 0;
+    if (number < first) return m + a->at[0] + row * a->n[1];
+    return m + a->at[1] + (row * (a->n[3] - first) + number - first) * a->n[1];
+}
+
+// at: vector, others, output; n: width of the vector, dimension, width, vectors.
+KERNEL interact(PARAMETERS) {
+    FOR_EACH(i, count) {
+        u32 row = i / a.n[2], column = i % a.n[2];
+        if (column < a.n[0]) {
+            m[a.at[2] + i] = m[a.at[0] + row * a.n[0] + column];
+            continue;
+        }
+        u32 left = column - a.n[0], right = 1;
+        while (left >= right) left -= right++;
+        const float *one = vector_of(m, &a, row, left), *other = vector_of(m, &a, row, right);
+        float product = 0.0f;
+        for (u32 at = 0; at < a.n[1]; at++) product += one[at] * other[at];
+        m[a.at[2] + i] = product;
+    }
+}
+
+// The gradient of vectors from n 4 on, n 5 of them. at: vector, others, gradient, into; n as of `interact`, n 6: add.
+KERNEL interact_backward(PARAMETERS) {
+    FOR_EACH(i, count) {
+        u32 row = i / (a.n[5] * a.n[1]), at = i % a.n[1];
+        u32 own = a.n[4] + i % (a.n[5] * a.n[1]) / a.n[1];
+        const float *gradient = m + a.at[2] + row * a.n[2];
+        float sum = own == 0 && a.n[0] ? gradient[at] : 0.0f;
+        for (u32 other = 0; other < a.n[3]; other++) {
+            if (other == own) continue;
+            u32 left = own < other ? own : other, right = own < other ? other : own;
+            sum += gradient[a.n[0] + right * (right - 1) / 2 + left] * vector_of(m, &a, row, other)[at];
+        }
+        m[a.at[3] + i] = before(m, a.at[3] + i, a.n[6]) + sum;
+    }
+}
 
 INLINE u64 mixed(u64 value) {
     value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9ULL;
@@ -347,6 +492,52 @@ KERNEL softmax_loss(PARAMETERS) {
             gradient[at] = weight * (share - (at == class_of ? 1.0f : 0.0f)) * a.f[1];
         }
         m[a.at[2] + i] = weight * (logf(total) + greatest - z[class_of]);
+    }
+}
+
+// ln(1 + exp(x)).
+INLINE float softplus(float x) { return (x > 0.0f ? x : 0.0f) + log1pf(expf(-fabsf(x))); }
+
+INLINE int same_group(const float *w, u64 groups, u64 left, u64 right) {
+    return word(w, groups + 2 * left) == word(w, groups + 2 * right)
+        && word(w, groups + 2 * left + 1) == word(w, groups + 2 * right + 1);
+}
+
+// Of pairs of rows of a piece, in one group; at 6: pieces, 7: groups (w), of 64 bits; n: pieces, whether there are groups.
+KERNEL pairwise_loss(PARAMETERS) {
+    FOR_EACH(i, count) {
+        const u32 *order = (const u32 *)w + a.at[5], *pieces = (const u32 *)m + a.at[6];
+        const float *labels = w + a.at[3], *weights = w + a.at[4], *scores = m + a.at[0];
+        u32 low = 0, high = a.n[0];
+        while (high - low > 1) {
+            u32 middle = (low + high) / 2;
+            if (pieces[middle] <= i) low = middle;
+            else high = middle;
+        }
+        u32 first = pieces[low], end = pieces[low + 1];
+        u64 own = order[i];
+        float of_rows = 0.0f, of_pairs = 0.0f, value = 0.0f, along = 0.0f;
+        for (u32 j = first; j < end; j++) {
+            if (a.n[1] && !same_group(w, a.at[7], own, order[j])) continue;
+            of_rows += weights[order[j]];
+            for (u32 k = first; k < end; k++) {
+                if (labels[order[j]] > labels[order[k]] && (!a.n[1] || same_group(w, a.at[7], own, order[k])))
+                    of_pairs += weights[order[j]] * weights[order[k]];
+            }
+        }
+        for (u32 j = first; j < end; j++) {
+            float share = weights[own] * weights[order[j]], apart = scores[i] - scores[j];
+            if (!(share > 0.0f) || (a.n[1] && !same_group(w, a.at[7], own, order[j]))) continue;
+            share *= of_rows / of_pairs;
+            if (labels[own] > labels[order[j]]) {
+                value += share * softplus(-apart);
+                along -= share * sigmoid(-apart);
+            } else if (labels[own] < labels[order[j]]) {
+                along += share * sigmoid(apart);
+            }
+        }
+        m[a.at[2] + i] = value;
+        m[a.at[1] + i] = along * a.f[1];
     }
 }
 

@@ -2,8 +2,8 @@
 //! operations with their derivatives are some 150.
 //!
 //! `driver` says what is asked of a card; `cuda` asks a real one, `emulated` does the same on the processor, for tests. `network` is a
-//! plan on it: where its numbers lie, and its steps forward and backward. `engine` makes steps of training of them. What has
-//! no kernels yet ([`covers`]) goes through candle ([`crate::tensors`]).
+//! plan on it: where its numbers lie, and its steps forward and backward. `engine` makes steps of training of them. What they
+//! do not cover ([`covers`]) goes through candle ([`crate::tensors`]).
 
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
@@ -16,28 +16,23 @@ mod optimizer;
 
 pub(crate) use engine::CardEngine;
 
-use crate::plan::{Plan, Step};
-use crate::spec::{Loss, NetworkSpec, Precision};
+use crate::plan::Plan;
+use crate::spec::{NetworkSpec, Precision};
 
 /// Numbers in a buffer, at most: kernels count them in 32 bits, and a step further.
 const LONGEST: usize = 1 << 31;
 
-/// Rows that go through the network together, at least: validation rows come in blocks, not in batches.
+/// Rows that there is room for, at least: validation rows come in blocks, not in batches.
 const FEWEST_ROWS: usize = 8192;
 
-/// Rows that there is room for.
+/// Rows that there is room for on the card: they go through the network together.
 fn room(spec: &NetworkSpec) -> usize {
     std::cmp::max(spec.batch_size as usize, FEWEST_ROWS)
 }
 
-/// Whether there are kernels for all of this.
-pub(crate) fn covers(spec: &NetworkSpec, plan: &Plan, loss: Loss) -> bool {
-    let has_kernel =
-        |step: &Step| !matches!(step, Step::Periodic { .. } | Step::BatchNorm { .. } | Step::Interact { .. });
+/// Whether there are kernels for all of this: there are none for numbers of 16 bits.
+pub(crate) fn covers(spec: &NetworkSpec, plan: &Plan) -> bool {
     let widest = plan.widths.iter().copied().max().unwrap_or(0);
-    spec.precision == Precision::F32
-        && loss != Loss::Pairwise
-        && plan.steps.iter().all(has_kernel)
-        && widest.saturating_mul(room(spec)) < LONGEST
-        && plan.total < LONGEST
+    let longest = std::cmp::max(widest.saturating_mul(room(spec)), plan.total);
+    spec.precision == Precision::F32 && longest < LONGEST
 }

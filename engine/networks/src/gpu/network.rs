@@ -1,5 +1,7 @@
 //! A plan on a card: where its numbers lie, and its steps forward and backward.
 
+use std::ops::Range;
+
 use candle_core::{Error, Result};
 
 use super::driver::{Arguments, Driver, Kernel, Matrix, Product};
@@ -7,7 +9,8 @@ use crate::compute::{Pass, wanted_with_weights};
 use crate::kernels::dropout::Draw;
 use crate::plan::{Buffer, NORM_EPSILON, Plan, Step, TensorId, TensorKind};
 use crate::spec::{Activation, Loss};
-use crate::train::shard::Objective;
+use crate::train::shard::{MAX_SHARDS, Objective, PIECE_ROWS};
+use crate::train::step::NORM_MOMENTUM;
 
 /// Numbers that are left of a sum after its first part, at most.
 const PARTS: usize = 1 << 16;
@@ -15,6 +18,11 @@ const PARTS: usize = 1 << 16;
 const CHUNK: usize = 64;
 /// Threads that look for the greatest number.
 const SEEKERS: usize = 4096;
+
+/// Pieces in so many rows, at most: those of [`pieces`](crate::train::shard::pieces).
+fn most_pieces(rows: usize) -> usize {
+    rows / PIECE_ROWS + MAX_SHARDS + 1
+}
 
 /// Gives places of the memory away.
 struct Places(usize);
@@ -40,10 +48,12 @@ pub(crate) struct Layout {
     values: Vec<usize>,
     /// The same; nothing where nobody wants them.
     value_gradients: Vec<Option<usize>>,
-    /// Of layer norms, by step of the plan.
+    /// Of norms, by step of the plan.
     statistics: Vec<usize>,
-    /// Of layer norms: each row's part of the gradient of the gain.
+    /// Parts of gradients of weights, by row or by piece.
     products: usize,
+    /// The first row of each piece, then the end.
+    pieces: usize,
     losses: usize,
     /// What is left of sums, by turns.
     parts: [usize; 2],
@@ -59,9 +69,12 @@ impl Layout {
     fn new(plan: &Plan, rows: usize, slots: usize, told: usize) -> Self {
         let mut places = Places(0);
         let wanted = wanted_with_weights(plan);
-        let norms = plan.steps.iter().filter_map(|step| match step {
-            Step::LayerNorm { output, .. } => Some(plan.widths[*output]),
-            _ => None,
+        let pieces = most_pieces(rows);
+        let products = plan.steps.iter().map(|step| match step {
+            Step::LayerNorm { output, .. } => rows * plan.widths[*output],
+            Step::BatchNorm { output, .. } => 2 * pieces * plan.widths[*output],
+            Step::Periodic { frequencies, .. } => rows * plan.tensors[*frequencies].len(),
+            _ => 0,
         });
         let tables = plan.tensors.iter().filter(|tensor| tensor.kind == TensorKind::Table);
         let widest = plan.widths.iter().copied().max().unwrap_or(0);
@@ -82,10 +95,12 @@ impl Layout {
                 .iter()
                 .map(|step| match step {
                     Step::LayerNorm { .. } => places.take(2 * rows),
+                    Step::BatchNorm { output, .. } => places.take(3 * pieces * plan.widths[*output]),
                     _ => 0,
                 })
                 .collect(),
-            products: places.take(norms.max().unwrap_or(0) * rows),
+            products: places.take(products.max().unwrap_or(0)),
+            pieces: places.take(pieces + 1),
             losses: places.take(rows),
             parts: [0, 0].map(|_| places.take(PARTS.max(widest))),
             greatest: places.take(plan.steps.len()),
@@ -110,6 +125,8 @@ pub(crate) struct RowPlaces {
     pub(crate) weights: usize,
     /// The rows in the order in which they are taken, from the first one on.
     pub(crate) order: usize,
+    /// Groups, of two words each.
+    pub(crate) groups: Option<usize>,
 }
 
 /// Rows on the card, `count` of them from where `places.order` begins.
@@ -125,6 +142,8 @@ pub(crate) struct Network<'a, D: Driver> {
     pub(crate) plan: &'a Plan,
     pub(crate) layout: Layout,
     pub(crate) memory: D::Memory,
+    /// The first row of each piece, then the end, as the card has them.
+    pieces: Vec<u32>,
 }
 
 fn number(activation: Option<Activation>) -> usize {
@@ -137,7 +156,7 @@ impl<'a, D: Driver> Network<'a, D> {
     pub(crate) fn new(driver: D, plan: &'a Plan, rows: usize, slots: usize, told: usize) -> Result<Self> {
         let layout = Layout::new(plan, rows, slots, told);
         let memory = driver.memory(layout.words)?;
-        Ok(Self { driver, plan, layout, memory })
+        Ok(Self { driver, plan, layout, memory, pieces: Vec::new() })
     }
 
     fn weight(&self, tensor: TensorId) -> usize {
@@ -146,6 +165,23 @@ impl<'a, D: Driver> Network<'a, D> {
 
     fn gradient_of(&self, tensor: TensorId) -> usize {
         self.layout.gradients + self.plan.tensors[tensor].offset
+    }
+
+    /// Cuts the next rows into these pieces, over which batch norms and pairs of rows go.
+    pub(crate) fn cut(&mut self, pieces: &[Range<usize>]) -> Result<()> {
+        // Below 2^32 rows.
+        let word = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
+        let firsts = pieces.iter().map(|piece| word(piece.start));
+        let words: Vec<u32> = firsts.chain(pieces.last().map(|piece| word(piece.end))).collect();
+        if words != self.pieces {
+            self.driver.write(&mut self.memory, self.layout.pieces, &words)?;
+            self.pieces = words;
+        }
+        Ok(())
+    }
+
+    fn piece_count(&self) -> usize {
+        self.pieces.len().saturating_sub(1)
     }
 
     /// Runs a kernel.
@@ -167,10 +203,14 @@ impl<'a, D: Driver> Network<'a, D> {
         let plan = self.plan;
         for (position, step) in plan.steps.iter().enumerate() {
             match step {
-                Step::Numeric { .. } | Step::Piecewise { .. } | Step::Embed { .. } => {
+                Step::Numeric { .. }
+                | Step::Piecewise { .. }
+                | Step::Periodic { .. }
+                | Step::Embed { .. } => {
                     self.features(step, rows)?;
                 }
-                _ => self.layer(position, step, rows, pass)?,
+                Step::LayerNorm { .. } | Step::BatchNorm { .. } => self.norm(position, rows, pass)?,
+                _ => self.layer(step, rows, pass)?,
             }
         }
         Ok(())
@@ -191,6 +231,12 @@ impl<'a, D: Driver> Network<'a, D> {
                 let arguments = Arguments::new(at, [stride, *offset, places.columns, count]);
                 self.run(Kernel::Piecewise, rows, &arguments, rows.count * count)
             }
+            Step::Periodic { frequencies, offset, .. } => {
+                let count = self.plan.tensors[*frequencies].len();
+                let at = [into, places.numeric, places.order, self.weight(*frequencies)];
+                let arguments = Arguments::new(at, [stride, *offset, places.columns, count]);
+                self.run(Kernel::Periodic, rows, &arguments, rows.count * count)
+            }
             Step::Embed { feature, table, offset, .. } => {
                 let width = self.plan.tensors[*table].shape[1];
                 let at = [into, self.weight(*table), 0, places.ids, places.order];
@@ -201,13 +247,38 @@ impl<'a, D: Driver> Network<'a, D> {
         }
     }
 
-    fn layer(
-        &mut self,
-        position: usize,
-        step: &Step,
-        rows: &OnCard<'_, D::Memory>,
-        pass: Pass,
-    ) -> Result<()> {
+    fn norm(&mut self, position: usize, rows: &OnCard<'_, D::Memory>, pass: Pass) -> Result<()> {
+        let plan = self.plan;
+        let step = &plan.steps[position];
+        let (into, width) = (self.layout.values[step.output()], plan.widths[step.output()]);
+        let statistics = self.layout.statistics[position];
+        let value = |buffer: Buffer| self.layout.values[buffer];
+        let (kernel, at, count) = match step {
+            Step::LayerNorm { input, gain, shift, .. } => {
+                let (gain, shift) = (self.weight(*gain), self.weight(*shift));
+                (Kernel::LayerNorm, [value(*input), into, gain, shift, statistics, 0], rows.count)
+            }
+            Step::BatchNorm { input, gain, shift, mean, variance, .. } => {
+                let (input, gain, shift) = (value(*input), self.weight(*gain), self.weight(*shift));
+                match pass {
+                    Pass::Train { .. } => (
+                        Kernel::BatchNorm,
+                        [input, into, gain, shift, statistics, self.layout.pieces],
+                        self.piece_count() * width,
+                    ),
+                    Pass::Score => (
+                        Kernel::BatchNormFixed,
+                        [input, into, gain, shift, self.weight(*mean), self.weight(*variance)],
+                        rows.count * width,
+                    ),
+                }
+            }
+            _ => return Err(missing(step)),
+        };
+        self.run(kernel, rows, &Arguments::new(at, [width]).with([NORM_EPSILON]), count)
+    }
+
+    fn layer(&mut self, step: &Step, rows: &OnCard<'_, D::Memory>, pass: Pass) -> Result<()> {
         let value = |buffer: Buffer| self.layout.values[buffer];
         let (into, width) = (value(step.output()), self.plan.widths[step.output()]);
         let count = rows.count * width;
@@ -230,12 +301,6 @@ impl<'a, D: Driver> Network<'a, D> {
                 let arguments = Arguments::new([value(*input), into], [0, number(Some(*activation))]);
                 self.run(Kernel::Activate, rows, &arguments, count)
             }
-            Step::LayerNorm { input, gain, shift, .. } => {
-                let statistics = self.layout.statistics[position];
-                let at = [value(*input), into, self.weight(*gain), self.weight(*shift), statistics];
-                let arguments = Arguments::new(at, [width]).with([NORM_EPSILON]);
-                self.run(Kernel::LayerNorm, rows, &arguments, rows.count)
-            }
             Step::Dropout { input, rate, place, .. } => match pass.draw(*place, *rate) {
                 Some(draw) => self.dropout(draw, (value(*input), into, false), width, rows),
                 None => self.pass_on((value(*input), into, false), count, rows),
@@ -248,8 +313,21 @@ impl<'a, D: Driver> Network<'a, D> {
                 let arguments = Arguments::new([value(*input), into], [self.plan.widths[*input], width]);
                 self.run(Kernel::SumParts, rows, &arguments, count)
             }
+            Step::Interact { vector, embeddings, dimension, .. } => {
+                let (own, vectors) = self.vectors(*vector, *embeddings, *dimension);
+                let at = [vector, embeddings].map(|buffer| buffer.map_or(0, value));
+                let n = [own, *dimension, width, vectors];
+                let arguments = Arguments::new([at[0], at[1], into], n);
+                self.run(Kernel::Interact, rows, &arguments, count)
+            }
             _ => Err(missing(step)),
         }
+    }
+
+    /// The width of the numeric features' vector, and how many vectors there are.
+    fn vectors(&self, own: Option<Buffer>, others: Option<Buffer>, dimension: usize) -> (usize, usize) {
+        let width = |buffer: Option<Buffer>| buffer.map_or(0, |buffer| self.plan.widths[buffer]);
+        (width(own), (width(own) + width(others)) / dimension)
     }
 
     fn dropout(
@@ -287,8 +365,10 @@ impl<'a, D: Driver> Network<'a, D> {
             return Err(Error::Msg("the scores follow from no weight".into()));
         };
         let places = rows.places;
-        let losses = self.layout.losses;
-        let at = [self.layout.values[scores], gradient, losses, places.labels, places.weights, places.order];
+        let (losses, pieces) = (self.layout.losses, self.layout.pieces);
+        let value = self.layout.values[scores];
+        let groups = places.groups.unwrap_or(0);
+        let at = [value, gradient, losses, places.labels, places.weights, places.order, pieces, groups];
         #[expect(
             clippy::cast_possible_truncation,
             reason = "options of a loss, in the precision of the weights"
@@ -300,9 +380,10 @@ impl<'a, D: Driver> Network<'a, D> {
             Loss::Poisson => (Kernel::Loss, 3, 0.0),
             Loss::Logistic => (Kernel::Loss, 4, 0.0),
             Loss::Softmax => (Kernel::SoftmaxLoss, self.plan.widths[scores], 0.0),
-            Loss::Pairwise => return Err(Error::Msg("pairs of rows have no kernel".into())),
+            Loss::Pairwise => (Kernel::PairwiseLoss, self.piece_count(), 0.0),
         };
-        let arguments = Arguments::new(at, [n]).with([option, factor]);
+        let n = [n, usize::from(places.groups.is_some())];
+        let arguments = Arguments::new(at, n).with([option, factor]);
         self.run(kernel, rows, &arguments, rows.count)?;
         self.sums((losses, rows.count, 1), self.layout.told + told, false, rows)
     }
@@ -378,9 +459,12 @@ impl<'a, D: Driver> Network<'a, D> {
         let count = rows.count * width;
         match step {
             Step::Numeric { .. } | Step::Piecewise { .. } => Ok(()),
+            Step::Periodic { .. } => self.periodic_backward(step, gradient, rows),
             Step::Embed { .. } => self.embed_backward(position, gradient, rows),
             Step::Linear { .. } => self.linear_backward(step, gradient, written, rows),
-            Step::LayerNorm { .. } => self.norm_backward(position, gradient, written, rows),
+            Step::LayerNorm { .. } | Step::BatchNorm { .. } => {
+                self.norm_backward(position, gradient, written, rows)
+            }
             Step::Activate { input, output, activation } => {
                 let Some((into, add)) = self.target(*input, written) else { return Ok(()) };
                 let known = self.layout.values[if activation.is_invertible() { *output } else { *input }];
@@ -409,7 +493,7 @@ impl<'a, D: Driver> Network<'a, D> {
                 let arguments = Arguments::new([gradient, into], [wide, width, usize::from(add)]);
                 self.run(Kernel::SumPartsBackward, rows, &arguments, rows.count * wide)
             }
-            Step::Periodic { .. } | Step::BatchNorm { .. } | Step::Interact { .. } => Err(missing(step)),
+            Step::Interact { .. } => self.interact_backward(step, gradient, written, rows),
         }
     }
 
@@ -462,17 +546,84 @@ impl<'a, D: Driver> Network<'a, D> {
     ) -> Result<()> {
         let plan = self.plan;
         let step = &plan.steps[position];
-        let Step::LayerNorm { input, gain, shift, output } = step else { return Err(missing(step)) };
+        let (Step::LayerNorm { input, gain, shift, .. } | Step::BatchNorm { input, gain, shift, .. }) = step
+        else {
+            return Err(missing(step));
+        };
         let Some((into, add)) = self.target(*input, written) else { return Ok(()) };
-        let width = self.plan.widths[*output];
-        let products = self.layout.products;
+        let width = plan.widths[step.output()];
+        let (products, pieces) = (self.layout.products, self.layout.pieces);
         let value = self.layout.values[*input];
         let statistics = self.layout.statistics[position];
-        let at = [value, gradient, into, self.weight(*gain), statistics, products];
-        let arguments = Arguments::new(at, [width, usize::from(add)]);
-        self.run(Kernel::LayerNormBackward, rows, &arguments, rows.count)?;
-        self.sums((products, rows.count, width), self.gradient_of(*gain), false, rows)?;
-        self.sums((gradient, rows.count, width), self.gradient_of(*shift), false, rows)
+        let head = [value, gradient, into, self.weight(*gain), statistics];
+        let [value, gradient, into, weight, statistics] = head;
+        let n = [width, usize::from(add), self.piece_count()];
+        // Where the parts of both gradients are, and how many.
+        let (gains, shifts, parts) = if matches!(step, Step::BatchNorm { .. }) {
+            let at = [value, gradient, into, weight, statistics, pieces, products];
+            let count = self.piece_count() * width;
+            self.run(Kernel::BatchNormBackward, rows, &Arguments::new(at, n), count)?;
+            (products, products + count, self.piece_count())
+        } else {
+            let at = [value, gradient, into, weight, statistics, products];
+            self.run(Kernel::LayerNormBackward, rows, &Arguments::new(at, n), rows.count)?;
+            (products, gradient, rows.count)
+        };
+        self.sums((gains, parts, width), self.gradient_of(*gain), false, rows)?;
+        self.sums((shifts, parts, width), self.gradient_of(*shift), false, rows)
+    }
+
+    /// Lets the running means of batch norms follow those of the rows that went through the network.
+    pub(crate) fn follow_means(&mut self, rows: &OnCard<'_, D::Memory>) -> Result<()> {
+        let plan = self.plan;
+        for (step, statistics) in plan.steps.iter().zip(self.layout.statistics.clone()) {
+            let Step::BatchNorm { output, mean, variance, .. } = step else { continue };
+            let width = plan.widths[*output];
+            let at = [statistics, self.layout.pieces, self.weight(*mean), self.weight(*variance)];
+            let n = [width, self.piece_count(), rows.count];
+            let arguments = Arguments::new(at, n).with([NORM_MOMENTUM]);
+            self.run(Kernel::BatchNormFollow, rows, &arguments, width)?;
+        }
+        Ok(())
+    }
+
+    fn interact_backward(
+        &mut self,
+        step: &Step,
+        gradient: usize,
+        written: &mut [bool],
+        rows: &OnCard<'_, D::Memory>,
+    ) -> Result<()> {
+        let Step::Interact { vector, embeddings, dimension, output } = step else {
+            return Err(missing(step));
+        };
+        let (own, vectors) = self.vectors(*vector, *embeddings, *dimension);
+        let at = [vector, embeddings].map(|buffer| buffer.map_or(0, |buffer| self.layout.values[buffer]));
+        let first = own / dimension;
+        for (buffer, from, number) in [(vector, 0, first), (embeddings, first, vectors - first)] {
+            let target = buffer.and_then(|buffer| self.target(buffer, written));
+            let Some((into, add)) = target else { continue };
+            let width = self.plan.widths[*output];
+            let n = [own, *dimension, width, vectors, from, number, usize::from(add)];
+            let arguments = Arguments::new([at[0], at[1], gradient, into], n);
+            self.run(Kernel::InteractBackward, rows, &arguments, rows.count * number * dimension)?;
+        }
+        Ok(())
+    }
+
+    fn periodic_backward(
+        &mut self,
+        step: &Step,
+        gradient: usize,
+        rows: &OnCard<'_, D::Memory>,
+    ) -> Result<()> {
+        let Step::Periodic { frequencies, output, offset } = step else { return Err(missing(step)) };
+        let places = rows.places;
+        let (count, products) = (self.plan.tensors[*frequencies].len(), self.layout.products);
+        let at = [self.layout.values[*output], places.numeric, places.order, gradient, products];
+        let n = [self.plan.widths[*output], *offset, places.columns, count];
+        self.run(Kernel::PeriodicBackward, rows, &Arguments::new(at, n), rows.count * count)?;
+        self.sums((products, rows.count, count), self.gradient_of(*frequencies), false, rows)
     }
 
     fn embed_backward(

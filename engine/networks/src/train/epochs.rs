@@ -75,7 +75,7 @@ impl Training<'_> {
         match computing {
             Computing::Cpu => {}
             #[cfg(feature = "cuda")]
-            Computing::Tensors(Device::Cuda(card)) if covers(self.spec, self.plan, self.objective.loss) => {
+            Computing::Tensors(Device::Cuda(card)) if covers(self.spec, self.plan) => {
                 let driver = crate::gpu::cuda::Cuda::new(card).map_err(failed("to load its kernels"))?;
                 let engine = CardEngine::new(self, driver, &weights, tensors.as_ref())?;
                 return self.run_on(engine, state, inputs);
@@ -86,7 +86,7 @@ impl Training<'_> {
             }
             #[cfg(test)]
             Computing::Emulated => {
-                assert!(covers(self.spec, self.plan, self.objective.loss));
+                assert!(covers(self.spec, self.plan));
                 let engine = CardEngine::new(self, Emulated::new(), &weights, tensors.as_ref())?;
                 return self.run_on(engine, state, inputs);
             }

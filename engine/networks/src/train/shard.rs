@@ -19,7 +19,7 @@ use crate::spec::Loss;
 pub(crate) const PIECE_ROWS: usize = 128;
 
 /// Shards in a batch, at most: each has gradients of its own.
-const MAX_SHARDS: usize = 16;
+pub(crate) const MAX_SHARDS: usize = 16;
 
 /// How many shards a batch of so many rows is cut into.
 pub(crate) fn shards_of(rows: usize) -> usize {
@@ -42,6 +42,13 @@ pub(crate) fn pieces(rows: usize) -> Vec<Range<usize>> {
         })
     };
     (0..shards).flat_map(|number| of_shard(part(rows, shards, number))).collect()
+}
+
+/// The rows of a block of so many that are judged together.
+#[cfg(any(feature = "cuda", test))]
+pub(crate) fn judged_pieces(rows: usize) -> Vec<Range<usize>> {
+    let count = rows.div_ceil(PIECE_ROWS);
+    (0..count).map(|number| part(rows, count, number)).collect()
 }
 
 /// What is the same for all rows.

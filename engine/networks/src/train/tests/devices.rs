@@ -64,15 +64,15 @@ fn losses_on_a_device_are_those_of_our_kernels() {
     }
 }
 
-/// Of every step, loss and optimizer that has kernels for cards.
+/// Of every step, activation and optimizer, and all losses but that of counts.
 fn specs_of_cards() -> Vec<(NetworkSpec, usize)> {
     let all = specs();
-    let (mlp, wide) = (all[0].clone(), all[1].clone());
-    let mut residual = all[2].clone();
-    residual.0.norm = Norm::Layer;
-    residual.0.dropout = 0.2;
+    let mut layered = all[2].0.clone();
+    (layered.norm, layered.dropout) = (Norm::Layer, 0.2);
+    let mut crossed = all[3].0.clone();
+    (crossed.loss, crossed.optimizer) = (Some(Loss::Pairwise), Optimizer::AdamW(AdamW::default()));
     let with = |activation, loss, optimizer| {
-        let mut spec = mlp.0.clone();
+        let mut spec = all[0].0.clone();
         (spec.activation, spec.loss, spec.optimizer) = (activation, Some(loss), optimizer);
         spec
     };
@@ -83,8 +83,9 @@ fn specs_of_cards() -> Vec<(NetworkSpec, usize)> {
     let elu = with(Activation::Elu, Loss::Squared, Optimizer::AdamW(AdamW::default()));
     let sigmoid = with(Activation::Sigmoid, Loss::Logistic, Optimizer::AdamW(AdamW::default()));
     let leaky = with(Activation::LeakyRelu, Loss::Softmax, Optimizer::AdamW(AdamW::default()));
-    let others = [(huber, 0), (quantile, 0), (elu, 0), (sigmoid, 2), (leaky, 3)];
-    [mlp, wide, residual].into_iter().chain(others).collect()
+    let pairs = with(Activation::Relu, Loss::Pairwise, Optimizer::AdamW(AdamW::default()));
+    let others = [(huber, 0), (quantile, 0), (elu, 0), (sigmoid, 2), (leaky, 3), (pairs, 0)];
+    all.into_iter().chain([(layered, 3), (crossed, 0)]).chain(others).collect()
 }
 
 #[test]
@@ -98,7 +99,10 @@ fn losses_on_a_card_are_those_of_our_kernels() {
             let (theirs_loss, ours_loss) = theirs.validation_loss.zip(ours.validation_loss).unwrap();
             assert!(close(theirs.training_loss, ours.training_loss), "{theirs:?} {ours:?} {spec:?}");
             assert!(close(theirs.gradient_norm, ours.gradient_norm), "{theirs:?} {ours:?} {spec:?}");
-            assert!(close(theirs_loss, ours_loss), "{theirs:?} {ours:?} {spec:?}");
+            // As above.
+            let bound = if spec.norm == Norm::Batch { 2e-3 } else { 1e-4 };
+            let off = (theirs_loss - ours_loss).abs();
+            assert!(off <= bound * ours_loss, "{theirs:?} {ours:?} {spec:?}");
             assert_eq!((theirs.steps, theirs.learning_rate), (ours.steps, ours.learning_rate));
         }
     }
@@ -142,14 +146,11 @@ fn losses_of_rows_on_a_card_are_those_of_our_kernels() {
 }
 
 #[test]
-fn what_has_no_kernels_for_cards_is_left_to_candle() {
-    let covered = |spec: &NetworkSpec, loss| covers(spec, &Plan::new(spec, &layout(), 1), loss);
+fn sixteen_bits_are_left_to_candle() {
+    let covered = |spec: &NetworkSpec| covers(spec, &Plan::new(spec, &layout(), 1));
     let mlp = NetworkSpec::mlp(&[8]);
-    assert!(covered(&mlp, Loss::Squared) && !covered(&mlp, Loss::Pairwise));
-    let all = specs();
-    assert!(covered(&all[1].0, Loss::Logistic));
-    assert!(!covered(&all[2].0, Loss::Squared) && !covered(&all[3].0, Loss::Squared));
-    assert!(!covered(&NetworkSpec { precision: Precision::Bf16, ..mlp }, Loss::Squared));
+    assert!(covered(&mlp));
+    assert!(!covered(&NetworkSpec { precision: Precision::Bf16, ..mlp }));
 }
 
 #[test]
