@@ -7,8 +7,8 @@
 //! - [`rows`] are the training rows, in memory or block by block from a disk;
 //! - [`train`] fits: the same bits for any number of threads, and after a stop and a resume.
 //!
-//! To add a layer: a [`plan::Step`], its kernel forward and backward, its twin in candle and a case in their comparison; cards use
-//! candle's until `gpu` has kernels too.
+//! To add a layer: a [`plan::Step`], its kernels forward and backward for processors and for cards, its twin in candle, and cases in
+//! their comparisons.
 
 #![cfg_attr(
     test,
@@ -27,6 +27,7 @@ pub mod plan;
 mod random;
 pub mod rows;
 pub mod spec;
+#[cfg(test)]
 mod tensors;
 pub mod train;
 

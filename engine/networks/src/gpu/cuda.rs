@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use candle_core::cuda::CudaDevice;
 use candle_core::cuda::WrapErr;
-use candle_core::cuda::cudarc::cublas::{CudaBlas, result::sgemm, sys::cublasOperation_t};
+use candle_core::cuda::cudarc::cublas::CudaBlas;
+use candle_core::cuda::cudarc::cublas::result::{gemm_ex, sgemm};
+use candle_core::cuda::cudarc::cublas::sys::{
+    cublasComputeType_t, cublasGemmAlgo_t, cublasOperation_t, cudaDataType,
+};
 use candle_core::cuda::cudarc::driver::{
     CudaFunction, CudaSlice, CudaStream, DevicePtrMut, DeviceRepr, LaunchConfig, PushKernelArg,
 };
@@ -14,6 +18,7 @@ use candle_core::cuda::cudarc::nvrtc::Ptx;
 use candle_core::{Error, Result};
 
 use super::driver::{Arguments, Blas, Driver, Kernel, Product};
+use crate::spec::Precision;
 
 /// Made of `kernels.cu` by the build.
 const KERNELS: &str = include_str!(concat!(env!("OUT_DIR"), "/kernels.ptx"));
@@ -102,6 +107,38 @@ impl Driver for Cuda {
         let (one, add) = (1.0_f32, if product.add { 1.0_f32 } else { 0.0 });
         let (pointer, _written) = model.device_ptr_mut(&self.stream);
         let place = |at: usize| (pointer + 4 * at as u64) as *mut f32;
+        if product.precision != Precision::F32 {
+            let of_16 = if product.precision == Precision::F16 {
+                cudaDataType::CUDA_R_16F
+            } else {
+                cudaDataType::CUDA_R_16BF
+            };
+            // SAFETY: as below; the factors are of 16 bits, what is added up and comes out of 32.
+            return unsafe {
+                gemm_ex(
+                    *self.blas.handle(),
+                    operation(transposed[0]),
+                    operation(transposed[1]),
+                    m,
+                    n,
+                    k,
+                    (&raw const one).cast(),
+                    place(product.right.at).cast(),
+                    of_16,
+                    lda,
+                    place(product.left.at).cast(),
+                    of_16,
+                    ldb,
+                    (&raw const add).cast(),
+                    place(product.into).cast(),
+                    cudaDataType::CUDA_R_32F,
+                    ldc,
+                    cublasComputeType_t::CUBLAS_COMPUTE_32F,
+                    cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT_TENSOR_OP,
+                )
+            }
+            .w();
+        }
         // SAFETY: the matrices lie within the memory, as `Layout` gave them their places; the result is neither of the factors.
         unsafe {
             sgemm(

@@ -2,6 +2,8 @@
 
 use candle_core::Result;
 
+use crate::spec::Precision;
+
 /// The functions of `kernels.cu`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kernel {
@@ -14,6 +16,8 @@ pub(crate) enum Kernel {
     TableAdd,
     TableTake,
     Sums,
+    Scale,
+    Halve,
     Fill,
     ActivateSums,
     Activate,
@@ -41,7 +45,7 @@ pub(crate) enum Kernel {
 
 impl Kernel {
     /// All of them with their names, in the order of the enum.
-    pub(crate) const ALL: [(Self, &'static str); 32] = [
+    pub(crate) const ALL: [(Self, &'static str); 34] = [
         (Self::Numeric, "numeric"),
         (Self::Piecewise, "piecewise"),
         (Self::Periodic, "periodic"),
@@ -51,6 +55,8 @@ impl Kernel {
         (Self::TableAdd, "table_add"),
         (Self::TableTake, "table_take"),
         (Self::Sums, "sums"),
+        (Self::Scale, "scale"),
+        (Self::Halve, "halve"),
         (Self::Fill, "fill"),
         (Self::ActivateSums, "activate_sums"),
         (Self::Activate, "activate"),
@@ -124,6 +130,8 @@ pub(crate) struct Product {
     pub(crate) inner: usize,
     pub(crate) columns: usize,
     pub(crate) add: bool,
+    /// Of the factors; sums and results are of 32 bits.
+    pub(crate) precision: Precision,
 }
 
 /// A product as the BLAS has it, whose matrices are column after column: read so, ours are changed about, and so are the two

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use candle_core::{Error, Result};
 
 use super::driver::{Arguments, Blas, Driver, Kernel, Product};
+use crate::spec::Precision;
 
 type Function = unsafe extern "C" fn(*mut u32, *const u32, Arguments, u32);
 
@@ -44,6 +45,25 @@ fn compiled() -> Vec<Function> {
         *unsafe { library.get::<Function>(name.as_bytes()) }.unwrap()
     };
     Kernel::ALL.iter().map(function).collect()
+}
+
+/// A number of the matrix at a place of the memory.
+pub(crate) fn number(memory: &[u32], at: usize, position: usize, precision: Precision) -> f32 {
+    if precision == Precision::F32 {
+        return f32::from_bits(memory[at + position]);
+    }
+    let bits = memory[at + position / 2] >> (16 * (position % 2)) & 0xffff;
+    if precision == Precision::Bf16 {
+        return f32::from_bits(bits << 16);
+    }
+    let (exponent, digits) = (bits >> 10 & 31, (bits & 0x3ff) as f32 / 1024.0);
+    let size = match exponent {
+        0 => digits * 2.0_f32.powi(-14),
+        31 if digits > 0.0 => f32::NAN,
+        31 => f32::INFINITY,
+        _ => (1.0 + digits) * 2.0_f32.powi(exponent as i32 - 15),
+    };
+    if bits >> 15 == 1 { -size } else { size }
 }
 
 fn range(at: usize, words: usize, all: &[u32]) -> Result<std::ops::Range<usize>> {
@@ -89,7 +109,7 @@ impl Driver for Emulated {
         let Blas { transposed, sizes: [height, width, inner], strides } = product.blas();
         let value = |factor: usize, at: usize, row: usize, column: usize| {
             let (row, column) = if transposed[factor] { (column, row) } else { (row, column) };
-            f32::from_bits(model[at + column * strides[factor] + row])
+            number(model, at, column * strides[factor] + row, product.precision)
         };
         let (first, second) = (product.right.at, product.left.at);
         let mut results = Vec::with_capacity(height * width);

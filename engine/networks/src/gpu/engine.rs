@@ -13,16 +13,20 @@ use super::network::{Network, OnCard, RowPlaces};
 use super::{optimizer, room};
 use crate::compute::Pass;
 use crate::rows::Block;
-use crate::spec::{NetworkSpec, Optimizer};
-use crate::tensors::device::failed;
-use crate::train::checkpoint::Tensors;
+use crate::spec::{NetworkSpec, Optimizer, Precision};
+use crate::train::checkpoint::{LossScale, Tensors};
 use crate::train::engine::{Engine, LossSums, StepOrder, StepSums};
 use crate::train::epochs::Training;
 use crate::train::order::{Window, place};
+use crate::train::place::failed;
 use crate::train::shard::{Objective, judged_pieces, pieces};
 
 /// Steps whose losses wait on the card.
 const PENDING_STEPS: usize = 64;
+
+/// The factor on losses that training in f16 starts with, and the steps after which it is doubled (PyTorch's `GradScaler`).
+const START_SCALE: LossScale = LossScale { factor: 65_536.0, steps: 0 };
+const SCALE_STEPS: u32 = 2000;
 
 /// Memory for rows, taken again when more is needed.
 struct Room<M> {
@@ -49,6 +53,18 @@ impl<M> Room<M> {
     }
 }
 
+impl LossScale {
+    /// After a step, or after a gradient that it was too great for.
+    fn after(self, too_great: bool) -> Self {
+        let Self { factor, steps } = self;
+        match steps + 1 {
+            _ if too_great => Self { factor: factor / 2.0, steps: 0 },
+            SCALE_STEPS => Self { factor: factor * 2.0, steps: 0 },
+            steps => Self { factor, steps },
+        }
+    }
+}
+
 /// Rows as the card has them.
 struct Placed {
     places: RowPlaces,
@@ -72,6 +88,7 @@ pub(crate) struct CardEngine<'a, D: Driver> {
     judged: Room<D::Memory>,
     placed: Option<Placed>,
     pending: Vec<Pending>,
+    loss_scale: Option<LossScale>,
 }
 
 fn words_of(values: &[f32]) -> Vec<u32> {
@@ -95,8 +112,7 @@ impl<'a, D: Driver> CardEngine<'a, D> {
     ) -> Result<Self> {
         let Training { spec, plan, objective } = *training;
         let make = || -> Candle<Network<'a, D>> {
-            let slots = spec.optimizer.slots();
-            let mut network = Network::new(driver, plan, room(spec), slots, 2 * PENDING_STEPS)?;
+            let mut network = Network::new(driver, plan, spec, room(spec), 2 * PENDING_STEPS)?;
             let Network { driver, layout, memory, .. } = &mut network;
             let weights = kept.map_or(weights, |kept| kept.weights.as_slice());
             driver.write(memory, layout.weights, &words_of(weights))?;
@@ -119,6 +135,8 @@ impl<'a, D: Driver> CardEngine<'a, D> {
             judged: Room::none(),
             placed: None,
             pending: Vec::new(),
+            loss_scale: (spec.precision == Precision::F16)
+                .then(|| kept.and_then(|kept| kept.loss_scale).unwrap_or(START_SCALE)),
         })
     }
 
@@ -187,11 +205,28 @@ impl<'a, D: Driver> CardEngine<'a, D> {
         let told = 2 * self.pending.len();
         let network = &mut self.network;
         network.cut(&pieces(order.rows))?;
-        network.forward(&rows, pass)?;
-        #[expect(clippy::cast_possible_truncation, reason = "in the precision of the weights")]
-        network.loss(&rows, self.objective, (1.0 / weight) as f32, told)?;
-        network.backward(&rows, pass)?;
-        network.square(told + 1, &rows)?;
+        loop {
+            let scale = self.loss_scale.map_or(1.0, |scale| scale.factor);
+            network.forward(&rows, pass)?;
+            #[expect(clippy::cast_possible_truncation, reason = "in the precision of the weights")]
+            network.loss(&rows, self.objective, (scale / weight) as f32, told)?;
+            network.backward(&rows, pass)?;
+            let Some(used) = self.loss_scale else {
+                network.square(told + 1, &rows)?;
+                break;
+            };
+            #[expect(clippy::cast_possible_truncation, reason = "in the precision of the weights")]
+            network.scale((1.0 / scale) as f32, &rows)?;
+            network.square(told + 1, &rows)?;
+            let sums = network.driver.read(&network.memory, network.layout.told + told, 2)?;
+            let [loss, square] = [sums[0], sums[1]].map(f32::from_bits);
+            // A gradient that 16 bits do not hold is taken again by half the factor, as long as it is the factor's doing.
+            let again = !square.is_finite() && scale > 1.0 && loss.is_finite();
+            self.loss_scale = Some(used.after(again));
+            if !again {
+                break;
+            }
+        }
         let square = network.layout.told + told + 1;
         let (kernel, arguments) = optimizer::call(
             &self.spec.optimizer,
@@ -289,7 +324,7 @@ impl<D: Driver> Engine for CardEngine<'_, D> {
         Ok(Tensors {
             weights: self.weights()?,
             slots: self.network.layout.slots.iter().map(slot).collect::<Result<_>>()?,
-            loss_scale: None,
+            loss_scale: self.loss_scale,
         })
     }
 }

@@ -167,6 +167,38 @@ KERNEL sums(PARAMETERS) {
     }
 }
 
+// at: values; f: factor.
+KERNEL scale(PARAMETERS) {
+    FOR_EACH(i, count) m[a.at[0] + i] *= a.f[0];
+}
+
+// The number of 16 bits that is nearest, ties to even.
+
+INLINE u32 bf16_of(u32 bits) {
+    if ((bits & 0x7fffffff) > 0x7f800000) return bits >> 16 | 0x40; // NaN
+    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+INLINE u32 f16_of(u32 bits) {
+    u32 sign = bits >> 16 & 0x8000, size = bits & 0x7fffffff;
+    if (size > 0x7f800000) return sign | 0x7e00; // NaN
+    if (size >= 0x477ff000) return sign | 0x7c00; // from 65,520 on
+    if (size >= 0x38800000) return sign | (size - 0x38000000 + 0xfff + (size >> 13 & 1)) >> 13;
+    if (size <= 0x33000000) return sign; // up to 2^-25
+    // Multiples of 2^-24.
+    u32 shift = 126 - (size >> 23), digits = (size & 0x7fffff) | 0x800000;
+    u32 whole = digits >> shift, rest = digits & ((1U << shift) - 1), half = 1U << (shift - 1);
+    return sign | (whole + (rest > half || (rest == half && (whole & 1))));
+}
+
+// at: values, into (numbers of 16 bits); n: whether f16, else bf16.
+KERNEL halve(PARAMETERS) {
+    FOR_EACH(i, count) {
+        u32 bits = word(m, a.at[0] + i);
+        ((unsigned short *)(m + a.at[1]))[i] = (unsigned short)(a.n[0] ? f16_of(bits) : bf16_of(bits));
+    }
+}
+
 // at: output; f: value.
 KERNEL fill(PARAMETERS) {
     FOR_EACH(i, count) m[a.at[0] + i] = a.f[0];

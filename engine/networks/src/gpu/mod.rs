@@ -2,8 +2,7 @@
 //! operations with their derivatives are some 150.
 //!
 //! `driver` says what is asked of a card; `cuda` asks a real one, `emulated` does the same on the processor, for tests. `network` is a
-//! plan on it: where its numbers lie, and its steps forward and backward. `engine` makes steps of training of them. What they
-//! do not cover ([`covers`]) goes through candle ([`crate::tensors`]).
+//! plan on it: where its numbers lie, and its steps forward and backward. `engine` makes steps of training of them.
 
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
@@ -16,8 +15,7 @@ mod optimizer;
 
 pub(crate) use engine::CardEngine;
 
-use crate::plan::Plan;
-use crate::spec::{NetworkSpec, Precision};
+use crate::spec::NetworkSpec;
 
 /// Numbers in a buffer, at most: kernels count them in 32 bits, and a step further.
 const LONGEST: usize = 1 << 31;
@@ -28,11 +26,4 @@ const FEWEST_ROWS: usize = 8192;
 /// Rows that there is room for on the card: they go through the network together.
 fn room(spec: &NetworkSpec) -> usize {
     std::cmp::max(spec.batch_size as usize, FEWEST_ROWS)
-}
-
-/// Whether there are kernels for all of this: there are none for numbers of 16 bits.
-pub(crate) fn covers(spec: &NetworkSpec, plan: &Plan) -> bool {
-    let widest = plan.widths.iter().copied().max().unwrap_or(0);
-    let longest = std::cmp::max(widest.saturating_mul(room(spec)), plan.total);
-    spec.precision == Precision::F32 && longest < LONGEST
 }

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use candle_core::{Error, Result};
 
+use super::LONGEST;
 use super::driver::{Arguments, Driver, Kernel, Matrix, Product};
 use crate::compute::{Pass, wanted_with_weights};
 use crate::kernels::dropout::Draw;
 use crate::plan::{Buffer, NORM_EPSILON, Plan, Step, TensorId, TensorKind};
-use crate::spec::{Activation, Loss};
+use crate::spec::{Activation, Loss, NetworkSpec, Precision};
 use crate::train::shard::{MAX_SHARDS, Objective, PIECE_ROWS};
 use crate::train::step::NORM_MOMENTUM;
 
@@ -55,6 +56,8 @@ pub(crate) struct Layout {
     /// The first row of each piece, then the end.
     pieces: usize,
     losses: usize,
+    /// The factors of a product in 16 bits.
+    halves: [usize; 2],
     /// What is left of sums, by turns.
     parts: [usize; 2],
     /// The greatest number of a table's gradient, by step of the plan.
@@ -65,8 +68,8 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// With room for so many rows, slots of the optimizer, and numbers to be told.
-    fn new(plan: &Plan, rows: usize, slots: usize, told: usize) -> Self {
+    /// For a plan with room for so many rows, and so many numbers to be told.
+    fn new(plan: &Plan, spec: &NetworkSpec, rows: usize, told: usize) -> Self {
         let mut places = Places(0);
         let wanted = wanted_with_weights(plan);
         let pieces = most_pieces(rows);
@@ -78,10 +81,18 @@ impl Layout {
         });
         let tables = plan.tensors.iter().filter(|tensor| tensor.kind == TensorKind::Table);
         let widest = plan.widths.iter().copied().max().unwrap_or(0);
+        let factors = plan.steps.iter().filter(|_| spec.precision != Precision::F32).map(|step| match step {
+            Step::Linear { input, weight, .. } => {
+                let wider = std::cmp::max(plan.widths[*input], plan.widths[step.output()]);
+                std::cmp::max(rows * wider, plan.tensors[*weight].len())
+            }
+            _ => 0,
+        });
+        let half = factors.max().unwrap_or(0).div_ceil(2);
         let mut layout = Self {
             weights: places.take(plan.total),
             gradients: places.take(plan.trainable),
-            slots: (0..slots).map(|_| places.take(plan.trainable)).collect(),
+            slots: (0..spec.optimizer.slots()).map(|_| places.take(plan.trainable)).collect(),
             told: places.take(told),
             values: plan.widths.iter().map(|width| places.take(rows * width)).collect(),
             value_gradients: plan
@@ -102,6 +113,7 @@ impl Layout {
             products: places.take(products.max().unwrap_or(0)),
             pieces: places.take(pieces + 1),
             losses: places.take(rows),
+            halves: [0, 0].map(|_| places.take(half)),
             parts: [0, 0].map(|_| places.take(PARTS.max(widest))),
             greatest: places.take(plan.steps.len()),
             table_sums: places.take(tables.map(|table| 2 * table.len()).max().unwrap_or(0)),
@@ -142,6 +154,7 @@ pub(crate) struct Network<'a, D: Driver> {
     pub(crate) plan: &'a Plan,
     pub(crate) layout: Layout,
     pub(crate) memory: D::Memory,
+    precision: Precision,
     /// The first row of each piece, then the end, as the card has them.
     pieces: Vec<u32>,
 }
@@ -152,11 +165,35 @@ fn number(activation: Option<Activation>) -> usize {
 }
 
 impl<'a, D: Driver> Network<'a, D> {
-    /// With zeros for weights.
-    pub(crate) fn new(driver: D, plan: &'a Plan, rows: usize, slots: usize, told: usize) -> Result<Self> {
-        let layout = Layout::new(plan, rows, slots, told);
+    /// With zeros for weights, room for so many rows, and so many numbers to be told.
+    pub(crate) fn new(
+        driver: D,
+        plan: &'a Plan,
+        spec: &NetworkSpec,
+        rows: usize,
+        told: usize,
+    ) -> Result<Self> {
+        let widest = plan.widths.iter().copied().max().unwrap_or(0);
+        if std::cmp::max(widest.saturating_mul(rows), plan.total) >= LONGEST {
+            return Err(Error::Msg("out of memory: a buffer of more than 2^31 numbers".into()));
+        }
+        let layout = Layout::new(plan, spec, rows, told);
         let memory = driver.memory(layout.words)?;
-        Ok(Self { driver, plan, layout, memory, pieces: Vec::new() })
+        Ok(Self { driver, plan, layout, memory, precision: spec.precision, pieces: Vec::new() })
+    }
+
+    /// A product, of factors rounded to 16 bits where that was chosen.
+    fn multiply(&mut self, mut product: Product, rows: &OnCard<'_, D::Memory>) -> Result<()> {
+        if self.precision != Precision::F32 {
+            let Product { rows: height, inner, columns, .. } = product;
+            let factors = [(&mut product.left, height * inner), (&mut product.right, inner * columns)];
+            for ((factor, count), half) in factors.into_iter().zip(self.layout.halves) {
+                let n = [usize::from(self.precision == Precision::F16)];
+                self.run(Kernel::Halve, rows, &Arguments::new([factor.at, half], n), count)?;
+                factor.at = half;
+            }
+        }
+        self.driver.multiply(&mut self.memory, &product)
     }
 
     fn weight(&self, tensor: TensorId) -> usize {
@@ -292,9 +329,10 @@ impl<'a, D: Driver> Network<'a, D> {
                     inner: self.plan.widths[*input],
                     columns: width,
                     add: false,
+                    precision: self.precision,
                 };
                 let arguments = Arguments::new([into, self.weight(*bias)], [width, number(*activation)]);
-                self.driver.multiply(&mut self.memory, &product)?;
+                self.multiply(product, rows)?;
                 self.run(Kernel::ActivateSums, rows, &arguments, count)
             }
             Step::Activate { input, activation, .. } => {
@@ -386,6 +424,12 @@ impl<'a, D: Driver> Network<'a, D> {
         let arguments = Arguments::new(at, n).with([option, factor]);
         self.run(kernel, rows, &arguments, rows.count)?;
         self.sums((losses, rows.count, 1), self.layout.told + told, false, rows)
+    }
+
+    /// The gradient of all learned weights, times `factor`.
+    pub(crate) fn scale(&mut self, factor: f32, rows: &OnCard<'_, D::Memory>) -> Result<()> {
+        let arguments = Arguments::new([self.layout.gradients], []).with([factor]);
+        self.run(Kernel::Scale, rows, &arguments, self.plan.trainable)
     }
 
     /// The square of the gradient's length into `told`.
@@ -522,8 +566,9 @@ impl<'a, D: Driver> Network<'a, D> {
             inner: rows.count,
             columns: inputs,
             add: false,
+            precision: self.precision,
         };
-        self.driver.multiply(&mut self.memory, &of_weight)?;
+        self.multiply(of_weight, rows)?;
         let Some((into, add)) = self.target(*input, written) else { return Ok(()) };
         let of_input = Product {
             left: Matrix { at: gradient, transposed: false },
@@ -533,8 +578,9 @@ impl<'a, D: Driver> Network<'a, D> {
             inner: outputs,
             columns: inputs,
             add,
+            precision: self.precision,
         };
-        self.driver.multiply(&mut self.memory, &of_input)
+        self.multiply(of_input, rows)
     }
 
     fn norm_backward(

@@ -5,10 +5,10 @@ use candle_core::{D, DType, Device, Result, Tensor, Var};
 use crate::compute::Pass;
 use crate::kernels::dropout;
 use crate::plan::{Buffer, NORM_EPSILON, Plan, Step, TensorId, TensorKind};
-use crate::spec::{Activation, Loss, Precision};
+use crate::spec::{Activation, Loss};
 use crate::train::shard::pieces;
 
-/// Rows on a device.
+/// Rows as tensors.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
     /// Rows.
@@ -25,24 +25,13 @@ pub(crate) struct Rows {
     pub(crate) groups: Option<Tensor>,
 }
 
-/// A plan with its weights on a device.
+/// A plan with its weights as tensors.
 #[derive(Debug)]
 pub(crate) struct Graph<'a> {
     plan: &'a Plan,
     device: Device,
-    /// Of products of matrices.
-    precision: Precision,
     /// By tensor of the plan.
     pub(crate) variables: Vec<Var>,
-}
-
-/// What a pass through a network gives.
-#[derive(Debug)]
-pub(crate) struct Scored {
-    /// The scores before their link, rows x outputs.
-    pub(crate) scores: Tensor,
-    /// Of each batch norm, in training: the mean of each column, then its variance as of a sample.
-    pub(crate) norms: Vec<(Tensor, Tensor)>,
 }
 
 /// What buffers hold: what was written side by side is joined when it is first read.
@@ -75,18 +64,13 @@ fn activate(activation: Activation, z: &Tensor) -> Result<Tensor> {
 
 impl<'a> Graph<'a> {
     /// The plan with these weights.
-    pub(crate) fn new(
-        plan: &'a Plan,
-        weights: &[f32],
-        device: &Device,
-        precision: Precision,
-    ) -> Result<Self> {
+    pub(crate) fn new(plan: &'a Plan, weights: &[f32], device: &Device) -> Result<Self> {
         let variables = plan
             .tensors
             .iter()
             .map(|tensor| Var::from_slice(&weights[tensor.range()], tensor.shape.as_slice(), device))
             .collect::<Result<_>>()?;
-        Ok(Self { plan, device: device.clone(), precision, variables })
+        Ok(Self { plan, device: device.clone(), variables })
     }
 
     /// A tensor; gradients are taken of those that are learned.
@@ -98,37 +82,19 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// These rows through the network.
-    pub(crate) fn forward(&self, rows: &Rows, pass: Pass) -> Result<Scored> {
+    /// The scores of these rows before their link, rows x outputs.
+    pub(crate) fn forward(&self, rows: &Rows, pass: Pass) -> Result<Tensor> {
         let mut values = Values(vec![Vec::new(); self.plan.widths.len()]);
-        let mut norms = Vec::new();
         for step in &self.plan.steps {
             let result = match (step, pass) {
                 (Step::BatchNorm { input, gain, shift, .. }, Pass::Train { .. }) => {
-                    let (result, seen) = self.batch_norm(&values.read(*input)?, *gain, *shift)?;
-                    norms.push(seen);
-                    result
+                    self.batch_norm(&values.read(*input)?, *gain, *shift)?
                 }
                 _ => self.step(step, rows, pass, &mut values)?,
             };
             values.0[step.output()].push(result);
         }
-        Ok(Scored { scores: values.read(self.plan.scores)?, norms })
-    }
-
-    /// left rightᵀ in the precision that was chosen, as single precision.
-    fn product(&self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
-        let half = match self.precision {
-            Precision::F32 => return left.matmul(&right.t()?),
-            Precision::Bf16 => DType::BF16,
-            Precision::F16 => DType::F16,
-        };
-        let (left, right) = (left.to_dtype(half)?, right.to_dtype(half)?);
-        if self.device.is_cpu() {
-            // candle multiplies no bf16 on the CPU, where this serves to check what rounding does.
-            return left.to_dtype(DType::F32)?.matmul(&right.to_dtype(DType::F32)?.t()?);
-        }
-        left.matmul(&right.t()?)?.to_dtype(DType::F32)
+        values.read(self.plan.scores)
     }
 
     fn numeric(rows: &Rows) -> Result<&Tensor> {
@@ -153,7 +119,7 @@ impl<'a> Graph<'a> {
             }
             Step::Embed { feature, table, .. } => self.tensor(*table).index_select(&rows.ids[*feature], 0),
             Step::Linear { input, weight, bias, activation, .. } => {
-                let product = self.product(&values.read(*input)?, &self.tensor(*weight))?;
+                let product = values.read(*input)?.matmul(&self.tensor(*weight).t()?)?;
                 let sums = product.broadcast_add(&self.tensor(*bias))?;
                 activation.map_or(Ok(sums.clone()), |activation| activate(activation, &sums))
             }
@@ -200,7 +166,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Over the rows of a piece, as our kernels do, so that devices differ by rounding alone.
-    fn batch_norm(&self, x: &Tensor, gain: TensorId, shift: TensorId) -> Result<(Tensor, (Tensor, Tensor))> {
+    fn batch_norm(&self, x: &Tensor, gain: TensorId, shift: TensorId) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
         let pieces = pieces(rows);
         let length = rows / pieces.len();
@@ -214,22 +180,14 @@ impl<'a> Graph<'a> {
                 .collect::<Result<_>>()?
         };
         let mut normed = Vec::with_capacity(groups.len());
-        let (mut means, mut variances) = (Vec::new(), Vec::new());
         for group in groups {
-            let (_, length, _) = group.dims3()?;
             let mean = group.mean_keepdim(1)?;
             let centred = group.broadcast_sub(&mean)?;
             let variance = centred.sqr()?.mean_keepdim(1)?;
             let root = (&variance + f64::from(NORM_EPSILON))?.sqrt()?;
             normed.push(centred.broadcast_div(&root)?.flatten(0, 1)?);
-            let length = length as f64;
-            let sample = if length > 1.0 { length * length / (length - 1.0) } else { 1.0 };
-            means.push((mean.detach().sum((0, 1))? * length)?);
-            variances.push((variance.detach().sum((0, 1))? * sample)?);
         }
-        let mean_of = |parts: Vec<Tensor>| Tensor::stack(&parts, 0)?.sum(0)? / rows as f64;
-        let seen = (mean_of(means)?, mean_of(variances)?);
-        Ok((self.stretch(&Tensor::cat(&normed, 0)?, gain, shift)?, seen))
+        self.stretch(&Tensor::cat(&normed, 0)?, gain, shift)
     }
 
     fn interact(&self, parts: &[Tensor], has_own: bool, dimension: usize) -> Result<Tensor> {

@@ -1,5 +1,4 @@
-//! How weights on a device follow their gradient: all learned weights are one flat tensor, so that a step is a dozen
-//! operations however many layers there are. Formulas as in [`crate::train`].
+//! How weights follow their gradient, as tensor operations. Formulas as in [`crate::train`].
 
 use candle_core::{Device, Result, Tensor};
 

@@ -6,7 +6,7 @@ use crate::layout::{CategoricalInput, InputLayout};
 use crate::plan::{Plan, Step, TensorKind};
 use crate::random::Key;
 use crate::rows::Block;
-use crate::spec::{Activation, Architecture, Loss, NetworkSpec, Norm, NumericEmbedding, Precision};
+use crate::spec::{Activation, Architecture, Loss, NetworkSpec, Norm, NumericEmbedding};
 use crate::train::order::Window;
 use crate::train::shard::{Objective, Scratch, Shard};
 use crate::train::start::start_weights;
@@ -157,9 +157,9 @@ fn rows_of(block: &Block, device: &Device) -> candle_core::Result<Rows> {
 /// candle's loss and gradients, laid out as the weights.
 fn candles(case: &Case) -> candle_core::Result<(f64, Vec<f32>)> {
     let device = Device::Cpu;
-    let graph = Graph::new(&case.plan, &case.weights, &device, Precision::F32)?;
+    let graph = Graph::new(&case.plan, &case.weights, &device)?;
     let rows = rows_of(&case.block, &device)?;
-    let loss = Graph::loss(case.objective.loss, &graph.forward(&rows, PASS)?.scores, &rows)?;
+    let loss = Graph::loss(case.objective.loss, &graph.forward(&rows, PASS)?, &rows)?;
     let store = loss.backward()?;
     let mut gradients = vec![0.0; case.plan.total];
     for (tensor, variable) in case.plan.tensors.iter().zip(&graph.variables) {

@@ -1,4 +1,4 @@
-//! What computes steps: threads of the CPU ([`super::cpu`]), or a device through candle ([`crate::tensors`]).
+//! What computes steps: threads of the CPU ([`super::cpu`]), or a card (`crate::gpu`).
 
 use std::sync::Arc;
 

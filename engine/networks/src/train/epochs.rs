@@ -2,9 +2,6 @@
 
 use std::sync::mpsc::{Receiver, sync_channel};
 
-#[cfg(feature = "cuda")]
-use candle_core::Device;
-
 use sluice_core::Execution;
 use sluice_core::error::{CommonError, Result};
 use sluice_core::execution::Extent;
@@ -13,23 +10,22 @@ use super::checkpoint::{Best, Keeper, State};
 use super::cpu::Cpu;
 use super::engine::{Engine, LossSums, StepOrder, StepSums};
 use super::order::{Window, Windows, steps_of};
+use super::place::Computing;
+#[cfg(feature = "cuda")]
+use super::place::failed;
 use super::shard::{Objective, shards_of};
 use super::step::Work;
 use super::team::Team;
 use super::{EpochRecord, FitOptions, purpose};
 use crate::error::NetworkError;
+#[cfg(any(feature = "cuda", test))]
+use crate::gpu::CardEngine;
 #[cfg(test)]
 use crate::gpu::emulated::Emulated;
-#[cfg(any(feature = "cuda", test))]
-use crate::gpu::{CardEngine, covers};
 use crate::plan::Plan;
 use crate::random::Key;
 use crate::rows::Rows;
 use crate::spec::NetworkSpec;
-use crate::tensors::TensorEngine;
-use crate::tensors::device::Computing;
-#[cfg(feature = "cuda")]
-use crate::tensors::device::failed;
 
 /// A training that is to be run.
 pub(crate) struct Training<'a> {
@@ -75,18 +71,13 @@ impl Training<'_> {
         match computing {
             Computing::Cpu => {}
             #[cfg(feature = "cuda")]
-            Computing::Tensors(Device::Cuda(card)) if covers(self.spec, self.plan) => {
+            Computing::Card(card) => {
                 let driver = crate::gpu::cuda::Cuda::new(card).map_err(failed("to load its kernels"))?;
                 let engine = CardEngine::new(self, driver, &weights, tensors.as_ref())?;
                 return self.run_on(engine, state, inputs);
             }
-            Computing::Tensors(device) => {
-                let engine = TensorEngine::new(self, device, &weights, tensors.as_ref())?;
-                return self.run_on(engine, state, inputs);
-            }
             #[cfg(test)]
             Computing::Emulated => {
-                assert!(covers(self.spec, self.plan));
                 let engine = CardEngine::new(self, Emulated::new(), &weights, tensors.as_ref())?;
                 return self.run_on(engine, state, inputs);
             }

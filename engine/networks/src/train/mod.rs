@@ -1,4 +1,4 @@
-//! Fits a network: on the CPU with the same bits for any number of threads, on a GPU through candle.
+//! Fits a network: on the CPU with the same bits for any number of threads, on a GPU (`crate::gpu`) with the same ones on every run.
 //!
 //! On the CPU a step takes a batch in the keyed order of `order`. It is cut into shards, whose number follows from its rows; threads
 //! take shards, each through the network and back (`shard`); gradients are added along a fixed tree and weights follow
@@ -11,6 +11,7 @@ pub(crate) mod epochs;
 mod loss;
 pub(crate) mod order;
 mod pairs;
+pub(crate) mod place;
 pub(crate) mod shard;
 pub(crate) mod start;
 pub(crate) mod step;
@@ -32,11 +33,11 @@ use crate::model::{NetworkDescription, NetworkModel};
 use crate::random::Key;
 use crate::rows::Rows;
 use crate::spec::NetworkSpec;
-use crate::tensors::device::Place;
 
 pub use checkpoint::Checkpoints;
 use checkpoint::{Keeper, identity_of};
 use epochs::Training;
+use place::Place;
 use shard::Objective;
 use survey::Survey;
 

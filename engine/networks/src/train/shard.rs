@@ -32,6 +32,7 @@ pub(crate) fn part(rows: usize, parts: usize, number: usize) -> Range<usize> {
 }
 
 /// The rows that go through the network together, of a batch of so many.
+#[cfg(any(feature = "cuda", test))]
 pub(crate) fn pieces(rows: usize) -> Vec<Range<usize>> {
     let shards = shards_of(rows);
     let of_shard = |shard: Range<usize>| {

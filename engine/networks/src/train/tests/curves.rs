@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use candle_core::Device as Candle;
+use candle_core::{Device as Candle, Result, Tensor};
 
+use crate::compute::Pass;
 use crate::gpu::CardEngine;
 use crate::gpu::emulated::Emulated;
 use crate::layout::{CategoricalInput, InputLayout};
@@ -12,7 +13,7 @@ use crate::plan::{Plan, Start};
 use crate::random::Key;
 use crate::rows::Block;
 use crate::spec::{Activation, Adagrad, AdamW, Loss, NetworkSpec, Norm, Optimizer, Sgd};
-use crate::tensors::TensorEngine;
+use crate::tensors::{self, Flat, Graph};
 use crate::train::cpu::Cpu;
 use crate::train::engine::{Engine, StepOrder};
 use crate::train::epochs::Training;
@@ -82,6 +83,48 @@ fn curve(engine: &mut dyn Engine, rate: f64, rows: Block) -> Vec<f64> {
     done.iter().map(|sums| sums.loss / sums.weight).collect()
 }
 
+/// The same by candle's automatic gradients.
+fn with_autograd(spec: &NetworkSpec, plan: &Plan, weights: &[f32], loss: Loss) -> Result<Vec<f64>> {
+    let device = Candle::Cpu;
+    let mut weights = weights.to_vec();
+    let mut flat = Flat::start(&weights[..plan.trainable], &spec.optimizer, &device)?;
+    let block = rows(loss, !spec.embeddings.is_empty());
+    let ones = vec![1.0; ROWS];
+    let mut losses = Vec::new();
+    for step in 0..STEPS {
+        let first = step * BATCH % ROWS;
+        let part = |values: &[f32]| Tensor::new(&values[first..first + BATCH], &device);
+        let numeric = &block.numeric[first * FEATURES..(first + BATCH) * FEATURES];
+        let ids = if block.ids.is_empty() { &[][..] } else { &block.ids[first..first + BATCH] };
+        let batch = tensors::Rows {
+            count: BATCH,
+            numeric: Some(Tensor::from_slice(numeric, (BATCH, FEATURES), &device)?),
+            ids: if ids.is_empty() { Vec::new() } else { vec![Tensor::new(ids, &device)?] },
+            labels: part(&block.labels)?,
+            weights: part(&ones)?,
+            groups: None,
+        };
+        let graph = Graph::new(plan, &weights, &device)?;
+        let pass = Pass::Train { key: Key::fixed(1), first_row: 0 };
+        let mean = (Graph::loss(loss, &graph.forward(&batch, pass)?, &batch)? / BATCH as f64)?;
+        let store = mean.backward()?;
+        let mut gradient = vec![0.0_f32; plan.trainable];
+        for (tensor, variable) in plan.tensors.iter().zip(&graph.variables) {
+            if let Some(own) = store.get(variable.as_tensor()) {
+                gradient[tensor.range()].copy_from_slice(&own.flatten_all()?.to_vec1::<f32>()?);
+            }
+        }
+        let length = gradient.iter().map(|part| f64::from(*part).powi(2)).sum::<f64>().sqrt();
+        let limit = spec.gradient_clip.filter(|limit| *limit < length);
+        let factor = limit.map_or(1.0, |limit| limit / (length + 1e-6));
+        let gradient = (Tensor::new(gradient, &device)? * factor)?;
+        flat.follow(&spec.optimizer, step as u64 + 1, spec.optimizer.learning_rate(), &gradient)?;
+        weights[..plan.trainable].copy_from_slice(&flat.weights.to_vec1::<f32>()?);
+        losses.push(f64::from(mean.to_scalar::<f32>()?));
+    }
+    Ok(losses)
+}
+
 fn cases() -> Vec<(NetworkSpec, Loss)> {
     let base = |hidden: &[u32], activation, norm, optimizer| {
         let mut spec = NetworkSpec::mlp(hidden);
@@ -116,8 +159,7 @@ fn losses_of_steps_are_those_of_pytorch() {
         let work = Work::new(&spec, &plan, &objective, weights.clone());
         let ours = curve(&mut Cpu { work: &work, team: &Team::new(0) }, rate, rows(loss, has_ids));
         let training = Training { spec: &spec, plan: &plan, objective: &objective };
-        let mut engine = TensorEngine::new(&training, &Candle::Cpu, &weights, None).unwrap();
-        let candles = curve(&mut engine, rate, rows(loss, has_ids));
+        let candles = with_autograd(&spec, &plan, &weights, loss).unwrap();
         let mut engine = CardEngine::new(&training, Emulated::new(), &weights, None).unwrap();
         let card = curve(&mut engine, rate, rows(loss, has_ids));
         for (name, found) in [("ours", ours), ("candle", candles), ("card", card)] {

@@ -1,67 +1,26 @@
-//! Training as cards do it, here on the processor: through candle, and by our kernels for cards. The same losses as our kernels' for
-//! processors, within rounding.
+//! Training by our kernels for cards, here on the processor: the same losses as by those for processors, within rounding.
 
-use candle_core::Device as Candle;
+use candle_core::{DType, Device as Candle, Tensor};
 
 use super::{label, layout, options, source, specs};
-use crate::gpu::covers;
 use crate::gpu::driver::{Arguments, Driver, Kernel};
-use crate::gpu::emulated::Emulated;
+use crate::gpu::emulated::{self, Emulated};
 use crate::model::NetworkDescription;
-use crate::plan::Plan;
+use crate::random::Key;
 use crate::spec::{Activation, Adagrad, AdamW, Loss, NetworkSpec, Norm, Optimizer, Precision, Sgd};
-use crate::tensors::device::{Computing, Place};
 use crate::train::loss::loss_and_gradient;
+use crate::train::place::{Computing, Place};
 use crate::train::{Checkpoints, FitOptions, FittedNetwork, fit_at};
 
-fn place() -> Place {
-    Place { name: "candle".into(), computing: Computing::Tensors(Candle::Cpu) }
-}
-
-/// A card without one: our kernels for cards, on the processor.
-fn card() -> Place {
-    Place { name: "card".into(), computing: Computing::Emulated }
-}
-
-fn on_device(
+fn on_card(
     spec: &NetworkSpec,
     classes: usize,
     options: FitOptions<'_>,
 ) -> sluice_core::Result<FittedNetwork> {
-    at(place(), spec, classes, options)
-}
-
-fn at(
-    place: Place,
-    spec: &NetworkSpec,
-    classes: usize,
-    options: FitOptions<'_>,
-) -> sluice_core::Result<FittedNetwork> {
+    let place = Place { name: "card".into(), computing: Computing::Emulated };
     let description = NetworkDescription::new(spec, &layout(), &label(classes)).unwrap();
     let (mut training, mut validation) = (source(2_450, classes, 1), source(500, classes, 2));
     fit_at(spec, description, (&mut training, Some(&mut validation)), options, place)
-}
-
-#[test]
-fn losses_on_a_device_are_those_of_our_kernels() {
-    for (spec, classes) in specs() {
-        let ours = super::fitted(&spec, 2_450, classes, 2);
-        let theirs = on_device(&spec, classes, options(1)).unwrap();
-        assert_eq!(theirs.device, "candle");
-        assert_eq!(theirs.history.len(), ours.history.len());
-        for (theirs, ours) in theirs.history.iter().zip(&ours.history) {
-            let close = |theirs: f64, ours: f64| (theirs - ours).abs() <= 2e-4 * ours.abs();
-            assert!(close(theirs.training_loss, ours.training_loss), "{theirs:?} {ours:?} {spec:?}");
-            assert!(close(theirs.gradient_norm, ours.gradient_norm), "{theirs:?} {ours:?} {spec:?}");
-            // A bias before a batch norm has a gradient of rounding alone, of which AdamW makes whole steps; running means
-            // follow them late.
-            let bound = if spec.norm == Norm::Batch { 2e-3 } else { 2e-4 };
-            let (theirs_loss, ours_loss) = theirs.validation_loss.zip(ours.validation_loss).unwrap();
-            let off = (theirs_loss - ours_loss).abs();
-            assert!(off <= bound * ours_loss, "{theirs:?} {ours:?} {spec:?}");
-            assert_eq!((theirs.steps, theirs.learning_rate), (ours.steps, ours.learning_rate));
-        }
-    }
 }
 
 /// Of every step, activation and optimizer, and all losses but that of counts.
@@ -92,14 +51,16 @@ fn specs_of_cards() -> Vec<(NetworkSpec, usize)> {
 fn losses_on_a_card_are_those_of_our_kernels() {
     for (spec, classes) in specs_of_cards() {
         let ours = super::fitted(&spec, 2_450, classes, 2);
-        let theirs = at(card(), &spec, classes, options(1)).unwrap();
+        let theirs = on_card(&spec, classes, options(1)).unwrap();
+        assert_eq!(theirs.device, "card");
         assert_eq!(theirs.history.len(), ours.history.len());
         for (theirs, ours) in theirs.history.iter().zip(&ours.history) {
             let close = |theirs: f64, ours: f64| (theirs - ours).abs() <= 1e-4 * ours.abs();
             let (theirs_loss, ours_loss) = theirs.validation_loss.zip(ours.validation_loss).unwrap();
             assert!(close(theirs.training_loss, ours.training_loss), "{theirs:?} {ours:?} {spec:?}");
             assert!(close(theirs.gradient_norm, ours.gradient_norm), "{theirs:?} {ours:?} {spec:?}");
-            // As above.
+            // A bias before a batch norm has a gradient of rounding alone, of which AdamW makes whole steps; running means
+            // follow them late.
             let bound = if spec.norm == Norm::Batch { 2e-3 } else { 1e-4 };
             let off = (theirs_loss - ours_loss).abs();
             assert!(off <= bound * ours_loss, "{theirs:?} {ours:?} {spec:?}");
@@ -146,46 +107,64 @@ fn losses_of_rows_on_a_card_are_those_of_our_kernels() {
 }
 
 #[test]
-fn sixteen_bits_are_left_to_candle() {
-    let covered = |spec: &NetworkSpec| covers(spec, &Plan::new(spec, &layout(), 1));
-    let mlp = NetworkSpec::mlp(&[8]);
-    assert!(covered(&mlp));
-    assert!(!covered(&NetworkSpec { precision: Precision::Bf16, ..mlp }));
+fn kernels_stand_in_the_order_of_their_names() {
+    for (position, (kernel, name)) in Kernel::ALL.into_iter().enumerate() {
+        assert_eq!(kernel as usize, position, "{name}");
+        assert_eq!(format!("{kernel:?}").to_lowercase(), name.replace('_', ""));
+    }
+}
+
+#[test]
+fn numbers_of_sixteen_bits_are_the_nearest() {
+    // Ties, what is too great or too small, multiples of the smallest number, and numbers that look like chance.
+    let mut values = vec![0.0_f32, -0.0, 1.0, -2.5, 65_504.0, 65_519.0, 65_520.0, 1e30, -1e30, f32::INFINITY];
+    values.extend([1.000_488_3, 1.001_464_8, 6.1e-5, 5.96e-8, 2.98e-8, 2.9e-8, 8.9e-8, 1e-40, 3.0e38]);
+    let key = Key::new(1, 2);
+    values.extend((0..1000).map(|at| key.symmetric(at) * 2.0_f32.powi(at as i32 % 48 - 30)));
+    let count = values.len();
+    for (number, dtype) in [DType::BF16, DType::F16].into_iter().enumerate() {
+        let mut model: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+        model.resize(2 * count, 0);
+        let arguments = Arguments::new([0, count], [number]);
+        Emulated::new().run(Kernel::Halve, &mut model, &Vec::new(), &arguments, count).unwrap();
+        let rounded = Tensor::new(values.as_slice(), &Candle::Cpu).unwrap().to_dtype(dtype).unwrap();
+        let expected: Vec<f32> = rounded.to_dtype(DType::F32).unwrap().to_vec1().unwrap();
+        let precision = [Precision::Bf16, Precision::F16][number];
+        for (at, expected) in expected.iter().enumerate() {
+            let found = emulated::number(&model, count, at, precision);
+            assert_eq!(
+                found.to_bits(),
+                expected.to_bits(),
+                "{} as {dtype:?}: {found} {expected}",
+                values[at]
+            );
+        }
+    }
 }
 
 #[test]
 fn sixteen_bits_come_near() {
     for precision in [Precision::Bf16, Precision::F16] {
         for (mut spec, classes) in specs() {
-            let exact = on_device(&spec, classes, options(1)).unwrap();
+            let exact = on_card(&spec, classes, options(1)).unwrap();
             spec.precision = precision;
-            let rounded = on_device(&spec, classes, options(1)).unwrap();
+            let rounded = on_card(&spec, classes, options(1)).unwrap();
             let last = |network: &FittedNetwork| network.history.last().unwrap().validation_loss.unwrap();
             let (exact, rounded) = (last(&exact), last(&rounded));
             // A constant has a loss of about 1.
-            assert!((exact - rounded).abs() < 0.02, "{exact} {rounded} {spec:?}");
+            assert!((exact - rounded).abs() < 0.03, "{exact} {rounded} {spec:?}");
             assert!((exact - rounded).abs() > 0.0, "nothing was rounded");
         }
     }
 }
 
 #[test]
-fn a_device_goes_on_with_the_same_bits() {
-    let mut specs = specs();
-    specs[1].0.precision = Precision::F16;
-    go_on_with_the_same_bits(place, specs);
-}
-
-#[test]
 fn a_card_goes_on_with_the_same_bits() {
-    go_on_with_the_same_bits(card, specs_of_cards());
-}
-
-fn go_on_with_the_same_bits(place: fn() -> Place, specs: Vec<(NetworkSpec, usize)>) {
+    let mut specs = specs_of_cards();
+    specs[1].0.precision = Precision::F16;
     let folder = tempfile::tempdir().unwrap();
     for (number, (spec, classes)) in specs.into_iter().enumerate() {
-        let on_device = |options| at(place(), &spec, classes, options);
-        let whole = on_device(options(1)).unwrap();
+        let whole = on_card(&spec, classes, options(1)).unwrap();
         for rows in [300, 2_100, 3_000, 6_900] {
             let path = folder.path().join(format!("{number}-{rows}"));
             let options = || {
@@ -194,9 +173,9 @@ fn go_on_with_the_same_bits(place: fn() -> Place, specs: Vec<(NetworkSpec, usize
             };
             let mut stopped = options();
             super::interrupt_after(&mut stopped.execution, rows);
-            let error = on_device(stopped).unwrap_err();
+            let error = on_card(&spec, classes, stopped).unwrap_err();
             assert_eq!(error.kind(), sluice_core::ErrorKind::Interrupted(2), "{error:?}");
-            let resumed = on_device(options()).unwrap();
+            let resumed = on_card(&spec, classes, options()).unwrap();
             assert_eq!(resumed.history, whole.history, "after {rows} rows");
             assert_eq!(
                 resumed.model.to_safetensors().unwrap(),

@@ -1,6 +1,7 @@
 //! Which device a training runs on, and what its errors mean.
 
-use candle_core::Device as Candle;
+#[cfg(feature = "cuda")]
+use candle_core::{CudaDevice, Device as Candle};
 
 use crate::error::NetworkError;
 use crate::spec::{Device, NetworkSpec, Precision};
@@ -18,13 +19,10 @@ pub(crate) struct Place {
 pub(crate) enum Computing {
     /// Our kernels for processors.
     Cpu,
-    /// A device of candle's: our kernels for cards where there are some for all of a training, else candle.
-    #[cfg_attr(
-        not(any(feature = "cuda", test)),
-        expect(dead_code, reason = "there are no others in this build")
-    )]
-    Tensors(Candle),
-    /// Our kernels for cards, on the processor.
+    /// Our kernels for cards, on one that candle opened.
+    #[cfg(feature = "cuda")]
+    Card(CudaDevice),
+    /// The same on the processor.
     #[cfg(test)]
     Emulated,
 }
@@ -67,25 +65,33 @@ fn gpu(number: u32) -> Result<Place, NetworkError> {
 
 #[cfg(feature = "cuda")]
 fn gpu(number: u32) -> Result<Place, NetworkError> {
-    let name = Device::Cuda(number).to_string();
-    match Candle::new_cuda(number as usize) {
-        Ok(device) => Ok(Place { name, computing: Computing::Tensors(device) }),
-        Err(error) => Err(NetworkError::Device {
-            device: name,
-            problem: format!("is not there: {}", plain(&error)),
-            hint: "`nvidia-smi -L` lists the cards of this machine; `device: auto` takes the first or else the CPU"
+    let refused = |problem: String| NetworkError::Device {
+        device: Device::Cuda(number).to_string(),
+        problem,
+        hint:
+            "`nvidia-smi -L` lists the cards of this machine; `device: auto` takes the first or else the CPU"
                 .into(),
-        }),
+    };
+    match Candle::new_cuda(number as usize) {
+        Ok(Candle::Cuda(card)) => {
+            Ok(Place { name: Device::Cuda(number).to_string(), computing: Computing::Card(card) })
+        }
+        Ok(_) => Err(refused("is none of NVIDIA's".into())),
+        Err(error) => Err(refused(absent(&error.to_string()))),
     }
 }
 
-/// candle's words without its backtrace.
-#[cfg(feature = "cuda")]
-fn plain(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().into()
+/// Why there is no card, of what its driver says; candle adds a backtrace.
+#[cfg(any(feature = "cuda", test))]
+fn absent(words: &str) -> String {
+    if words.contains("CUDA_ERROR_NO_DEVICE") {
+        return "is not there: this machine has no NVIDIA card, or no driver for it".into();
+    }
+    format!("is not there: {}", words.lines().next().unwrap_or_default())
 }
 
 /// What a device says, with what to do about it.
+#[cfg(any(feature = "cuda", test))]
 pub(crate) fn failed(what: &'static str) -> impl Fn(candle_core::Error) -> NetworkError {
     move |source| {
         let words = source.to_string().to_lowercase();
@@ -104,7 +110,7 @@ pub(crate) fn failed(what: &'static str) -> impl Fn(candle_core::Error) -> Netwo
 mod tests {
     use candle_core::Error;
 
-    use super::{Computing, Place, failed};
+    use super::{Computing, Place, absent, failed};
     use crate::spec::{Device, NetworkSpec};
     use sluice_core::error::Diagnostic;
 
@@ -125,6 +131,14 @@ mod tests {
         spec.precision = crate::spec::Precision::Bf16;
         let message = Place::of(&spec).unwrap_err().to_string();
         assert_eq!(message, "device `cpu` does not compute in `bf16`");
+    }
+
+    #[test]
+    fn a_machine_without_a_card_is_told_in_words() {
+        let words = "DriverError(CUDA_ERROR_NO_DEVICE, \"<Failure when calling cuGetErrorString()>\")";
+        assert_eq!(absent(words), "is not there: this machine has no NVIDIA card, or no driver for it");
+        let other = "DriverError(CUDA_ERROR_INVALID_DEVICE, \"invalid device ordinal\")\n  0: candle";
+        assert!(absent(other).ends_with("invalid device ordinal\")"));
     }
 
     #[test]
