@@ -2,6 +2,7 @@
 
 use candle_core::Result;
 
+use super::rows::RowPlaces;
 use crate::spec::Precision;
 
 /// The functions of `kernels.cu`.
@@ -87,7 +88,7 @@ impl Kernel {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Arguments {
-    pub(crate) at: [u64; 8],
+    pub(crate) at: [u64; 12],
     pub(crate) n: [u32; 8],
     pub(crate) f: [f32; 8],
 }
@@ -104,6 +105,15 @@ impl Arguments {
             *into = u32::try_from(n).unwrap_or(u32::MAX);
         }
         arguments
+    }
+
+    /// The same for rows that lie there.
+    pub(crate) fn of_rows(mut self, places: &RowPlaces) -> Self {
+        let RowPlaces { order, slots, slot_words, .. } = *places;
+        for (into, at) in self.at[8..].iter_mut().zip([order, slots, slot_words]) {
+            *into = at as u64;
+        }
+        self
     }
 
     /// The same with these numbers.

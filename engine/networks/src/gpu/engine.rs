@@ -1,5 +1,5 @@
-//! Steps of training on a card. The rows of a window lie there, and the host is only told of losses every [`PENDING_STEPS`] steps, so
-//! that it asks for the next steps while the card computes.
+//! Steps of training on a card. Rows lie there, and the host is only told of losses every [`PENDING_STEPS`] steps, so that it asks
+//! for the next steps while the card computes.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,15 +9,16 @@ use candle_core::Result as Candle;
 use sluice_core::error::Result;
 
 use super::driver::Driver;
-use super::network::{Network, OnCard, RowPlaces};
+use super::network::{Network, OnCard};
+use super::rows::{RowMemory, RowPlaces, values_of, words_of};
 use super::{optimizer, room};
 use crate::compute::Pass;
-use crate::rows::Block;
+use crate::rows::{BLOCK_ROWS, Block};
 use crate::spec::{NetworkSpec, Optimizer, Precision};
 use crate::train::checkpoint::{LossScale, Tensors};
 use crate::train::engine::{Engine, LossSums, StepOrder, StepSums};
 use crate::train::epochs::Training;
-use crate::train::order::{Window, place};
+use crate::train::order::Window;
 use crate::train::place::failed;
 use crate::train::shard::{Objective, judged_pieces, pieces};
 
@@ -27,31 +28,6 @@ const PENDING_STEPS: usize = 64;
 /// The factor on losses that training in f16 starts with, and the steps after which it is doubled (PyTorch's `GradScaler`).
 const START_SCALE: LossScale = LossScale { factor: 65_536.0, steps: 0 };
 const SCALE_STEPS: u32 = 2000;
-
-/// Memory for rows, taken again when more is needed.
-struct Room<M> {
-    memory: Option<M>,
-    words: usize,
-}
-
-impl<M> Room<M> {
-    const fn none() -> Self {
-        Self { memory: None, words: 0 }
-    }
-
-    fn of<D: Driver<Memory = M>>(&mut self, driver: &D, words: usize) -> Candle<&mut M> {
-        let kept = if words <= self.words { self.memory.take() } else { None };
-        let memory = if let Some(memory) = kept {
-            memory
-        } else {
-            // What was there goes first: the card holds one.
-            self.memory = None;
-            self.words = words;
-            driver.memory(words)?
-        };
-        Ok(self.memory.insert(memory))
-    }
-}
 
 impl LossScale {
     /// After a step, or after a gradient that it was too great for.
@@ -63,13 +39,6 @@ impl LossScale {
             steps => Self { factor, steps },
         }
     }
-}
-
-/// Rows as the card has them.
-struct Placed {
-    places: RowPlaces,
-    /// Weights in the order of training; none are all 1.
-    weights: Vec<f32>,
 }
 
 /// A step whose sums wait on the card.
@@ -84,28 +53,24 @@ pub(crate) struct CardEngine<'a, D: Driver> {
     spec: &'a NetworkSpec,
     objective: &'a Objective,
     network: Network<'a, D>,
-    window: Room<D::Memory>,
-    judged: Room<D::Memory>,
-    placed: Option<Placed>,
+    /// Rows that there are.
+    rows: u64,
+    window: Option<RowMemory<D::Memory>>,
+    /// The weights of the window's rows in the order of training; none are all 1.
+    weights: Vec<f32>,
+    judged: Option<RowMemory<D::Memory>>,
     pending: Vec<Pending>,
     loss_scale: Option<LossScale>,
 }
 
-fn words_of(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|value| value.to_bits()).collect()
-}
-
-fn values_of(words: &[u32]) -> Vec<f32> {
-    words.iter().map(|word| f32::from_bits(*word)).collect()
-}
-
 impl<'a, D: Driver> CardEngine<'a, D> {
-    /// From these weights on, or from where a checkpoint stands.
+    /// For so many rows, from these weights on, or from where a checkpoint stands.
     ///
     /// # Errors
     /// What the card says.
     pub(crate) fn new(
         training: &Training<'a>,
+        rows: u64,
         driver: D,
         weights: &[f32],
         kept: Option<&Tensors>,
@@ -131,75 +96,52 @@ impl<'a, D: Driver> CardEngine<'a, D> {
             spec,
             objective,
             network: make().map_err(failed("to hold the weights"))?,
-            window: Room::none(),
-            judged: Room::none(),
-            placed: None,
+            rows,
+            window: None,
+            weights: Vec::new(),
+            judged: None,
             pending: Vec::new(),
             loss_scale: (spec.precision == Precision::F16)
                 .then(|| kept.and_then(|kept| kept.loss_scale).unwrap_or(START_SCALE)),
         })
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "halves of a group")]
-    /// Blocks as words, and where they lie; `order` names their rows as they are to be taken.
-    fn words(&self, blocks: &[Arc<Block>], order: impl Iterator<Item = usize>) -> (Vec<u32>, Placed) {
-        let rows: usize = blocks.iter().map(|block| block.rows).sum();
-        let length = |of: fn(&Block) -> usize| blocks.iter().map(|block| of(block)).sum::<usize>();
-        let (numbers, ids) = (length(|block| block.numeric.len()), length(|block| block.ids.len()));
-        let mut words: Vec<u32> = Vec::with_capacity(numbers + ids + 5 * rows);
-        let mut places =
-            RowPlaces { columns: numbers / rows.max(1), features: ids / rows.max(1), ..RowPlaces::default() };
-        words.extend(blocks.iter().flat_map(|block| &block.numeric).map(|value| value.to_bits()));
-        places.ids = words.len();
-        words.extend(blocks.iter().flat_map(|block| &block.ids));
-        let targets =
-            blocks.iter().flat_map(|block| (0..block.rows).map(|row| self.objective.target(block, row)));
-        let (labels, weights): (Vec<f32>, Vec<f32>) = targets.unzip();
-        places.labels = words.len();
-        words.extend(labels.iter().map(|label| label.to_bits()));
-        places.weights = words.len();
-        words.extend(weights.iter().map(|weight| weight.to_bits()));
-        if blocks.iter().any(|block| !block.groups.is_empty()) {
-            places.groups = Some(words.len());
-            let halves = |group: &u64| [*group as u32, (*group >> 32) as u32];
-            words.extend(blocks.iter().flat_map(|block| &block.groups).flat_map(halves));
-        }
-        places.order = words.len();
-        let order: Vec<usize> = order.collect();
-        // Below 17 blocks of 65,536 rows.
-        words.extend(order.iter().map(|row| u32::try_from(*row).unwrap_or(u32::MAX)));
-        let weights = order.iter().map(|row| weights[*row]).collect();
-        (words, Placed { places, weights })
-    }
-
     fn place(&mut self, window: &Window) -> Candle<()> {
-        let firsts: Vec<usize> = window
-            .blocks
-            .iter()
-            .scan(0, |next, block| Some(std::mem::replace(next, *next + block.rows)))
-            .collect();
-        let order = window.order.iter().map(|at| {
-            let (block, row) = place(*at);
-            firsts[block] + row
-        });
-        let (words, placed) = self.words(&window.blocks, order);
         let driver = &self.network.driver;
-        driver.write(self.window.of(driver, words.len())?, 0, &words)?;
-        self.placed = Some(placed);
+        let memory = match &mut self.window {
+            Some(memory) => memory,
+            none => {
+                let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
+                let slot_rows = std::cmp::min(rows, BLOCK_ROWS);
+                let blocks = rows.div_ceil(BLOCK_ROWS);
+                none.insert(RowMemory::new(driver, &window.blocks[0], slot_rows, blocks)?)
+            }
+        };
+        let mut slots = Vec::with_capacity(window.blocks.len());
+        for (position, block) in window.blocks.iter().enumerate() {
+            let number = window.numbers.get(position).copied();
+            slots.push(memory.put(driver, (position, number), block, self.objective)?);
+        }
+        self.weights = memory.arrange(driver, &slots, &window.order)?;
         Ok(())
     }
 
     fn compute(&mut self, order: &StepOrder) -> Candle<()> {
-        let (Some(placed), Some(memory)) = (&self.placed, &self.window.memory) else {
+        let Some(RowMemory { memory, places, .. }) = &self.window else {
             return Err(candle_core::Error::Msg("a step came before its rows".into()));
         };
-        let weights = &placed.weights[order.first..order.first + order.rows];
-        let weight: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        let weight = match &self.weights[..] {
+            [] => order.rows as f64,
+            weights => {
+                let own = &weights[order.first..order.first + order.rows];
+                own.iter().map(|weight| f64::from(*weight)).sum()
+            }
+        };
         let StepOrder { step, batch, rate, .. } = *order;
         if weight <= 0.0 {
             return Ok(());
         }
-        let places = RowPlaces { order: placed.places.order + order.first, ..placed.places };
+        let places = RowPlaces { order: places.order + order.first, ..*places };
         let rows = OnCard { memory, places, count: order.rows };
         let pass = Pass::Train { key: order.key, first_row: 0 };
         let told = 2 * self.pending.len();
@@ -256,11 +198,23 @@ impl<'a, D: Driver> CardEngine<'a, D> {
     }
 
     fn judge_block(&mut self, block: &Arc<Block>) -> Candle<LossSums> {
-        let (words, placed) = self.words(std::slice::from_ref(block), 0..block.rows);
         let driver = &self.network.driver;
-        let memory = self.judged.of(driver, words.len())?;
-        driver.write(memory, 0, &words)?;
-        let weight = placed.weights.iter().map(|weight| f64::from(*weight)).sum();
+        if self.judged.as_ref().is_none_or(|judged| !judged.fits(block.rows)) {
+            // What was there goes first: the card holds one.
+            self.judged = None;
+        }
+        let judged = match &mut self.judged {
+            Some(judged) => judged,
+            none => none.insert(RowMemory::new(driver, block, block.rows, 0)?),
+        };
+        let slot = judged.put(driver, (0, None), block, self.objective)?;
+        // Below 65,536 rows.
+        let order: Vec<u32> = (0_u32..).take(block.rows).collect();
+        let weights = judged.arrange(driver, &[slot], &order)?;
+        let weight = match &weights[..] {
+            [] => block.rows as f64,
+            weights => weights.iter().map(|weight| f64::from(*weight)).sum(),
+        };
         let mut sums = LossSums { loss: 0.0, weight };
         // Pairs are made of the same rows as on the processor.
         let cut = judged_pieces(block.rows);
@@ -271,9 +225,9 @@ impl<'a, D: Driver> CardEngine<'a, D> {
             let pieces: Vec<Range<usize>> =
                 cut[next..next + fits].iter().map(|piece| piece.start - first..piece.end - first).collect();
             next += fits;
-            let places = RowPlaces { order: placed.places.order + first, ..placed.places };
+            let places = RowPlaces { order: judged.places.order + first, ..judged.places };
             let count = cut[next - 1].end - first;
-            let rows = OnCard { memory: &*memory, places, count };
+            let rows = OnCard { memory: &judged.memory, places, count };
             let network = &mut self.network;
             network.cut(&pieces)?;
             network.forward(&rows, Pass::Score)?;

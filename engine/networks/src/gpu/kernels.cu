@@ -29,7 +29,7 @@ typedef unsigned long long u64;
 
 // As `Arguments` of driver.rs.
 struct Arguments {
-    u64 at[8];
+    u64 at[12];
     u32 n[8];
     float f[8];
 };
@@ -41,24 +41,31 @@ INLINE u32 word(const float *words, u64 at) { return ((const u32 *)words)[at]; }
 
 INLINE float before(const float *m, u64 at, u32 add) { return add ? m[at] : 0.0f; }
 
+// Rows lie in slots of `w`, a block of 65,536 in each; their order names block and row. at 8: order, 9: the slot of each block, 10:
+// words of a slot.
+
+// Where the `width` words of a row begin, of those that begin at `from` in the first slot.
+INLINE u64 place_of(const float *w, const struct Arguments *a, u64 from, u32 width, u32 row) {
+    u32 place = word(w, a->at[8] + row);
+    return from + word(w, a->at[9] + (place >> 16)) * a->at[10] + (u64)(place & 0xffff) * width;
+}
+
 // Features.
 
-// at: output, numbers (w), order (w); n: stride, offset, columns.
+// at: output, numbers (w); n: stride, offset, columns.
 KERNEL numeric(PARAMETERS) {
     FOR_EACH(i, count) {
         u32 row = i / a.n[2], column = i % a.n[2];
-        u64 from = word(w, a.at[2] + row);
-        m[a.at[0] + row * a.n[0] + a.n[1] + column] = w[a.at[1] + from * a.n[2] + column];
+        m[a.at[0] + row * a.n[0] + a.n[1] + column] = w[place_of(w, &a, a.at[1], a.n[2], row) + column];
     }
 }
 
-// at: output, numbers (w), order (w), bins; n: stride, offset, columns, bins of all columns.
+// at: output, numbers (w), bins; n: stride, offset, columns, bins of all columns.
 KERNEL piecewise(PARAMETERS) {
     FOR_EACH(i, count) {
         u32 row = i / a.n[3], bin = i % a.n[3], column = bin / (a.n[3] / a.n[2]);
-        u64 from = word(w, a.at[2] + row);
-        const float *bins = m + a.at[3] + bin;
-        float share = (w[a.at[1] + from * a.n[2] + column] - bins[0]) * bins[a.n[3]];
+        const float *bins = m + a.at[2] + bin;
+        float share = (w[place_of(w, &a, a.at[1], a.n[2], row) + column] - bins[0]) * bins[a.n[3]];
         share = share < bins[2 * a.n[3]] ? bins[2 * a.n[3]] : share;
         share = share > bins[3 * a.n[3]] ? bins[3 * a.n[3]] : share;
         m[a.at[0] + row * a.n[0] + a.n[1] + bin] = share;
@@ -67,42 +74,38 @@ KERNEL piecewise(PARAMETERS) {
 
 #define TAU 6.2831855f
 
-// at: output, numbers (w), order (w), frequencies; n: stride, offset, columns, frequencies of all columns.
+// at: output, numbers (w), frequencies; n: stride, offset, columns, frequencies of all columns.
 KERNEL periodic(PARAMETERS) {
     FOR_EACH(i, count) {
         u32 row = i / a.n[3], wave = i % a.n[3], each = a.n[3] / a.n[2], column = wave / each;
-        u64 from = word(w, a.at[2] + row);
-        float angle = TAU * m[a.at[3] + wave] * w[a.at[1] + from * a.n[2] + column];
+        float angle = TAU * m[a.at[2] + wave] * w[place_of(w, &a, a.at[1], a.n[2], row) + column];
         float *output = m + a.at[0] + row * a.n[0] + a.n[1] + column * 2 * each + wave % each;
         output[0] = sinf(angle);
         output[each] = cosf(angle);
     }
 }
 
-// at: waves, numbers (w), order (w), gradient, each row's part of the gradient of the frequencies; n as of `periodic`.
+// at: waves, numbers (w), gradient, each row's part of the gradient of the frequencies; n as of `periodic`.
 KERNEL periodic_backward(PARAMETERS) {
     FOR_EACH(i, count) {
         u32 row = i / a.n[3], wave = i % a.n[3], each = a.n[3] / a.n[2], column = wave / each;
-        u64 from = word(w, a.at[2] + row);
         u32 place = row * a.n[0] + a.n[1] + column * 2 * each + wave % each;
-        const float *waves = m + a.at[0] + place, *gradient = m + a.at[3] + place;
+        const float *waves = m + a.at[0] + place, *gradient = m + a.at[2] + place;
         float along = gradient[0] * waves[each] - gradient[each] * waves[0];
-        m[a.at[4] + i] = TAU * w[a.at[1] + from * a.n[2] + column] * along;
+        m[a.at[3] + i] = TAU * w[place_of(w, &a, a.at[1], a.n[2], row) + column] * along;
     }
 }
 
-// The id of a row: at 3: ids (w), 4: order (w); n 3: features, 4: feature.
-INLINE u64 id_of(const float *w, const struct Arguments *a, u64 row) {
-    u64 from = word(w, a->at[4] + row);
-    return word(w, a->at[3] + from * a->n[3] + a->n[4]);
+// The id of a row: at 3: ids (w); n 3: features, 4: feature.
+INLINE u64 id_of(const float *w, const struct Arguments *a, u32 row) {
+    return word(w, place_of(w, a, a->at[3], a->n[3], row) + a->n[4]);
 }
 
-// at: output, table, -, ids (w), order (w); n: stride, offset, width, features, feature.
+// at: output, table, -, ids (w); n: stride, offset, width, features, feature.
 KERNEL embed(PARAMETERS) {
     FOR_EACH(i, count) {
         u32 row = i / a.n[2], column = i % a.n[2];
-        u64 id = id_of(w, &a, row);
-        m[a.at[0] + row * a.n[0] + a.n[1] + column] = m[a.at[1] + id * a.n[2] + column];
+        m[a.at[0] + row * a.n[0] + a.n[1] + column] = m[a.at[1] + id_of(w, &a, row) * a.n[2] + column];
     }
 }
 
@@ -131,7 +134,7 @@ KERNEL table_greatest(PARAMETERS) {
     }
 }
 
-// at: gradient, greatest, sums, ids (w), order (w); n: stride, offset, width, features, feature.
+// at: gradient, greatest, sums, ids (w); n: stride, offset, width, features, feature.
 KERNEL table_add(PARAMETERS) {
     FOR_EACH(i, count) {
         u32 row = i / a.n[2], column = i % a.n[2];
@@ -474,14 +477,14 @@ KERNEL sum_parts_backward(PARAMETERS) {
     }
 }
 
-// Losses; `i` is a row. at: scores, gradient, losses, labels (w), weights (w), order (w); f: the loss's option, a factor on the
+// Losses; `i` is a row. at: scores, gradient, losses, labels (w), weights (w); f: the loss's option, a factor on the
 // gradient.
 
 // n: the loss, numbered by `loss_number`.
 KERNEL loss(PARAMETERS) {
     FOR_EACH(i, count) {
-        u64 from = word(w, a.at[5] + i);
-        float z = m[a.at[0] + i], y = w[a.at[3] + from], weight = w[a.at[4] + from];
+        float z = m[a.at[0] + i], y = w[place_of(w, &a, a.at[3], 1, i)];
+        float weight = w[place_of(w, &a, a.at[4], 1, i)];
         float option = a.f[0], value, along;
         if (a.n[0] == 0) {
             value = (z - y) * (z - y);
@@ -512,11 +515,10 @@ KERNEL loss(PARAMETERS) {
 // n: classes.
 KERNEL softmax_loss(PARAMETERS) {
     FOR_EACH(i, count) {
-        u64 from = word(w, a.at[5] + i);
         const float *z = m + a.at[0] + i * a.n[0];
         float *gradient = m + a.at[1] + i * a.n[0];
-        u32 class_of = (u32)w[a.at[3] + from];
-        float weight = w[a.at[4] + from], greatest = z[0], total = 0.0f;
+        u32 class_of = (u32)w[place_of(w, &a, a.at[3], 1, i)];
+        float weight = w[place_of(w, &a, a.at[4], 1, i)], greatest = z[0], total = 0.0f;
         for (u32 at = 1; at < a.n[0]; at++) greatest = z[at] > greatest ? z[at] : greatest;
         for (u32 at = 0; at < a.n[0]; at++) total += expf(z[at] - greatest);
         for (u32 at = 0; at < a.n[0]; at++) {
@@ -530,16 +532,16 @@ KERNEL softmax_loss(PARAMETERS) {
 // ln(1 + exp(x)).
 INLINE float softplus(float x) { return (x > 0.0f ? x : 0.0f) + log1pf(expf(-fabsf(x))); }
 
-INLINE int same_group(const float *w, u64 groups, u64 left, u64 right) {
-    return word(w, groups + 2 * left) == word(w, groups + 2 * right)
-        && word(w, groups + 2 * left + 1) == word(w, groups + 2 * right + 1);
+// at 6: groups (w), of 64 bits; n 1: whether there are any.
+INLINE int same_group(const float *w, const struct Arguments *a, u32 left, u32 right) {
+    u64 one = place_of(w, a, a->at[6], 2, left), other = place_of(w, a, a->at[6], 2, right);
+    return !a->n[1] || (word(w, one) == word(w, other) && word(w, one + 1) == word(w, other + 1));
 }
 
-// Of pairs of rows of a piece, in one group; at 6: pieces, 7: groups (w), of 64 bits; n: pieces, whether there are groups.
+// Of pairs of rows of a piece, in one group; at 5: pieces; n 0: how many.
 KERNEL pairwise_loss(PARAMETERS) {
     FOR_EACH(i, count) {
-        const u32 *order = (const u32 *)w + a.at[5], *pieces = (const u32 *)m + a.at[6];
-        const float *labels = w + a.at[3], *weights = w + a.at[4], *scores = m + a.at[0];
+        const u32 *pieces = (const u32 *)m + a.at[5];
         u32 low = 0, high = a.n[0];
         while (high - low > 1) {
             u32 middle = (low + high) / 2;
@@ -547,24 +549,26 @@ KERNEL pairwise_loss(PARAMETERS) {
             else high = middle;
         }
         u32 first = pieces[low], end = pieces[low + 1];
-        u64 own = order[i];
         float of_rows = 0.0f, of_pairs = 0.0f, value = 0.0f, along = 0.0f;
         for (u32 j = first; j < end; j++) {
-            if (a.n[1] && !same_group(w, a.at[7], own, order[j])) continue;
-            of_rows += weights[order[j]];
+            if (!same_group(w, &a, i, j)) continue;
+            float label = w[place_of(w, &a, a.at[3], 1, j)], weight = w[place_of(w, &a, a.at[4], 1, j)];
+            of_rows += weight;
             for (u32 k = first; k < end; k++) {
-                if (labels[order[j]] > labels[order[k]] && (!a.n[1] || same_group(w, a.at[7], own, order[k])))
-                    of_pairs += weights[order[j]] * weights[order[k]];
+                if (label > w[place_of(w, &a, a.at[3], 1, k)] && same_group(w, &a, i, k))
+                    of_pairs += weight * w[place_of(w, &a, a.at[4], 1, k)];
             }
         }
+        float label = w[place_of(w, &a, a.at[3], 1, i)], weight = w[place_of(w, &a, a.at[4], 1, i)];
         for (u32 j = first; j < end; j++) {
-            float share = weights[own] * weights[order[j]], apart = scores[i] - scores[j];
-            if (!(share > 0.0f) || (a.n[1] && !same_group(w, a.at[7], own, order[j]))) continue;
+            float other = w[place_of(w, &a, a.at[3], 1, j)], apart = m[a.at[0] + i] - m[a.at[0] + j];
+            float share = weight * w[place_of(w, &a, a.at[4], 1, j)];
+            if (!(share > 0.0f) || !same_group(w, &a, i, j)) continue;
             share *= of_rows / of_pairs;
-            if (labels[own] > labels[order[j]]) {
+            if (label > other) {
                 value += share * softplus(-apart);
                 along -= share * sigmoid(-apart);
-            } else if (labels[own] < labels[order[j]]) {
+            } else if (label < other) {
                 along += share * sigmoid(apart);
             }
         }

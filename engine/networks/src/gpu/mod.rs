@@ -1,17 +1,21 @@
 //! Training on an NVIDIA card by our own kernels: a step of a network of three layers is 27 calls of the card, where candle's
 //! operations with their derivatives are some 150.
 //!
-//! `driver` says what is asked of a card; `cuda` asks a real one, `emulated` does the same on the processor, for tests. `network` is a
-//! plan on it: where its numbers lie, and its steps forward and backward. `engine` makes steps of training of them.
+//! `driver` says what is asked of a card; `cuda` asks a real one, `emulated` does the same on the processor, for tests. `layout`,
+//! `network` and `backward` are a plan on it: where its numbers lie, and its steps. `rows` are those that
+//! are trained on, `engine` makes steps of training.
 
+mod backward;
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
 pub(crate) mod driver;
 #[cfg(test)]
 pub(crate) mod emulated;
 mod engine;
+mod layout;
 mod network;
 mod optimizer;
+pub(crate) mod rows;
 
 pub(crate) use engine::CardEngine;
 

@@ -1,7 +1,7 @@
 //! Weights follow their gradient, in one call; formulas as in [`crate::train`].
 
 use super::driver::{Arguments, Kernel};
-use super::network::Layout;
+use super::layout::Layout;
 use crate::spec::Optimizer;
 use crate::train::update::power;
 

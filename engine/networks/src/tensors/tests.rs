@@ -112,7 +112,8 @@ const KEY: Key = Key::fixed(17);
 fn ours(case: &Case) -> (f64, Vec<f32>) {
     let Case { plan, weights, block, objective } = case;
     let order: Vec<u32> = (0..ROWS as u32).collect();
-    let window = Window { blocks: vec![std::sync::Arc::new(block.clone())], order, is_last: true };
+    let window =
+        Window { blocks: vec![std::sync::Arc::new(block.clone())], numbers: vec![0], order, is_last: true };
     let mut shard = Shard::default();
     let batch = (&window.order[..], KEY, 0);
     shard.compute(plan, weights, objective, &window, batch, &mut Scratch::new(plan));

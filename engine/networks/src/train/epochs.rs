@@ -68,17 +68,19 @@ impl Training<'_> {
             None => None,
         };
         let (state, tensors) = kept.map_or((State::default(), None), |(state, kept)| (state, Some(kept)));
+        #[cfg(any(feature = "cuda", test))]
+        let rows = inputs.training.rows();
         match computing {
             Computing::Cpu => {}
             #[cfg(feature = "cuda")]
             Computing::Card(card) => {
                 let driver = crate::gpu::cuda::Cuda::new(card).map_err(failed("to load its kernels"))?;
-                let engine = CardEngine::new(self, driver, &weights, tensors.as_ref())?;
+                let engine = CardEngine::new(self, rows, driver, &weights, tensors.as_ref())?;
                 return self.run_on(engine, state, inputs);
             }
             #[cfg(test)]
             Computing::Emulated => {
-                let engine = CardEngine::new(self, Emulated::new(), &weights, tensors.as_ref())?;
+                let engine = CardEngine::new(self, rows, Emulated::new(), &weights, tensors.as_ref())?;
                 return self.run_on(engine, state, inputs);
             }
         }

@@ -20,6 +20,9 @@ pub(crate) const WINDOW_BLOCKS: usize = 16;
 pub(crate) struct Window {
     /// The blocks that hold them.
     pub(crate) blocks: Vec<Arc<Block>>,
+    /// The number of each of them among all rows; rows that the window before left have none, and come last.
+    #[cfg_attr(not(any(feature = "cuda", test)), expect(dead_code, reason = "for cards, which keep blocks"))]
+    pub(crate) numbers: Vec<usize>,
     /// Block times [`BLOCK_ROWS`] plus row, by position.
     pub(crate) order: Vec<u32>,
     /// Whether the epoch ends here.
@@ -91,7 +94,7 @@ impl Windows<'_> {
             let whole = order.len() - order.len() % self.batch_size;
             *carried = Some(gather(&blocks, &order.split_off(whole)));
         }
-        Ok(Window { blocks, order, is_last })
+        Ok(Window { blocks, numbers: numbers.to_vec(), order, is_last })
     }
 }
 

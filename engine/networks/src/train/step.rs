@@ -99,7 +99,12 @@ impl<'a> Work<'a> {
             next: AtomicUsize::new(0),
             tables: gradients.collect(),
             weights: RwLock::new(weights),
-            window: RwLock::new(Window { blocks: Vec::new(), order: Vec::new(), is_last: true }),
+            window: RwLock::new(Window {
+                blocks: Vec::new(),
+                numbers: Vec::new(),
+                order: Vec::new(),
+                is_last: true,
+            }),
             shards,
             blocks,
             scratch: Mutex::default(),

@@ -70,7 +70,12 @@ fn start(plan: &Plan) -> Vec<f32> {
 
 /// The mean loss of each batch, before its step.
 fn curve(engine: &mut dyn Engine, rate: f64, rows: Block) -> Vec<f64> {
-    let window = Window { blocks: vec![Arc::new(rows)], order: (0..ROWS as u32).collect(), is_last: true };
+    let window = Window {
+        blocks: vec![Arc::new(rows)],
+        numbers: vec![0],
+        order: (0..ROWS as u32).collect(),
+        is_last: true,
+    };
     engine.take(window).unwrap();
     let mut done = Vec::new();
     for step in 0..STEPS {
@@ -160,7 +165,7 @@ fn losses_of_steps_are_those_of_pytorch() {
         let ours = curve(&mut Cpu { work: &work, team: &Team::new(0) }, rate, rows(loss, has_ids));
         let training = Training { spec: &spec, plan: &plan, objective: &objective };
         let candles = with_autograd(&spec, &plan, &weights, loss).unwrap();
-        let mut engine = CardEngine::new(&training, Emulated::new(), &weights, None).unwrap();
+        let mut engine = CardEngine::new(&training, ROWS as u64, Emulated::new(), &weights, None).unwrap();
         let card = curve(&mut engine, rate, rows(loss, has_ids));
         for (name, found) in [("ours", ours), ("candle", candles), ("card", card)] {
             assert_eq!(found.len(), STEPS);
@@ -188,7 +193,7 @@ fn pairs_of_groups_cost_the_same_on_a_card() {
     let work = Work::new(&spec, &plan, &objective, weights.clone());
     let ours = curve(&mut Cpu { work: &work, team: &Team::new(0) }, 0.01, rows.clone());
     let training = Training { spec: &spec, plan: &plan, objective: &objective };
-    let mut engine = CardEngine::new(&training, Emulated::new(), &weights, None).unwrap();
+    let mut engine = CardEngine::new(&training, ROWS as u64, Emulated::new(), &weights, None).unwrap();
     let card = curve(&mut engine, 0.01, rows);
     assert!(ours[STEPS - 1] < 0.9 * ours[0]);
     for (ours, card) in ours.iter().zip(&card) {
