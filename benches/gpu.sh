@@ -8,7 +8,8 @@
 # rows per second at batch 1024 and 65536, with PyTorch's on the same card beside them where TORCH names a Python that has it
 # (`pip install torch`): eager with the fused AdamW, and compiled.
 #
-# With BUILD_ONLY=1 it stops after the build, which no card is needed for.
+# With BUILD_ONLY=1 it stops after the build, which no card is needed for; with PRETEND=1 the checks, not the speeds, run on
+# a pretended card (benches/networks/pretended), in two minutes.
 set -eu
 cd "$(dirname "$0")/.."
 work=${1:-${TMPDIR:-/tmp}/sluice-gpu}
@@ -34,6 +35,11 @@ if [ -z "${CUDA_COMPUTE_CAP:-}" ]; then
 fi
 cargo build --release --locked -p sluice-networks --features cuda --example gpu --example speed
 [ -z "${BUILD_ONLY:-}" ] || exit 0
+if [ -n "${PRETEND:-}" ]; then
+    python3 benches/networks/pretended/make.py "$work/pretended"
+    LD_LIBRARY_PATH="$work/pretended${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$target/release/examples/gpu"
+    exit
+fi
 
 # cuBLAS and cuRAND are found beside PyTorch where the system has none.
 if [ -n "${TORCH:-}" ]; then

@@ -63,9 +63,14 @@ def bindings():
     return found[-1]
 
 
-def shim(cudarc, folder, part, name, file):
+def functions_of(cudarc, part):
+    """The names of a library's functions."""
     text = (cudarc / f"src/{part}/sys/mod.rs").read_text()
-    functions = sorted(set(re.findall(r"fn\s+((?:cu|nvrtc)[A-Za-z0-9_]+)\s*[(<]", text)) - {"cuInit", "culib", "culib_path"})
+    return sorted(set(re.findall(r"fn\s+((?:cu|nvrtc)[A-Za-z0-9_]+)\s*[(<]", text)) - {"culib", "culib_path"})
+
+
+def shim(cudarc, folder, part, name, file):
+    functions = [function for function in functions_of(cudarc, part) if function != "cuInit"]
     count = len(functions)
     lines = ["#include <dlfcn.h>", "#include <stddef.h>",
              f"static int missing(void) {{ return {NO_DEVICE if name == 'cuda' else 1}; }}",
@@ -110,4 +115,5 @@ def main(venv, home):
     print(home)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])
