@@ -41,11 +41,15 @@ if [ -n "${PRETEND:-}" ]; then
     exit
 fi
 
-# cuBLAS and cuRAND are found beside PyTorch where the system has none.
+# cuBLAS and cuRAND are found beside PyTorch, or fetched where the system has none.
 if [ -n "${TORCH:-}" ]; then
     libraries=$("$TORCH" -c 'import pathlib, nvidia; print(":".join(map(str, pathlib.Path(nvidia.__path__[0]).glob("*/lib"))))')
-    export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+elif ! ldconfig -p | grep -q 'libcublas\.so\.13'; then
+    [ -d "$work/venv" ] || python3 -m venv "$work/venv"
+    "$work/venv/bin/pip" install --quiet nvidia-cublas==13.0.2.14 nvidia-curand==10.4.0.35 nvidia-cuda-nvrtc==13.0.88
+    libraries=$(echo "$work"/venv/lib/python3*/site-packages/nvidia/cu13/lib)
 fi
+export LD_LIBRARY_PATH="${libraries:-}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
 "$target/release/examples/gpu"
 for batch in 1024 65536; do

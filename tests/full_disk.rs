@@ -12,9 +12,9 @@ fn library() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
     PATH.get_or_init(|| {
         let path = format!("{}/full_disk.so", env!("CARGO_TARGET_TMPDIR"));
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/full_disk.c");
+        let source = format!("{}/tests/full_disk.c", std::env::var("CARGO_MANIFEST_DIR").unwrap());
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
-        let built = Command::new(compiler).args(["-shared", "-fPIC", "-o", &path, source, "-ldl"]).status();
+        let built = Command::new(compiler).args(["-shared", "-fPIC", "-o", &path, &source, "-ldl"]).status();
         assert!(built.unwrap().success(), "the C compiler that the build needs anyway failed");
         path
     })

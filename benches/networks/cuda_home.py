@@ -34,7 +34,8 @@ void *shim_{name}_load(void) {{
 }}
 """
 
-# All libraries are loaded when the driver is initialised, which is before anything else is called.
+# All libraries are loaded when the driver is initialised, which is before anything else is called. 303 is
+# CUDA_ERROR_SHARED_OBJECT_INIT_FAILED.
 INIT = """
 extern void *shim_cublas_load(void) __attribute__((weak));
 extern void *shim_cublasLt_load(void) __attribute__((weak));
@@ -45,8 +46,8 @@ int cuInit(unsigned flags) {
     if (!handle) return 100;
     int error = ((int (*)(unsigned))dlsym(handle, "cuInit"))(flags);
     if (error) return error;
-    if (shim_cublasLt_load && !shim_cublasLt_load()) return 100;
-    if (shim_cublas_load && !shim_cublas_load()) return 100;
+    if (shim_cublasLt_load && !shim_cublasLt_load()) return 303;
+    if (shim_cublas_load && !shim_cublas_load()) return 303;
     if (shim_curand_load) shim_curand_load();
     if (shim_nvrtc_load) shim_nvrtc_load();
     return 0;

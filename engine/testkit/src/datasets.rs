@@ -5,13 +5,17 @@ use std::path::PathBuf;
 /// The environment variable that names the folder of data outside the repository.
 pub const DATASETS_VARIABLE: &str = "SLUICE_DATASETS";
 
-/// The root of the repository.
+/// The root of the repository: the workspace of the package whose tests cargo runs, and not where this was compiled, which a
+/// target folder that several clones share may have kept of another one.
 ///
 /// # Panics
-/// Never: the path is fixed when compiling.
+/// If there is none.
 #[must_use]
 pub fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository exists")
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    let root = package.ancestors().find(|folder| folder.join("Cargo.lock").exists());
+    root.expect("a package of the repository").to_path_buf()
 }
 
 /// A path under the folder of data outside the repository, or `None` (said on stdout) where it is not there.

@@ -69,6 +69,9 @@ impl Driver for Cuda {
     }
 
     fn write(&self, memory: &mut CudaSlice<u32>, at: usize, words: &[u32]) -> Result<()> {
+        if words.is_empty() {
+            return Ok(());
+        }
         let mut part = memory.try_slice_mut(at..at + words.len()).ok_or_else(outside)?;
         self.stream.memcpy_htod(words, &mut part).w()
     }

@@ -3,7 +3,6 @@
 
 #![allow(unsafe_code, reason = "calls compiled C")]
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -31,8 +30,9 @@ impl Emulated {
 fn compiled() -> Vec<Function> {
     let folder = tempfile::tempdir().unwrap();
     let library = folder.path().join("kernels.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gpu/kernels.cu");
-    let mut compiler = Command::new("cc");
+    let source = folder.path().join("kernels.c");
+    fs_err::write(&source, include_str!("kernels.cu")).unwrap();
+    let mut compiler = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".into()));
     compiler.args(["-x", "c", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]);
     compiler.args(["-fno-strict-aliasing", "-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-lm");
     assert!(compiler.status().unwrap().success(), "{compiler:?}");

@@ -1,5 +1,5 @@
-//! Training on an NVIDIA card by our own kernels: a step of a network of three layers is 27 calls of the card, where candle's
-//! operations with their derivatives are some 150.
+//! Training on an NVIDIA card by our own kernels, few calls of the card per step: at small batches a step takes as long as its calls. One
+//! of a network of three layers is 27.
 //!
 //! `driver` says what is asked of a card; `cuda` asks a real one, `emulated` does the same on the processor, for tests. `layout`,
 //! `network` and `backward` are a plan on it: where its numbers lie, and its steps. `rows` are those that

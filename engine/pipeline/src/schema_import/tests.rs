@@ -7,7 +7,8 @@ use sluice_core::schema::{Domain, Feature, FeatureType, Shape, ValueCount};
 use super::*;
 
 fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/schemas").join(name)
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    Path::new(&package).join("../../tests/data/schemas").join(name)
 }
 
 fn imported(name: &str) -> Imported {

@@ -308,8 +308,7 @@ fn exact_integers_and_infinities_stand_where_tfdv_looks() {
 }
 
 fn of_tfdv(name: &str) -> Vec<u8> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/tfdv");
-    fs_err::read(format!("{folder}/{name}")).unwrap()
+    fs_err::read(sluice_testkit::datasets::repository().join("tests/data/tfdv").join(name)).unwrap()
 }
 
 #[test]

@@ -5,7 +5,6 @@
 
 use super::{PreparedRows, RidgeSolution, Rows, ridge};
 use serde_json::Value;
-use std::path::PathBuf;
 
 /// The digits that a value shares with the certified one: minus the logarithm of the relative error, of the
 /// absolute error where the certified value is 0, at most 15.
@@ -96,11 +95,7 @@ fn certified_sets_keep_13_digits() {
 }
 
 fn open(name: &str) -> Option<Value> {
-    let folder = std::env::var_os("SLUICE_DATASETS").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/datasets")),
-        PathBuf::from,
-    );
-    let file = folder.join(format!("nist/linear/{name}.json"));
+    let file = sluice_testkit::datasets::external(&format!("nist/linear/{name}.json"))?;
     let text = std::fs::read_to_string(file).ok()?;
     Some(serde_json::from_str(&text).unwrap())
 }
