@@ -100,6 +100,9 @@ fn absent(words: &str) -> (String, bool) {
     if words.contains("CUDA_ERROR_NO_DEVICE") {
         return ("is not there: this machine has no NVIDIA card, or no driver for it".into(), true);
     }
+    if words.contains("CUDA_ERROR_INVALID_DEVICE") {
+        return ("is not there: this machine has no card of that number".into(), true);
+    }
     if words.contains("CUDA_ERROR_SHARED_OBJECT_INIT_FAILED") {
         let problem = "is there, but cuBLAS is not: put the folder of `libcublas.so.13` (of CUDA 13, or of the wheel \
                        nvidia-cublas) on LD_LIBRARY_PATH";
@@ -166,9 +169,10 @@ mod tests {
         // A card that does not work is no reason to take the processor without a word.
         let (bare, is_absent) = absent("DriverError(CUDA_ERROR_SHARED_OBJECT_INIT_FAILED, \"…\")");
         assert!(bare.contains("LD_LIBRARY_PATH") && !is_absent);
-        let (other, is_absent) =
-            absent("DriverError(CUDA_ERROR_INVALID_DEVICE, \"invalid device ordinal\")\n  0: candle");
-        assert!(other.ends_with("invalid device ordinal\")") && !is_absent);
+        let (other, is_absent) = absent("DriverError(CUDA_ERROR_NOT_PERMITTED, \"…\")\n  0: candle");
+        assert!(other.ends_with("(CUDA_ERROR_NOT_PERMITTED, \"…\")") && !is_absent);
+        let (fewer, is_absent) = absent("DriverError(CUDA_ERROR_INVALID_DEVICE, \"invalid device ordinal\")");
+        assert!(fewer.contains("of that number") && is_absent);
     }
 
     #[test]
