@@ -49,7 +49,9 @@ elif ! ldconfig -p | grep -q 'libcublas\.so\.13'; then
     "$work/venv/bin/pip" install --quiet nvidia-cublas==13.0.2.14 nvidia-curand==10.4.0.35 nvidia-cuda-nvrtc==13.0.88
     libraries=$(echo "$work"/venv/lib/python3*/site-packages/nvidia/cu13/lib)
 fi
-export LD_LIBRARY_PATH="${libraries:-}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+if [ -n "${libraries:-}" ]; then
+    export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+fi
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
 "$target/release/examples/gpu"
 for batch in 1024 65536; do

@@ -151,8 +151,7 @@ impl<D: Driver> Network<'_, D> {
         let (products, pieces) = (self.layout.products, self.layout.pieces);
         let value = self.layout.values[*input];
         let statistics = self.layout.statistics[position];
-        let head = [value, gradient, into, self.weight(*gain), statistics];
-        let [value, gradient, into, weight, statistics] = head;
+        let weight = self.weight(*gain);
         let n = [width, usize::from(add), self.piece_count()];
         // Where the parts of both gradients are, and how many.
         let (gains, shifts, parts) = if matches!(step, Step::BatchNorm { .. }) {

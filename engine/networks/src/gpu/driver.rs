@@ -96,6 +96,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// With these, and 0 for the rest.
     pub(crate) fn new<const A: usize, const N: usize>(at: [usize; A], n: [usize; N]) -> Self {
+        const { assert!(A <= 8 && N <= 8, "the places behind are those of rows") };
         let mut arguments = Self::default();
         for (into, at) in arguments.at.iter_mut().zip(at) {
             *into = at as u64;
@@ -118,6 +119,7 @@ impl Arguments {
 
     /// The same with these numbers.
     pub(crate) fn with<const F: usize>(mut self, f: [f32; F]) -> Self {
+        const { assert!(F <= 8, "there are no more") };
         self.f[..F].copy_from_slice(&f);
         self
     }

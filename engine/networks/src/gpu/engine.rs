@@ -10,7 +10,7 @@ use sluice_core::error::Result;
 
 use super::driver::Driver;
 use super::network::{Network, OnCard};
-use super::rows::{RowMemory, RowPlaces, values_of, words_of};
+use super::rows::{CACHED_WORDS, RowMemory, RowPlaces, values_of, words_of};
 use super::{optimizer, room};
 use crate::compute::Pass;
 use crate::rows::{BLOCK_ROWS, Block};
@@ -48,6 +48,32 @@ struct Pending {
     weight: f64,
 }
 
+/// A block of validation rows on the card.
+struct Judged<M> {
+    rows: RowMemory<M>,
+    count: usize,
+    /// The sum of their weights.
+    weight: f64,
+}
+
+impl<M> Judged<M> {
+    fn new<D: Driver<Memory = M>>(driver: &D, block: &Block, objective: &Objective) -> Candle<Self> {
+        let mut rows = RowMemory::new(driver, block, block.rows, 0)?;
+        let slot = rows.put(driver, (0, None), block, objective)?;
+        // At most 65,536 rows.
+        let order: Vec<u32> = (0_u32..).take(block.rows).collect();
+        let weight = match &rows.arrange(driver, &[slot], &order)?[..] {
+            [] => block.rows as f64,
+            weights => weights.iter().map(|weight| f64::from(*weight)).sum(),
+        };
+        Ok(Self { rows, count: block.rows, weight })
+    }
+
+    const fn words(&self) -> usize {
+        self.rows.places.slot_words
+    }
+}
+
 /// A training on a card.
 pub(crate) struct CardEngine<'a, D: Driver> {
     spec: &'a NetworkSpec,
@@ -58,7 +84,8 @@ pub(crate) struct CardEngine<'a, D: Driver> {
     window: Option<RowMemory<D::Memory>>,
     /// The weights of the window's rows in the order of training; none are all 1.
     weights: Vec<f32>,
-    judged: Option<RowMemory<D::Memory>>,
+    /// The first blocks of the validation rows, as many as stay there.
+    judged: Vec<Judged<D::Memory>>,
     pending: Vec<Pending>,
     loss_scale: Option<LossScale>,
 }
@@ -99,7 +126,7 @@ impl<'a, D: Driver> CardEngine<'a, D> {
             rows,
             window: None,
             weights: Vec::new(),
-            judged: None,
+            judged: Vec::new(),
             pending: Vec::new(),
             loss_scale: (spec.precision == Precision::F16)
                 .then(|| kept.and_then(|kept| kept.loss_scale).unwrap_or(START_SCALE)),
@@ -111,6 +138,7 @@ impl<'a, D: Driver> CardEngine<'a, D> {
         let memory = match &mut self.window {
             Some(memory) => memory,
             none => {
+                // A window has a block at least.
                 let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
                 let slot_rows = std::cmp::min(rows, BLOCK_ROWS);
                 let blocks = rows.div_ceil(BLOCK_ROWS);
@@ -197,27 +225,24 @@ impl<'a, D: Driver> CardEngine<'a, D> {
         Ok(sums.collect())
     }
 
-    fn judge_block(&mut self, block: &Arc<Block>) -> Candle<LossSums> {
-        let driver = &self.network.driver;
-        if self.judged.as_ref().is_none_or(|judged| !judged.fits(block.rows)) {
-            // What was there goes first: the card holds one.
-            self.judged = None;
-        }
-        let judged = match &mut self.judged {
-            Some(judged) => judged,
-            none => none.insert(RowMemory::new(driver, block, block.rows, 0)?),
+    fn judge_block(&mut self, number: usize, block: &Block) -> Candle<LossSums> {
+        let passing;
+        let judged = if number < self.judged.len() {
+            &self.judged[number]
+        } else {
+            let judged = Judged::new(&self.network.driver, block, self.objective)?;
+            let words = self.judged.iter().map(Judged::words).sum::<usize>() + judged.words();
+            if number == self.judged.len() && words <= CACHED_WORDS {
+                self.judged.push(judged);
+                &self.judged[number]
+            } else {
+                passing = judged;
+                &passing
+            }
         };
-        let slot = judged.put(driver, (0, None), block, self.objective)?;
-        // Below 65,536 rows.
-        let order: Vec<u32> = (0_u32..).take(block.rows).collect();
-        let weights = judged.arrange(driver, &[slot], &order)?;
-        let weight = match &weights[..] {
-            [] => block.rows as f64,
-            weights => weights.iter().map(|weight| f64::from(*weight)).sum(),
-        };
-        let mut sums = LossSums { loss: 0.0, weight };
+        let mut sums = LossSums { loss: 0.0, weight: judged.weight };
         // Pairs are made of the same rows as on the processor.
-        let cut = judged_pieces(block.rows);
+        let cut = judged_pieces(judged.count);
         let mut next = 0;
         while next < cut.len() {
             let first = cut[next].start;
@@ -225,9 +250,9 @@ impl<'a, D: Driver> CardEngine<'a, D> {
             let pieces: Vec<Range<usize>> =
                 cut[next..next + fits].iter().map(|piece| piece.start - first..piece.end - first).collect();
             next += fits;
-            let places = RowPlaces { order: judged.places.order + first, ..judged.places };
+            let places = RowPlaces { order: judged.rows.places.order + first, ..judged.rows.places };
             let count = cut[next - 1].end - first;
-            let rows = OnCard { memory: &judged.memory, places, count };
+            let rows = OnCard { memory: &judged.rows.memory, places, count };
             let network = &mut self.network;
             network.cut(&pieces)?;
             network.forward(&rows, Pass::Score)?;
@@ -263,10 +288,10 @@ impl<D: Driver> Engine for CardEngine<'_, D> {
         Ok(())
     }
 
-    fn judge(&mut self, block: Arc<Block>) -> Result<LossSums> {
+    fn judge(&mut self, number: usize, block: Arc<Block>) -> Result<LossSums> {
         // Losses of steps that wait would be written over.
         debug_assert!(self.pending.is_empty());
-        Ok(self.judge_block(&block).map_err(failed("to compute the loss of the validation rows"))?)
+        Ok(self.judge_block(number, &block).map_err(failed("to compute the loss of the validation rows"))?)
     }
 
     fn weights(&self) -> Result<Vec<f32>> {

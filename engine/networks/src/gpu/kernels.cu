@@ -435,11 +435,11 @@ INLINE u64 mixed(u64 value) {
     return value ^ value >> 31;
 }
 
-// at: input, output, key; n: width, threshold, add; f: scale.
+// at: input, output, key, first row; n: width, threshold, add; f: scale.
 KERNEL dropout(PARAMETERS) {
     FOR_EACH(i, count) {
         u32 row = i / a.n[0], column = i % a.n[0];
-        u32 key = (u32)(mixed(a.at[2] ^ (row + 1ULL) * 0x9e3779b97f4a7c15ULL) >> 32);
+        u32 key = (u32)(mixed(a.at[2] ^ (a.at[3] + row + 1) * 0x9e3779b97f4a7c15ULL) >> 32);
         u32 value = key ^ column * 0x9e3779b9U;
         value = (value ^ value >> 16) * 0x7feb352dU;
         value = (value ^ value >> 15) * 0x846ca68bU;
@@ -480,7 +480,7 @@ KERNEL sum_parts_backward(PARAMETERS) {
 // Losses; `i` is a row. at: scores, gradient, losses, labels (w), weights (w); f: the loss's option, a factor on the
 // gradient.
 
-// n: the loss, numbered by `loss_number`.
+// n: the loss, numbered as in `Network::loss`.
 KERNEL loss(PARAMETERS) {
     FOR_EACH(i, count) {
         float z = m[a.at[0] + i], y = w[place_of(w, &a, a.at[3], 1, i)];

@@ -258,7 +258,8 @@ impl<'a, D: Driver> Network<'a, D> {
         rows: &OnCard<'_, D::Memory>,
     ) -> Result<()> {
         let mut arguments = Arguments::new([from, into], [width, 0, usize::from(add)]).with([draw.scale()]);
-        (arguments.at[2], arguments.n[1]) = (draw.key.bits(), draw.threshold());
+        (arguments.at[2], arguments.at[3]) = (draw.key.bits(), draw.first_row);
+        arguments.n[1] = draw.threshold();
         self.run(Kernel::Dropout, rows, &arguments, rows.count * width)
     }
 

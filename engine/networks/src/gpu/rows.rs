@@ -10,8 +10,9 @@ use crate::train::shard::Objective;
 /// Blocks of a window and the rows that its predecessor left: as many slots are needed at once.
 const FEWEST_SLOTS: usize = WINDOW_BLOCKS + 1;
 
-/// All blocks stay on the card if they take no more words: 4 GiB. Tests have few rows.
-const CACHED_WORDS: usize = if cfg!(test) { 1 << 21 } else { 1 << 30 };
+/// All blocks of the training rows stay on the card if they take no more words, 4 GiB, and as many of the validation rows. Tests
+/// have few rows.
+pub(super) const CACHED_WORDS: usize = if cfg!(test) { 1 << 21 } else { 1 << 30 };
 
 /// Where rows lie in their memory, in words; the words of a row are those of the first slot.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +38,6 @@ pub(crate) struct RowPlaces {
 pub(super) struct RowMemory<M> {
     pub(super) memory: M,
     pub(super) places: RowPlaces,
-    slot_rows: usize,
     /// The weights of each slot's rows; none are all 1.
     weights: Vec<Vec<f32>>,
     /// Whether a slot has a block of its own, which stays.
@@ -79,15 +79,9 @@ impl<M> RowMemory<M> {
         Ok(Self {
             memory: driver.memory(numeric + slots * slot_words)?,
             places,
-            slot_rows,
             weights: vec![Vec::new(); slots],
             filled: vec![false; if keeps { blocks } else { 0 }],
         })
-    }
-
-    /// Whether a block of so many rows fits into a slot.
-    pub(super) const fn fits(&self, rows: usize) -> bool {
-        rows <= self.slot_rows
     }
 
     /// Puts a block there, `position` in its window, and says into which slot; one that has a number and is there already stays.
@@ -112,17 +106,16 @@ impl<M> RowMemory<M> {
         let (labels, weights): (Vec<f32>, Vec<f32>) =
             (0..block.rows).map(|row| objective.target(block, row)).unzip();
         let places = self.places;
-        let mut write = |at: usize, words: Vec<u32>| {
-            driver.write(&mut self.memory, at + slot * places.slot_words, &words)
-        };
-        write(places.numeric, words_of(&block.numeric))?;
-        write(places.ids, block.ids.clone())?;
-        write(places.labels, words_of(&labels))?;
-        write(places.weights, words_of(&weights))?;
+        let mut write =
+            |at: usize, words: &[u32]| driver.write(&mut self.memory, at + slot * places.slot_words, words);
+        write(places.numeric, &words_of(&block.numeric))?;
+        write(places.ids, &block.ids)?;
+        write(places.labels, &words_of(&labels))?;
+        write(places.weights, &words_of(&weights))?;
         if let Some(groups) = places.groups {
             #[expect(clippy::cast_possible_truncation, reason = "halves")]
             let halves = |group: &u64| [*group as u32, (*group >> 32) as u32];
-            write(groups, block.groups.iter().flat_map(halves).collect())?;
+            write(groups, &block.groups.iter().flat_map(halves).collect::<Vec<u32>>())?;
         }
         let all_one = weights.iter().all(|weight| weight.to_bits() == 1.0_f32.to_bits());
         self.weights[slot] = if all_one { Vec::new() } else { weights };

@@ -72,7 +72,7 @@ impl Engine for Cpu<'_> {
         Ok(())
     }
 
-    fn judge(&mut self, block: Arc<Block>) -> Result<LossSums> {
+    fn judge(&mut self, _number: usize, block: Arc<Block>) -> Result<LossSums> {
         let rows = block.rows;
         *write(&self.work.judged) = block;
         self.run(Task::Judge);

@@ -67,11 +67,12 @@ pub(crate) trait Engine {
     /// What the device says.
     fn settle(&mut self, done: &mut Vec<StepSums>) -> Result<()>;
 
-    /// The loss of a block of rows, by the network as it scores.
+    /// The loss of the validation rows' block of this number, by the network as it scores; a number means the same rows every
+    /// time.
     ///
     /// # Errors
     /// What the device says.
-    fn judge(&mut self, block: Arc<Block>) -> Result<LossSums>;
+    fn judge(&mut self, number: usize, block: Arc<Block>) -> Result<LossSums>;
 
     /// All weights.
     ///

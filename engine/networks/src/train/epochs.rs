@@ -342,7 +342,7 @@ impl<E: Engine> Run<'_, '_, '_, E> {
         let mut sums = LossSums::default();
         for number in 0..rows.blocks() {
             self.stop_if_cancelled(epoch)?;
-            let LossSums { loss, weight } = self.engine.judge(rows.block(number)?)?;
+            let LossSums { loss, weight } = self.engine.judge(number, rows.block(number)?)?;
             sums = LossSums { loss: sums.loss + loss, weight: sums.weight + weight };
         }
         self.validation = Some(rows);

@@ -46,7 +46,6 @@ pub(crate) fn pieces(rows: usize) -> Vec<Range<usize>> {
 }
 
 /// The rows of a block of so many that are judged together.
-#[cfg(any(feature = "cuda", test))]
 pub(crate) fn judged_pieces(rows: usize) -> Vec<Range<usize>> {
     let count = rows.div_ceil(PIECE_ROWS);
     (0..count).map(|number| part(rows, count, number)).collect()

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use super::checkpoint::Tensors;
 use super::engine::LossSums;
 use super::order::Window;
-use super::shard::{Objective, PIECE_ROWS, Scratch, Shard, part, shards_of};
+use super::shard::{Objective, PIECE_ROWS, Scratch, Shard, judged_pieces, part, shards_of};
 use super::team::lock;
 use super::update::{BLOCK_WEIGHTS, WeightBlock};
 use crate::plan::{Plan, Step, TensorKind};
@@ -153,9 +153,9 @@ impl<'a> Work<'a> {
             }),
             Task::Judge => self.with_scratch(|scratch| {
                 let (weights, block) = (read(&self.weights), read(&self.judged));
-                let pieces = block.rows.div_ceil(PIECE_ROWS);
-                while let Some(piece) = self.take(pieces) {
-                    let rows = part(block.rows, pieces, piece);
+                let pieces = judged_pieces(block.rows);
+                while let Some(piece) = self.take(pieces.len()) {
+                    let rows = pieces[piece].clone();
                     let judgement = scratch.judge(self.plan, &weights, self.objective, &block, rows);
                     *lock(&self.judgements[piece]) = judgement;
                 }

@@ -8,7 +8,7 @@ use crate::gpu::emulated::{self, Emulated};
 use crate::gpu::rows::RowPlaces;
 use crate::model::NetworkDescription;
 use crate::random::Key;
-use crate::rows::MemoryRows;
+use crate::rows::{MemoryRows, Rows};
 use crate::spec::{Activation, Adagrad, AdamW, Loss, NetworkSpec, Norm, Optimizer, Precision, Sgd};
 use crate::train::loss::loss_and_gradient;
 use crate::train::place::{Computing, Place};
@@ -73,8 +73,9 @@ fn losses_on_a_card_are_those_of_our_kernels() {
 
 #[test]
 fn rows_of_many_blocks_are_the_same_on_a_card() {
-    // The first stay on the card, the others do not: see `CACHED_WORDS`.
-    for count in [150_000, 200_000] {
+    // Of the first all stay on the card; of the second no training rows, and not the last of the validation rows: see
+    // `CACHED_WORDS`.
+    for count in [150_000, 300_000] {
         let mut spec = NetworkSpec::mlp(&[3]);
         (spec.batch_size, spec.epochs) = (4_000, 2);
         let (numeric, ids, labels) = rows(count, 0, 1);
@@ -84,13 +85,18 @@ fn rows_of_many_blocks_are_the_same_on_a_card() {
             source.push(&numeric, &ids, &labels, &weights).unwrap();
             source
         };
-        let ours = fit(&spec, (&layout(), &label(0)), &mut source(), None, options(2)).unwrap();
+        let layouts = (&layout(), &label(0));
+        let ours = fit(&spec, layouts, &mut source(), Some(&mut source()), options(2)).unwrap();
         let place = Place { name: "card".into(), computing: Computing::Emulated };
         let description = NetworkDescription::new(&spec, &layout(), &label(0)).unwrap();
-        let theirs = fit_at(&spec, description, (&mut source(), None), options(1), place).unwrap();
+        let mut inputs = (source(), source());
+        let rows: (&mut dyn Rows, Option<&mut dyn Rows>) = (&mut inputs.0, Some(&mut inputs.1));
+        let theirs = fit_at(&spec, description, rows, options(1), place).unwrap();
         for (theirs, ours) in theirs.history.iter().zip(&ours.history) {
             let off = (theirs.training_loss - ours.training_loss).abs();
             assert!(off <= 1e-4 * ours.training_loss, "{theirs:?} {ours:?}");
+            let (theirs, ours) = theirs.validation_loss.zip(ours.validation_loss).unwrap();
+            assert!((theirs - ours).abs() <= 1e-4 * ours, "{theirs} {ours}");
         }
         assert_eq!(theirs.history.len(), 2);
     }
@@ -175,13 +181,16 @@ fn numbers_of_sixteen_bits_are_the_nearest() {
 fn sixteen_bits_come_near() {
     for precision in [Precision::Bf16, Precision::F16] {
         for (mut spec, classes) in specs() {
+            if let Optimizer::Adagrad(adagrad) = &mut spec.optimizer {
+                // From 0 its first steps are of the whole rate whatever the gradient, rounding alone among them.
+                adagrad.initial = 0.1;
+            }
             let exact = on_card(&spec, classes, options(1)).unwrap();
             spec.precision = precision;
             let rounded = on_card(&spec, classes, options(1)).unwrap();
             let last = |network: &FittedNetwork| network.history.last().unwrap().validation_loss.unwrap();
             let (exact, rounded) = (last(&exact), last(&rounded));
-            // A constant has a loss of about 1.
-            assert!((exact - rounded).abs() < 0.03, "{exact} {rounded} {spec:?}");
+            assert!((exact - rounded).abs() < 2e-3 * exact, "{exact} {rounded} {spec:?}");
             assert!((exact - rounded).abs() > 0.0, "nothing was rounded");
         }
     }
